@@ -2,4 +2,5 @@
 #![warn(missing_docs, missing_debug_implementations)]
 
 pub mod clock;
+pub mod config;
 pub mod ids;
