@@ -1,0 +1,118 @@
+//! Servers: the machines that run Heliostat.
+
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::pool::Store;
+use super::schema::servers;
+use super::text::AsText;
+use super::words::ServerStatus;
+use crate::ids::ServerId;
+
+/// One server.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = servers, primary_key(server_id))]
+pub struct ServerRow {
+    /// Its id.
+    #[diesel(serialize_as = AsText<ServerId>, deserialize_as = AsText<ServerId>)]
+    pub server_id: ServerId,
+    /// Its region.
+    pub region: String,
+    /// The address of its pages.
+    pub ip_address: String,
+    /// The port of its pages.
+    pub port: i32,
+    /// Its status.
+    #[diesel(serialize_as = AsText<ServerStatus>, deserialize_as = AsText<ServerStatus>)]
+    pub status: ServerStatus,
+    /// Instances that it can still take.
+    pub available_instances: i32,
+    /// Instances that it can take in all.
+    pub num_instances: i32,
+    /// Memory, in bytes.
+    pub ram: i64,
+    /// The graphics card, or `none`.
+    pub graphics_card: String,
+    /// Bytes free where instances keep their files.
+    pub storage: i64,
+    /// When it was last heard of, ms since 1970.
+    pub heartbeat_at: i64,
+    /// Until when others leave its instances to it, ms since 1970.
+    pub lease_until: i64,
+    /// The URL of its pages.
+    pub url: String,
+    /// Its version of Heliostat.
+    pub version: String,
+    /// When it was first registered, ms since 1970.
+    pub created: i64,
+    /// When this row last changed, ms since 1970.
+    pub modified: i64,
+}
+
+impl Store {
+    /// Registers a server at its first start and updates its row at later ones; `created` stays as it was.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn register_server(&self, server: ServerRow) -> Result<(), StoreError> {
+        self.change(move |connection| {
+            let known: Option<i64> = servers::table
+                .find(server.server_id.to_string())
+                .select(servers::created)
+                .first(connection)
+                .optional()?;
+            match known {
+                Some(created) => {
+                    let target = servers::table.find(server.server_id.to_string());
+                    diesel::update(target)
+                        .set(ServerRow { created, ..server })
+                        .execute(connection)?
+                }
+                None => diesel::insert_into(servers::table).values(server).execute(connection)?,
+            };
+            Ok(())
+        })
+        .await
+    }
+
+    /// Notes that a server lives, what it can still take, and until when its lease runs.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn heartbeat(
+        &self,
+        id: ServerId,
+        status: ServerStatus,
+        available: u32,
+        now: i64,
+        lease_until: i64,
+    ) -> Result<(), StoreError> {
+        self.change(move |connection| {
+            diesel::update(servers::table.find(id.to_string()))
+                .set((
+                    servers::status.eq(status.as_str()),
+                    servers::available_instances.eq(i32::try_from(available).unwrap_or(i32::MAX)),
+                    servers::heartbeat_at.eq(now),
+                    servers::lease_until.eq(lease_until),
+                    servers::modified.eq(now),
+                ))
+                .execute(connection)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// All servers, the oldest first.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn servers(&self) -> Result<Vec<ServerRow>, StoreError> {
+        self.read(|connection| {
+            Ok(servers::table
+                .order((servers::created, servers::server_id))
+                .select(ServerRow::as_select())
+                .load(connection)?)
+        })
+        .await
+    }
+}
