@@ -1,6 +1,10 @@
 //! Heliostat hosts interactive X11 programs as supervised instances and streams each to web browsers by WebRTC.
 #![warn(missing_docs, missing_debug_implementations)]
 
+pub mod capture;
 pub mod clock;
+pub mod gst;
 pub mod ids;
 pub mod media;
+pub mod protocol;
+pub mod x11;
