@@ -16,7 +16,7 @@ use super::suggest;
 use super::value::{Kind, Raw, Value};
 
 /// One app of the catalogue.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppEntry {
     /// 1 to 40 of `a-z`, `0-9`, `-`.
     pub id: String,

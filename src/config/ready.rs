@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The sign by which an app is known to be ready.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Ready {
     /// The first mapped window has drawn.
     #[default]
@@ -42,6 +45,20 @@ impl Ready {
             "command" => Some(Self::Command(rest.to_owned())),
             _ => None,
         }
+    }
+}
+
+impl TryFrom<String> for Ready {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("{text:?} is no sign of readiness"))
+    }
+}
+
+impl From<Ready> for String {
+    fn from(ready: Ready) -> Self {
+        ready.to_string()
     }
 }
 

@@ -17,7 +17,7 @@
 use std::time::{Duration, Instant};
 
 use crate::desktop::{Facts, Part};
-use crate::protocol::signalling::InstanceStatus;
+use crate::protocol::words::InstanceStatus;
 
 /// The status of an instance with what people are told about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::ids::{PeerId, SessionId, ViewerId};
-use crate::protocol::signalling::Role;
+use crate::protocol::words::Role;
 
 /// One browser tab at this instance.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
-//! The messages that cross a process or network boundary, as pure encoders and decoders.
-//!
-//! Nothing here does I/O or reads a clock. Whatever comes from outside is decoded into a value or a typed error,
-//! never into a panic.
+//! What processes and browsers say to each other: messages as plain values and bytes, no I/O.
 
 pub mod capture;
 pub mod input;
+pub mod signalling;
+pub mod words;

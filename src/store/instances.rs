@@ -6,7 +6,7 @@ use super::error::StoreError;
 use super::pool::Store;
 use super::schema::instances;
 use super::text::AsText;
-use super::words::InstanceStatus;
+use crate::protocol::words::InstanceStatus;
 use crate::ids::{InstanceId, ServerId, SessionId};
 
 /// A new instance, about to be started.

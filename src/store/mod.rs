@@ -27,7 +27,6 @@ pub mod servers;
 pub mod sessions;
 mod text;
 pub mod url;
-pub mod words;
 
 pub use error::StoreError;
 pub use events::NewEvent;
@@ -39,4 +38,3 @@ pub use pool::Store;
 pub use retention::Removed;
 pub use servers::ServerRow;
 pub use sessions::SessionRow;
-pub use words::{CloseReason, InstanceStatus, Role, ServerStatus};

@@ -6,7 +6,7 @@ use super::error::StoreError;
 use super::pool::Store;
 use super::schema::peers;
 use super::text::AsText;
-use super::words::{CloseReason, Role};
+use crate::protocol::words::{CloseReason, Role};
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 
 /// A peer connection that is up.

@@ -5,7 +5,7 @@ use super::super::instances::{NewInstance, StatusChange};
 use super::super::peers::{NewPeer, PeerClosed};
 use super::super::servers::ServerRow;
 use super::super::sessions::SessionRow;
-use super::super::words::{CloseReason, InstanceStatus, Role, ServerStatus};
+use crate::protocol::words::{CloseReason, InstanceStatus, Role, ServerStatus};
 use super::*;
 use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
 

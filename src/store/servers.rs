@@ -6,7 +6,7 @@ use super::error::StoreError;
 use super::pool::Store;
 use super::schema::servers;
 use super::text::AsText;
-use super::words::ServerStatus;
+use crate::protocol::words::ServerStatus;
 use crate::ids::ServerId;
 
 /// One server.

@@ -9,7 +9,7 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 
-use super::words::{InstanceStatus, Role, ServerStatus};
+use crate::protocol::words::{InstanceStatus, Role, ServerStatus};
 use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
 
 /// A value that a column holds in its written form.

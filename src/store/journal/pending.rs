@@ -225,7 +225,7 @@ fn newer(old: StatusChange, mut new: StatusChange) -> StatusChange {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::super::words::InstanceStatus;
+    use crate::protocol::words::InstanceStatus;
     use super::*;
 
     fn event(at: i64) -> NewEvent {

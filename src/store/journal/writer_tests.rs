@@ -4,7 +4,7 @@ use super::super::super::events::NewEvent;
 use super::super::super::peers::PeerClosed;
 use super::super::super::pool::tests::{Bench, change, peer};
 use super::super::super::sessions::SessionRow;
-use super::super::super::words::{CloseReason, InstanceStatus};
+use crate::protocol::words::{CloseReason, InstanceStatus};
 use super::super::Journal;
 use super::*;
 use crate::ids::{InstanceId, SessionId};

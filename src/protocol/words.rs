@@ -1,7 +1,9 @@
-//! The closed sets of words that columns hold, spelt as everywhere on the wire.
+//! The closed sets of words of the domain, spelt alike on the wire and in the database.
 
 use std::fmt;
 use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 /// A word that is not of the set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,8 +18,8 @@ pub struct UnknownWord {
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $word:ident = $text:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$word_doc])* $word,)* }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        pub enum $name { $($(#[$word_doc])* #[serde(rename = $text)] $word,)* }
 
         impl $name {
             /// Every word of the set.
