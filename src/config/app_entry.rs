@@ -190,7 +190,7 @@ impl AppEntry {
                 value,
             };
             match reader.key {
-                "id" => id = Some(reader.text(|text| is_app_id(text))?),
+                "id" => id = Some(reader.text(is_app_id)?),
                 "name" => name = Some(reader.text(is_name)?),
                 "description" => entry.description = reader.text(|text| text.chars().count() <= 1000)?,
                 "command" => command = Some(reader.text(|text| !text.trim().is_empty() && !text.contains('\0'))?),

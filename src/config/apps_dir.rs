@@ -56,8 +56,7 @@ impl AppsDir {
             None => state.path().join("apps"),
             Some(_) => {
                 own_folder(Path::new(SYSTEM_ROOTS))?;
-                let hash = Sha256::digest(state.path().as_os_str().as_encoded_bytes());
-                Path::new(SYSTEM_ROOTS).join(hex::encode(&hash[..8]))
+                system_root(state.path())
             }
         };
         Self::at(root, owner)
@@ -186,6 +185,12 @@ impl AppsDir {
     }
 }
 
+/// The root of the host with this state folder (its real path), where apps run as another user.
+fn system_root(state: &Path) -> PathBuf {
+    let hash = Sha256::digest(state.as_os_str().as_encoded_bytes());
+    Path::new(SYSTEM_ROOTS).join(hex::encode(&hash[..8]))
+}
+
 /// Makes a folder of the host that others may pass through but not list. One that exists must be that already.
 fn own_folder(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o711).create(path) {
@@ -276,6 +281,22 @@ mod tests {
         assert!(apps.make(id, session, "demo", Home::Ephemeral).is_err());
         apps.remove(id).unwrap();
         assert!(folder.path().exists());
+    }
+
+    #[test]
+    fn two_state_folders_have_two_roots_and_one_keeps_its_own() {
+        let root = system_root(Path::new("/root/.local/state/heliostat"));
+        assert_eq!(root.parent(), Some(Path::new(SYSTEM_ROOTS)));
+        assert_eq!(root.file_name().unwrap().len(), 16);
+        assert_eq!(root, system_root(Path::new("/root/.local/state/heliostat")));
+        assert_ne!(root, system_root(Path::new("/root/.local/state/other")));
+    }
+
+    #[test]
+    fn a_root_that_is_a_link_or_anothers_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        symlink("/tmp", folder.path().join("link")).unwrap();
+        assert!(AppsDir::at(folder.path().join("link"), None).is_err());
     }
 
     #[test]

@@ -9,14 +9,14 @@ use super::app_entry::AppEntry;
 use super::error::ConfigError;
 use super::keys;
 use super::origin::Origin;
-use super::sources::unknown;
+use super::sources::{Setting, unknown};
 use super::value::Raw;
 
 /// What a file configures.
 #[derive(Debug, Default)]
 pub(super) struct FileContents {
     /// The keys it sets.
-    pub keys: Vec<(&'static str, Raw, Origin)>,
+    pub keys: Vec<Setting>,
     /// Its `[[app]]` entries.
     pub apps: Vec<AppEntry>,
 }

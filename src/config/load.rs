@@ -11,7 +11,7 @@ use super::explain::{Row, without_password};
 use super::file;
 use super::keys::{KEYS, find};
 use super::origin::Origin;
-use super::sources::Sources;
+use super::sources::{Setting, Sources};
 use super::types::{
     Auth, Config, InstancesConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig, StoreConfig, VideoConfig,
 };
@@ -27,8 +27,12 @@ impl Config {
             Some(path) => file::read(&path)?,
             None => file::FileContents::default(),
         };
-        let (from_env, strangers) = sources.from_env()?;
-        let settings = contents.keys.into_iter().chain(from_env).chain(sources.from_flags()?);
+        let (from_env, strangers) = sources.settings_of_env()?;
+        let settings = contents
+            .keys
+            .into_iter()
+            .chain(from_env)
+            .chain(sources.settings_of_flags()?);
         let values = Values::new(settings)?;
         let config = values.into_config(sources, contents.apps)?;
         let mut warnings: Vec<Warning> = strangers
@@ -98,7 +102,7 @@ struct Values(BTreeMap<&'static str, (Value, Origin)>);
 
 impl Values {
     /// Later settings override earlier ones. One that is wrong is an error even when another overrides it.
-    fn new(settings: impl Iterator<Item = (&'static str, Raw, Origin)>) -> Result<Self, ConfigError> {
+    fn new(settings: impl Iterator<Item = Setting>) -> Result<Self, ConfigError> {
         let defaults = KEYS
             .iter()
             .map(|key| (key.name, Raw::Text(key.default.to_owned()), Origin::Default))

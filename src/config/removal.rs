@@ -190,8 +190,8 @@ mod tests {
         fs::write(tree.join(".removed-1"), "taken").unwrap();
         nix::unistd::mkfifo(&tree.join("pipe"), Mode::S_IRWXU).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(tree.join("socket")).unwrap();
-        fs::set_permissions(closed.join("inner"), PermissionsExt::from_mode(0)).unwrap();
-        fs::set_permissions(&closed, PermissionsExt::from_mode(0)).unwrap();
+        fs::set_permissions(closed.join("inner"), PermissionsExt::from_mode(0o000)).unwrap();
+        fs::set_permissions(&closed, PermissionsExt::from_mode(0o000)).unwrap();
         remove_tree(&tree).unwrap();
         assert!(!tree.exists());
     }

@@ -46,11 +46,19 @@ pub struct Sources {
     pub folder: PathBuf,
 }
 
+/// A value that a source gives to a key, before it is known to be right.
+pub(super) type Setting = (&'static str, Raw, Origin);
+
 /// The name of a configuration file where none is named.
 pub const FILE_NAME: &str = "heliostat.toml";
 
-/// A variable that tells the processes of an instance whose they are; not configuration.
-const NOT_CONFIGURATION: &[&str] = &["HELIOSTAT_INSTANCE"];
+/// Variables by which the host's own processes and its tests find each other; not configuration.
+const NOT_CONFIGURATION: &[&str] = &[
+    "HELIOSTAT_BIN",
+    "HELIOSTAT_INSTANCE",
+    "HELIOSTAT_LISTEN_FD",
+    "HELIOSTAT_ROLE",
+];
 
 impl Sources {
     /// The sources of this process.
@@ -112,7 +120,7 @@ impl Sources {
     ///
     /// # Errors
     /// A variable of a section that exists, or of a key nearly, but not quite, spelt right.
-    pub(super) fn from_env(&self) -> Result<(Vec<(&'static str, Raw, Origin)>, Vec<String>), ConfigError> {
+    pub(super) fn settings_of_env(&self) -> Result<(Vec<Setting>, Vec<String>), ConfigError> {
         let mut found = Vec::new();
         let mut strangers = Vec::new();
         if let Some(url) = self.env.get(Path::new("DATABASE_URL").as_os_str()) {
@@ -160,7 +168,7 @@ impl Sources {
     ///
     /// # Errors
     /// A key that does not exist.
-    pub(super) fn from_flags(&self) -> Result<Vec<(&'static str, Raw, Origin)>, ConfigError> {
+    pub(super) fn settings_of_flags(&self) -> Result<Vec<Setting>, ConfigError> {
         self.flags
             .iter()
             .map(|flag| {

@@ -2,5 +2,6 @@
 
 pub mod capture;
 pub mod input;
+pub mod keeper;
 pub mod signalling;
 pub mod words;

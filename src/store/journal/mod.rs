@@ -39,8 +39,8 @@ struct Shared {
     // overflow: the oldest notes are dropped and counted, see `Pending`.
     pending: Mutex<Pending>,
     noted: Notify,
-    /// How many notes have been stored or given up.
-    settled: watch::Sender<u64>,
+    /// How many batches the writer has stored or failed to store.
+    rounds: watch::Sender<u64>,
 }
 
 /// How the journal does.
@@ -65,7 +65,7 @@ impl Journal {
         let shared = Shared {
             pending: Mutex::new(Pending::default()),
             noted: Notify::new(),
-            settled: watch::Sender::new(0),
+            rounds: watch::Sender::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -107,15 +107,18 @@ impl Journal {
         }
     }
 
-    /// Waits until all that was noted before this call is stored or given up, or the time is over; says which.
+    /// Waits until nothing that was noted waits or is on its way to the database, or the time is over; says which.
     /// Something has to run [`Journal::write_to`] meanwhile.
     pub async fn flush(&self, within: Duration) -> bool {
-        let noted = self.pending().noted();
-        let mut settled = self.shared.settled.subscribe();
-        let all = settled.wait_for(|settled| *settled >= noted);
-        tokio::time::timeout(within, all)
-            .await
-            .is_ok_and(|waited| waited.is_ok())
+        let mut rounds = self.shared.rounds.subscribe();
+        let empty = async {
+            while !self.pending().is_settled() {
+                if rounds.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(within, empty).await.is_ok()
     }
 
     /// The writer: stores what is noted, until it is dropped. One at a time; it may be started again at any moment.

@@ -164,16 +164,11 @@ impl Pending {
         self.len() == 0
     }
 
-    /// How many notes there have been.
+    /// Whether every note there has been is stored, replaced by a newer one, or dropped: none waits, and none was taken
+    /// and neither settled nor put back.
     #[must_use]
-    pub fn noted(&self) -> u64 {
-        self.noted
-    }
-
-    /// How many notes are stored, replaced by newer ones, or dropped.
-    #[must_use]
-    pub fn settled(&self) -> u64 {
-        self.settled
+    pub fn is_settled(&self) -> bool {
+        self.noted == self.settled
     }
 
     /// How many notes were dropped for want of room.
@@ -338,7 +333,8 @@ mod tests {
                     }
                 }
                 let on_the_way: usize = taken.iter().map(Batch::len).sum();
-                prop_assert_eq!(pending.noted(), pending.settled() + (pending.len() + on_the_way) as u64);
+                prop_assert_eq!(pending.noted, pending.settled + (pending.len() + on_the_way) as u64);
+                prop_assert_eq!(pending.is_settled(), pending.len() + on_the_way == 0);
             }
         }
     }
