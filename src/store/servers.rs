@@ -3,11 +3,16 @@
 use diesel::prelude::*;
 
 use super::error::StoreError;
+use super::machine::Machine;
 use super::pool::Store;
 use super::schema::servers;
 use super::text::AsText;
-use crate::protocol::words::ServerStatus;
+use crate::config::ServerConfig;
 use crate::ids::ServerId;
+use crate::protocol::words::ServerStatus;
+
+/// How long a lease runs when nobody renews it. No other server reads it from an embedded database.
+const LEASE_MS: i64 = 30_000;
 
 /// One server.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -47,6 +52,32 @@ pub struct ServerRow {
     pub created: i64,
     /// When this row last changed, ms since 1970.
     pub modified: i64,
+}
+
+impl ServerRow {
+    /// The row of this server, with room for `capacity` instances and none running.
+    #[must_use]
+    pub fn of_this(server_id: ServerId, config: &ServerConfig, capacity: usize, machine: Machine, now: i64) -> Self {
+        let capacity = i32::try_from(capacity).unwrap_or(i32::MAX);
+        Self {
+            server_id,
+            region: config.region.clone(),
+            ip_address: config.listen.ip().to_string(),
+            port: config.listen.port().into(),
+            status: ServerStatus::Online,
+            available_instances: capacity,
+            num_instances: capacity,
+            ram: machine.ram,
+            graphics_card: machine.graphics_card,
+            storage: machine.storage,
+            heartbeat_at: now,
+            lease_until: now.saturating_add(LEASE_MS),
+            url: format!("http://{}", config.listen),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            created: now,
+            modified: now,
+        }
+    }
 }
 
 impl Store {
@@ -114,5 +145,38 @@ impl Store {
                 .load(connection)?)
         })
         .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Sources};
+
+    #[tokio::test]
+    async fn this_machine_registers_itself_as_it_is_configured() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = Sources {
+            env: [
+                ("HOME".into(), "/home/someone".into()),
+                ("HELIOSTAT_SERVER_REGION".into(), "north".into()),
+            ]
+            .into(),
+            folder: folder.path().to_owned(),
+            ..Sources::default()
+        };
+        let (config, _) = Config::load(&sources).unwrap();
+        let row = ServerRow::of_this(ServerId::new(), &config.server, 3, Machine::probe(folder.path()), 1_000);
+        let store = Store::open(&config.store.url, folder.path()).unwrap();
+        store.register_server(row.clone()).await.unwrap();
+        assert_eq!(store.servers().await.unwrap(), vec![row.clone()]);
+        assert_eq!(
+            (row.region.as_str(), row.url.as_str(), row.port),
+            ("north", "http://127.0.0.1:8080", 8080)
+        );
+        assert_eq!(
+            (row.available_instances, row.num_instances, row.lease_until),
+            (3, 3, 31_000)
+        );
     }
 }
