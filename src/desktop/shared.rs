@@ -10,8 +10,9 @@ use tokio::sync::watch;
 
 use super::commands::{DisplayId, Layout};
 use super::facts::FactsCell;
+use crate::capture::CaptureHandle;
 use crate::ids::InstanceId;
-use crate::media::{Codec, Hub};
+use crate::media::Hub;
 use crate::process::{KeeperClient, KeeperOptions};
 use crate::protocol::keeper::Role;
 use crate::x11::{DisplayAddress, HeldInput, InputQueue};
@@ -56,13 +57,10 @@ pub struct DesktopShared {
     pub held: Arc<HeldInput>,
     /// Frames and data channels run here, never on the control arbiter.
     pub media: Handle,
-    /// An encoder that failed is not tried again for this instance.
-    pub failed_encoders: Mutex<Vec<(Codec, String)>>,
     pub(super) keeper: watch::Sender<Option<KeeperClient>>,
     pub(super) display: watch::Sender<Option<DisplayId>>,
     pub(super) window_manager_up: watch::Sender<bool>,
-    /// The capture's link takes hints about input that was just injected.
-    pub(super) capture_hint: watch::Sender<u64>,
+    capture: Mutex<Option<CaptureHandle>>,
     leave: AtomicBool,
     last_output: Mutex<Vec<String>>,
 }
@@ -92,10 +90,11 @@ pub struct DesktopParts {
 
 impl DesktopShared {
     /// What a new Desktop shares.
-    #[must_use]
-    pub fn new(parts: DesktopParts) -> Arc<Self> {
-        let held = Arc::new(HeldInput::default());
-        Arc::new(Self {
+    ///
+    /// # Errors
+    /// No file descriptors left.
+    pub fn new(parts: DesktopParts) -> std::io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
             id: parts.id,
             layout: parts.layout,
             keeper_options: parts.keeper_options,
@@ -103,17 +102,16 @@ impl DesktopShared {
             readiness_timeout: parts.readiness_timeout,
             facts: FactsCell::default(),
             hub: parts.hub,
-            input: Arc::new(InputQueue::default()),
-            held,
+            input: InputQueue::new()?,
+            held: Arc::new(HeldInput::new()),
             media: parts.media,
-            failed_encoders: Mutex::default(),
             keeper: watch::Sender::new(None),
             display: watch::Sender::new(None),
             window_manager_up: watch::Sender::new(false),
-            capture_hint: watch::Sender::new(0),
+            capture: Mutex::default(),
             leave: AtomicBool::new(false),
             last_output: Mutex::default(),
-        })
+        }))
     }
 
     /// From now on children that stop leave their processes running, for the next host to adopt.
@@ -159,6 +157,17 @@ impl DesktopShared {
     #[must_use]
     pub fn last_output(&self) -> Vec<String> {
         self.last_output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Input was just injected: its effect should not wait for the frame-rate limiter.
+    pub fn expect_change(&self) {
+        if let Some(capture) = &*self.capture.lock().unwrap_or_else(PoisonError::into_inner) {
+            capture.expect_change();
+        }
+    }
+
+    pub(super) fn set_capture(&self, capture: Option<CaptureHandle>) {
+        *self.capture.lock().unwrap_or_else(PoisonError::into_inner) = capture;
     }
 
     pub(super) fn set_last_output(&self, lines: Vec<String>) {

@@ -36,6 +36,11 @@ pub async fn favicon(request: HttpRequest) -> Result<HttpResponse, Problem> {
     serve(&request, "favicon.svg")
 }
 
+/// Whatever has no route.
+pub async fn nothing() -> Result<HttpResponse, Problem> {
+    Err(Problem::new(actix_web::http::StatusCode::NOT_FOUND, "not_found", "there is nothing at this address"))
+}
+
 fn serve(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
     let Some(file) = Assets::get(path) else {
         return Err(Problem::new(

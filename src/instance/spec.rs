@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{AppEntry, Config};
 use crate::ids::{InstanceId, SessionId};
+use crate::store::StoreError;
 
 /// The file of the spec in the instance's folder.
 const FILE: &str = "instance.json";
@@ -76,6 +77,9 @@ pub enum LaunchError {
     /// The session has as many instances as it may have.
     #[error("you have {0} instances, more are not allowed at once")]
     SessionLimit(usize),
+    /// The database does not take the new instance.
+    #[error("the instance cannot be recorded: {0}")]
+    Store(#[source] StoreError),
     /// The host is going down.
     #[error("the host is shutting down")]
     Draining,
@@ -87,12 +91,13 @@ pub enum LaunchError {
 impl LaunchError {
     /// The stable word.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownApp(_) => "unknown_app",
             Self::OutOfRange { .. } => "out_of_range",
             Self::Capacity(_) => "capacity",
             Self::SessionLimit(_) => "session_limit",
+            Self::Store(error) => error.code(),
             Self::Draining => "draining",
             Self::Setup(_) => "setup_failed",
         }

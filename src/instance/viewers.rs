@@ -84,10 +84,19 @@ impl Viewers {
         std::mem::replace(&mut viewer.peer, peer)
     }
 
-    /// The viewer that a peer belongs to.
+    /// Forgets a viewer's peer connection, if it still is this one.
+    pub fn clear_peer(&mut self, id: ViewerId, peer: PeerId) {
+        if let Some(viewer) = self.all.get_mut(&id)
+            && viewer.peer == Some(peer)
+        {
+            viewer.peer = None;
+        }
+    }
+
+    /// Whose tab a viewer is.
     #[must_use]
-    pub fn of_peer(&self, peer: PeerId) -> Option<ViewerId> {
-        self.all.iter().find(|(_, v)| v.peer == Some(peer)).map(|(id, _)| *id)
+    pub fn session_of(&self, id: ViewerId) -> Option<SessionId> {
+        self.all.get(&id).map(|v| v.session)
     }
 
     /// What a viewer may do.

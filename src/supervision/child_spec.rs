@@ -91,6 +91,14 @@ impl fmt::Debug for ChildSpec {
     }
 }
 
+struct CallOnDrop<F: Fn()>(Arc<F>);
+
+impl<F: Fn()> Drop for CallOnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// What a worker gets to end its work when nothing else is said.
 const WORKER_SHUTDOWN: Duration = Duration::from_secs(5);
 
@@ -152,6 +160,20 @@ impl ChildSpec {
         spec.kind = ChildKind::Supervisor;
         spec.shutdown = Shutdown::Infinity;
         spec
+    }
+
+    /// Calls `hook` whenever a life of it has ended, however it ended. Must neither wait nor panic.
+    #[must_use]
+    pub fn on_end(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        let (start, hook) = (self.start, Arc::new(hook));
+        self.start = Arc::new(move |context| {
+            let (guard, life) = (CallOnDrop(Arc::clone(&hook)), start(context));
+            Box::pin(async move {
+                let _guard = guard;
+                life.await
+            })
+        });
+        self
     }
 
     /// How it is stopped; workers have 5 s, supervisors as long as their children.

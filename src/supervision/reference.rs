@@ -76,6 +76,12 @@ impl<A: Actor> ChildRef<A> {
         Self::default()
     }
 
+    /// Whether both follow the same child.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.cell.same_channel(&other.cell)
+    }
+
     /// The generation that lives now.
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
