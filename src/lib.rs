@@ -4,4 +4,5 @@
 pub mod clock;
 pub mod ids;
 pub mod media;
+pub mod peer;
 pub mod protocol;
