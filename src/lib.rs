@@ -8,6 +8,7 @@ pub mod config;
 pub mod gst;
 pub mod ids;
 pub mod media;
+<<<<<<< HEAD
 pub mod protocol;
 pub mod store;
 pub mod supervision;
@@ -18,3 +19,7 @@ pub mod desktop;
 pub mod session;
 pub mod signalling;
 pub mod http;
+=======
+pub mod peer;
+pub mod protocol;
+>>>>>>> wip/peer

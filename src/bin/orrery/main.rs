@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! `heliostat-orrery`: the demo of Heliostat, drawn in software on X11.
 //!
 //! Two programs in one. Without arguments an interactive orrery: planets on their real orbits, to click, turn and
@@ -52,3 +53,6 @@ fn run(args: &Args) -> Result<End, DemoError> {
     let aids = Aids::new(args);
     pattern::run(&mut window, args, &aids)
 }
+=======
+fn main() {}
+>>>>>>> wip/peer
