@@ -5,21 +5,17 @@ pub mod app;
 pub mod capture;
 pub mod clock;
 pub mod config;
+pub mod desktop;
 pub mod gst;
+pub mod http;
 pub mod ids;
+pub mod instance;
 pub mod media;
-<<<<<<< HEAD
+pub mod peer;
+pub mod process;
 pub mod protocol;
+pub mod session;
+pub mod signalling;
 pub mod store;
 pub mod supervision;
 pub mod x11;
-pub mod peer;
-pub mod instance;
-pub mod desktop;
-pub mod session;
-pub mod signalling;
-pub mod http;
-=======
-pub mod peer;
-pub mod protocol;
->>>>>>> wip/peer

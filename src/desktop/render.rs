@@ -47,6 +47,7 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
         f.render = Part::Starting;
         f.retry_at = None;
     });
+    let attached = process.started.attached;
     tokio::select! {
         () = cx.stopping() => {
             process.stop(&shared).await;
@@ -54,17 +55,13 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             ExitReason::Shutdown
         }
         ended = process.ended() => after_end(&shared, display, ended).await,
-        () = become_ready(&shared, &keeper, display, process_attached(&process.started)) => {
+        () = become_ready(&shared, &keeper, display, attached) => {
             process.stop(&shared).await;
             let seconds = shared.readiness_timeout.as_secs();
             let output = keeper.tail(&super::shared::named(role::RENDER), 200).await.unwrap_or_default();
             fail(&shared, "not_ready", format!("the app was not ready after {seconds} s"), output)
         }
     }
-}
-
-const fn process_attached(started: &crate::protocol::keeper::Started) -> bool {
-    started.attached
 }
 
 /// Returns only if the app does not become ready in time.

@@ -300,16 +300,16 @@ impl Handler<Offer> for InstanceActor {
             }
             let peer = PeerId::new();
             let options = PeerOptions {
-                peer,
+                peer_id: peer,
                 offer: msg.sdp,
                 hub: Arc::clone(&shared.desktop.hub),
-                codecs: shared.services.codecs.clone(),
-                input: Arc::new(super::input_gate::ViewerInput::new(
+                available: shared.services.codecs.clone(),
+                sink: Arc::new(super::input_gate::ViewerInput::new(
                     msg.viewer,
                     Arc::clone(&shared.roster),
                     Arc::clone(&shared.desktop.input),
                 )),
-                connections: Arc::clone(&shared.services.connections),
+                factory: Arc::clone(&shared.services.connections),
                 runtime: shared.services.media.clone(),
             };
             let (spec, handle, answered) = peer_child(Arc::clone(&shared), msg.viewer, options);

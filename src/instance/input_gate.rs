@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::roster::Roster;
 use crate::ids::ViewerId;
-use crate::peer::InputSink;
+use crate::peer::{InputChannel, InputSink};
 use crate::protocol::input::{InputEvent, InputFrame};
 use crate::x11::InputQueue;
 
@@ -35,7 +35,7 @@ fn is_newer(seq: u32, next: u32) -> bool {
 }
 
 impl InputSink for ViewerInput {
-    fn accept(&self, frame: InputFrame) {
+    fn accept(&self, frame: InputFrame, _: InputChannel) {
         if !self.roster.may_steer(self.viewer) {
             return;
         }
@@ -80,9 +80,9 @@ mod tests {
         let ((out, _a), (out2, _b)) = (outbound(), outbound());
         roster.join(mine, owner, out);
         roster.join(other, SessionId::new(), out2);
-        ViewerInput::new(other, Arc::clone(&roster), Arc::clone(&queue)).accept(frame(1, CLICK));
+        ViewerInput::new(other, Arc::clone(&roster), Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
         assert!(queue.is_empty());
-        ViewerInput::new(mine, roster, Arc::clone(&queue)).accept(frame(1, CLICK));
+        ViewerInput::new(mine, roster, Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
         assert_eq!(queue.len(), 1);
     }
 
@@ -95,10 +95,10 @@ mod tests {
         let (out, _socket) = outbound();
         roster.join(id, owner, out);
         let input = ViewerInput::new(id, roster, Arc::clone(&queue));
-        input.accept(frame(5, CLICK));
-        input.accept(frame(4, MOVE));
+        input.accept(frame(5, CLICK), InputChannel::Input);
+        input.accept(frame(4, MOVE), InputChannel::Moves);
         assert_eq!(queue.len(), 1);
-        input.accept(frame(6, MOVE));
+        input.accept(frame(6, MOVE), InputChannel::Moves);
         assert_eq!(queue.len(), 2);
     }
 

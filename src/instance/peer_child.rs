@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::shared::InstanceShared;
 use crate::clock::unix_ms;
 use crate::ids::{PeerId, ViewerId};
-use crate::peer::{Peer, PeerError, PeerEvent, PeerOptions};
+use crate::peer::{ConnectionState, Peer, PeerError, PeerEvent, PeerOptions};
 use crate::protocol::signalling::{CloseReason, IceCandidate, ServerMessage};
 use crate::store::{NewPeer, PeerClosed};
 use crate::supervision::{ChildContext, ChildSpec, ExitReason, Restart, Shutdown};
@@ -64,7 +64,7 @@ pub fn peer_child(
 ) -> (ChildSpec, PeerHandle, oneshot::Receiver<Result<(), PeerError>>) {
     let (commands, queue) = mpsc::channel(QUEUE);
     let (answer, answered) = oneshot::channel();
-    let id = options.peer;
+    let id = options.peer_id;
     let start = Arc::new(Mutex::new(Some(Start { options, commands: queue, answer })));
     let spec = ChildSpec::task(id.to_string(), Restart::Temporary, move |cx| {
         let (shared, start) = (Arc::clone(&shared), Arc::clone(&start));
@@ -82,12 +82,11 @@ pub fn peer_child(
 
 async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: ChildContext) -> ExitReason {
     let Start { options, mut commands, answer } = start;
-    let id = options.peer;
+    let id = options.peer_id;
     let gone = Forget { shared: Arc::clone(&shared), viewer, peer: id };
-    let (mut peer, sdp) = match Peer::answer(options).await {
+    let (peer, sdp, mut events) = match Peer::answer(options).await {
         Ok(made) => made,
         Err(error) => {
-            log::warn!("instance={} peer={id} refused: {error}", shared.spec.id);
             let _ = answer.send(Err(error));
             return ExitReason::Normal;
         }
@@ -95,42 +94,42 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
     // Before the candidates, which go the same way.
     shared.roster.tell(viewer, &ServerMessage::Answer { peer_id: id, sdp });
     let _ = answer.send(Ok(()));
+    peer.send_status(&shared.status_text());
     let mut connected = false;
+    let mut closing = false;
     let reason = loop {
         tokio::select! {
             biased;
-            () = cx.stopping() => break shared.close_reason(),
+            () = cx.stopping(), if !closing => {
+                closing = true;
+                peer.close(shared.close_reason());
+            }
             command = commands.recv() => match command {
-                Some(PeerCommand::Candidate(candidate)) => {
-                    if let Err(error) = peer.add_candidate(candidate).await {
-                        log::info!("instance={} peer={id} candidate refused: {error}", shared.spec.id);
-                        shared.roster.tell(viewer, &ServerMessage::Error {
-                            code: error.code().into(), message: error.to_string(), retry_after: None, peer_id: Some(id),
-                        });
-                    }
+                Some(PeerCommand::Candidate(Some(candidate))) => {
+                    refuse_later(&shared, viewer, id, peer.add_candidate(candidate));
                 }
-                Some(PeerCommand::Status(text)) => peer.send_status(&text).await,
-                Some(PeerCommand::Close(reason)) => break reason,
-                None => break CloseReason::Fault,
+                // Their end is nothing that has to be known: checks go on until the deadline anyway.
+                Some(PeerCommand::Candidate(None)) => {}
+                Some(PeerCommand::Status(text)) => peer.send_status(&text),
+                Some(PeerCommand::Close(reason)) => peer.close(reason),
+                None => peer.close(CloseReason::Fault),
             },
-            event = peer.next() => match event {
-                PeerEvent::Candidate(candidate) => {
+            event = events.next() => match event {
+                Some(PeerEvent::LocalCandidate(candidate)) => {
                     shared.roster.tell(viewer, &ServerMessage::Candidate { peer_id: id, candidate });
                 }
-                PeerEvent::Connected => {
-                    if !connected {
-                        log::info!("instance={} peer={id} viewer={viewer} connected", shared.spec.id);
+                Some(PeerEvent::State(state)) => {
+                    log::info!("instance={} peer={id} viewer={viewer} state={}", shared.spec.id, state.as_str());
+                    if state == ConnectionState::Connected && !connected {
+                        connected = true;
                         shared.services.journal.peer_connected(new_peer(&shared, viewer, id));
                     }
-                    connected = true;
                 }
-                PeerEvent::ChannelOpen => peer.send_status(&shared.status_text()).await,
-                PeerEvent::Disconnected => log::info!("instance={} peer={id} disconnected", shared.spec.id),
-                PeerEvent::Ended(reason) => break reason,
+                Some(PeerEvent::Closed(reason)) => break reason,
+                None => break CloseReason::Fault,
             },
         }
     };
-    peer.close(reason).await;
     log::info!("instance={} peer={id} viewer={viewer} closed={reason}", shared.spec.id);
     drop(gone);
     shared.roster.tell(viewer, &ServerMessage::Closed { peer_id: id, reason });
@@ -140,12 +139,37 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
     ExitReason::Normal
 }
 
+/// Adding a candidate takes its time; a refusal is told when it comes. The peer bounds how many are under way.
+fn refuse_later(
+    shared: &Arc<InstanceShared>,
+    viewer: ViewerId,
+    id: PeerId,
+    added: impl Future<Output = Result<(), PeerError>> + 'static,
+) {
+    let shared = Arc::clone(shared);
+    actix_rt::spawn(async move {
+        if let Err(error) = added.await {
+            log::info!("instance={} peer={id} candidate refused: {error}", shared.spec.id);
+            shared.roster.tell(
+                viewer,
+                &ServerMessage::Error {
+                    code: error.code().into(),
+                    message: error.to_string(),
+                    retry_after: None,
+                    peer_id: Some(id),
+                },
+            );
+        }
+    });
+}
+
 fn new_peer(shared: &InstanceShared, viewer: ViewerId, id: PeerId) -> NewPeer {
     let (session, role) = shared.roster.with(|v| (v.session_of(viewer), v.role(viewer)));
     NewPeer {
         peer_id: id,
         instance_id: shared.spec.id,
         session_id: session.unwrap_or(shared.spec.owner),
+        viewer_id: viewer,
         role,
         transport: "webrtc".into(),
         candidate_type: None,

@@ -8,11 +8,10 @@ use tokio::runtime::Handle;
 use crate::config::{AppsDir, Config, StateDir};
 use crate::ids::ServerId;
 use crate::media::Codec;
-use crate::peer::{ConnectionFactory, PeerDefaults};
+use crate::peer::connection::ConnectionFactory;
 use crate::store::{Journal, Store};
 
 /// What every instance of this host uses.
-#[derive(Debug)]
 pub struct Services {
     /// The effective configuration.
     pub config: Config,
@@ -34,4 +33,10 @@ pub struct Services {
     pub connections: Arc<dyn ConnectionFactory>,
     /// The codecs that this machine encodes, best first.
     pub codecs: Vec<Codec>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").field("server", &self.server).field("codecs", &self.codecs).finish_non_exhaustive()
+    }
 }

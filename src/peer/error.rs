@@ -2,8 +2,6 @@
 
 use thiserror::Error;
 
-use crate::protocol::signalling::ErrorCode;
-
 /// Why a peer could not be made, or an operation on it was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PeerError {
@@ -44,23 +42,17 @@ pub enum PeerError {
 }
 
 impl PeerError {
-    /// The word for it on the signalling socket.
-    #[must_use]
-    pub const fn error_code(&self) -> ErrorCode {
-        match self {
-            Self::BadSdp(_) => ErrorCode::BadSdp,
-            Self::NoCommonCodec { .. } => ErrorCode::NoCommonCodec,
-            Self::BadCandidate(_) => ErrorCode::BadCandidate,
-            Self::NoUdpPort { .. } => ErrorCode::NoUdpPort,
-            Self::Closing => ErrorCode::Closing,
-            Self::Busy => ErrorCode::RateLimited,
-            Self::Timeout(_) | Self::Connection(_) => ErrorCode::Internal,
-        }
-    }
-
-    /// A stable word.
+    /// The stable word, the same on the signalling socket and in logs.
     #[must_use]
     pub const fn code(&self) -> &'static str {
-        self.error_code().as_str()
+        match self {
+            Self::BadSdp(_) => "bad_sdp",
+            Self::NoCommonCodec { .. } => "no_common_codec",
+            Self::BadCandidate(_) => "bad_candidate",
+            Self::NoUdpPort { .. } => "no_udp_port",
+            Self::Closing => "closing",
+            Self::Busy => "rate_limited",
+            Self::Timeout(_) | Self::Connection(_) => "internal",
+        }
     }
 }

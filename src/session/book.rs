@@ -68,7 +68,7 @@ impl SessionBook {
         self.store
             .create_session(SessionRow {
                 session_id: identity.session,
-                secret_hash: stored(&secret.hash(), guest),
+                secret_hash: stored(&secret, guest),
                 created: now,
                 modified: now,
             })
@@ -89,7 +89,7 @@ impl SessionBook {
             return Ok(Some(identity));
         }
         for guest in [false, true] {
-            if let Some(row) = self.store.find_session(stored(&hash, guest)).await? {
+            if let Some(row) = self.store.find_session(stored(secret, guest)).await? {
                 let identity = Identity { session: row.session_id, guest };
                 self.remember(hash, identity);
                 self.journal.session_used(identity.session, unix_ms());
@@ -119,8 +119,8 @@ impl SessionBook {
     }
 }
 
-/// A guest's hash is stored with a mark, so that the kind of a session cannot be changed by anybody but the host.
-fn stored(hash: &SecretHash, guest: bool) -> String {
-    let mark = if guest { "guest:" } else { "" };
-    format!("{mark}{}", hash.as_str())
+/// A guest's hash is another one, so that the kind of a session cannot be changed by anybody but the host.
+fn stored(secret: &Secret, guest: bool) -> String {
+    let hash = if guest { secret.derive("guest").hash() } else { secret.hash() };
+    hash.as_str().to_owned()
 }
