@@ -1,6 +1,6 @@
 //! A display, a painter and a capture process for the tests.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -12,8 +12,10 @@ use heliostat::media::{Frame, Hub, Subscription};
 use heliostat::x11::{DisplayAddress, create_authority};
 use tempfile::TempDir;
 use x11rb::connection::Connection;
+use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    ChangeGCAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, EventMask, Gcontext, Rectangle, Window, WindowClass,
+    ChangeGCAux, ConnectionExt as _, CreateGCAux, CreateWindowAux, EventMask, Gcontext, InputFocus, Rectangle, Window,
+    WindowClass,
 };
 use x11rb::rust_connection::{DefaultStream, RustConnection};
 
@@ -72,6 +74,12 @@ impl TestDisplay {
         RustConnection::connect_to_stream_with_auth_info(stream, 0, name, self.cookie.clone()).unwrap()
     }
 
+    /// Stops the server without ending it: connections are accepted and never answered.
+    pub fn freeze(&self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.server.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    }
+
     pub fn kill(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
@@ -101,7 +109,7 @@ fn hand_down(command: &mut Command, fd: i32) {
     }
 }
 
-/// A window over the whole screen that is filled on demand.
+/// A window that is drawn into on demand and takes note of what reaches it.
 pub struct Painter {
     pub x: RustConnection,
     pub window: Window,
@@ -110,11 +118,15 @@ pub struct Painter {
 }
 
 impl Painter {
+    /// Over the whole screen.
     pub fn new(display: &TestDisplay) -> Self {
+        Self::with(display, (WIDTH, HEIGHT), false)
+    }
+
+    pub fn with(display: &TestDisplay, size: (u16, u16), override_redirect: bool) -> Self {
         let x = display.connect();
         let screen = &x.setup().roots[0];
         let (root, visual) = (screen.root, screen.root_visual);
-        let size = (screen.width_in_pixels, screen.height_in_pixels);
         let window = x.generate_id().unwrap();
         let mask = EventMask::KEY_PRESS
             | EventMask::KEY_RELEASE
@@ -122,7 +134,10 @@ impl Painter {
             | EventMask::BUTTON_RELEASE
             | EventMask::POINTER_MOTION
             | EventMask::EXPOSURE;
-        let aux = CreateWindowAux::new().background_pixel(0x0020_3040).event_mask(mask);
+        let aux = CreateWindowAux::new()
+            .background_pixel(0x0020_3040)
+            .event_mask(mask)
+            .override_redirect(u32::from(override_redirect));
         x.create_window(
             0,
             window,
@@ -167,6 +182,101 @@ impl Painter {
         self.x.flush().unwrap();
     }
 
+    /// Fills the window with something that is hard to compress.
+    pub fn noise(&self, seed: u32) {
+        let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state
+        };
+        self.x
+            .change_gc(self.gc, &ChangeGCAux::new().foreground(next() & 0x00ff_ffff))
+            .unwrap();
+        let rows: Vec<Rectangle> = (0..4000)
+            .map(|_| {
+                let n = next();
+                let (x, y) = (n % u32::from(self.size.0), (n >> 16) % u32::from(self.size.1));
+                Rectangle {
+                    x: x as i16,
+                    y: y as i16,
+                    width: 3,
+                    height: 3,
+                }
+            })
+            .collect();
+        self.x.poly_fill_rectangle(self.window, self.gc, &rows).unwrap();
+        self.x.flush().unwrap();
+    }
+
+    pub fn focus(&self) {
+        self.x
+            .set_input_focus(InputFocus::PARENT, self.window, x11rb::CURRENT_TIME)
+            .unwrap();
+        self.sync();
+    }
+
+    /// The first event that `pick` picks; those before it are lost.
+    pub fn wait_for<T>(&self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
+        let until = Instant::now() + crate::SOON;
+        loop {
+            while let Some(event) = self.x.poll_for_event().unwrap() {
+                if let Some(found) = pick(&event) {
+                    return found;
+                }
+            }
+            assert!(Instant::now() < until, "{what} never came");
+            heliostat::x11::wait_readable([Some(self.x.stream().as_fd())], Some(until)).unwrap();
+        }
+    }
+
+    /// The next keycode that is pressed.
+    pub fn pressed_code(&self) -> u8 {
+        self.wait_for("a key", |event| match event {
+            Event::KeyPress(e) => Some(e.detail),
+            _ => None,
+        })
+    }
+
+    /// What the next key that is no modifier types, as a program sees it: by the keymap at that time and the state
+    /// that came with the event.
+    pub fn typed(&self) -> String {
+        loop {
+            let (code, state) = self.wait_for("a key", |event| match event {
+                Event::KeyPress(e) => Some((e.detail, u16::from(e.state))),
+                _ => None,
+            });
+            let reply = self.x.get_keyboard_mapping(code, 1).unwrap().reply().unwrap();
+            let plain = reply.keysyms[0];
+            if (0xffe1..=0xffee).contains(&plain) {
+                continue;
+            }
+            assert_eq!(state & 0b1100, 0, "control or alt is down");
+            let keysym = if state & 1 == 0 { plain } else { reply.keysyms[1] };
+            let letter = match keysym {
+                0x20ac => '€',
+                0x06d1 => 'я',
+                0xff0d => '\n',
+                point @ 0x20..=0xff => char::from_u32(point).unwrap(),
+                unicode => char::from_u32(unicode & 0x00ff_ffff).unwrap(),
+            };
+            return letter.to_string();
+        }
+    }
+
+    /// The keycodes that are down and the mask of the buttons.
+    pub fn down(&self) -> (Vec<u8>, u16) {
+        let keys = self.x.query_keymap().unwrap().reply().unwrap().keys;
+        let mask = u16::from(self.x.query_pointer(self.window).unwrap().reply().unwrap().mask);
+        (
+            (0..=255u8)
+                .filter(|code| keys[usize::from(code / 8)] & (1 << (code % 8)) != 0)
+                .collect(),
+            mask & 0x1f00,
+        )
+    }
+
     /// Waits until the server has done everything asked for.
     pub fn sync(&self) {
         self.x.get_input_focus().unwrap().reply().unwrap();
@@ -202,13 +312,12 @@ impl Capture {
         }
     }
 
-    pub fn hub(&self) -> Arc<Hub> {
-        Hub::new()
+    pub fn config(&self) -> CaptureClientConfig {
+        CaptureClientConfig::new(self.folder.path().join("capture.sock"))
     }
 
     pub fn client(&self, hub: &Arc<Hub>) -> CaptureClient {
-        let config = CaptureClientConfig::new(self.folder.path().join("capture.sock"));
-        CaptureClient::start(&tokio::runtime::Handle::current(), config, Arc::clone(hub))
+        CaptureClient::start(&tokio::runtime::Handle::current(), self.config(), Arc::clone(hub))
     }
 
     /// Its exit status, if it ends within `deadline`.
@@ -241,5 +350,61 @@ pub async fn quiet_for(viewer: &mut Subscription, quiet: Duration, deadline: Dur
     let until = Instant::now() + deadline;
     while frame_within(viewer, quiet).await.is_some() {
         assert!(Instant::now() < until, "frames of a still screen never end");
+    }
+}
+
+/// The types of the NAL units of an Annex B access unit (H.264, annex B and table 7-1).
+pub fn nal_types(data: &[u8]) -> Vec<u8> {
+    data.windows(4)
+        .filter(|w| w[..3] == [0, 0, 1])
+        .map(|w| w[3] & 0x1f)
+        .collect()
+}
+
+/// Decodes H.264 with another implementation than the one that encoded it.
+pub struct Decoder {
+    pipeline: gstreamer::Pipeline,
+    source: gstreamer_app::AppSrc,
+    sink: gstreamer_app::AppSink,
+}
+
+impl Decoder {
+    pub fn h264() -> Self {
+        use gstreamer::prelude::*;
+        gstreamer::init().unwrap();
+        let text = "appsrc name=in format=time caps=video/x-h264,stream-format=byte-stream,alignment=au \
+                    ! h264parse ! openh264dec ! videoconvert ! video/x-raw,format=I420 ! appsink name=out sync=false";
+        let pipeline = gstreamer::parse::launch(text)
+            .unwrap()
+            .downcast::<gstreamer::Pipeline>()
+            .unwrap();
+        let source = pipeline.by_name("in").unwrap().downcast().unwrap();
+        let sink = pipeline.by_name("out").unwrap().downcast().unwrap();
+        pipeline.set_state(gstreamer::State::Playing).unwrap();
+        Self { pipeline, source, sink }
+    }
+
+    /// Decodes a frame: the luma in the middle of the newest picture that came out.
+    pub fn push(&mut self, frame: &Frame) -> u8 {
+        let mut buffer = gstreamer::Buffer::from_slice(frame.data.clone());
+        buffer
+            .get_mut()
+            .unwrap()
+            .set_pts(gstreamer::ClockTime::from_useconds(frame.pts_us));
+        self.source.push_buffer(buffer).unwrap();
+        let mut luma = 0;
+        // The parser holds back an access unit until the next begins.
+        while let Some(sample) = self.sink.try_pull_sample(gstreamer::ClockTime::from_mseconds(200)) {
+            let map = sample.buffer().unwrap().map_readable().unwrap();
+            luma = map[usize::from(WIDTH) * usize::from(HEIGHT) / 2 + usize::from(WIDTH) / 2];
+        }
+        luma
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        use gstreamer::prelude::*;
+        let _ = self.pipeline.set_state(gstreamer::State::Null);
     }
 }
