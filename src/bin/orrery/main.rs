@@ -7,15 +7,19 @@
 //! - `args` `aids` `error` `time`: options, test aids, errors, the clock
 //! - `window` `keymap` `surface`: all that talks to the X server
 //! - `pattern`: the measuring target
+//! - `view`: the orrery · `space`: the solar system as numbers · `draw`: the rasteriser
 #![warn(missing_docs, missing_debug_implementations)]
 
 mod aids;
 mod args;
+mod draw;
 mod error;
 mod keymap;
 mod pattern;
+mod space;
 mod surface;
 mod time;
+mod view;
 mod window;
 
 use std::process::ExitCode;
@@ -50,5 +54,5 @@ fn run(args: &Args) -> Result<End, DemoError> {
     let mut window = Window::open(title, args.size)?;
     println!("display {} window {:#x}", window.display_name(), window.id());
     let aids = Aids::new(args);
-    pattern::run(&mut window, args, &aids)
+    if args.pattern { pattern::run(&mut window, args, &aids) } else { view::run(&mut window, args, &aids) }
 }
