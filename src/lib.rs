@@ -8,6 +8,7 @@ pub mod config;
 pub mod gst;
 pub mod ids;
 pub mod media;
+pub mod process;
 pub mod protocol;
 pub mod store;
 pub mod supervision;

@@ -6,8 +6,8 @@ use super::error::StoreError;
 use super::pool::Store;
 use super::schema::servers;
 use super::text::AsText;
-use crate::protocol::words::ServerStatus;
 use crate::ids::ServerId;
+use crate::protocol::words::ServerStatus;
 
 /// One server.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
