@@ -1,11 +1,12 @@
 //! The command line.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::capture::CaptureArgs;
 use crate::config::{Flag, Sources};
+use crate::process::KeepArgs;
 
 /// Hosts interactive X11 programs as supervised instances and streams each to web browsers.
 #[derive(Debug, Parser)]
@@ -33,10 +34,10 @@ pub enum Command {
     Token(Settings),
     /// Keep the processes of one instance (started by the host)
     #[command(hide = true)]
-    Keep(Internal),
+    Keep(KeepArgs),
     /// Capture the display of one instance (started by its keeper)
     #[command(hide = true)]
-    Capture(Internal),
+    Capture(CaptureArgs),
 }
 
 /// What configures a command beside the file and the environment.
@@ -71,14 +72,6 @@ pub struct ConfigArgs {
     /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
-}
-
-/// The arguments of a command that another process of the host gives; that component reads them.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-pub struct Internal {
-    /// As they were given.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub args: Vec<OsString>,
 }
 
 impl Settings {
@@ -169,11 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn internal_commands_take_any_arguments_and_are_not_shown() {
-        let Ok(Command::Keep(internal)) = parse(&["keep", "--spec", "3", "-x"]) else {
-            panic!("keep is not understood")
-        };
-        assert_eq!(internal.args, ["--spec", "3", "-x"]);
+    fn internal_commands_are_not_shown() {
         let help = Cli::command().render_help().to_string();
         assert!(
             help.contains("serve") && !help.contains("keep") && !help.contains("capture"),

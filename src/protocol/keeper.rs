@@ -60,8 +60,14 @@ impl FromStr for Role {
     fn from_str(text: &str) -> Result<Self, BadRole> {
         let fits = (1..=32).contains(&text.len())
             && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
-        if fits && text != "keeper" { Ok(Self(text.to_owned())) } else { Err(BadRole) }
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+        if fits && text != "keeper" {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadRole)
+        }
     }
 }
 
@@ -294,7 +300,10 @@ pub struct Failure {
 impl Failure {
     /// A failure of this kind with this text.
     pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 }
 
@@ -388,7 +397,18 @@ pub fn newest_lines<'a>(lines: impl DoubleEndedIterator<Item = &'a str>, count: 
         .rev()
         .take(count.min(MAX_TAIL_LINES))
         .take_while(|line| {
-            let cost = 3 + line.bytes().map(|b| if b == b'"' || b == b'\\' { 2 } else if b < 0x20 { 6 } else { 1 }).sum::<usize>();
+            let cost = 3 + line
+                .bytes()
+                .map(|b| {
+                    if b == b'"' || b == b'\\' {
+                        2
+                    } else if b < 0x20 {
+                        6
+                    } else {
+                        1
+                    }
+                })
+                .sum::<usize>();
             room.checked_sub(cost).inspect(|left| room = *left).is_some()
         })
         .map(str::to_owned)
@@ -415,7 +435,12 @@ mod tests {
 
     #[test]
     fn the_code_of_a_failure_is_its_name_in_json() {
-        for code in [FailureCode::BadRequest, FailureCode::CommandNotFound, FailureCode::StaleEpoch, FailureCode::Ending] {
+        for code in [
+            FailureCode::BadRequest,
+            FailureCode::CommandNotFound,
+            FailureCode::StaleEpoch,
+            FailureCode::Ending,
+        ] {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
         }
     }
@@ -426,7 +451,10 @@ mod tests {
         let lines = vec![worst.as_str(); 500];
         let tail = newest_lines(lines.iter().copied(), usize::MAX);
         assert!(!tail.is_empty());
-        let message = Message::Reply { id: 1, result: Ok(Reply::Tail { lines: tail }) };
+        let message = Message::Reply {
+            id: 1,
+            result: Ok(Reply::Tail { lines: tail }),
+        };
         assert!(encode(&message).unwrap().len() <= MAX_TAIL_BYTES + 100);
     }
 
@@ -439,8 +467,17 @@ mod tests {
 
     #[test]
     fn a_request_is_tagged_by_its_type() {
-        let call = Call { id: 7, request: Request::Stop { role: "app".parse().unwrap(), grace_ms: 5 } };
+        let call = Call {
+            id: 7,
+            request: Request::Stop {
+                role: "app".parse().unwrap(),
+                grace_ms: 5,
+            },
+        };
         let json = serde_json::to_value(&call).unwrap();
-        assert_eq!(json, serde_json::json!({"id": 7, "request": {"type": "stop", "role": "app", "grace_ms": 5}}));
+        assert_eq!(
+            json,
+            serde_json::json!({"id": 7, "request": {"type": "stop", "role": "app", "grace_ms": 5}})
+        );
     }
 }

@@ -228,7 +228,12 @@ pub enum ServerMessage {
 impl ServerMessage {
     /// An error without further fields.
     pub fn error(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Error { code: code.into(), message: message.into(), retry_after: None, peer_id: None }
+        Self::Error {
+            code: code.into(),
+            message: message.into(),
+            retry_after: None,
+            peer_id: None,
+        }
     }
 }
 
@@ -273,7 +278,15 @@ pub fn decode(text: &str) -> Result<ClientMessage, SignallingError> {
     let malformed = |e: serde_json::Error| SignallingError::Malformed(e.to_string());
     let tag: Tag = serde_json::from_str(text).map_err(malformed)?;
     const TYPES: [&str; 10] = [
-        "hello", "watch", "offer", "candidate", "unwatch", "request_control", "release_control", "grant_control", "stats",
+        "hello",
+        "watch",
+        "offer",
+        "candidate",
+        "unwatch",
+        "request_control",
+        "release_control",
+        "grant_control",
+        "stats",
         "ping",
     ];
     if !TYPES.contains(&tag.r#type.as_str()) {
@@ -298,13 +311,19 @@ mod tests {
     fn messages_of_browsers_are_read() {
         let id = InstanceId::new();
         let text = format!(r#"{{"type":"watch","instance_id":"{id}"}}"#);
-        let watch = ClientMessage::Watch { instance_id: id, peer_id: None, role: None };
+        let watch = ClientMessage::Watch {
+            instance_id: id,
+            peer_id: None,
+            role: None,
+        };
         assert_eq!(decode(&text).unwrap(), watch);
         let peer = PeerId::new();
         let text = format!(
             r#"{{"type":"candidate","peer_id":"{peer}","candidate":{{"candidate":"candidate:1 1 udp 1 127.0.0.1 9 typ host","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"x"}}}}"#
         );
-        assert!(matches!(decode(&text).unwrap(), ClientMessage::Candidate { candidate: Some(c), .. } if c.sdp_m_line_index == Some(0)));
+        assert!(
+            matches!(decode(&text).unwrap(), ClientMessage::Candidate { candidate: Some(c), .. } if c.sdp_m_line_index == Some(0))
+        );
     }
 
     #[test]

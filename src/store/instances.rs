@@ -6,8 +6,8 @@ use super::error::StoreError;
 use super::pool::Store;
 use super::schema::instances;
 use super::text::AsText;
-use crate::protocol::words::InstanceStatus;
 use crate::ids::{InstanceId, ServerId, SessionId};
+use crate::protocol::words::InstanceStatus;
 
 /// A new instance, about to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use super::error::StoreError;
 use super::pool::Store;
 use super::schema::peers;
 use super::text::AsText;
-use crate::protocol::words::{CloseReason, Role};
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
+use crate::protocol::words::{CloseReason, Role};
 
 /// A peer connection that is up.
 #[derive(Debug, Clone, PartialEq, Eq, Insertable)]

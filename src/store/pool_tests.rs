@@ -5,9 +5,9 @@ use super::super::instances::{NewInstance, StatusChange};
 use super::super::peers::{NewPeer, PeerClosed};
 use super::super::servers::ServerRow;
 use super::super::sessions::SessionRow;
-use crate::protocol::words::{CloseReason, InstanceStatus, Role, ServerStatus};
 use super::*;
 use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
+use crate::protocol::words::{CloseReason, InstanceStatus, Role, ServerStatus};
 
 /// A database in a folder of its own, with one server registered.
 pub(in super::super) struct Bench {

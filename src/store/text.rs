@@ -9,8 +9,8 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 
-use crate::protocol::words::{InstanceStatus, Role, ServerStatus};
 use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
+use crate::protocol::words::{InstanceStatus, Role, ServerStatus};
 
 /// A value that a column holds in its written form.
 #[derive(Debug, Clone, Copy, AsExpression, FromSqlRow)]

@@ -24,7 +24,10 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, FrameError> {
     let mut frame = vec![0; 4];
     serde_json::to_writer(&mut frame, message)?;
     let body = frame.len() - 4;
-    let length = u32::try_from(body).ok().filter(|_| body <= MAX_MESSAGE).ok_or(FrameError::TooLarge(body))?;
+    let length = u32::try_from(body)
+        .ok()
+        .filter(|_| body <= MAX_MESSAGE)
+        .ok_or(FrameError::TooLarge(body))?;
     frame[..4].copy_from_slice(&length.to_be_bytes());
     Ok(frame)
 }
@@ -47,12 +50,16 @@ impl Decoder {
     /// # Errors
     /// The stream is useless after an error: close it.
     pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
-        let Some(head) = self.buffer.first_chunk::<4>() else { return Ok(None) };
+        let Some(head) = self.buffer.first_chunk::<4>() else {
+            return Ok(None);
+        };
         let length = u32::from_be_bytes(*head) as usize;
         if length > MAX_MESSAGE {
             return Err(FrameError::TooLarge(length));
         }
-        let Some(body) = self.buffer.get(4..4 + length) else { return Ok(None) };
+        let Some(body) = self.buffer.get(4..4 + length) else {
+            return Ok(None);
+        };
         let message = serde_json::from_slice(body)?;
         self.buffer.drain(..4 + length);
         if self.buffer.is_empty() && self.buffer.capacity() > 64 * 1024 {

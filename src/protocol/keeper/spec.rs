@@ -82,7 +82,13 @@ impl Spec {
         if self.argv.first().is_none_or(String::is_empty) {
             return Err("argv names no program".into());
         }
-        let texts = || self.argv.iter().chain(self.env.keys()).chain(self.env.values()).chain([&self.cwd]);
+        let texts = || {
+            self.argv
+                .iter()
+                .chain(self.env.keys())
+                .chain(self.env.values())
+                .chain([&self.cwd])
+        };
         if texts().any(|text| text.contains('\0')) {
             return Err("argv, env and cwd cannot hold a NUL".into());
         }
@@ -114,10 +120,14 @@ impl Spec {
 }
 
 fn is_socket_name(name: &str) -> bool {
-    let Some(stem) = name.strip_suffix(".sock") else { return false };
+    let Some(stem) = name.strip_suffix(".sock") else {
+        return false;
+    };
     (1..=40).contains(&stem.len())
         && stem != "keeper"
-        && stem.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+        && stem
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
 
 #[cfg(test)]
@@ -125,7 +135,11 @@ mod tests {
     use super::*;
 
     fn good() -> Spec {
-        Spec { argv: vec!["true".into()], cwd: "/".into(), ..Spec::default() }
+        Spec {
+            argv: vec!["true".into()],
+            cwd: "/".into(),
+            ..Spec::default()
+        }
     }
 
     #[test]
@@ -136,25 +150,84 @@ mod tests {
     #[test]
     fn what_cannot_be_a_command_line_is_refused() {
         assert!(Spec { argv: vec![], ..good() }.check().is_err());
-        assert!(Spec { argv: vec!["a\0b".into()], ..good() }.check().is_err());
-        assert!(Spec { cwd: "tmp".into(), ..good() }.check().is_err());
-        assert!(Spec { env: [("A=B".to_owned(), String::new())].into(), ..good() }.check().is_err());
-        assert!(Spec { display_fd: true, ..good() }.check().is_err());
-        assert!(Spec { argv: vec!["x".repeat(MAX_BYTES)], ..good() }.check().is_err());
+        assert!(
+            Spec {
+                argv: vec!["a\0b".into()],
+                ..good()
+            }
+            .check()
+            .is_err()
+        );
+        assert!(
+            Spec {
+                cwd: "tmp".into(),
+                ..good()
+            }
+            .check()
+            .is_err()
+        );
+        assert!(
+            Spec {
+                env: [("A=B".to_owned(), String::new())].into(),
+                ..good()
+            }
+            .check()
+            .is_err()
+        );
+        assert!(
+            Spec {
+                display_fd: true,
+                ..good()
+            }
+            .check()
+            .is_err()
+        );
+        assert!(
+            Spec {
+                argv: vec!["x".repeat(MAX_BYTES)],
+                ..good()
+            }
+            .check()
+            .is_err()
+        );
     }
 
     #[test]
     fn a_listening_socket_stays_in_its_folder_and_is_not_the_keepers() {
         for bad in ["../x.sock", "/x.sock", "x", ".sock", "keeper.sock", "a/b.sock"] {
-            assert!(Spec { listen_socket: Some(bad.into()), ..good() }.check().is_err(), "{bad}");
+            assert!(
+                Spec {
+                    listen_socket: Some(bad.into()),
+                    ..good()
+                }
+                .check()
+                .is_err(),
+                "{bad}"
+            );
         }
-        assert!(Spec { listen_socket: Some("capture.sock".into()), ..good() }.check().is_ok());
+        assert!(
+            Spec {
+                listen_socket: Some("capture.sock".into()),
+                ..good()
+            }
+            .check()
+            .is_ok()
+        );
     }
 
     #[test]
     fn only_a_placeholder_alone_becomes_the_descriptor() {
-        let argv = ["Xvfb", "-displayfd", "{displayfd}", "x{displayfd}"].map(String::from).to_vec();
-        let spec = Spec { argv, display_fd: true, ..good() };
-        assert_eq!(spec.arguments(4).collect::<Vec<_>>(), ["Xvfb", "-displayfd", "4", "x{displayfd}"]);
+        let argv = ["Xvfb", "-displayfd", "{displayfd}", "x{displayfd}"]
+            .map(String::from)
+            .to_vec();
+        let spec = Spec {
+            argv,
+            display_fd: true,
+            ..good()
+        };
+        assert_eq!(
+            spec.arguments(4).collect::<Vec<_>>(),
+            ["Xvfb", "-displayfd", "4", "x{displayfd}"]
+        );
     }
 }

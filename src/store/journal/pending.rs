@@ -220,8 +220,8 @@ fn newer(old: StatusChange, mut new: StatusChange) -> StatusChange {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::protocol::words::InstanceStatus;
     use super::*;
+    use crate::protocol::words::InstanceStatus;
 
     fn event(at: i64) -> NewEvent {
         NewEvent {

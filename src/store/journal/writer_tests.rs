@@ -4,10 +4,10 @@ use super::super::super::events::NewEvent;
 use super::super::super::peers::PeerClosed;
 use super::super::super::pool::tests::{Bench, change, peer};
 use super::super::super::sessions::SessionRow;
-use crate::protocol::words::{CloseReason, InstanceStatus};
 use super::super::Journal;
 use super::*;
 use crate::ids::{InstanceId, SessionId};
+use crate::protocol::words::{CloseReason, InstanceStatus};
 
 const SOON: Duration = Duration::from_secs(10);
 
