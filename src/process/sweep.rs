@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::keeper::display_lock;
+use super::keeper::display_files;
 use super::keeper::folder::{Folder, LockedFolder, MANIFEST};
 use super::proc::{Identity, Marks, Process};
 use crate::ids::InstanceId;
@@ -168,7 +168,7 @@ fn end_marked(instance: InstanceId) {
     }
     killed.sort_unstable();
     killed.dedup();
-    display_lock::free_all(&killed);
+    display_files::free_all(&killed);
 }
 
 fn marked(instance: InstanceId) -> Vec<Identity> {

@@ -13,7 +13,7 @@
 //!
 //! - `args` command line · `event_loop` the one thread · `hosts`, `connection` who is connected
 //! - `roles`, `slot` what runs and what was asked · `ending`, `belonging` (pure) how it ends, and who is whose
-//! - `spawn`, `child`, `lookup` starting · `output`, `display_lock`, `folder` what is left on disk
+//! - `spawn`, `child`, `lookup` starting · `output`, `display_files`, `folder` what is left on disk
 
 use std::fs::DirBuilder;
 use std::io;
@@ -35,7 +35,7 @@ mod args;
 mod belonging;
 mod child;
 mod connection;
-pub(super) mod display_lock;
+pub(super) mod display_files;
 mod ending;
 mod event_loop;
 pub(super) mod folder;
