@@ -41,9 +41,9 @@ button:disabled { opacity: .55; cursor: default; }
   background: rgb(12 14 20 / .84); border: 1px solid rgb(255 255 255 / .1); backdrop-filter: blur(10px); font-size: 12px; line-height: 1.65; }
 .stats dl { margin: 0; } .stats dl div { display: flex; justify-content: space-between; gap: 20px; }
 .stats dt { color: #a39f96; } .stats dd { margin: 0; font-variant-numeric: tabular-nums; }
-.bar { position: absolute; left: 12px; bottom: 12px; display: flex; gap: 6px; opacity: 0; transition: opacity .2s; }
+.bar { position: absolute; left: 8px; right: 8px; bottom: 8px; display: flex; flex-wrap: wrap; gap: 6px; white-space: nowrap; pointer-events: none; opacity: 0; transition: opacity .2s; }
 :host(:hover) .bar, .bar:focus-within { opacity: 1; }
-.bar button { margin: 0; padding: 5px 12px; font-size: 12px; color: #e9e6df; background: rgb(12 14 20 / .8); border: 1px solid rgb(255 255 255 / .16); border-radius: 8px; }
+.bar button { pointer-events: auto; margin: 0; padding: 5px 12px; font-size: 12px; color: #e9e6df; background: rgb(12 14 20 / .8); border: 1px solid rgb(255 255 255 / .16); border-radius: 8px; }
 @container (max-height: 260px) { .card { padding: 12px 16px; gap: 4px; } .beam { width: 24px; height: 24px; } .title { font-size: 15px; } }
 @keyframes ring { 0%, 45% { box-shadow: inset 0 0 0 2px var(--accent); } to { box-shadow: inset 0 0 0 2px transparent; } }
 @keyframes turn { to { transform: rotate(1turn); } }
