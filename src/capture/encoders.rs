@@ -10,9 +10,6 @@ use crate::gst::{ENCODERS, Encoder, GstError, Pipeline, PipelineConfig};
 use crate::media::{Codec, Frame};
 use crate::x11::{Picture, Wake};
 
-/// Pictures that may be on their way through one encoder: one being encoded, one being converted.
-const IN_FLIGHT: usize = 2;
-
 /// Where encoded frames go: the outbox of whichever host is connected.
 #[derive(Debug)]
 pub(super) struct Outlet {
@@ -157,7 +154,7 @@ impl Encoders {
 
     /// Whether every one can take another picture.
     pub(super) fn ready(&self) -> bool {
-        self.running.values().all(|r| r.pipeline.in_flight() < IN_FLIGHT)
+        self.running.values().all(|r| r.pipeline.ready())
     }
 
     /// How many frames the one that is deepest in debt needs to pay it back.

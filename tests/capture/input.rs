@@ -154,6 +154,9 @@ fn typed_characters_arrive_whatever_the_keymap() {
         fixture.key(true, usage, keysym);
         fixture.key(false, usage, keysym);
         assert_eq!(fixture.painter.typed(), text, "keysym {keysym:#x}");
+        fixture
+            .painter
+            .wait_for("its release", |e| matches!(e, Event::KeyRelease(_)).then_some(()));
     }
     assert!(fixture.held.is_empty());
 }
