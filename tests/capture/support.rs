@@ -292,6 +292,13 @@ impl Painter {
         }
     }
 
+    /// How many keys mean nothing.
+    pub fn spare_keys(&self) -> u32 {
+        let reply = self.x.get_keyboard_mapping(8, 248).unwrap().reply().unwrap();
+        let keys = reply.keysyms.chunks(usize::from(reply.keysyms_per_keycode));
+        u32::try_from(keys.filter(|keysyms| keysyms.iter().all(|k| *k == 0)).count()).unwrap()
+    }
+
     /// The keycodes that are down and the mask of the buttons.
     pub fn down(&self) -> (Vec<u8>, u16) {
         let keys = self.x.query_keymap().unwrap().reply().unwrap().keys;
