@@ -19,7 +19,12 @@ pub fn segment(canvas: &mut Canvas<'_>, a: Node, b: Node, width: f32, rgb: u32) 
     let (dx, dy) = (b.x - a.x, b.y - a.y);
     let length = dx.hypot(dy);
     let half = width / 2.0 + 0.5;
-    let bounds = canvas.touch(a.x.min(b.x) - half, a.y.min(b.y) - half, a.x.max(b.x) + half, a.y.max(b.y) + half);
+    let bounds = canvas.touch(
+        a.x.min(b.x) - half,
+        a.y.min(b.y) - half,
+        a.x.max(b.x) + half,
+        a.y.max(b.y) + half,
+    );
     let Some((x0, y0, x1, y1)) = bounds else { return };
     if length < 1e-3 || a.alpha.max(b.alpha) <= 0.0 {
         return;
@@ -66,7 +71,17 @@ pub fn polyline(canvas: &mut Canvas<'_>, nodes: &[Node], width: f32, rgb: u32) {
 /// Draws arcs of a circle: `count` of them, each as long as the gap after it times `share` / (1 - `share`); one whole
 /// circle for a share of 1.
 #[allow(clippy::too_many_arguments)]
-pub fn arcs(canvas: &mut Canvas<'_>, x: f32, y: f32, radius: f32, width: f32, rgb: u32, alpha: f32, count: u16, share: f32) {
+pub fn arcs(
+    canvas: &mut Canvas<'_>,
+    x: f32,
+    y: f32,
+    radius: f32,
+    width: f32,
+    rgb: u32,
+    alpha: f32,
+    count: u16,
+    share: f32,
+) {
     let each = std::f32::consts::TAU / f32::from(count.max(1));
     let steps = ((radius * each * share / 3.0) as u16).clamp(6, 64);
     for arc in 0..count {
@@ -74,7 +89,11 @@ pub fn arcs(canvas: &mut Canvas<'_>, x: f32, y: f32, radius: f32, width: f32, rg
         let nodes: Vec<Node> = (0..=steps)
             .map(|i| {
                 let (s, c) = (from + each * share * f32::from(i) / f32::from(steps)).sin_cos();
-                Node { x: x + radius * c, y: y + radius * s, alpha }
+                Node {
+                    x: x + radius * c,
+                    y: y + radius * s,
+                    alpha,
+                }
             })
             .collect();
         polyline(canvas, &nodes, width, rgb);
@@ -98,10 +117,20 @@ mod tests {
 
     #[test]
     fn a_line_covers_as_much_as_it_is_long_and_wide() {
-        for (b, width) in [((30.0, 5.0), 1.0), ((30.0, 30.0), 2.0), ((8.0, 33.0), 1.5), ((5.0, 5.0), 3.0)] {
-            let sum: f32 = drawn(|c| segment(c, node(5.0, 5.0), node(b.0, b.1), width, 0xffffff)).iter().sum();
+        for (b, width) in [
+            ((30.0, 5.0), 1.0),
+            ((30.0, 30.0), 2.0),
+            ((8.0, 33.0), 1.5),
+            ((5.0, 5.0), 3.0),
+        ] {
+            let sum: f32 = drawn(|c| segment(c, node(5.0, 5.0), node(b.0, b.1), width, 0xffffff))
+                .iter()
+                .sum();
             let wanted = (b.0 - 5.0_f32).hypot(b.1 - 5.0) * width;
-            assert!((sum - wanted).abs() <= wanted * 0.08, "{b:?}: {sum} instead of {wanted}");
+            assert!(
+                (sum - wanted).abs() <= wanted * 0.08,
+                "{b:?}: {sum} instead of {wanted}"
+            );
         }
     }
 
@@ -111,7 +140,11 @@ mod tests {
         let nodes: Vec<Node> = (0..=60)
             .map(|i| {
                 let (s, c) = (i as f32 / 60.0 * std::f32::consts::TAU).sin_cos();
-                Node { x: 20.0 + 15.0 * c, y: 20.0 + 15.0 * s, alpha: 0.5 }
+                Node {
+                    x: 20.0 + 15.0 * c,
+                    y: 20.0 + 15.0 * s,
+                    alpha: 0.5,
+                }
             })
             .collect();
         let pixels = drawn(|c| polyline(c, &nodes, 2.0, 0xffffff));
@@ -122,6 +155,10 @@ mod tests {
 
     #[test]
     fn a_line_far_outside_draws_nothing() {
-        assert!(drawn(|c| segment(c, node(-500.0, -3.0), node(900.0, -2.0), 1.0, 0xffffff)).iter().all(|p| *p == 0.0));
+        assert!(
+            drawn(|c| segment(c, node(-500.0, -3.0), node(900.0, -2.0), 1.0, 0xffffff))
+                .iter()
+                .all(|p| *p == 0.0)
+        );
     }
 }

@@ -52,7 +52,12 @@ pub struct Lens {
 
 impl Default for Camera {
     fn default() -> Self {
-        Self { target: vec3(0.0, 0.0, 0.0), yaw: -1.9, pitch: 0.47, distance: 112.0 }
+        Self {
+            target: vec3(0.0, 0.0, 0.0),
+            yaw: -1.9,
+            pitch: 0.46,
+            distance: 97.0,
+        }
     }
 }
 
@@ -134,7 +139,12 @@ impl Lens {
         let depth = -v.z;
         (depth > NEAR).then(|| {
             let scale = self.focal / depth;
-            Spot { x: self.middle.0 + v.x * scale, y: self.middle.1 - v.y * scale, depth, scale }
+            Spot {
+                x: self.middle.0 + v.x * scale,
+                y: self.middle.1 - v.y * scale,
+                depth,
+                scale,
+            }
         })
     }
 
