@@ -1,6 +1,7 @@
 //! Anti-aliased lines and circles.
 
 use super::canvas::Canvas;
+use super::sphere::Disc;
 
 /// A point of a polyline.
 #[derive(Debug, Clone, Copy)]
@@ -68,35 +69,24 @@ pub fn polyline(canvas: &mut Canvas<'_>, nodes: &[Node], width: f32, rgb: u32) {
     }
 }
 
-/// Draws arcs of a circle: `count` of them, each as long as the gap after it times `share` / (1 - `share`); one whole
-/// circle for a share of 1.
-#[allow(clippy::too_many_arguments)]
-pub fn arcs(
-    canvas: &mut Canvas<'_>,
-    x: f32,
-    y: f32,
-    radius: f32,
-    width: f32,
-    rgb: u32,
-    alpha: f32,
-    count: u16,
-    share: f32,
-) {
-    let each = std::f32::consts::TAU / f32::from(count.max(1));
-    let steps = ((radius * each * share / 3.0) as u16).clamp(6, 64);
-    for arc in 0..count {
-        let from = each * (f32::from(arc) + 0.5 - share / 2.0);
+/// Draws four arcs round a disc: the mark of what is selected.
+pub fn marks(canvas: &mut Canvas<'_>, round: Disc, rgb: u32, alpha: f32) {
+    const QUARTER: f32 = std::f32::consts::FRAC_PI_2;
+    const SHARE: f32 = 0.78;
+    let steps = ((round.radius * QUARTER * SHARE / 3.0) as u16).clamp(6, 64);
+    for arc in 0..4_u16 {
+        let from = QUARTER * (f32::from(arc) + 0.5 - SHARE / 2.0);
         let nodes: Vec<Node> = (0..=steps)
             .map(|i| {
-                let (s, c) = (from + each * share * f32::from(i) / f32::from(steps)).sin_cos();
+                let (s, c) = (from + QUARTER * SHARE * f32::from(i) / f32::from(steps)).sin_cos();
                 Node {
-                    x: x + radius * c,
-                    y: y + radius * s,
+                    x: round.x + round.radius * c,
+                    y: round.y + round.radius * s,
                     alpha,
                 }
             })
             .collect();
-        polyline(canvas, &nodes, width, rgb);
+        polyline(canvas, &nodes, 1.5, rgb);
     }
 }
 

@@ -4,9 +4,15 @@ use super::canvas::Canvas;
 use super::noise::smooth;
 use super::sphere::Disc;
 
-/// Draws a card with round corners: `fill` over what is there with `alpha`, and a thin edge of `edge`.
-#[allow(clippy::too_many_arguments)]
-pub fn card(canvas: &mut Canvas<'_>, x: f32, y: f32, width: f32, height: f32, fill: u32, alpha: f32, edge: u32) {
+/// A rectangle in pixels: left, top, width, height.
+pub type Area = (f32, f32, f32, f32);
+
+/// Fill and edge of a card.
+const CARD: (u32, u32) = (0x0b1220, 0xa8c4f0);
+
+/// Draws a card with round corners and a thin edge over what is there; `alpha` is its opacity from 0 to 1.
+pub fn card(canvas: &mut Canvas<'_>, area: Area, alpha: f32) {
+    let ((x, y, width, height), (fill, edge)) = (area, CARD);
     let radius = 12.0_f32.min(width / 2.0).min(height / 2.0);
     let Some((x0, y0, x1, y1)) = canvas.touch(x, y, x + width, y + height) else {
         return;
@@ -17,7 +23,8 @@ pub fn card(canvas: &mut Canvas<'_>, x: f32, y: f32, width: f32, height: f32, fi
             // Distance to the round rectangle's border, negative inside.
             let qx = (px as f32 + 0.5 - mx).abs() - width / 2.0 + radius;
             let qy = (py as f32 + 0.5 - my).abs() - height / 2.0 + radius;
-            let d = qx.max(0.0).hypot(qy.max(0.0)) + qx.max(qy).min(0.0) - radius;
+            let (ox, oy) = (qx.max(0.0), qy.max(0.0));
+            let d = (ox * ox + oy * oy).sqrt() + qx.max(qy).min(0.0) - radius;
             let inside = (0.5 - d).clamp(0.0, 1.0);
             if inside > 0.0 {
                 canvas.blend(px, py, fill, inside * alpha);
@@ -105,16 +112,11 @@ mod tests {
         let (mut tiles, mut pixels) = (Tiles::new(60, 60), vec![0; 3600]);
         card(
             &mut Canvas::new(&mut pixels, 60, 60, &mut tiles),
-            5.0,
-            5.0,
-            50.0,
-            50.0,
-            0xffffff,
+            (5.0, 5.0, 50.0, 50.0),
             1.0,
-            0xffffff,
         );
         assert_eq!(pixels[5 * 60 + 5], 0);
-        assert_eq!(pixels[30 * 60 + 30], 0xffffff);
+        assert_eq!(pixels[30 * 60 + 30], CARD.0);
         assert_eq!(pixels[30 * 60 + 2], 0);
     }
 }

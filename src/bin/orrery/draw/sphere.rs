@@ -19,7 +19,8 @@ impl Disc {
     /// How much of the pixel whose middle is (`x`, `y`) the disc covers, from 0 to 1.
     #[inline]
     pub fn cover(&self, x: f32, y: f32) -> f32 {
-        (self.radius + 0.5 - (x - self.x).hypot(y - self.y)).clamp(0.0, 1.0)
+        let (dx, dy) = (x - self.x, y - self.y);
+        (self.radius + 0.5 - (dx * dx + dy * dy).sqrt()).clamp(0.0, 1.0)
     }
 }
 
@@ -50,15 +51,17 @@ pub fn sphere(canvas: &mut Canvas<'_>, s: &Sphere<'_>) {
     };
     let air = split(s.air);
     let level = s.texture.level(radius);
+    let scale = 1.0 / radius;
+    let farthest = (out / radius).powi(2);
     for y in y0..=y1 {
         for x in x0..=x1 {
             let (px, py) = (x as f32 + 0.5, y as f32 + 0.5);
-            let (dx, dy) = ((px - cx) / radius, (cy - py) / radius);
+            let (dx, dy) = ((px - cx) * scale, (cy - py) * scale);
             let d2 = dx * dx + dy * dy;
-            let from_middle = d2.sqrt() * radius;
-            if from_middle > out {
+            if d2 > farthest {
                 continue;
             }
+            let from_middle = d2.sqrt() * radius;
             let seen = s.behind.map_or(1.0, |disc| 1.0 - disc.cover(px, py));
             if halo > 0.0 && from_middle > radius - 0.5 {
                 let lit = s
@@ -72,8 +75,8 @@ pub fn sphere(canvas: &mut Canvas<'_>, s: &Sphere<'_>) {
                 continue;
             }
             // The rim's half-covered pixels lie outside the sphere: they take the colour of the rim.
-            let scale = if d2 > 0.998 { (0.998 / d2).sqrt() } else { 1.0 };
-            let n = vec3(dx * scale, dy * scale, (1.0 - d2.min(0.998)).sqrt());
+            let inwards = if d2 > 0.998 { (0.998 / d2).sqrt() } else { 1.0 };
+            let n = vec3(dx * inwards, dy * inwards, (1.0 - d2.min(0.998)).sqrt());
             let colour = s
                 .texture
                 .at(level, vec3(n.dot(s.frame.e1), n.dot(s.frame.e2), n.dot(s.frame.pole)));
@@ -88,7 +91,8 @@ pub fn sphere(canvas: &mut Canvas<'_>, s: &Sphere<'_>) {
 
 fn lit(colour: [f32; 3], n: Vec3, light: Vec3, air: [f32; 3]) -> [f32; 3] {
     // A little softer than true at the terminator and not black at night: the eye forgives it, an encoder thanks it.
-    let day = ((n.dot(light) + 0.18) / 1.18).max(0.0).powf(0.8);
+    let day = ((n.dot(light) + 0.18) / 1.18).max(0.0);
+    let day = day * (1.35 - 0.35 * day);
     let shade = 0.1 + 1.02 * day;
     let limb = 1.0 - n.z;
     let glow = limb * limb * limb * (day + 0.1) * 0.75;

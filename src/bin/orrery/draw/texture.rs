@@ -55,7 +55,7 @@ impl Texture {
     #[inline]
     pub fn at(&self, level: usize, p: Vec3) -> [f32; 3] {
         let (texels, round, down) = (&self.levels[level], ROUND >> level, DOWN >> level);
-        let turns = p.y.atan2(p.x) / std::f32::consts::TAU + 1.0;
+        let turns = turns(p.y, p.x);
         let (u, v) = (turns * round as f32, ((p.z + 1.0) / 2.0 * down as f32 - 0.5).max(0.0));
         let (u0, v0) = (u as usize, v as usize);
         let (fu, fv) = (u - u0 as f32, v - v0 as f32);
@@ -71,6 +71,19 @@ impl Texture {
             top + (bottom - top) * fv
         })
     }
+}
+
+/// The direction of (x, y) as a share of a turn plus one, to 0.0001: an arc tangent by a polynomial, many times faster.
+#[inline]
+fn turns(y: f32, x: f32) -> f32 {
+    let (short, long) = (x.abs().min(y.abs()), x.abs().max(y.abs()).max(1e-9));
+    let t = short / long;
+    let s = t * t;
+    let octant = ((-0.046_496_5 * s + 0.159_314_2) * s - 0.327_622_8) * s * t + t;
+    let octant = octant / std::f32::consts::TAU;
+    let quarter = if y.abs() > x.abs() { 0.25 - octant } else { octant };
+    let half = if x < 0.0 { 0.5 - quarter } else { quarter };
+    if y < 0.0 { 1.0 - half } else { 1.0 + half }
 }
 
 /// A level of half the size in both directions: each texel the mean of four.
@@ -174,6 +187,16 @@ mod tests {
                 assert_eq!(join(texture.at(level, p)), 0x204060);
             }
         }
+    }
+
+    #[test]
+    fn the_fast_arc_tangent_is_close_enough() {
+        for i in 0..1000 {
+            let angle = (i as f32 / 1000.0 - 0.4999) * std::f32::consts::TAU;
+            let wrong = turns(angle.sin(), angle.cos()) - 1.0 - angle / std::f32::consts::TAU;
+            assert!((wrong - wrong.round()).abs() < 1e-4, "{angle}");
+        }
+        assert!(turns(0.0, 0.0).is_finite());
     }
 
     #[test]

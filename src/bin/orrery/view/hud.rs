@@ -1,10 +1,9 @@
 //! Title, date, speed and help.
 
-use super::panel::Area;
 use super::state::{SPEEDS, State};
 use crate::args::Size;
 use crate::draw::canvas::Canvas;
-use crate::draw::shape::card;
+use crate::draw::shape::{Area, card};
 use crate::draw::text::{Pen, Style};
 use crate::space::date;
 
@@ -64,8 +63,9 @@ pub fn draw_still(canvas: &mut Canvas<'_>, pen: &mut Pen, state: &State) {
             &hint,
         );
     }
-    let Some((x, y, w, h)) = help_area(state) else { return };
-    card(canvas, x, y, w, h, 0x0b1220, 0.88, 0xa8c4f0);
+    let Some(area) = help_area(state) else { return };
+    card(canvas, area, 0.88);
+    let (x, y, ..) = area;
     pen.write(canvas, x + 32.0, y + 48.0, "Help", &Style::new(17.0, BRIGHT));
     for (i, (key, what)) in HELP.iter().enumerate() {
         let at = y + 88.0 + 27.0 * i as f32;

@@ -93,6 +93,8 @@ pub fn run(window: &mut Window, args: &Args, aids: &Aids) -> Result<End, DemoErr
             }];
         }
         surface.put(window, 0, 0, &parts)?;
+        // Drawing takes at most half of a core, however large the window or slow the machine.
+        pacer.hold(now + now.elapsed() * 2);
         (redraw, exposed) = (Redraw::Nothing, false);
     }
 }

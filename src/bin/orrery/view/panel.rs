@@ -3,7 +3,7 @@
 use crate::args::Size;
 use crate::draw::canvas::Canvas;
 use crate::draw::rings::rings;
-use crate::draw::shape::card;
+use crate::draw::shape::{Area, card};
 use crate::draw::sphere::{Disc, Sphere, sphere};
 use crate::draw::text::{Pen, Style};
 use crate::draw::texture::Texture;
@@ -24,9 +24,6 @@ const LABEL: Style = Style::new(8.4, DIM);
 const VALUE: Style = Style::new(8.6, BRIGHT);
 const FACTS: Style = Style::new(8.2, 0xbac7da);
 
-/// A rectangle in pixels: left, top, width, height.
-pub type Area = (f32, f32, f32, f32);
-
 /// Where the card of a body is; `None` in a window too small for it.
 pub fn area(pen: &mut Pen, size: Size, body: usize) -> Option<Area> {
     let lines = pen.wrap(BODIES[body].facts, &FACTS, WIDTH - 2.0 * PAD).len();
@@ -43,8 +40,8 @@ pub fn area(pen: &mut Pen, size: Size, body: usize) -> Option<Area> {
 
 /// Draws what does not change while the body is selected.
 pub fn draw_still(canvas: &mut Canvas<'_>, pen: &mut Pen, body: usize, area: Area) {
-    let (b, (x, y, width, height)) = (&BODIES[body], area);
-    card(canvas, x, y, width, height, 0x0b1220, 0.80, 0xa8c4f0);
+    let (b, (x, y, width, _)) = (&BODIES[body], area);
+    card(canvas, area, 0.8);
     pen.write(
         canvas,
         x + PAD,

@@ -1,21 +1,20 @@
 //! The picture: a background that changes only with the view, and on it what moves.
 
-use super::panel::Area;
 use super::sky::Sky;
 use super::state::{Redraw, State};
 use super::{hud, panel};
 use crate::args::Size;
 use crate::draw::canvas::{Canvas, mix};
-use crate::draw::line::{Node, arcs, polyline, segment};
+use crate::draw::line::{Node, marks, polyline, segment};
 use crate::draw::rings::rings;
-use crate::draw::shape::glow;
+use crate::draw::shape::{Area, glow};
 use crate::draw::sphere::{Disc, Sphere, sphere};
 use crate::draw::text::{Pen, Style};
 use crate::draw::texture::Texture;
 use crate::draw::tiles::Tiles;
 use crate::space::bodies::BODIES;
 use crate::space::camera::{Lens, Spot};
-use crate::space::vec3::vec3;
+use crate::space::vec3::{Frame, vec3};
 use crate::surface::Part;
 
 /// Segments of an orbit.
@@ -156,16 +155,18 @@ impl Scene {
             .find(|i| i.moon.is_none() && Some(i.body) == state.selected)
         {
             let reach = item.radius * item.spot.scale * if BODIES[item.body].rings.is_some() { 1.75 } else { 1.0 };
-            arcs(
+            // A body that fills the view needs no mark.
+            let alpha = ((150.0 - reach) / 60.0).clamp(0.0, 0.9);
+            let radius = (reach + 8.0).max(14.0);
+            marks(
                 canvas,
-                item.spot.x,
-                item.spot.y,
-                (reach + 8.0).max(14.0),
-                1.5,
+                Disc {
+                    x: item.spot.x,
+                    y: item.spot.y,
+                    radius,
+                },
                 0x9fd0ff,
-                0.9,
-                4,
-                0.78,
+                alpha,
             );
         }
         if state.labels {
@@ -280,7 +281,13 @@ fn body(canvas: &mut Canvas<'_>, state: &State, lens: &Lens, item: &Item, textur
     let mut disc = disc(&item.spot, item.radius);
     // Smaller than this a moon would flicker from pixel to pixel.
     disc.radius = disc.radius.max(0.9);
-    let frame = state.frame(item.body).map(|v| lens.turn(v));
+    // The sun is part of the background, which is not drawn again while it turns.
+    let frame = if item.body == 0 {
+        Frame::tilted(b.tilt, b.towards, 0.0)
+    } else {
+        state.frame(item.body)
+    };
+    let frame = frame.map(|v| lens.turn(v));
     let light = lens.turn(-state.place(item.body)).unit();
     let lit = b.orbit.is_some().then_some(light);
     let air = if item.moon.is_some() { 0 } else { b.air };

@@ -147,7 +147,7 @@ impl Band {
                     let step = [0, 1, 2].map(|i| (next[i] - at[i]) / STEP);
                     for (x, pixel) in pixels.iter_mut().enumerate() {
                         // A fixed dither hides the steps of 8 bits.
-                        let dither = (x as i32 * 3 + y * 5 & 3) << 14;
+                        let dither = ((x as i32 * 3 + y * 5) & 3) << 14;
                         let [r, g, b] = at.map(|c| ((c + dither) >> 16) as u32);
                         *pixel = r << 16 | g << 8 | b;
                         at = [0, 1, 2].map(|i| at[i] + step[i]);

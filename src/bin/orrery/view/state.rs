@@ -462,6 +462,6 @@ mod tests {
             state.advance(0.016);
         }
         let spot = state.lens().project(state.place(6)).unwrap();
-        assert!((spot.x - 640.0).hypot(spot.y - 360.0) < 8.0);
+        assert!((spot.x - 640.0).hypot(spot.y - 331.2) < 8.0);
     }
 }
