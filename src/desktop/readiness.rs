@@ -81,7 +81,9 @@ async fn tcp(port: u16) -> bool {
 
 async fn log_line(keeper: &KeeperClient, pattern: &str) -> bool {
     // The configuration checked that it compiles.
-    let Ok(pattern) = regex::Regex::new(pattern) else { return false };
+    let Ok(pattern) = regex::Regex::new(pattern) else {
+        return false;
+    };
     loop {
         let lines = keeper.tail(&named(role::RENDER), 200).await.unwrap_or_default();
         if lines.iter().any(|line| pattern.is_match(line)) {

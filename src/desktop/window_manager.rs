@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::readiness::managed;
 use super::process_child::{Process, describe, keeper_gone};
+use super::readiness::managed;
 use super::shared::{DesktopShared, role};
 use crate::supervision::{ChildContext, ExitReason};
 

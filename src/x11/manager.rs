@@ -16,11 +16,7 @@ use super::{Cancel, DisplayAddress, X11Error};
 ///
 /// # Errors
 /// [`X11Error::Deadline`] if none does by then, [`X11Error::DisplayLost`] also when cancelled.
-pub fn wait_for_window_manager(
-    address: &DisplayAddress,
-    deadline: Duration,
-    cancel: &Cancel,
-) -> Result<(), X11Error> {
+pub fn wait_for_window_manager(address: &DisplayAddress, deadline: Duration, cancel: &Cancel) -> Result<(), X11Error> {
     let until = Instant::now() + deadline;
     let display = Display::connect(address, deadline)?;
     cancel.attach(&display)?;
@@ -28,7 +24,12 @@ pub fn wait_for_window_manager(
     display.within(deadline, |display| {
         let mask = ChangeWindowAttributesAux::new().event_mask(EventMask::PROPERTY_CHANGE);
         display.x.change_window_attributes(display.root(), &mask)?;
-        let check = display.x.intern_atom(false, b"_NET_SUPPORTING_WM_CHECK")?.reply()?.atom;
+        let check = display
+            .x
+            .intern_atom(false, b"_NET_SUPPORTING_WM_CHECK")?
+            .reply()
+            .map_err(X11Error::reply("intern atom"))?
+            .atom;
         while !is_managed(display, check)? {
             while display.x.poll_for_event()?.is_some() {}
             wait_readable([Some(display.fd())], Some(until)).map_err(X11Error::io("wait for a window manager"))?;
@@ -41,6 +42,11 @@ pub fn wait_for_window_manager(
 }
 
 fn is_managed(display: &Display, check: Atom) -> Result<bool, X11Error> {
-    let property = display.x.get_property(false, display.root(), check, AtomEnum::WINDOW, 0, 1)?.reply()?;
-    Ok(property.value32().is_some_and(|mut v| v.next().is_some_and(|window| window != 0)))
+    let property = display
+        .x
+        .get_property(false, display.root(), check, AtomEnum::WINDOW, 0, 1)?;
+    let property = property.reply().map_err(X11Error::reply("get property"))?;
+    Ok(property
+        .value32()
+        .is_some_and(|mut v| v.next().is_some_and(|window| window != 0)))
 }
