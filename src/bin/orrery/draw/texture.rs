@@ -6,7 +6,7 @@ use crate::space::bodies::Look;
 use crate::space::vec3::{Vec3, vec3};
 
 /// Texels round the equator; half as many from pole to pole. Unoptimised builds make do with fewer, to start quickly.
-const ROUND: usize = if cfg!(debug_assertions) { 96 } else { 512 };
+const ROUND: usize = if cfg!(debug_assertions) { 96 } else { 320 };
 const DOWN: usize = ROUND / 2;
 /// Sizes kept, each half of the one before.
 const LEVELS: usize = 5;
