@@ -227,25 +227,29 @@ export class Host {
     assert.doesNotMatch(this.log(), /panicked at/, 'no panic in the log of the host');
   }
 
-  /** Every process, socket and X lock of its instances is gone. */
-  async assertNothingLeft() {
+  /**
+   * Every process, socket and X lock of its instances is gone; those of the host, too, unless it is alive.
+   *
+   * @param {{ alive?: boolean }} [options]
+   */
+  async assertNothingLeft({ alive = false } = {}) {
     await until('nothing of the host and its instances is left', () => {
-      const left = this.leftovers();
+      const left = this.leftovers(alive ? /\/instances\// : /./);
       if (left.length > 0) throw new Error(`left: ${left.join('; ')}`);
       return true;
     });
   }
 
-  /** What is still there of its instances, in words. */
-  leftovers() {
+  /** What is still there, in words. @param {RegExp} where which sockets count */
+  leftovers(where) {
     const ours = [...this.instances].flatMap(processesOf);
     const pids = new Set(ours.map((process) => process.pid));
     const others = processesIn(this.state).filter(({ pid }) => !pids.has(pid) && pid !== this.process?.pid);
     const locks = staleDisplayLocks().filter((path) => !this.staleLocksBefore.has(path));
     return [
       ...[...ours, ...others].map((process) => `process ${process.pid} ${process.role ?? ''} ${process.command}`),
-      ...unixSocketsBelow(this.state).map((path) => `socket ${path}`),
-      ...this.socketFiles().map((path) => `socket file ${path}`),
+      ...unixSocketsBelow(this.state).filter(path => where.test(path)).map(path => `socket ${path}`),
+      ...this.socketFiles().filter(path => where.test(path)).map(path => `socket file ${path}`),
       ...locks.map((path) => `lock ${path}`),
     ];
   }
@@ -270,6 +274,14 @@ export class Host {
     } catch {
       return [];
     }
+  }
+
+  /** What the program of an instance wrote so far, as far as it is kept. @param {string} instance */
+  outputOf(instance) {
+    return this.files()
+      .filter(path => path.includes(instance) && /\.(log|out|output|txt)(\.\d+)?$/.test(path))
+      .map(path => readFileSync(path, 'utf8'))
+      .join('\n');
   }
 
   /** For after a failure, or a test that does without a host in the end: nothing lives on, whatever happened. */
