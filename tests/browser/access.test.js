@@ -66,13 +66,21 @@ scenario('pages of other origins can change nothing and open no socket', async s
   const app = await pidOf(instance_id, 'render');
   for (const origin of ['https://evil.example', 'http://127.0.0.1:1', 'null']) {
     const headers = { origin };
-    assertProblem(await client.ask('POST', '/api/v1/instances', { app: 'pattern' }, headers), 403, 'foreign_origin');
+    assertProblem(
+      await client.ask('POST', '/api/v1/instances', { app: 'pattern' }, headers),
+      403,
+      'foreign_origin',
+    );
     const path = `/api/v1/instances/${instance_id}`;
     assertProblem(await client.ask('DELETE', path, undefined, headers), 403, 'foreign_origin');
     assert.equal((await Socket.open(client, headers)).status, 403);
   }
   const rebound = { host: 'evil.example', origin: 'http://evil.example' };
-  assertProblem(await client.ask('POST', '/api/v1/instances', { app: 'pattern' }, rebound), 403, 'foreign_host');
+  assertProblem(
+    await client.ask('POST', '/api/v1/instances', { app: 'pattern' }, rebound),
+    403,
+    'foreign_host',
+  );
   assert.equal((await Socket.open(client, rebound)).status, 403);
   assert.ok(isAlive(app));
   assert.equal((await client.instances()).length, 1, 'nothing was launched');

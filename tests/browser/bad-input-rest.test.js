@@ -44,8 +44,18 @@ scenario('a size or frame rate out of range is 422, and says what is allowed', a
 
 scenario('a body that is not what it should be is a problem of the client', async stage => {
   const client = await stage.client();
-  for (const body of ['', '{', '[]', '42', '{"app": 7}', '{"app": "pattern", "width": "wide"}', '{"width": 640}']) {
-    const answer = await client.ask('POST', '/api/v1/instances', body, { 'content-type': 'application/json' });
+  for (const body of [
+    '',
+    '{',
+    '[]',
+    '42',
+    '{"app": 7}',
+    '{"app": "pattern", "width": "wide"}',
+    '{"width": 640}',
+  ]) {
+    const answer = await client.ask('POST', '/api/v1/instances', body, {
+      'content-type': 'application/json',
+    });
     assertProblem(answer, answer.status, /^[a-z_]+$/);
     assert.ok([400, 422].includes(answer.status), `${body}: ${answer.status}`);
   }
@@ -94,7 +104,9 @@ scenario('no capacity is 503 with Retry-After, a full session 429', async stage 
 
 scenario('eight launches at once never take more than the places there are', async stage => {
   const clients = await Promise.all(Array.from({ length: 8 }, () => stage.client()));
-  const answers = await Promise.all(clients.map(client => client.post('/api/v1/instances', { app: 'pattern' })));
+  const answers = await Promise.all(
+    clients.map(client => client.post('/api/v1/instances', { app: 'pattern' })),
+  );
   const launched = answers.filter(({ status }) => status === 201);
   for (const { body } of launched) stage.host.instances.add(body.instance_id);
   assert.equal(launched.length, 2);
@@ -117,7 +129,10 @@ scenario('a launch that is ended while it starts leaves nothing', async stage =>
   for (let round = 0; round < 4; round += 1) {
     const { instance_id } = await client.launch('pattern');
     assert.equal((await client.delete(`/api/v1/instances/${instance_id}`)).status, 202);
-    await until('its place is free', async () => (await client.get('/api/v1/instances')).body.capacity.used === 0);
+    await until(
+      'its place is free',
+      async () => (await client.get('/api/v1/instances')).body.capacity.used === 0,
+    );
     await until('no process is left', () => processesOf(instance_id).length === 0);
   }
 });

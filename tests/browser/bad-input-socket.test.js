@@ -12,7 +12,7 @@ const { scenario } = suite({ sections: { instances: { capacity: 4 } }, apps: pat
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 
-/** A socket that watches an instance of its own which runs. */
+/** A socket that watches an instance of its own which runs. @param {import('./harness/stage.js').Stage} stage */
 async function watching(stage) {
   const client = await stage.client();
   const { instance_id } = await client.launch('pattern');
@@ -24,7 +24,7 @@ async function watching(stage) {
   return { client, socket, instance_id };
 }
 
-/** A page of the host, whose browser makes the offers. */
+/** A page of the host, whose browser makes the offers. @param {import('./harness/stage.js').Stage} stage */
 async function offering(stage) {
   const { page } = await stage.visitor();
   return () =>
@@ -89,7 +89,13 @@ scenario('an unknown instance cannot be watched', async stage => {
 
 scenario('an SDP that does not parse has its code', async stage => {
   const { socket } = await watching(stage);
-  for (const sdp of ['', 'nonsense', 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n', `v=0\r\n${'a=x\r\n'.repeat(2_000)}`, '\u0000']) {
+  for (const sdp of [
+    '',
+    'nonsense',
+    'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\n',
+    `v=0\r\n${'a=x\r\n'.repeat(2_000)}`,
+    '\u0000',
+  ]) {
     socket.send({ type: 'offer', sdp });
     assert.equal((await socket.next('error')).code, 'bad_sdp');
   }
@@ -148,7 +154,7 @@ scenario('a broken candidate of a living connection is an error', async stage =>
 scenario('a message that is too large ends the socket, in one frame or in many', async stage => {
   const client = await stage.client();
   const huge = JSON.stringify({ type: 'offer', sdp: 'x'.repeat(2_000_000) });
-  for (const send of ['sendText', 'sendInTwo']) {
+  for (const send of /** @type {const} */ (['sendText', 'sendInTwo'])) {
     const socket = await Socket.greeted(client);
     socket[send](huge);
     assert.ok([1006, 1009].includes(await socket.ended()), `${send}: ${socket.closed}`);

@@ -12,7 +12,13 @@ const { scenario } = suite({
   apps: paths => [pattern(paths), crasher(paths), brief(paths), missing(), windowless()],
 });
 
-/** Waits for the status of an instance. */
+/**
+ * Waits for the status of an instance.
+ *
+ * @param {import('./harness/rest.js').Client} client
+ * @param {string} id
+ * @param {string} status
+ */
 const statusBecomes = (client, id, status, within = 60_000) =>
   until(
     `the status becomes ${status}`,
@@ -30,12 +36,14 @@ scenario('a crash loop ends in FAILED with the output shown, and Restart works',
   const viewer = await home.launch('crasher', stage.host);
   const id = viewer.instanceId;
   await viewer.stateBecomes('failed', 90_000);
-  await until('the page shows what the program wrote', async () => /boom from the app/.test(await viewer.says()));
+  await until('the page shows what the program wrote', async () =>
+    /boom from the app/.test(await viewer.says()),
+  );
   const failed = await (await stage.rest(user)).instance(id);
   assert.equal(failed.status, 'FAILED');
   assert.match(failed.reason, /^[a-z_]+$/);
   assert.ok(failed.message.length > 10, failed.message);
-  assert.ok(failed.output.some(line => line.includes('boom from the app')));
+  assert.ok(failed.output.some((/** @type {string} */ line) => line.includes('boom from the app')));
 
   breakCrasher(stage.host, false);
   await page.getByRole('button', { name: /restart/i }).click();
@@ -56,7 +64,9 @@ scenario('an app that begins to crash in use fails on the living page, and Resta
   const { pid } = processesOf(viewer.instanceId).find(({ role }) => role === 'render') ?? { pid: 0 };
   process.kill(pid, 'SIGKILL');
   await viewer.stateBecomes('failed', 90_000);
-  await until('the page shows what the program wrote', async () => /boom from the app/.test(await viewer.says()));
+  await until('the page shows what the program wrote', async () =>
+    /boom from the app/.test(await viewer.says()),
+  );
   breakCrasher(stage.host, false);
   await page.getByRole('button', { name: /restart/i }).click();
   await viewer.connected();
@@ -79,21 +89,26 @@ scenario('a program that shows no window in time has failed as not ready', async
   assert.equal(failed.reason, 'not_ready');
 });
 
-scenario('an app that exits with success ends as TERMINATED, and the page offers to launch it again', async stage => {
-  const { home, page, user } = await stage.visitor();
-  const viewer = await home.launch('brief', stage.host);
-  const id = viewer.instanceId;
-  await viewer.connected();
-  const again = page.getByRole('button', { name: /launch again/i }).or(page.getByRole('link', { name: /launch again/i }));
-  await again.waitFor({ timeout: 60_000 });
-  const ended = await (await stage.rest(user)).instance(id);
-  assert.deepEqual([ended.status, ended.reason], ['TERMINATED', 'app_exited']);
-  await until('no process is left', () => processesOf(id).length === 0);
-  await again.click();
-  await until('another instance', () => /\/stream\//.test(page.url()) && viewer.instanceId !== id);
-  stage.host.instances.add(viewer.instanceId);
-  await viewer.connected();
-});
+scenario(
+  'an app that exits with success ends as TERMINATED, and the page offers to launch it again',
+  async stage => {
+    const { home, page, user } = await stage.visitor();
+    const viewer = await home.launch('brief', stage.host);
+    const id = viewer.instanceId;
+    await viewer.connected();
+    const again = page
+      .getByRole('button', { name: /launch again/i })
+      .or(page.getByRole('link', { name: /launch again/i }));
+    await again.waitFor({ timeout: 60_000 });
+    const ended = await (await stage.rest(user)).instance(id);
+    assert.deepEqual([ended.status, ended.reason], ['TERMINATED', 'app_exited']);
+    await until('no process is left', () => processesOf(id).length === 0);
+    await again.click();
+    await until('another instance', () => /\/stream\//.test(page.url()) && viewer.instanceId !== id);
+    stage.host.instances.add(viewer.instanceId);
+    await viewer.connected();
+  },
+);
 
 scenario('Terminate frees everything', async stage => {
   const { home, page, user } = await stage.visitor();
@@ -136,7 +151,10 @@ scenario('who watches an instance is told when its owner ends it', async stage =
   const rest = await stage.rest(user);
   const answer = await rest.delete(`/api/v1/instances/${viewer.instanceId}`);
   assert.equal(answer.status, 202);
-  await page.getByRole('button', { name: /launch again/i }).or(page.getByRole('link', { name: /launch again/i })).waitFor();
+  await page
+    .getByRole('button', { name: /launch again/i })
+    .or(page.getByRole('link', { name: /launch again/i }))
+    .waitFor();
   assert.match(await viewer.says(), /terminated/i);
   const twice = await rest.delete(`/api/v1/instances/${viewer.instanceId}`);
   assert.ok([202, 404].includes(twice.status), `asked twice: ${twice.status}`);

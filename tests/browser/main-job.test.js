@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 
 import { logging, pattern } from './harness/apps.js';
 import { Home } from './harness/home.js';
-import { distance } from './harness/picture.js';
 import { EVEN, FLIP, ODD } from './harness/pattern.js';
+import { distance } from './harness/picture.js';
 import { pidOf, processesOf } from './harness/proc.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
@@ -71,34 +71,40 @@ for (const viewport of [
   { width: 500, height: 900 },
   { width: 1500, height: 420 },
 ]) {
-  scenario(`a click lands where it was made in a window of ${viewport.width}×${viewport.height}`, async stage => {
-    const { home } = await stage.visitor({ viewport });
-    const viewer = await home.launch('logging', stage.host);
-    await viewer.connected();
-    await viewer.pattern.appears();
-    const id = viewer.instanceId;
-    const presses = () =>
-      [...stage.host.outputOf(id).matchAll(/kind=button_press button=(\d+) x=(\d+) y=(\d+)/g)].map(([, ...numbers]) =>
-        numbers.map(Number),
-      );
-    const places = [
-      [3, 3],
-      [636, 3],
-      [3, 356],
-      [636, 356],
-      [320, 180],
-      [201, 77],
-    ];
-    for (const [index, [x, y]] of places.entries()) {
-      await viewer.click(x, y);
-      const [button, seenX, seenY] = await until('the program says where it was clicked', () => presses()[index]);
-      const { scale } = await viewer.onPage(x, y);
-      const within = Math.max(1, Math.ceil(1 / scale));
-      assert.equal(button, 1);
-      assert.ok(Math.abs(seenX - x) <= within, `x ${seenX} instead of ${x}, scale ${scale}`);
-      assert.ok(Math.abs(seenY - y) <= within, `y ${seenY} instead of ${y}, scale ${scale}`);
-    }
-  });
+  scenario(
+    `a click lands where it was made in a window of ${viewport.width}×${viewport.height}`,
+    async stage => {
+      const { home } = await stage.visitor({ viewport });
+      const viewer = await home.launch('logging', stage.host);
+      await viewer.connected();
+      await viewer.pattern.appears();
+      const id = viewer.instanceId;
+      const presses = () =>
+        [...stage.host.outputOf(id).matchAll(/kind=button_press button=(\d+) x=(\d+) y=(\d+)/g)].map(
+          ([, ...numbers]) => numbers.map(Number),
+        );
+      const places = [
+        [3, 3],
+        [636, 3],
+        [3, 356],
+        [636, 356],
+        [320, 180],
+        [201, 77],
+      ];
+      for (const [index, [x, y]] of places.entries()) {
+        await viewer.click(x, y);
+        const [button, seenX, seenY] = await until(
+          'the program says where it was clicked',
+          () => presses()[index],
+        );
+        const { scale } = await viewer.onPage(x, y);
+        const within = Math.max(1, Math.ceil(1 / scale));
+        assert.equal(button, 1);
+        assert.ok(Math.abs(seenX - x) <= within, `x ${seenX} instead of ${x}, scale ${scale}`);
+        assert.ok(Math.abs(seenY - y) <= within, `y ${seenY} instead of ${y}, scale ${scale}`);
+      }
+    },
+  );
 }
 
 scenario('a click beside the picture does not reach the program', async stage => {
@@ -155,30 +161,36 @@ scenario('a reload rejoins the same instance, as it was', async stage => {
   await viewer.pattern.textBecomes('still here!');
 });
 
-scenario('who leaves finds the instance on the home page, with its picture, and comes back to it', async stage => {
-  const { home, page } = await stage.visitor();
-  const viewer = await home.launch('pattern', stage.host);
-  const id = viewer.instanceId;
-  await viewer.connected();
-  const { flips } = await viewer.pattern.appears();
-  await viewer.click(400, 100);
-  await page.keyboard.type('back soon');
-  await viewer.pattern.textBecomes('back soon');
-  const odd = (flips + 1 + 'back soon'.length) % 2 === 1;
+scenario(
+  'who leaves finds the instance on the home page, with its picture, and comes back to it',
+  async stage => {
+    const { home, page } = await stage.visitor();
+    const viewer = await home.launch('pattern', stage.host);
+    const id = viewer.instanceId;
+    await viewer.connected();
+    const { flips } = await viewer.pattern.appears();
+    await viewer.click(400, 100);
+    await page.keyboard.type('back soon');
+    await viewer.pattern.textBecomes('back soon');
+    const odd = (flips + 1 + 'back soon'.length) % 2 === 1;
 
-  await page.goto(stage.host.origin);
-  await home.instance(id).waitFor();
-  const part = { x: 0.25, y: 0.4, width: 0.1, height: 0.1 };
-  const seen = await home.thumbnail(id, part);
-  assert.ok(distance(seen, odd ? ODD : EVEN) < 60, `the colour of the program, not ${JSON.stringify(seen)}`);
-  assert.ok(Math.abs(seen.width / seen.height - 640 / 360) < 0.05, 'the shape of the picture');
-  assert.match((await home.instance(id).textContent()) ?? '', /Pattern/);
+    await page.goto(stage.host.origin);
+    await home.instance(id).waitFor();
+    const part = { x: 0.25, y: 0.4, width: 0.1, height: 0.1 };
+    const seen = await home.thumbnail(id, part);
+    assert.ok(
+      distance(seen, odd ? ODD : EVEN) < 60,
+      `the colour of the program, not ${JSON.stringify(seen)}`,
+    );
+    assert.ok(Math.abs(seen.width / seen.height - 640 / 360) < 0.05, 'the shape of the picture');
+    assert.match((await home.instance(id).textContent()) ?? '', /Pattern/);
 
-  const back = await home.rejoin(id);
-  assert.equal(back.instanceId, id);
-  await back.connected();
-  await back.pattern.textBecomes('back soon');
-});
+    const back = await home.rejoin(id);
+    assert.equal(back.instanceId, id);
+    await back.connected();
+    await back.pattern.textBecomes('back soon');
+  },
+);
 
 scenario('the thumbnail on the home page follows the program', async stage => {
   const { home, page, user } = await stage.visitor();
@@ -190,7 +202,7 @@ scenario('the thumbnail on the home page follows the program', async stage => {
   await second.goto(stage.host.origin);
   const other = new Home(second);
   const part = { x: 0.25, y: 0.4, width: 0.1, height: 0.1 };
-  const shows = colour =>
+  const shows = (/** @type {import('./harness/picture.js').Colour} */ colour) =>
     until(
       'the thumbnail shows the colour',
       async () => {

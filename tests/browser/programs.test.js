@@ -20,7 +20,7 @@ scenario('a command typed into xterm does its work, and the terminal outlives th
   const shell = await pidOf(viewer.instanceId, 'render');
 
   await viewer.click(320, 180);
-  await page.keyboard.type("colour() { printf '\\033[%sm\\033[2J' \"$1\"; }; colour 42");
+  await page.keyboard.type('colour() { printf \'\\033[%sm\\033[2J\' "$1"; }; colour 42');
   await page.keyboard.press('Enter');
   const green = { r: 0, g: 205, b: 0 };
   await viewer.picture.becomes(region, green);

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
@@ -54,7 +54,7 @@ const usual = async state => ['--listen', `127.0.0.1:${await freePort()}`, '--st
 test('a port in use', LIMIT, async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
-  const { port } = taken.address();
+  const { port } = /** @type {import('node:net').AddressInfo} */ (taken.address());
   const said = await refused(['--listen', `127.0.0.1:${port}`, '--state', join(folder, 'port')]);
   assert.match(said, new RegExp(`127\\.0\\.0\\.1:${port}`));
   assert.match(said, /in use/i);
@@ -113,7 +113,7 @@ test('an address that the network reaches, without --insecure-http', LIMIT, asyn
 
 test('a wrong key, a wrong value, a wrong flag', LIMIT, async () => {
   const config = join(folder, 'wrong.toml');
-  const with_ = async text => {
+  const with_ = async (/** @type {string} */ text) => {
     writeFileSync(config, text);
     return await refused(['--config', config, ...(await usual(join(folder, 'wrong')))]);
   };

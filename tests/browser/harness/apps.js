@@ -31,7 +31,10 @@ export const crasher = ({ demo, folder }) => ({
   id: 'crasher',
   name: 'Crasher',
   command: 'sh',
-  args: ['-c', `if [ -e ${join(folder, 'broken')} ]; then echo boom from the app; exit 3; fi; exec ${demo} --pattern`],
+  args: [
+    '-c',
+    `if [ -e ${join(folder, 'broken')} ]; then echo boom from the app; exit 3; fi; exec ${demo} --pattern`,
+  ],
   ...size,
 });
 

@@ -1,9 +1,8 @@
 // The home page as a test sees it. What it looks for stands here and nowhere else.
 
 import assert from 'node:assert/strict';
-
-import { until } from './wait.js';
 import { Viewer } from './viewer.js';
+import { until } from './wait.js';
 
 export class Home {
   /** @param {import('playwright-core').Page} page */
@@ -23,7 +22,9 @@ export class Home {
 
   /** Clicks Launch and comes out on the stream page. @param {string} app @param {import('./host.js').Host} host */
   async launch(app, host) {
-    await this.app(app).getByRole('button', { name: /launch/i }).click();
+    await this.app(app)
+      .getByRole('button', { name: /launch/i })
+      .click();
     await this.page.waitForURL(/\/stream\/[0-9a-f-]{36}/);
     const viewer = new Viewer(this.page);
     host.instances.add(viewer.instanceId);
@@ -33,7 +34,10 @@ export class Home {
   /** Clicks Rejoin. @param {string} id */
   async rejoin(id) {
     const entry = this.instance(id);
-    await entry.getByRole('link', { name: /rejoin/i }).or(entry.getByRole('button', { name: /rejoin/i })).click();
+    await entry
+      .getByRole('link', { name: /rejoin/i })
+      .or(entry.getByRole('button', { name: /rejoin/i }))
+      .click();
     await this.page.waitForURL(`**/stream/${id}`);
     return new Viewer(this.page);
   }
@@ -41,7 +45,9 @@ export class Home {
   /** Clicks Terminate, and agrees if asked. @param {string} id */
   async terminate(id) {
     this.page.once('dialog', dialog => dialog.accept());
-    await this.instance(id).getByRole('button', { name: /terminate/i }).click();
+    await this.instance(id)
+      .getByRole('button', { name: /terminate/i })
+      .click();
   }
 
   /**
@@ -61,10 +67,11 @@ export class Home {
         canvas.height = h;
         const brush = canvas.getContext('2d');
         brush?.drawImage(/** @type {HTMLImageElement} */ (element), 0, 0);
-        const data = brush?.getImageData(x * w, y * h, Math.max(1, width * w), Math.max(1, height * h)).data ?? [];
+        const data =
+          brush?.getImageData(x * w, y * h, Math.max(1, width * w), Math.max(1, height * h)).data ?? [];
         const sum = [0, 0, 0];
         for (let i = 0; i < data.length; i += 4) for (let c = 0; c < 3; c += 1) sum[c] += data[i + c];
-        const [r, g, b] = sum.map((all) => Math.round((all * 4) / data.length));
+        const [r, g, b] = sum.map(all => Math.round((all * 4) / data.length));
         return { r, g, b, width: w, height: h };
       }, part);
       if (seen) assert.ok(seen.width > 100, `a picture worth looking at, not ${seen.width} px`);

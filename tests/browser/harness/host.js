@@ -21,13 +21,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-import {
-  isAlive,
-  processesIn,
-  processesOf,
-  staleDisplayLocks,
-  unixSocketsBelow,
-} from './proc.js';
+import { isAlive, processesIn, processesOf, staleDisplayLocks, unixSocketsBelow } from './proc.js';
 import { until } from './wait.js';
 
 const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -105,7 +99,7 @@ function toml(value) {
 }
 
 /** @param {object} entries */
-const lines = (entries) => Object.entries(entries).map(([key, value]) => `${key} = ${toml(value)}`);
+const lines = entries => Object.entries(entries).map(([key, value]) => `${key} = ${toml(value)}`);
 
 export class Host {
   /** Ids of instances that its tests met. @type {Set<string>} */
@@ -171,7 +165,7 @@ export class Host {
     });
     this.process = child;
     let spawnError = '';
-    child.on('error', (error) => {
+    child.on('error', error => {
       spawnError = error.message;
     });
     await until(
@@ -187,7 +181,7 @@ export class Host {
     if (child.exitCode !== null || spawnError) {
       throw new Error(`the host did not start: ${spawnError || this.log().slice(begin)}`);
     }
-    await until('the host answers', () => fetch(`${this.origin}/healthz`).then((r) => r.ok));
+    await until('the host answers', () => fetch(`${this.origin}/healthz`).then(r => r.ok));
   }
 
   /** The token it printed. */
@@ -243,14 +237,20 @@ export class Host {
   /** What is still there, in words. @param {RegExp} where which sockets count */
   leftovers(where) {
     const ours = [...this.instances].flatMap(processesOf);
-    const pids = new Set(ours.map((process) => process.pid));
+    const pids = new Set(ours.map(process => process.pid));
     const others = processesIn(this.state).filter(({ pid }) => !pids.has(pid) && pid !== this.process?.pid);
-    const locks = staleDisplayLocks().filter((path) => !this.staleLocksBefore.has(path));
+    const locks = staleDisplayLocks().filter(path => !this.staleLocksBefore.has(path));
     return [
-      ...[...ours, ...others].map((process) => `process ${process.pid} ${process.role ?? ''} ${process.command}`),
-      ...unixSocketsBelow(this.state).filter(path => where.test(path)).map(path => `socket ${path}`),
-      ...this.socketFiles().filter(path => where.test(path)).map(path => `socket file ${path}`),
-      ...locks.map((path) => `lock ${path}`),
+      ...[...ours, ...others].map(
+        process => `process ${process.pid} ${process.role ?? ''} ${process.command}`,
+      ),
+      ...unixSocketsBelow(this.state)
+        .filter(path => where.test(path))
+        .map(path => `socket ${path}`),
+      ...this.socketFiles()
+        .filter(path => where.test(path))
+        .map(path => `socket file ${path}`),
+      ...locks.map(path => `lock ${path}`),
     ];
   }
 
@@ -261,13 +261,13 @@ export class Host {
 
   /** Files of sockets in the state folder. */
   socketFiles() {
-    return this.files().filter((path) => statSync(path, { throwIfNoEntry: false })?.isSocket());
+    return this.files().filter(path => statSync(path, { throwIfNoEntry: false })?.isSocket());
   }
 
   /** Every file in the state folder. @returns {string[]} */
   files(folder = this.state) {
     try {
-      return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+      return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
         const path = join(folder, entry.name);
         return entry.isDirectory() ? this.files(path) : [path];
       });

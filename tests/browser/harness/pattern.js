@@ -46,33 +46,52 @@ export class Pattern {
   async read() {
     const { colours } = await this.picture.look([...cells(0), ...cells(1), FLIP]);
     if (colours.length === 0) throw new Error('no picture yet');
-    return { flips: number(colours.slice(0, BITS)), crc: number(colours.slice(BITS, 2 * BITS)), colour: colours[2 * BITS] };
+    return {
+      flips: number(colours.slice(0, BITS)),
+      crc: number(colours.slice(BITS, 2 * BITS)),
+      colour: colours[2 * BITS],
+    };
   }
 
   /** Waits until the whole pattern can be read. @param {number} [within] */
   async appears(within = 60_000) {
-    return await until('the pattern is on the picture', async () => {
-      const seen = await this.read();
-      assert.ok(isOdd(seen.colour) === (seen.flips % 2 === 1), `the colour fits the number: ${JSON.stringify(seen)}`);
-      return seen;
-    }, { within });
+    return await until(
+      'the pattern is on the picture',
+      async () => {
+        const seen = await this.read();
+        assert.ok(
+          isOdd(seen.colour) === (seen.flips % 2 === 1),
+          `the colour fits the number: ${JSON.stringify(seen)}`,
+        );
+        return seen;
+      },
+      { within },
+    );
   }
 
   /** Waits for a number of flips. @param {number} flips @param {number} [within] */
   async flipsBecome(flips, within = 20_000) {
-    await until(`the pattern has flipped ${flips} times`, async () => {
-      const seen = await this.read();
-      if (seen.flips !== flips) throw new Error(`${seen.flips} times`);
-      return isOdd(seen.colour) === (flips % 2 === 1);
-    }, { within });
+    await until(
+      `the pattern has flipped ${flips} times`,
+      async () => {
+        const seen = await this.read();
+        if (seen.flips !== flips) throw new Error(`${seen.flips} times`);
+        return isOdd(seen.colour) === (flips % 2 === 1);
+      },
+      { within },
+    );
   }
 
   /** Waits until the text typed into the pattern is this one. @param {string} text @param {number} [within] */
   async textBecomes(text, within = 20_000) {
-    await until(`the typed text is ${JSON.stringify(text)}`, async () => {
-      const { crc } = await this.read();
-      return crc === crc16(text);
-    }, { within });
+    await until(
+      `the typed text is ${JSON.stringify(text)}`,
+      async () => {
+        const { crc } = await this.read();
+        return crc === crc16(text);
+      },
+      { within },
+    );
   }
 }
 

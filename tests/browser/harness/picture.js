@@ -35,7 +35,7 @@ function look({ regions }) {
     const { data } = brush.getImageData(x, y, width, height);
     const sum = [0, 0, 0];
     for (let i = 0; i < data.length; i += 4) for (let c = 0; c < 3; c += 1) sum[c] += data[i + c];
-    const [r, g, b] = sum.map((all) => Math.round((all * 4) / data.length));
+    const [r, g, b] = sum.map(all => Math.round((all * 4) / data.length));
     return { r, g, b };
   });
   return { width: canvas.width, height: canvas.height, colours };
@@ -63,10 +63,14 @@ export class Picture {
    * @param {number} [within] milliseconds
    */
   async appears(within = 60_000) {
-    return await until('a picture appears', async () => {
-      const seen = await this.look();
-      return seen.width > 0 && seen;
-    }, { within });
+    return await until(
+      'a picture appears',
+      async () => {
+        const seen = await this.look();
+        return seen.width > 0 && seen;
+      },
+      { within },
+    );
   }
 
   /** The average colour of a region. @param {Region} region */
@@ -85,11 +89,15 @@ export class Picture {
    */
   async becomes(region, wanted, within = 30_000) {
     const { r, g, b } = wanted;
-    await until(`the picture becomes rgb(${r}, ${g}, ${b}) at ${region.x}, ${region.y}`, async () => {
-      const seen = await this.colour(region);
-      if (distance(seen, wanted) > 60) throw new Error(`it is ${JSON.stringify(seen)}`);
-      return true;
-    }, { within });
+    await until(
+      `the picture becomes rgb(${r}, ${g}, ${b}) at ${region.x}, ${region.y}`,
+      async () => {
+        const seen = await this.colour(region);
+        if (distance(seen, wanted) > 60) throw new Error(`it is ${JSON.stringify(seen)}`);
+        return true;
+      },
+      { within },
+    );
   }
 
   /** Waits until the picture changes somewhere in a region. @param {Region} region @param {number} [within] */
@@ -101,10 +109,14 @@ export class Picture {
       height: region.height,
     }));
     const before = await this.look(columns);
-    await until('the picture moves', async () => {
-      const now = await this.look(columns);
-      return now.colours.some((colour, i) => distance(colour, before.colours[i]) > 12);
-    }, { within });
+    await until(
+      'the picture moves',
+      async () => {
+        const now = await this.look(columns);
+        return now.colours.some((colour, i) => distance(colour, before.colours[i]) > 12);
+      },
+      { within },
+    );
   }
 
   /** Frames decoded on the current connection. */
@@ -122,6 +134,8 @@ export class Picture {
   /** Waits for frames that were not there yet. @param {number} [more] @param {number} [within] */
   async goesOn(more = 3, within = 30_000) {
     const before = await this.framesDecoded();
-    await until('further frames arrive', async () => (await this.framesDecoded()) >= before + more, { within });
+    await until('further frames arrive', async () => (await this.framesDecoded()) >= before + more, {
+      within,
+    });
   }
 }

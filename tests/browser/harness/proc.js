@@ -43,7 +43,7 @@ export function processes() {
 
 /** @param {string} instance its id */
 export function processesOf(instance) {
-  return processes().filter((process) => process.instance === instance && process.state !== 'Z');
+  return processes().filter(process => process.instance === instance && process.state !== 'Z');
 }
 
 /**
@@ -55,9 +55,9 @@ export function processesOf(instance) {
  */
 export function pidOf(instance, role) {
   return until(`the instance has a process with the role ${role}`, () => {
-    const all = processesOf(instance).filter((process) => process.role === role);
-    const pids = new Set(all.map((process) => process.pid));
-    return all.find((process) => !pids.has(process.parent))?.pid;
+    const all = processesOf(instance).filter(process => process.role === role);
+    const pids = new Set(all.map(process => process.pid));
+    return all.find(process => !pids.has(process.parent))?.pid;
   });
 }
 
@@ -85,12 +85,12 @@ export function openDescriptors(pid) {
 /** Unix sockets bound below a folder, of living processes. @param {string} folder */
 export function unixSocketsBelow(folder) {
   const lines = readFileSync('/proc/net/unix', 'utf8').split('\n');
-  return lines.map((line) => line.split(/\s+/)[7] ?? '').filter((path) => path.startsWith(folder));
+  return lines.map(line => line.split(/\s+/)[7] ?? '').filter(path => path.startsWith(folder));
 }
 
 /** Processes that work in a folder or were given a path in it. @param {string} folder */
 export function processesIn(folder) {
-  return processes().filter((process) => {
+  return processes().filter(process => {
     if (process.state === 'Z') return false;
     let cwd = '';
     try {
@@ -105,9 +105,9 @@ export function processesIn(folder) {
 /** The locks of X servers that are no longer there. */
 export function staleDisplayLocks() {
   return readdirSync('/tmp')
-    .filter((name) => /^\.X\d+-lock$/.test(name))
-    .map((name) => `/tmp/${name}`)
-    .filter((path) => {
+    .filter(name => /^\.X\d+-lock$/.test(name))
+    .map(name => `/tmp/${name}`)
+    .filter(path => {
       try {
         return !existsSync(`/proc/${Number(readFileSync(path, 'utf8'))}`);
       } catch {

@@ -13,6 +13,8 @@ import { request } from 'node:http';
 export class Client {
   /** @type {Map<string, string>} */
   cookies = new Map();
+  /** The public id of its session. */
+  sessionId = '';
 
   /** @param {import('./host.js').Host} host */
   constructor(host) {
@@ -39,6 +41,11 @@ export class Client {
     return client;
   }
 
+  /** Whether it has shown the token, or needs none. */
+  get mayLaunch() {
+    return this.host.auth === 'open' ? this.cookies.size > 0 : this.cookies.size > 1;
+  }
+
   get cookieHeader() {
     return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
   }
@@ -51,18 +58,21 @@ export class Client {
    * @returns {Promise<Answer>}
    */
   ask(method, path, body, headers = {}) {
-    const raw = body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const raw =
+      body === undefined || typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
     const all = {
       origin: this.host.origin,
       ...(this.cookies.size > 0 ? { cookie: this.cookieHeader } : {}),
-      ...(raw === undefined ? {} : { 'content-type': 'application/json', 'content-length': `${Buffer.byteLength(raw)}` }),
+      ...(raw === undefined
+        ? {}
+        : { 'content-type': 'application/json', 'content-length': `${Buffer.byteLength(raw)}` }),
       ...headers,
     };
     return new Promise((resolve, reject) => {
       const call = request(`${this.host.origin}${path}`, { method, headers: all, timeout: 20_000 });
       call.on('timeout', () => call.destroy(new Error(`${method} ${path}: no answer within 20 s`)));
       call.on('error', reject);
-      call.on('response', async (response) => {
+      call.on('response', async response => {
         try {
           const parts = [];
           for await (const part of response) parts.push(part);
@@ -87,7 +97,7 @@ export class Client {
     for (const line of set) {
       const [pair, ...attributes] = line.split(';');
       const at = pair.indexOf('=');
-      const gone = attributes.some((attribute) => /^\s*max-age=0$/i.test(attribute));
+      const gone = attributes.some(attribute => /^\s*max-age=0$/i.test(attribute));
       if (gone) this.cookies.delete(pair.slice(0, at));
       else this.cookies.set(pair.slice(0, at), pair.slice(at + 1));
     }

@@ -1,7 +1,7 @@
 // A WebSocket client that does what a browser would not: any Origin, any frame. RFC 6455, as much as the tests need.
 
-import { once } from 'node:events';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { request } from 'node:http';
 
 import { until } from './wait.js';
@@ -21,7 +21,7 @@ export class Socket {
   /** @param {import('node:net').Socket} stream */
   constructor(stream) {
     this.stream = stream;
-    stream.on('data', (bytes) => this.#take(bytes));
+    stream.on('data', bytes => this.#take(bytes));
     stream.on('error', () => {});
     stream.on('close', () => {
       this.closed ??= 1006;
@@ -54,12 +54,14 @@ export class Socket {
     call.end();
     return await new Promise((resolve, reject) => {
       call.on('error', reject);
-      call.on('response', (response) => {
+      call.on('response', response => {
         response.resume();
         resolve({ socket: null, status: response.statusCode ?? 0 });
       });
       call.on('upgrade', (response, stream, head) => {
-        const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
+        const accept = createHash('sha1')
+          .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+          .digest('base64');
         if (response.headers['sec-websocket-accept'] !== accept) reject(new Error('a wrong accept key'));
         stream.setTimeout(0);
         const socket = new Socket(/** @type {import('node:net').Socket} */ (stream));
@@ -155,7 +157,7 @@ export class Socket {
    */
   next(type, fits = () => true) {
     return until(`the host sends ${type}`, () => {
-      const at = this.received.findIndex((message) => message.type === type && fits(message));
+      const at = this.received.findIndex(message => message.type === type && fits(message));
       if (at >= 0) return this.received.splice(0, at + 1).at(-1);
       throw new Error(`closed: ${this.closed}; received: ${JSON.stringify(this.received).slice(0, 500)}`);
     });

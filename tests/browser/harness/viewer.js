@@ -23,7 +23,7 @@ export class Viewer {
   /** A property of the element. @param {'state' | 'peerId' | 'role'} name @returns {Promise<string>} */
   property(name) {
     return this.page.evaluate(
-      (key) => /** @type {any} */ (document.querySelector('heliostat-viewer'))?.[key] ?? '',
+      key => /** @type {any} */ (document.querySelector('heliostat-viewer'))?.[key] ?? '',
       name,
     );
   }
@@ -32,7 +32,7 @@ export class Viewer {
   says() {
     return this.page.evaluate(() => {
       /** @param {Node} node @returns {string} */
-      const text = (node) => {
+      const text = node => {
         if (node instanceof HTMLElement) {
           if (!node.checkVisibility() || node instanceof HTMLStyleElement) return '';
         }
@@ -46,11 +46,16 @@ export class Viewer {
 
   /** @param {string} wanted @param {number} [within] */
   async stateBecomes(wanted, within = 60_000) {
-    await until(`the state becomes ${wanted}`, async () => {
-      const state = await this.property('state');
-      if (state !== wanted) throw new Error(`${state}; the page says: ${(await this.says()).slice(0, 300)}`);
-      return true;
-    }, { within });
+    await until(
+      `the state becomes ${wanted}`,
+      async () => {
+        const state = await this.property('state');
+        if (state !== wanted)
+          throw new Error(`${state}; the page says: ${(await this.says()).slice(0, 300)}`);
+        return true;
+      },
+      { within },
+    );
   }
 
   /** Connected, with a picture. */
