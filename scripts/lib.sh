@@ -101,6 +101,15 @@ need_node() {
   version_at_least "${have#v}" 18 || fail "node is $have; the tests need 18 or newer"
 }
 
+# What the tests take from npm: only again when the lock file has changed.
+need_front_end_packages() (
+  cd "$repository/tests"
+  cmp --silent package-lock.json node_modules/.installed-lock.json && return
+  say "Installing with npm (for the tests, into tests/node_modules)"
+  npm ci --no-audit --no-fund
+  cp package-lock.json node_modules/.installed-lock.json
+)
+
 need_build_packages() {
   need "to compile" build-essential pkg-config libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 }
