@@ -44,7 +44,7 @@ need() {
     package_lists_are_fresh=yes
   fi
   as_root env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+    apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "${missing[@]}" </dev/null
 }
 
 # version_at_least HAVE WANT compares dotted version numbers.
