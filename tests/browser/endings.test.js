@@ -124,7 +124,7 @@ scenario('Terminate frees everything', async stage => {
     await until('no process is left', () => processesOf(id).length === 0);
     await until('the entry says so or is gone', async () => {
       const entry = home.instance(id);
-      return (await entry.count()) === 0 || /terminated/i.test((await entry.textContent()) ?? '');
+      return (await entry.count()) === 0 || (await entry.getAttribute('data-status')) === 'TERMINATED';
     });
     const row = await (await stage.rest(user)).instance(id);
     assert.deepEqual([row.status, row.reason], ['TERMINATED', 'terminated']);

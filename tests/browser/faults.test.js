@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
 import { pattern } from './harness/apps.js';
+import { Home } from './harness/home.js';
 import { isAlive, killNow, pidOf, processesOf } from './harness/proc.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
@@ -126,5 +127,5 @@ scenario('after SIGKILL and a restart of the host the page is back at the same p
   assert.equal(mine.instance_id, id, 'it is still mine');
   assert.equal(mine.status, 'RUNNING');
   await page.goto(stage.host.origin);
-  await page.locator(`[data-instance="${id}"]`).waitFor();
+  await new Home(page).instance(id).waitFor();
 });

@@ -28,11 +28,14 @@ scenario('an instance without viewers counts down on the home page and is then e
   });
   const left = reap_at - Date.now();
   assert.ok(left > 0 && left <= IDLE, `${left} ms are left`);
-  const countdown = /ends in (\d+) s/i;
-  const shown = async () => Number(countdown.exec((await home.instance(id).textContent()) ?? '')?.[1]);
-  const first = await until('the countdown is shown', async () => (await shown()) || null);
+  const countdown = /ends in (\d+):(\d\d)/;
+  const shown = async () => {
+    const [, minutes, seconds] = countdown.exec((await home.instance(id).textContent()) ?? '') ?? [];
+    return minutes === undefined ? null : Number(minutes) * 60 + Number(seconds);
+  };
+  const first = await until('the countdown is shown', shown);
   assert.ok(first <= IDLE / 1000, `${first} s`);
-  await until('the countdown goes down', async () => (await shown()) < first);
+  await until('the countdown goes down', async () => ((await shown()) ?? first) < first);
 
   await until('the instance is gone', () => processesOf(id).length === 0);
   const row = await rest.instance(id);

@@ -12,12 +12,12 @@ export class Home {
 
   /** The catalogue's entry of an app. @param {string} id */
   app(id) {
-    return this.page.locator(`[data-app="${id}"]`);
+    return this.page.locator(`article[data-app="${id}"]`);
   }
 
   /** The entry of an instance of mine. @param {string} id */
   instance(id) {
-    return this.page.locator(`[data-instance="${id}"]`);
+    return this.page.locator(`article[data-instance="${id}"]`);
   }
 
   /** Clicks Launch and comes out on the stream page. @param {string} app @param {import('./host.js').Host} host */
@@ -33,21 +33,16 @@ export class Home {
 
   /** Clicks Rejoin. @param {string} id */
   async rejoin(id) {
-    const entry = this.instance(id);
-    await entry
-      .getByRole('link', { name: /rejoin/i })
-      .or(entry.getByRole('button', { name: /rejoin/i }))
-      .click();
+    await this.instance(id).getByRole('link', { name: 'Rejoin' }).click();
     await this.page.waitForURL(`**/stream/${id}`);
     return new Viewer(this.page);
   }
 
-  /** Clicks Terminate, and agrees if asked. @param {string} id */
+  /** Clicks Terminate, and once more to agree. @param {string} id */
   async terminate(id) {
-    this.page.once('dialog', dialog => dialog.accept());
-    await this.instance(id)
-      .getByRole('button', { name: /terminate/i })
-      .click();
+    const entry = this.instance(id);
+    await entry.getByRole('button', { name: 'Terminate' }).click();
+    await entry.getByRole('group').getByRole('button', { name: 'Terminate' }).click();
   }
 
   /**
@@ -57,7 +52,7 @@ export class Home {
    * @param {{ x: number, y: number, width: number, height: number }} part each from 0 to 1
    */
   async thumbnail(id, part) {
-    const image = this.instance(id).locator('img').first();
+    const image = this.instance(id).locator('img.on');
     return await until('the thumbnail is loaded', async () => {
       const seen = await image.evaluate((element, { x, y, width, height }) => {
         const { naturalWidth: w, naturalHeight: h } = /** @type {HTMLImageElement} */ (element);

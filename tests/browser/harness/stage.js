@@ -35,7 +35,7 @@ export class Stage {
     const user = await this.stranger(options);
     const page = await user.newPage();
     await page.goto(this.host.entry);
-    await page.locator('[data-app]').first().waitFor();
+    await page.locator('article[data-app]').first().waitFor();
     return { user, page, home: new Home(page) };
   }
 
