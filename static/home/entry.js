@@ -1,0 +1,39 @@
+/**
+ * The token in a URL's fragment, or in a text that was pasted; null without one.
+ * @param {{hash: string}} place
+ */
+export function tokenOf(place) {
+  return new URLSearchParams(place.hash.replace(/^#/, '')).get('token') || null;
+}
+
+/**
+ * What a user pasted: the token alone, or the whole address that the host printed.
+ * @param {string} text
+ */
+export function tokenIn(text) {
+  const at = text.indexOf('#');
+  return (at >= 0 ? tokenOf({ hash: text.slice(at) }) : null) ?? text.trim();
+}
+
+/**
+ * Lets the user in: the token, if there is one, becomes a cookie and leaves the address; then the session is opened.
+ * @param {import('../lib/api.js').Api} api
+ * @param {string | null} token
+ */
+export async function enter(api, token) {
+  if (token) {
+    try {
+      await api.auth(token);
+    } catch (error) {
+      // A token that was refused will not do better later; one that was not heard may.
+      if (/** @type {{status?: number}} */ (error).status) forgetToken();
+      throw error;
+    }
+    forgetToken();
+  }
+  await api.session();
+}
+
+function forgetToken() {
+  history.replaceState(null, '', location.pathname + location.search);
+}

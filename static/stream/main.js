@@ -1,0 +1,74 @@
+import { Api, storage } from '../lib/api.js';
+import { HeliostatViewer } from '../viewer/element.js';
+import { AutoHide } from './autohide.js';
+import { fullScreen } from './fullscreen.js';
+import { Toolbar } from './toolbar.js';
+
+/** The stream page: one viewer, full window, and a thin toolbar that gets out of the way. */
+
+const api = new Api();
+const id = location.pathname.split('/').filter(Boolean).pop() ?? '';
+const stage = /** @type {HTMLElement} */ (document.getElementById('stage'));
+const viewer = new HeliostatViewer();
+viewer.setAttribute('muted', '');
+
+const toolbar = new Toolbar(viewer, {
+  fullScreen: () => void fullScreen(document.documentElement, viewer),
+  terminate: async () => {
+    await api.terminate(id);
+    location.assign('/');
+  },
+});
+const hide = new AutoHide(toolbar.node, toolbar.bar, toolbar.handle);
+stage.append(viewer, toolbar.node);
+
+viewer.addEventListener('statechange', () => {
+  toolbar.state();
+  hide.pinned = viewer.state !== 'connected';
+});
+viewer.addEventListener('status', () => {
+  const name = viewer.status?.app?.name;
+  if (name) document.title = `${name} · Heliostat`;
+  toolbar.state();
+});
+viewer.addEventListener('firstframe', () => {
+  if (document.activeElement === document.body || document.activeElement === null) viewer.focus();
+});
+viewer.addEventListener('wayout', () => {
+  hide.show();
+  toolbar.focus();
+});
+viewer.addEventListener('action', event => {
+  const { action } = /** @type {CustomEvent} */ (event).detail;
+  if (action !== 'launch') return;
+  // A new instance has a page of its own.
+  event.preventDefault();
+  void launch();
+});
+viewer.addEventListener('error', event => {
+  const { detail } = /** @type {CustomEvent} */ (/** @type {Event} */ (event));
+  // What ends the viewing is shown by the viewer itself.
+  if (detail?.message && viewer.state === 'connected') toolbar.toast(detail.message);
+});
+
+async function launch() {
+  const app = viewer.status?.app?.id;
+  try {
+    if (!app) location.assign('/');
+    else location.assign((await api.launch(app)).url);
+  } catch (error) {
+    toolbar.toast(/** @type {Error} */ (error).message);
+    toolbar.state();
+  }
+}
+
+/** The viewer begins as soon as there is a session; a browser that has one need not wait for its refresh. */
+async function begin() {
+  const known = storage(() => localStorage.getItem('heliostat.session'));
+  if (known) viewer.instance = id;
+  // Refused: the socket says so in words, or lets a spectator in.
+  await api.session().catch(() => {});
+  if (!known) viewer.instance = id;
+}
+
+void begin();

@@ -1,0 +1,132 @@
+import { confirmable } from '../home/confirm.js';
+import { h, setText } from '../lib/dom.js';
+import { plural } from '../lib/format.js';
+import { icon } from './icons.js';
+
+/** @typedef {import('../viewer/element.js').HeliostatViewer} HeliostatViewer */
+
+const TOAST_MS = 5000;
+
+/** The thin bar over the picture: where one is, how the connection is, who has control. */
+export class Toolbar {
+  #name = h('span', { class: 'name' }, 'Heliostat');
+  #words = h('span');
+  #chip = h('span', { class: 'chip', 'data-part': 'state' }, h('i', { class: 'dot' }), this.#words);
+  // Spoken apart from the chip, whose milliseconds change every second.
+  #spoken = h('span', { class: 'spoken', role: 'status', 'aria-live': 'polite' });
+  #short = h('span');
+  #who = h('span', { class: 'who', 'data-part': 'control' });
+  #toast = h('div', { class: 'toast', role: 'alert', hidden: true });
+  #toastTimer = 0;
+  #count = 1;
+
+  /** @param {HeliostatViewer} viewer @param {{fullScreen: () => void, terminate: () => Promise<void>}} actions */
+  constructor(viewer, actions) {
+    this.viewer = viewer;
+    this.home = h(
+      'a',
+      { class: 'home', href: '/', 'aria-label': 'Home' },
+      h('img', { src: '/static/logo.svg', alt: '', width: 24, height: 24 }),
+    );
+    this.control = h('button', { type: 'button', hidden: true, 'data-action': 'control' });
+    this.control.addEventListener('click', () => {
+      if (viewer.role === 'spectator') {
+        viewer.requestControl();
+        this.toast('Control was asked for.');
+      } else viewer.releaseControl();
+    });
+    const stats = this.#icon('stats', 'Statistics', () => {
+      viewer.statsShown = !viewer.statsShown;
+      stats.setAttribute('aria-pressed', String(viewer.statsShown));
+    });
+    const full = this.#icon('full', 'Full screen', actions.fullScreen);
+    this.terminate = confirmable({
+      label: 'Terminate',
+      question: 'Terminate it?',
+      run: () => actions.terminate().catch(error => this.toast(error.message)),
+    });
+    this.terminate.hidden = true;
+    const gap = h('span', { class: 'gap', 'aria-hidden': 'true' });
+    this.bar = h('div', { class: 'toolbar', role: 'toolbar', 'aria-label': 'Stream' });
+    this.bar.append(
+      this.home,
+      this.#name,
+      this.#chip,
+      this.#who,
+      this.control,
+      gap,
+      stats,
+      full,
+      this.terminate,
+    );
+    this.handle = h('button', { class: 'handle', type: 'button', 'aria-label': 'Show the toolbar' });
+    this.handle.append(h('i', { class: 'dot' }), this.#short);
+    this.node = h('div', { class: 'chrome' }, this.bar, this.handle, this.#toast, this.#spoken);
+    viewer.addEventListener('latency', () => this.state());
+    viewer.addEventListener('control', () => this.#roles());
+    viewer.addEventListener('viewers', event => {
+      this.#count = /** @type {CustomEvent} */ (event).detail.count;
+      this.#roles();
+    });
+    this.state();
+  }
+
+  /** Shows the viewer's state as it is now. */
+  state() {
+    const { state, latency, status } = this.viewer;
+    this.node.dataset.state = state;
+    const connected = state === 'connected' && latency !== null;
+    setText(this.#words, connected ? `connected · ${ms(latency)}` : state);
+    setText(this.#short, connected ? ms(latency) : state);
+    setText(this.#spoken, state);
+    setText(this.#name, status?.app?.name ?? 'Heliostat');
+    this.#roles();
+  }
+
+  focus() {
+    this.home.focus();
+  }
+
+  /** @param {string} text */
+  toast(text) {
+    clearTimeout(this.#toastTimer);
+    this.#toast.hidden = false;
+    setText(this.#toast, text);
+    this.#toastTimer = window.setTimeout(() => {
+      this.#toast.hidden = true;
+    }, TOAST_MS);
+  }
+
+  #roles() {
+    const { role, holder, viewerId, state } = this.viewer;
+    const live = state !== 'ended' && state !== 'error' && state !== 'idle';
+    const mine = holder !== null && holder === viewerId;
+    const others = this.#count > 1 ? ` · ${plural(this.#count, 'viewer')}` : '';
+    const who = role === 'spectator' ? 'watching' : mine ? 'in control' : '';
+    setText(this.#who, who || others ? `${who}${who ? others : others.slice(3)}` : '');
+    const canRelease = role === 'controller' || (role === 'owner' && this.#count > 1 && mine);
+    this.control.hidden = !live || !(role === 'spectator' || canRelease);
+    setText(this.control, role === 'spectator' ? 'Request control' : 'Release control');
+    this.terminate.hidden = role !== 'owner' || !live;
+  }
+
+  /** @param {'stats'|'full'} name @param {string} label @param {() => void} run */
+  #icon(name, label, run) {
+    return h(
+      'button',
+      {
+        class: 'quiet icon',
+        type: 'button',
+        title: label,
+        'aria-label': label,
+        onclick: run,
+        'data-action': name,
+      },
+      icon(name),
+    );
+  }
+}
+
+/** @param {number | null} latency */
+const ms = latency =>
+  latency === null ? '' : latency < 9.95 ? `${latency.toFixed(1)} ms` : `${Math.round(latency)} ms`;

@@ -1,0 +1,38 @@
+import { h, setText } from '../lib/dom.js';
+
+/**
+ * The small bar of an embedded viewer (attribute `controls`): full screen, statistics, sound, control.
+ */
+export class Controls {
+  #node = h('div', { class: 'bar', part: 'controls', hidden: true, role: 'toolbar', 'aria-label': 'Viewer' });
+
+  /** @param {import('./element.js').HeliostatViewer} viewer @param {ShadowRoot} root */
+  constructor(viewer, root) {
+    /** @param {string} label @param {() => void} run */
+    const button = (label, run) => h('button', { type: 'button', onclick: run }, label);
+    const control = button('Request control', () => {
+      if (viewer.role === 'spectator') viewer.requestControl();
+      else viewer.releaseControl();
+    });
+    const sound = button('Sound', () => {
+      viewer.video.muted = !viewer.video.muted;
+    });
+    viewer.addEventListener('control', () =>
+      setText(control, viewer.role === 'spectator' ? 'Request control' : 'Release control'),
+    );
+    this.#node.append(
+      button('Full screen', () => void viewer.requestFullscreen().catch(() => {})),
+      button('Statistics', () => {
+        viewer.statsShown = !viewer.statsShown;
+      }),
+      sound,
+      control,
+    );
+    root.append(this.#node);
+  }
+
+  /** @param {boolean} shown */
+  set shown(shown) {
+    this.#node.hidden = !shown;
+  }
+}

@@ -1,0 +1,247 @@
+import { Api, storage } from '../lib/api.js';
+import { browserEnv } from '../lib/env.js';
+import { Controls } from './controls.js';
+import { FrameClock } from './frame-clock.js';
+import { Link } from './link.js';
+import { initial, shown as shownOf } from './states.js';
+import { Surface } from './surface.js';
+
+/** @typedef {import('./states.js').Shown} Shown */
+
+/**
+ * `<heliostat-viewer instance="…">`: shows an instance and passes mouse and keyboard to it.
+ *
+ * Attributes: `instance` (id), `src` (origin of the host; default: this page's), `controls` (a small bar of its own),
+ * `muted`. Reflected: `state`.
+ *
+ * Events (detail): `statechange` (Shown), `status` (the instance as the host tells it), `viewers`, `control`
+ * (`{holder, role}`), `error` (`{code, message}`), `stats` (Digest), `latency` (ms), `action` (`{action}`,
+ * cancelable: the user pressed the panel's button), `firstframe` (ms since the start), `wayout` (Ctrl+Alt+Escape).
+ */
+export class HeliostatViewer extends HTMLElement {
+  static observedAttributes = ['instance', 'src', 'muted', 'controls'];
+
+  #env = browserEnv();
+  /** @type {Link | null} */
+  #link = null;
+  #startedAt = 0;
+  #clock = new FrameClock(requestAnimationFrame.bind(window), this.#env.now);
+  #surface = new Surface(this.attachShadow({ mode: 'open', delegatesFocus: true }), {
+    send: event => this.#link?.send(event) ?? false,
+    activity: () => this.#clock.poke(),
+    wayOut: () => this.#emit('wayout', null),
+    action: action => void this.#act(action),
+    digest: digest => {
+      this.#link?.request({ type: 'stats', digest });
+      this.#emit('stats', digest);
+    },
+    connection: () => this.peerConnection,
+    latency: () => this.latency,
+    now: this.#env.now,
+  });
+  #controls = new Controls(this, this.#surface.root);
+  #away = new AbortController();
+
+  /** @returns {import('./states.js').ViewerState} */
+  get state() {
+    return this.#link?.shown.state ?? 'idle';
+  }
+  /** What is shown, in words. @returns {Shown | null} */
+  get shown() {
+    return this.#link?.shown ?? null;
+  }
+  /** Milliseconds to the host and back over the data channel. @returns {number | null} */
+  get latency() {
+    return this.#link?.latency.value ?? null;
+  }
+  get peerId() {
+    return this.#link?.peer?.id ?? null;
+  }
+  get viewerId() {
+    return this.#link?.signalling.viewerId ?? null;
+  }
+  get role() {
+    return this.#link?.role ?? null;
+  }
+  /** Viewer id of who has control. */
+  get holder() {
+    return this.#link?.holder ?? null;
+  }
+  get video() {
+    return this.#surface.video;
+  }
+  get peerConnection() {
+    return this.#link?.peer?.connection ?? null;
+  }
+  /** The instance as the host told it last. */
+  get status() {
+    return this.#link?.facts.instance ?? null;
+  }
+  get instance() {
+    return this.getAttribute('instance') ?? '';
+  }
+  set instance(id) {
+    this.setAttribute('instance', id);
+  }
+  get statsShown() {
+    return this.#surface.stats.shown;
+  }
+  set statsShown(shown) {
+    this.#surface.stats.shown = shown;
+  }
+  /** Whether shortcuts of the browser arrive too (after `navigator.keyboard.lock()`). @param {boolean} locked */
+  set keyboardLocked(locked) {
+    this.#surface.keyboard.locked = locked;
+  }
+
+  requestControl() {
+    this.#link?.request({ type: 'request_control' });
+  }
+  releaseControl() {
+    this.#surface.releaseAll();
+    this.#link?.request({ type: 'release_control' });
+  }
+  /** @param {string} viewerId */
+  grantControl(viewerId) {
+    this.#link?.request({ type: 'grant_control', viewer_id: viewerId });
+  }
+
+  /** Starts the instance's app again; rejects with an ApiError. */
+  async restart() {
+    await this.#api.restart(this.instance);
+    this.#link?.retry();
+  }
+
+  connectedCallback() {
+    this.#away = new AbortController();
+    const options = { signal: this.#away.signal };
+    document.addEventListener('visibilitychange', () => this.#visibility(), options);
+    window.addEventListener('online', () => this.#link?.wake(), options);
+    window.addEventListener('blur', () => this.#surface.releaseAll(), options);
+    window.addEventListener('pagehide', () => this.#stop(), options);
+    window.addEventListener('pageshow', event => event.persisted && this.#start(), options);
+    this.#start();
+  }
+
+  disconnectedCallback() {
+    this.#away.abort();
+    this.#stop();
+  }
+
+  /** @param {string} name @param {string | null} before @param {string | null} after */
+  attributeChangedCallback(name, before, after) {
+    if (name === 'muted') this.video.muted = after !== null;
+    else if (name === 'controls') this.#controls.shown = after !== null;
+    else if (this.isConnected && before !== after) this.#start();
+  }
+
+  get #origin() {
+    return this.getAttribute('src') ? new URL(this.getAttribute('src') ?? '', location.href).origin : '';
+  }
+  get #api() {
+    return new Api(this.#origin);
+  }
+  get #viewerKey() {
+    return `heliostat.viewer.${this.instance}`;
+  }
+
+  #start() {
+    this.#stop();
+    if (!this.instance) return;
+    this.#startedAt = performance.now();
+    const url = new URL('/ws', this.#origin || location.href);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    const viewerId = storage(() => sessionStorage.getItem(this.#viewerKey));
+    const link = new Link(url.href, this.instance, this.#env, viewerId);
+    this.#link = link;
+    /** @param {string} type @param {(detail: any) => void} run */
+    const on = (type, run) =>
+      link.addEventListener(type, event => {
+        if (this.#link === link) run(/** @type {CustomEvent} */ (event).detail);
+      });
+    on('change', shown => this.#changed(shown));
+    on('welcome', welcome => storage(() => sessionStorage.setItem(this.#viewerKey, welcome.viewer_id)));
+    on('track', track => this.#play(track));
+    on('channel', () => {
+      this.#surface.forget();
+      link.send({ type: document.visibilityState === 'hidden' ? 'hidden' : 'visible' });
+    });
+    on('control', control => {
+      if (control.role === 'spectator') this.#surface.forget();
+      this.#emit('control', control);
+    });
+    on('unreachable', () => void this.#checkSession(link));
+    on('problem', problem => this.#emit('error', problem));
+    for (const type of ['status', 'viewers', 'latency']) on(type, detail => this.#emit(type, detail));
+    this.#surface.start();
+    link.start();
+  }
+
+  #stop() {
+    this.#surface.releaseAll();
+    this.#surface.stop();
+    this.#link?.stop();
+    this.#link = null;
+    this.#changed(shownOf(initial()));
+  }
+
+  /** @param {Shown} shown */
+  #changed(shown) {
+    const { state } = shown;
+    if (state !== 'connected') this.#surface.forget();
+    if (this.getAttribute('state') !== state) this.setAttribute('state', state);
+    this.#surface.show(shown);
+    this.#emit('statechange', shown);
+  }
+
+  /** @param {MediaStreamTrack} track */
+  #play(track) {
+    const { video } = this;
+    video.srcObject = new MediaStream([track]);
+    video.play().catch(() => {
+      // Browsers refuse sound before a gesture; pictures without sound always play.
+      video.muted = true;
+      return video.play().catch(() => {});
+    });
+    video.requestVideoFrameCallback?.(() => this.#emit('firstframe', performance.now() - this.#startedAt));
+  }
+
+  /** A refused upgrade looks like no host at all: ask which it is. @param {Link} link */
+  async #checkSession(link) {
+    try {
+      await this.#api.session();
+    } catch (error) {
+      const { code, message, status } = /** @type {import('../lib/api.js').ApiError} */ (error);
+      if (link === this.#link && (status === 401 || status === 403)) link.fail(code, message);
+    }
+  }
+
+  /** @param {'restart'|'launch'|'retry'} action */
+  async #act(action) {
+    const event = new CustomEvent('action', { detail: { action }, cancelable: true });
+    if (!this.dispatchEvent(event)) return;
+    try {
+      if (action === 'restart') await this.restart();
+      else if (action === 'retry') this.#start();
+      else this.instance = (await this.#api.launch(this.status?.app?.id ?? '')).instance_id;
+    } catch (error) {
+      const { code, message } = /** @type {import('../lib/api.js').ApiError} */ (error);
+      this.#surface.overlay.complain(message);
+      this.#emit('error', { code, message });
+    }
+  }
+
+  #visibility() {
+    const hidden = document.visibilityState === 'hidden';
+    if (hidden) this.#surface.releaseAll();
+    this.#link?.send({ type: hidden ? 'hidden' : 'visible' });
+    if (!hidden) this.#link?.wake();
+  }
+
+  /** @param {string} type @param {unknown} detail */
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+if (!customElements.get('heliostat-viewer')) customElements.define('heliostat-viewer', HeliostatViewer);

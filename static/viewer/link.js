@@ -1,0 +1,400 @@
+import { Backoff } from '../lib/backoff.js';
+import { decodeHost, encode } from './frames.js';
+import { Latency } from './latency.js';
+import { Peer } from './peer.js';
+import { takesPeers } from './protocol.js';
+import { Signalling } from './signalling.js';
+import { initial, shown, step } from './states.js';
+
+/** @typedef {import('./signalling.js').Env} Env */
+/** @typedef {import('./states.js').Input} Input */
+/** @typedef {import('./protocol.js').ServerMessage} ServerMessage */
+
+/** From the offer to the state `connected`. */
+const CONNECT_WITHIN_MS = 10000;
+/** ICE may find its way again for this long before a new offer is made. */
+const INTERRUPTED_MS = 5000;
+/** How long a `watch` with a living peer waits for `resumed`. */
+const RESUME_WITHIN_MS = 800;
+/** A connection that held this long was a good one: the back-off begins anew. */
+const STEADY_MS = 5000;
+/** An instance known to exist may be unknown for a moment while a restarted host adopts it. */
+const ADOPTION_MS = 10000;
+/** Errors that are the answer to an offer and that another offer does not mend. */
+const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
+
+/**
+ * One viewer's connection to one instance: signalling, the peer of the moment, and the state to show.
+ *
+ * It re-offers with back-off whenever the peer is lost, and takes the living peer over after a dropped socket.
+ *
+ * Events: `change` (detail: Shown), `welcome`, `status` (InstanceMessage), `viewers`, `control`, `problem`
+ * (`{code, message}`), `track` (MediaStreamTrack), `peer` (Peer), `channel` (the `input` channel is open), `latency` (ms).
+ */
+export class Link extends EventTarget {
+  facts = initial();
+  /** @type {Peer | null} */
+  peer = null;
+  /** @type {import('./protocol.js').Role | null} */
+  role = null;
+  /** @type {string | null} viewer id of who has control */
+  holder = null;
+  latency = new Latency();
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
+  /** Offers of this socket that have no answer yet, oldest first. @type {Peer[]} */
+  #pending = [];
+  #watching = false;
+  #offering = false;
+  #offerTimer = 0;
+  #peerTimer = 0;
+  #resumeTimer = 0;
+  #pingTimer = 0;
+  /** @type {number | null} */
+  #connectedAt = null;
+  #unknownSince = 0;
+  #seq = 0;
+  #lastShown = '';
+
+  /** @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId */
+  constructor(url, instance, env, viewerId = null) {
+    super();
+    this.instance = instance;
+    this.env = env;
+    this.backoff = new Backoff({ random: env.random });
+    this.signalling = new Signalling(url, env, viewerId);
+    this.signalling.addEventListener('open', () => this.#opened());
+    this.signalling.addEventListener('lost', event => this.#socketLost(detail(event)));
+    this.signalling.addEventListener('message', event => this.#message(detail(event)));
+  }
+
+  get shown() {
+    return shown(this.facts);
+  }
+
+  start() {
+    this.#input({ type: 'start' });
+    if (!this.env.RTCPeerConnection) {
+      this.#input({ type: 'fault', code: 'unsupported_browser', message: '' });
+      return;
+    }
+    this.#prepare();
+    this.signalling.start();
+  }
+
+  stop() {
+    this.signalling.send({ type: 'unwatch' });
+    this.signalling.stop();
+    for (const timer of [this.#offerTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
+    this.#dropPeer();
+    this.#input({ type: 'stop' });
+  }
+
+  /** Somebody looks again, or the network is back. */
+  wake() {
+    this.signalling.wake();
+  }
+
+  /** Asks the host anew what this instance is, for instance after a restart was requested. */
+  retry() {
+    this.#input({ type: 'start' });
+    if (this.signalling.open) this.#input({ type: 'socket', state: 'open' });
+    if (this.peer?.connection.connectionState === 'connected')
+      this.#input({ type: 'peer', state: 'connected' });
+    this.backoff.reset();
+    if (this.signalling.open) this.#watch();
+    else this.signalling.wake();
+  }
+
+  /** Reports a fault found outside, such as a refused session. @param {string} code @param {string} message */
+  fail(code, message) {
+    this.#input({ type: 'fault', code, message });
+  }
+
+  /** @param {import('./protocol.js').ClientMessage} message */
+  request(message) {
+    this.signalling.send(message);
+  }
+
+  /**
+   * Sends one input event to the app; nothing where this viewer has no say.
+   * @param {import('./frames.js').InputEvent} event
+   * @returns {boolean} whether it went out
+   */
+  send(event) {
+    const own = event.type === 'ping' || event.type === 'hidden' || event.type === 'visible';
+    if (!own && this.role === 'spectator') return false;
+    const how = event.type === 'move' || event.type === 'relative_move' ? 'moves' : 'reliable';
+    const frame = encode(event, this.#seq, Math.floor(this.env.now()));
+    const sent = this.peer?.send(frame, event.type === 'wheel' ? 'droppable' : how) ?? false;
+    if (sent) this.#seq = (this.#seq + 1) >>> 0;
+    return sent;
+  }
+
+  #opened() {
+    this.#pending = [];
+    this.#input({ type: 'socket', state: 'open' });
+    this.#watch();
+  }
+
+  #watch() {
+    this.#watching = false;
+    const living = this.peer && !this.peer.closed ? this.peer.id : null;
+    this.signalling.send({
+      type: 'watch',
+      instance_id: this.instance,
+      ...(living ? { peer_id: living } : {}),
+    });
+    this.env.clearTimeout(this.#resumeTimer);
+    if (living) {
+      this.#resumeTimer = this.env.setTimeout(() => this.#lose('resume_expired'), RESUME_WITHIN_MS);
+    }
+  }
+
+  /** @param {{retryAt: number | null}} lost */
+  #socketLost(lost) {
+    this.#watching = false;
+    this.env.clearTimeout(this.#resumeTimer);
+    // An offer without an answer died with its socket.
+    if (this.peer && !this.peer.id && this.#pending.includes(this.peer)) this.#dropPeer();
+    this.#pending = [];
+    this.#input({ type: 'socket', state: 'lost', retryAt: lost.retryAt });
+    if (lost.retryAt !== null && this.signalling.failedAttempts >= 2) {
+      this.dispatchEvent(new CustomEvent('unreachable', { detail: null }));
+    }
+  }
+
+  /** @param {ServerMessage} message */
+  #message(message) {
+    switch (message.type) {
+      case 'welcome':
+        this.#iceServers = message.ice_servers ?? [];
+        this.#emit('welcome', message);
+        break;
+      case 'instance':
+        this.#watching = true;
+        this.#unknownSince = 0;
+        this.#instance(message);
+        break;
+      case 'answer':
+        this.#answered(message);
+        break;
+      case 'candidate':
+        if (message.peer_id === this.peer?.id) this.peer.addCandidate(message.candidate);
+        break;
+      case 'resumed':
+        if (message.peer_id === this.peer?.id) this.env.clearTimeout(this.#resumeTimer);
+        break;
+      case 'renegotiate':
+        this.#lose('fault');
+        break;
+      case 'closed':
+        if (message.peer_id === this.peer?.id) this.#closed(message.reason);
+        break;
+      case 'viewers':
+        this.#emit('viewers', message);
+        break;
+      case 'control':
+        this.role = message.role;
+        this.holder = message.holder;
+        this.#emit('control', message);
+        break;
+      case 'error':
+        this.#error(message);
+        break;
+    }
+  }
+
+  /** @param {import('./protocol.js').InstanceMessage} message */
+  #instance(message) {
+    this.#input({ type: 'instance', message });
+    this.#emit('status', message);
+    this.#maybeOffer();
+  }
+
+  /** @param {string} reason */
+  #closed(reason) {
+    if (reason === 'superseded') {
+      // Another tab has this viewer id (a duplicated tab copies it): be somebody else.
+      this.#dropPeer();
+      this.signalling.viewerId = null;
+      this.signalling.restart();
+    } else if (reason === 'instance_ended' || reason === 'app_exited') {
+      this.#dropPeer();
+      this.#input({ type: 'closed', reason });
+    } else {
+      this.#lose(reason);
+    }
+  }
+
+  /** @param {{code: string, message: string, retry_after?: number, peer_id?: string}} error */
+  #error(error) {
+    this.#emit('problem', error);
+    if (error.peer_id && error.peer_id !== this.peer?.id) return;
+    const now = this.env.now();
+    if (error.code === 'unknown_instance' && this.facts.seen) {
+      this.#unknownSince ||= now;
+      if (now - this.#unknownSince < ADOPTION_MS) {
+        this.env.clearTimeout(this.#resumeTimer);
+        this.#resumeTimer = this.env.setTimeout(
+          () => this.signalling.open && this.#watch(),
+          this.backoff.next(),
+        );
+        return;
+      }
+    }
+    if (!this.#watching) {
+      this.env.clearTimeout(this.#resumeTimer);
+      this.#dropPeer();
+      this.fail(error.code, error.message);
+    } else if (this.#pending.length > 0 && !error.code.startsWith('control')) {
+      const failed = this.#pending.shift();
+      if (failed !== this.peer) return;
+      this.#dropPeer();
+      if (OFFER_FAULTS.has(error.code)) this.fail(error.code, error.message);
+      else this.#lose('fault', (error.retry_after ?? 0) * 1000);
+    }
+  }
+
+  /** The current peer is of no more use: a new offer, at once or after a while. @param {string} reason @param {number} [atLeast] ms */
+  #lose(reason, atLeast = 0) {
+    const now = this.env.now();
+    const steady = this.#connectedAt !== null && now - this.#connectedAt > STEADY_MS;
+    if (steady) this.backoff.reset();
+    this.#dropPeer();
+    this.#connectedAt = null;
+    this.#input({ type: 'closed', reason });
+    if (this.#offerTimer) return;
+    const delay = Math.max(steady ? 0 : this.backoff.next(), atLeast);
+    this.#input({ type: 'retry', at: delay > 1000 ? now + delay : null });
+    this.#offerTimer = this.env.setTimeout(() => {
+      this.#offerTimer = 0;
+      this.#maybeOffer();
+    }, delay);
+  }
+
+  #dropPeer() {
+    for (const timer of [this.#peerTimer, this.#pingTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
+    this.peer?.close();
+    this.peer = null;
+    this.latency.reset();
+  }
+
+  /** Makes the next peer ahead of time, so that its offer is ready when the host is. */
+  #prepare() {
+    const peer = new Peer(this.env.RTCPeerConnection);
+    this.peer = peer;
+    peer.addEventListener('state', event => this.#peerState(peer, detail(event)));
+    peer.addEventListener('track', event => this.#emit('track', detail(event)));
+    peer.addEventListener('candidate', event =>
+      this.signalling.send({ type: 'candidate', peer_id: peer.id, candidate: detail(event) }),
+    );
+    peer.addEventListener('channel', () => {
+      this.#emit('channel', null);
+      this.#ping();
+    });
+    peer.addEventListener('message', event => this.#frame(detail(event)));
+    this.#emit('peer', peer);
+    return peer;
+  }
+
+  #maybeOffer() {
+    if (!this.#watching || this.#offerTimer || this.#offering || !takesPeers(this.facts.instance?.status))
+      return;
+    if (this.peer && (this.peer.id || this.#pending.includes(this.peer))) return;
+    this.#offering = true;
+    void this.#offer(this.peer ?? this.#prepare());
+  }
+
+  /** @param {Peer} peer */
+  async #offer(peer) {
+    this.#input({ type: 'peer', state: 'connecting' });
+    try {
+      const sdp = await peer.offer(this.#iceServers);
+      this.#offering = false;
+      if (peer !== this.peer || !this.#watching) {
+        this.#maybeOffer();
+        return;
+      }
+      this.#pending.push(peer);
+      this.signalling.send({ type: 'offer', sdp });
+      this.#expectConnected(peer);
+    } catch {
+      this.#offering = false;
+      if (peer === this.peer) this.#lose('fault');
+    }
+  }
+
+  /** @param {{peer_id: string, sdp: string}} answer */
+  #answered(answer) {
+    const peer = this.#pending.shift();
+    // Its offer was given up meanwhile; the host ends it when the next one comes.
+    if (!peer || peer !== this.peer) return;
+    peer.accept(answer.peer_id, answer.sdp).catch(() => {
+      if (peer === this.peer) this.#lose('fault');
+    });
+  }
+
+  /** @param {Peer} peer */
+  #expectConnected(peer) {
+    this.env.clearTimeout(this.#peerTimer);
+    this.#peerTimer = this.env.setTimeout(
+      () => peer === this.peer && this.#lose('ice_failed'),
+      CONNECT_WITHIN_MS,
+    );
+  }
+
+  /** @param {Peer} peer @param {RTCPeerConnectionState} state */
+  #peerState(peer, state) {
+    if (peer !== this.peer) return;
+    if (state === 'connected') {
+      this.env.clearTimeout(this.#peerTimer);
+      this.#connectedAt = this.env.now();
+      this.#input({ type: 'peer', state: 'connected' });
+    } else if (state === 'disconnected') {
+      this.#input({ type: 'peer', state: 'interrupted' });
+      this.env.clearTimeout(this.#peerTimer);
+      this.#peerTimer = this.env.setTimeout(
+        () => peer === this.peer && this.#lose('ice_failed'),
+        INTERRUPTED_MS,
+      );
+    } else if (state === 'failed' || state === 'closed') {
+      this.#lose('ice_failed');
+    }
+  }
+
+  #ping() {
+    this.env.clearTimeout(this.#pingTimer);
+    this.send({ type: 'ping', t: this.latency.ping(this.env.now()) });
+    this.#pingTimer = this.env.setTimeout(() => this.#ping(), 1000);
+  }
+
+  /** @param {ArrayBuffer} data */
+  #frame(data) {
+    const frame = decodeHost(data);
+    if (frame?.type === 'pong') {
+      this.latency.pong(frame.t, this.env.now());
+      this.#emit('latency', this.latency.value);
+    } else if (frame?.type === 'status') {
+      this.#instance(frame.status);
+    }
+  }
+
+  /** @param {Input} input */
+  #input(input) {
+    this.facts = step(this.facts, input, this.env.now());
+    const now = this.shown;
+    const key = JSON.stringify(now);
+    if (key === this.#lastShown) return;
+    this.#lastShown = key;
+    this.#emit('change', now);
+  }
+
+  /** @param {string} type @param {unknown} value */
+  #emit(type, value) {
+    this.dispatchEvent(new CustomEvent(type, { detail: value }));
+  }
+}
+
+/** @param {Event} event */
+const detail = event => /** @type {CustomEvent} */ (event).detail;

@@ -1,0 +1,65 @@
+/**
+ * The shapes of the signalling messages (sub-protocol `heliostat.v1`) and the words they use.
+ */
+
+export const SUBPROTOCOL = 'heliostat.v1';
+
+/** @typedef {'IDLE'|'INITIALIZING'|'RUNNING'|'DEINITIALIZING'|'TERMINATED'|'RESTARTING'|'FAILED'} InstanceStatus */
+/** @typedef {'owner'|'controller'|'spectator'} Role */
+/**
+ * @typedef {'requested'|'instance_ended'|'app_exited'|'ice_failed'|'superseded'|'resume_expired'|'host_shutdown'
+ *   |'fault'} CloseReason
+ */
+
+/**
+ * State of an instance as a viewer is told it, on the socket and on the `input` channel.
+ * @typedef {object} InstanceMessage
+ * @property {string} instance_id
+ * @property {InstanceStatus} status
+ * @property {string} [reason] stable code, e.g. `crash_loop`
+ * @property {string} [message] the reason in words
+ * @property {{id: string, name: string}} [app]
+ * @property {{width: number, height: number}} [size] pixels
+ * @property {string[]} [output] the app's last lines
+ * @property {number} [retry_in_ms] until the next attempt to start it
+ * @property {number} [restarts]
+ */
+
+/** @typedef {{viewer_id: string, role: Role}} ViewerEntry */
+
+/**
+ * @typedef {{type: 'welcome', session_id: string, viewer_id: string, ice_servers?: RTCIceServer[]}
+ *   | ({type: 'instance'} & InstanceMessage)
+ *   | {type: 'answer', peer_id: string, sdp: string}
+ *   | {type: 'candidate', peer_id: string, candidate: RTCIceCandidateInit | null}
+ *   | {type: 'renegotiate', reason?: string}
+ *   | {type: 'resumed', peer_id: string}
+ *   | {type: 'viewers', count: number, viewers: ViewerEntry[]}
+ *   | {type: 'control', holder: string | null, role: Role}
+ *   | {type: 'closed', peer_id: string, reason: CloseReason}
+ *   | {type: 'error', code: string, message: string, retry_after?: number, peer_id?: string}
+ *   | {type: 'pong', t: number}} ServerMessage
+ */
+
+/** @typedef {{type: string, [key: string]: unknown}} ClientMessage */
+
+/** Statuses in which an instance takes a new peer. */
+const OFFERABLE = new Set(['INITIALIZING', 'RUNNING', 'RESTARTING']);
+
+/** @param {InstanceStatus | undefined} status */
+export const takesPeers = status => status !== undefined && OFFERABLE.has(status);
+
+/**
+ * Parses a text frame of the server; null for anything that is not an object with a type.
+ * @param {unknown} data
+ * @returns {ServerMessage | null}
+ */
+export function parse(data) {
+  if (typeof data !== 'string') return null;
+  try {
+    const message = JSON.parse(data);
+    return message && typeof message === 'object' && typeof message.type === 'string' ? message : null;
+  } catch {
+    return null;
+  }
+}

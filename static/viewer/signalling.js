@@ -1,0 +1,202 @@
+import { Backoff } from '../lib/backoff.js';
+import { parse, SUBPROTOCOL } from './protocol.js';
+
+/** @typedef {import('./protocol.js').ClientMessage} ClientMessage */
+
+/**
+ * What the client needs of its surroundings; tests hand in their own.
+ * @typedef {object} Env
+ * @property {typeof WebSocket} WebSocket
+ * @property {typeof RTCPeerConnection} RTCPeerConnection
+ * @property {(run: () => void, ms: number) => number} setTimeout
+ * @property {(id: number) => void} clearTimeout
+ * @property {() => number} now milliseconds, monotonic
+ * @property {() => number} random
+ * @property {() => boolean} visible whether anybody can see the page
+ */
+
+const PING_EVERY_MS = 5000;
+/** A socket that brings nothing for this long, pings included, is given up. */
+const SILENCE_MS = 15000;
+const OPEN_WITHIN_MS = 8000;
+/** overflow: the oldest message is dropped; what matters is sent anew after `welcome`. */
+const QUEUE_LIMIT = 64;
+/** Messages that mean nothing on a later socket. */
+const MOMENTARY = new Set(['ping', 'stats', 'offer', 'candidate', 'watch', 'unwatch']);
+
+/**
+ * The WebSocket client: says hello, keeps the socket alive, reconnects for ever while the page is visible.
+ *
+ * Events: `open` (hello is sent), `lost` (detail: `{retryAt, everOpen}`), `message` (detail: a ServerMessage).
+ * It survives: a refused or dropped socket, silence, a sleeping machine. It does not know what a peer is.
+ */
+export class Signalling extends EventTarget {
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {ClientMessage[]} */
+  #queue = [];
+  #running = false;
+  #timer = 0;
+  #pinger = 0;
+  #heard = 0;
+  #attempts = 0;
+
+  /** @param {string} url @param {Env} env @param {string | null} [viewerId] */
+  constructor(url, env, viewerId = null) {
+    super();
+    this.url = url;
+    this.env = env;
+    this.viewerId = viewerId;
+    this.backoff = new Backoff({ random: env.random });
+  }
+
+  get open() {
+    return this.#socket?.readyState === 1;
+  }
+
+  /** Attempts in a row that never opened. */
+  get failedAttempts() {
+    return this.#attempts;
+  }
+
+  start() {
+    if (this.#running) return;
+    this.#running = true;
+    this.#connect();
+  }
+
+  stop() {
+    this.#running = false;
+    this.env.clearTimeout(this.#timer);
+    this.#queue = [];
+    this.#drop();
+  }
+
+  /** The page became visible or the network came back: no need to wait any longer. */
+  wake() {
+    if (!this.#running) return;
+    if (this.open) {
+      this.send({ type: 'ping', t: this.env.now() });
+      return;
+    }
+    if (this.#socket) return;
+    this.env.clearTimeout(this.#timer);
+    this.backoff.reset();
+    this.#connect();
+  }
+
+  /** Drops the socket and connects again at once, for instance under another viewer id. */
+  restart() {
+    if (!this.#running) return;
+    this.env.clearTimeout(this.#timer);
+    this.#drop();
+    this.#connect();
+  }
+
+  /**
+   * Sends now, or keeps the message for the next socket where it still makes sense there.
+   * @param {ClientMessage} message
+   * @returns {boolean} whether it was sent
+   */
+  send(message) {
+    if (this.open) {
+      this.#socket?.send(JSON.stringify(message));
+      return true;
+    }
+    if (!MOMENTARY.has(message.type)) {
+      if (this.#queue.length >= QUEUE_LIMIT) this.#queue.shift();
+      this.#queue.push(message);
+    }
+    return false;
+  }
+
+  #connect() {
+    if (!this.env.visible()) {
+      // Nobody is looking: `wake` comes when somebody is.
+      this.#emit('lost', { retryAt: null, everOpen: false });
+      return;
+    }
+    let socket;
+    try {
+      socket = new this.env.WebSocket(this.url, SUBPROTOCOL);
+    } catch {
+      this.#lost(false);
+      return;
+    }
+    this.#socket = socket;
+    let opened = false;
+    this.#timer = this.env.setTimeout(() => {
+      if (this.#socket === socket && !opened) this.#abandon(false);
+    }, OPEN_WITHIN_MS);
+    socket.onopen = () => {
+      if (this.#socket !== socket) return;
+      opened = true;
+      this.env.clearTimeout(this.#timer);
+      this.#attempts = 0;
+      this.#heard = this.env.now();
+      this.send({ type: 'hello', ...(this.viewerId ? { viewer_id: this.viewerId } : {}) });
+      this.#emit('open', {});
+      this.#ping();
+    };
+    socket.onmessage = ({ data }) => {
+      if (this.#socket === socket) this.#receive(data);
+    };
+    socket.onclose = () => {
+      if (this.#socket === socket) this.#abandon(opened);
+    };
+  }
+
+  /** @param {unknown} data */
+  #receive(data) {
+    this.#heard = this.env.now();
+    const message = parse(data);
+    if (!message) return;
+    if (message.type === 'welcome') {
+      this.viewerId = message.viewer_id;
+      this.backoff.reset();
+    }
+    this.#emit('message', message);
+    if (message.type === 'welcome') for (const waiting of this.#queue.splice(0)) this.send(waiting);
+  }
+
+  #ping() {
+    this.#pinger = this.env.setTimeout(() => {
+      if (this.env.now() - this.#heard > SILENCE_MS) {
+        this.#abandon(true);
+        return;
+      }
+      this.send({ type: 'ping', t: Math.round(this.env.now()) });
+      this.#ping();
+    }, PING_EVERY_MS);
+  }
+
+  /** @param {boolean} opened */
+  #abandon(opened) {
+    this.#drop();
+    this.#lost(opened);
+  }
+
+  #drop() {
+    this.env.clearTimeout(this.#pinger);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  /** @param {boolean} everOpen */
+  #lost(everOpen) {
+    if (!this.#running) return;
+    if (!everOpen) this.#attempts += 1;
+    this.env.clearTimeout(this.#timer);
+    const delay = this.backoff.next();
+    this.#timer = this.env.setTimeout(() => this.#connect(), delay);
+    this.#emit('lost', { retryAt: this.env.now() + delay, everOpen });
+  }
+
+  /** @param {string} type @param {unknown} detail */
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * What a viewer shows, from what its socket, its peer connection and the instance report. Pure.
+ *
+ * ```text
+ *   idle ──start──► connecting ──peer──► connected ◄──► restarting      (the app: last picture stays, dimmed)
+ *                       │                 │    ▲
+ *                       │            lost ▼    │ back
+ *                       │              reconnecting
+ *                       ├──► failed  (instance FAILED)          ─ Restart ─► connecting
+ *                       ├──► ended   (instance TERMINATED)      ─ Launch again
+ *                       └──► error   (unknown, not allowed, …)
+ * ```
+ *
+ * Facts are gathered by `step`; `shown` derives the one state from them, so that the order in which socket, peer
+ * and instance report does not matter.
+ */
+
+/** @typedef {import('./protocol.js').InstanceMessage} InstanceMessage */
+/** @typedef {'idle'|'connecting'|'connected'|'reconnecting'|'restarting'|'failed'|'ended'|'error'} ViewerState */
+/** @typedef {'none'|'connecting'|'connected'|'interrupted'|'lost'} PeerFact */
+
+/**
+ * @typedef {object} Facts
+ * @property {boolean} started
+ * @property {'connecting'|'open'|'lost'} socket
+ * @property {PeerFact} peer
+ * @property {boolean} seen whether this viewer has had a picture of this instance
+ * @property {InstanceMessage | null} instance
+ * @property {string | null} ended close reason that ends the instance for good
+ * @property {string | null} away why the peer went, for the words of `reconnecting`
+ * @property {{code: string, message: string} | null} fault
+ * @property {number | null} appRetryAt when the app is tried again
+ * @property {number | null} retryAt when the page itself tries again
+ */
+
+/**
+ * @typedef {{type: 'start'} | {type: 'stop'}
+ *   | {type: 'socket', state: 'connecting'|'open'|'lost', retryAt?: number | null}
+ *   | {type: 'peer', state: PeerFact}
+ *   | {type: 'instance', message: InstanceMessage}
+ *   | {type: 'closed', reason: string}
+ *   | {type: 'retry', at: number | null}
+ *   | {type: 'fault', code: string, message: string}} Input
+ */
+
+/**
+ * @typedef {object} Shown
+ * @property {ViewerState} state
+ * @property {string} title a few words
+ * @property {string} detail a sentence, may be empty
+ * @property {string[]} output the app's last lines, for `failed`
+ * @property {number | null} retryAt what a countdown counts to
+ * @property {'restart'|'launch'|'retry'|null} action what the user can do about it
+ * @property {string} code stable word: status, reason or error code
+ */
+
+/** @returns {Facts} */
+export function initial() {
+  return {
+    started: false,
+    socket: 'connecting',
+    peer: 'none',
+    seen: false,
+    instance: null,
+    ended: null,
+    away: null,
+    fault: null,
+    appRetryAt: null,
+    retryAt: null,
+  };
+}
+
+/** Close reasons after which the same instance does not come back by itself. */
+const FINAL = new Set(['instance_ended', 'app_exited']);
+/** Statuses of an instance that is, or will be, running. */
+const ALIVE = new Set(['INITIALIZING', 'RUNNING', 'RESTARTING']);
+
+/**
+ * @param {Facts} facts
+ * @param {Input} input
+ * @param {number} now milliseconds, of the same clock as `retryAt`
+ * @returns {Facts}
+ */
+export function step(facts, input, now) {
+  switch (input.type) {
+    case 'start':
+      return { ...initial(), started: true };
+    case 'stop':
+      return initial();
+    case 'socket':
+      return {
+        ...facts,
+        socket: input.state,
+        retryAt: input.state === 'lost' ? (input.retryAt ?? null) : null,
+      };
+    case 'peer':
+      return {
+        ...facts,
+        peer: input.state,
+        seen: facts.seen || input.state === 'connected',
+        ...(input.state === 'connected' ? { away: null, retryAt: null, fault: null } : {}),
+      };
+    case 'instance': {
+      const { message } = input;
+      return {
+        ...facts,
+        instance: { ...facts.instance, ...cleared, ...message },
+        // An instance that lives again (Restart) takes back an earlier end or fault.
+        ended: ALIVE.has(message.status) ? null : facts.ended,
+        fault: null,
+        appRetryAt: message.retry_in_ms === undefined ? null : now + message.retry_in_ms,
+      };
+    }
+    case 'closed':
+      return FINAL.has(input.reason)
+        ? { ...facts, peer: 'lost', ended: input.reason }
+        : { ...facts, peer: 'lost', away: input.reason };
+    case 'retry':
+      return { ...facts, retryAt: input.at };
+    case 'fault':
+      return { ...facts, fault: { code: input.code, message: input.message }, retryAt: null };
+  }
+}
+
+/** What an `instance` message leaves out, it takes back. */
+const cleared = { reason: undefined, message: undefined, output: undefined, retry_in_ms: undefined };
+
+/**
+ * The one state to show.
+ * @param {Facts} facts
+ * @returns {Shown}
+ */
+export function shown(facts) {
+  if (!facts.started) return view('idle', 'idle', '', '');
+  if (facts.fault) return fault(facts.fault);
+  const name = facts.instance?.app?.name ?? 'The program';
+  const status = facts.instance?.status;
+  const reason = facts.instance?.reason;
+  if (status === 'FAILED') {
+    return {
+      ...view('failed', reason ?? 'FAILED', `${name} has failed`, facts.instance?.message ?? words(reason)),
+      output: facts.instance?.output ?? [],
+      action: 'restart',
+    };
+  }
+  if (status === 'DEINITIALIZING') return view('ended', status, `${name} is shutting down`, '');
+  if (status === 'TERMINATED' || facts.ended) {
+    const code = reason ?? facts.ended ?? 'TERMINATED';
+    const shownEnd = view('ended', code, `${name} has ended`, facts.instance?.message ?? words(code));
+    return { ...shownEnd, action: 'launch' };
+  }
+  if (status === 'RESTARTING' && facts.peer !== 'interrupted') {
+    const detail = facts.instance?.message ?? (reason ? words(reason) : 'It is being started again.');
+    return { ...view('restarting', status, `${name} is restarting`, detail), retryAt: facts.appRetryAt };
+  }
+  if (facts.peer === 'connected') {
+    if (status === 'INITIALIZING') {
+      return facts.seen
+        ? view('restarting', status, `${name} is starting`, 'Waiting for its first picture.')
+        : view('connecting', status, `${name} is starting`, '');
+    }
+    return view('connected', 'connected', 'Connected', '');
+  }
+  if (facts.seen) {
+    const detail = facts.away ? words(facts.away) : 'The picture comes back as soon as the host answers.';
+    return {
+      ...view('reconnecting', facts.away ?? facts.socket, 'Reconnecting', detail),
+      retryAt: facts.retryAt,
+    };
+  }
+  if (facts.socket === 'lost') {
+    const detail = 'The host does not answer.';
+    return { ...view('connecting', 'socket_lost', 'Connecting', detail), retryAt: facts.retryAt };
+  }
+  if (status === 'INITIALIZING') return view('connecting', status, `${name} is starting`, '');
+  return { ...view('connecting', 'connecting', 'Connecting', ''), retryAt: facts.retryAt };
+}
+
+/**
+ * @param {ViewerState} state @param {string} code @param {string} title @param {string} detail
+ * @returns {Shown}
+ */
+function view(state, code, title, detail) {
+  return { state, code, title, detail, output: [], retryAt: null, action: null };
+}
+
+/** @param {{code: string, message: string}} error @returns {Shown} */
+function fault(error) {
+  const title = TITLES[error.code] ?? 'This does not work';
+  const shownFault = view('error', error.code, title, error.message || words(error.code));
+  return { ...shownFault, action: FINAL_FAULTS.has(error.code) ? null : 'retry' };
+}
+
+/** Faults that trying again does not mend. */
+const FINAL_FAULTS = new Set(['unknown_instance', 'unsupported_browser']);
+
+/** @type {Record<string, string>} */
+const TITLES = {
+  unknown_instance: 'There is no such instance',
+  not_allowed: 'You may not watch this instance',
+  auth_required: 'This host wants to know you first',
+  no_common_codec: 'No common video format',
+  bad_sdp: 'The host refused the connection',
+  unsupported_browser: 'This browser cannot show the picture',
+  rate_limited: 'Too many attempts',
+};
+
+/** @type {Record<string, string>} */
+const WORDS = {
+  unknown_instance: 'It may have been terminated, or the address is incomplete.',
+  not_allowed: 'Ask its owner for a link.',
+  auth_required: 'Open the address that the host printed at its start, then come back.',
+  no_common_codec: 'The browser decodes none of the formats that the host encodes.',
+  unsupported_browser: 'It has no WebRTC, or it is switched off.',
+  host_shutdown: 'The host is restarting.',
+  fault: 'The connection had a fault and is being made anew.',
+  ice_failed: 'No network path to the host was found; trying again.',
+  resume_expired: 'The earlier connection has expired; making a new one.',
+  app_exited: 'The program was closed.',
+  app_crashed: 'The program has crashed.',
+  instance_ended: 'It was terminated.',
+  requested: 'It was terminated.',
+  TERMINATED: 'It was terminated.',
+  crash_loop: 'The program crashed again and again.',
+  not_ready: 'The program showed no picture in time.',
+  keeper_lost: 'The process that kept it is gone.',
+  idle: 'Nobody watched it for a while.',
+};
+
+/**
+ * A stable code in words.
+ * @param {string | undefined} code
+ */
+export function words(code) {
+  if (!code) return '';
+  if (Object.hasOwn(WORDS, code)) return WORDS[code];
+  const text = code.replaceAll('_', ' ').toLowerCase();
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}

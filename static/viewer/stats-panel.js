@@ -1,0 +1,72 @@
+import { h, setText } from '../lib/dom.js';
+import { digest, rows } from './stats.js';
+
+const EVERY_MS = 1000;
+
+/**
+ * Reads the connection's statistics once a second and shows them while its panel is open.
+ */
+export class StatsPanel {
+  #list = h('dl', {});
+  /** @type {import('./stats.js').Totals | null} */
+  #totals = null;
+  #timer = 0;
+
+  /**
+   * @param {() => RTCPeerConnection | null} connection
+   * @param {() => number | null} latency ms
+   * @param {(digest: import('./stats.js').Digest) => void} onDigest
+   */
+  constructor(connection, latency, onDigest) {
+    this.connection = connection;
+    this.latency = latency;
+    this.onDigest = onDigest;
+    this.node = h(
+      'aside',
+      { class: 'stats', part: 'stats', hidden: true, 'aria-label': 'Connection statistics' },
+      this.#list,
+    );
+  }
+
+  get shown() {
+    return !this.node.hidden;
+  }
+  set shown(shown) {
+    this.node.hidden = !shown;
+  }
+
+  start() {
+    this.stop();
+    this.#timer = window.setTimeout(() => void this.#read(), EVERY_MS);
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+  }
+
+  async #read() {
+    const connection = this.connection();
+    if (connection && connection.connectionState === 'connected') {
+      const report = await connection.getStats().catch(() => null);
+      const read = report && digest([...report.values()], this.#totals, performance.now());
+      if (read) {
+        this.#totals = read.totals;
+        this.onDigest(read.digest);
+        if (!this.node.hidden) this.#show(rows(read.digest, this.latency()));
+      }
+    }
+    this.start();
+  }
+
+  /** @param {[string, string][]} entries */
+  #show(entries) {
+    if (this.#list.childElementCount !== entries.length) {
+      this.#list.replaceChildren(...entries.map(() => h('div', {}, h('dt'), h('dd'))));
+    }
+    entries.forEach(([label, value], i) => {
+      const row = this.#list.children[i];
+      setText(row.children[0], label);
+      setText(row.children[1], value);
+    });
+  }
+}

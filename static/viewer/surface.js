@@ -1,0 +1,88 @@
+import { h } from '../lib/dom.js';
+import { KeyboardInput } from './keyboard.js';
+import { Overlay } from './overlay.js';
+import { PointerInput } from './pointer.js';
+import { StatsPanel } from './stats-panel.js';
+import { viewerSheet } from './style.js';
+
+/**
+ * What the surface needs of its element.
+ * @typedef {object} Hooks
+ * @property {(event: import('./frames.js').InputEvent) => boolean} send
+ * @property {() => void} activity the user did something
+ * @property {() => void} wayOut the user wants the keyboard back
+ * @property {(action: 'restart'|'launch'|'retry') => void} action
+ * @property {(digest: import('./stats.js').Digest) => void} digest
+ * @property {() => RTCPeerConnection | null} connection
+ * @property {() => number | null} latency
+ * @property {() => number} now
+ */
+
+/**
+ * The inside of the element: picture, keyboard field, panel, statistics.
+ */
+export class Surface {
+  // First in the tree, so that focus given to the element lands here.
+  field = h('textarea', {
+    autocapitalize: 'off',
+    autocomplete: 'off',
+    spellcheck: false,
+    inputMode: 'none',
+    rows: 1,
+    autocorrect: 'off',
+    'aria-label': 'Keyboard of the program. Control, Alt and Escape together leave it.',
+  });
+  video = h('video', {
+    autoplay: true,
+    playsInline: true,
+    muted: true,
+    disablePictureInPicture: true,
+    part: 'video',
+  });
+
+  /** @param {ShadowRoot} root @param {Hooks} hooks */
+  constructor(root, hooks) {
+    this.root = root;
+    this.hooks = hooks;
+    this.overlay = new Overlay(hooks.action, hooks.now);
+    this.stats = new StatsPanel(hooks.connection, hooks.latency, hooks.digest);
+    root.adoptedStyleSheets = [viewerSheet()];
+    const ring = h('div', { class: 'ring keyboard' });
+    root.append(this.field, this.video, ring, this.overlay.node, this.stats.node);
+    this.pointer = new PointerInput(this.video, hooks.send, hooks.activity);
+    this.keyboard = new KeyboardInput(this.field, hooks.send, hooks.activity, () => {
+      this.releaseAll();
+      this.field.blur();
+      hooks.wayOut();
+    });
+    this.video.addEventListener('pointerdown', () => this.field.focus({ preventScroll: true }));
+    this.field.addEventListener('blur', () => this.releaseAll());
+  }
+
+  start() {
+    this.stats.start();
+  }
+
+  stop() {
+    this.stats.stop();
+    this.overlay.stop();
+    this.video.srcObject = null;
+  }
+
+  /** @param {import('./states.js').Shown} shown */
+  show(shown) {
+    this.overlay.show(shown);
+  }
+
+  /** Nothing stays pressed, here and at the host. */
+  releaseAll() {
+    this.forget();
+    this.hooks.send({ type: 'release_all' });
+  }
+
+  /** Nothing stays pressed; the host knows already. */
+  forget() {
+    this.pointer.forget();
+    this.keyboard.forget();
+  }
+}
