@@ -1,6 +1,21 @@
 //! Heliostat hosts interactive X11 programs as supervised instances and streams each to web browsers by WebRTC.
 #![warn(missing_docs, missing_debug_implementations)]
 
+pub mod app;
+pub mod capture;
 pub mod clock;
+pub mod config;
+pub mod desktop;
+pub mod gst;
+pub mod http;
 pub mod ids;
+pub mod instance;
 pub mod media;
+pub mod peer;
+pub mod process;
+pub mod protocol;
+pub mod session;
+pub mod signalling;
+pub mod store;
+pub mod supervision;
+pub mod x11;

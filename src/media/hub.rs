@@ -102,12 +102,25 @@ impl Hub {
         let mut inner = self.lock();
         let id = inner.next_subscriber;
         inner.next_subscriber += 1;
-        inner.subscribers.insert(id, Subscriber { codec, frames, needs_key: true, slow_key_at: None });
+        inner.subscribers.insert(
+            id,
+            Subscriber {
+                codec,
+                frames,
+                needs_key: true,
+                slow_key_at: None,
+            },
+        );
         let wanted = inner.wanted();
         drop(inner);
         self.publish_wanted(wanted);
         self.request_key(codec);
-        Subscription { hub: Arc::downgrade(self), id, codec, frames: receiver }
+        Subscription {
+            hub: Arc::downgrade(self),
+            id,
+            codec,
+            frames: receiver,
+        }
     }
 
     /// Hands one frame of `codec` to its subscribers. Never waits.
@@ -214,7 +227,9 @@ impl Subscriber {
     }
 
     fn may_ask(&mut self, now: Instant) -> bool {
-        let due = self.slow_key_at.is_none_or(|at| now.duration_since(at) >= SLOW_KEY_INTERVAL);
+        let due = self
+            .slow_key_at
+            .is_none_or(|at| now.duration_since(at) >= SLOW_KEY_INTERVAL);
         if due {
             self.slow_key_at = Some(now);
         }
@@ -240,7 +255,9 @@ impl KeyRequests {
                     if !key.wanted {
                         continue;
                     }
-                    let rest = key.last.map_or(Duration::ZERO, |at| KEY_INTERVAL.saturating_sub(now.duration_since(at)));
+                    let rest = key
+                        .last
+                        .map_or(Duration::ZERO, |at| KEY_INTERVAL.saturating_sub(now.duration_since(at)));
                     if rest.is_zero() {
                         key.wanted = false;
                         key.last = Some(now);
@@ -314,7 +331,11 @@ mod tests {
     use bytes::Bytes;
 
     fn frame(key: bool, pts_us: u64) -> Frame {
-        Frame { data: Bytes::from_static(b"picture"), key, pts_us }
+        Frame {
+            data: Bytes::from_static(b"picture"),
+            key,
+            pts_us,
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -357,7 +378,10 @@ mod tests {
         let mut granted = 0;
         while begin.elapsed() < Duration::from_secs(3) {
             hub.request_key(Codec::H264);
-            if tokio::time::timeout(Duration::from_millis(10), requests.next()).await.is_ok() {
+            if tokio::time::timeout(Duration::from_millis(10), requests.next())
+                .await
+                .is_ok()
+            {
                 granted += 1;
             }
         }

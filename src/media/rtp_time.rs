@@ -20,10 +20,17 @@ impl RtpClock {
     /// The timestamp of a frame grabbed at `pts_us`. Never goes back: a frame that claims to be older than the one
     /// before it is given that one's time plus one tick.
     pub fn timestamp(&mut self, pts_us: u64) -> u32 {
-        let at = if self.last_us > 0 && pts_us <= self.last_us { self.last_us + 12 } else { pts_us };
+        let at = if self.last_us > 0 && pts_us <= self.last_us {
+            self.last_us + 12
+        } else {
+            pts_us
+        };
         self.last_us = at;
         let ticks = u128::from(at) * VIDEO_CLOCK_HZ / 1_000_000;
-        #[allow(clippy::cast_possible_truncation, reason = "RTP timestamps wrap around by definition")]
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "RTP timestamps wrap around by definition"
+        )]
         self.offset.wrapping_add(ticks as u32)
     }
 }

@@ -61,8 +61,9 @@ export class Thumbnail {
       URL.revokeObjectURL(url);
       throw error;
     }
-    next.classList.add('on');
-    this.#images[this.#front].classList.remove('on');
+    // The new one fades in over the old, which goes only then.
+    next.className = 'on';
+    this.#images[this.#front].className = this.#url ? 'under' : '';
     this.#front = 1 - this.#front;
     const old = this.#url;
     this.#url = url;

@@ -1,0 +1,15 @@
+//! The program: its command line, and the composition of the components.
+//!
+//! `cli` says what can be asked for; each command that is more than a call of one component has a file of its own.
+//! `serve` makes everything once and puts it together; `tree` is the supervision tree of the host.
+
+pub mod cli;
+pub mod config_command;
+pub mod control;
+pub mod encoders;
+pub mod error;
+pub mod logging;
+pub mod serve;
+pub mod signals;
+pub mod token;
+mod tree;

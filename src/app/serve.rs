@@ -1,0 +1,292 @@
+//! `heliostat serve`: everything the host needs is made here, once, and put together.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use super::error::StartError;
+use super::signals::{Signal, Signals};
+use super::{encoders, token, tree};
+use crate::clock::unix_ms;
+use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogue};
+use crate::desktop::EndReason;
+use crate::http::{Access, Api, OriginPolicy, bind};
+use crate::instance::{Catalogue, Manager, Services};
+use crate::media::Codec;
+use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
+use crate::peer::{PortRange, local_addresses};
+use crate::process::sweep;
+use crate::session::{Secret, SessionBook, Sessions};
+use crate::store::{Journal, Machine, ServerRow, Store, identity};
+use crate::supervision::{SupervisorRef, Tree};
+
+/// Threads for frames, data channels and connections.
+const MEDIA_THREADS: usize = 2;
+/// Blocking work (database, screenshots, folders) at once.
+const BLOCKING_THREADS: usize = 16;
+/// A drain that takes longer is cut off.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(15);
+/// The tree's own stop, and the last writes.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+/// Between two looks at whether all instances have ended.
+const LOOK: Duration = Duration::from_millis(50);
+/// What the service manager takes for "start me again".
+const EXIT_ESCALATED: u8 = 70;
+
+/// Runs the host until it is told to stop; gives its exit status.
+///
+/// # Errors
+/// [`StartError`] when it cannot start; nothing is left behind then.
+pub fn run(sources: &Sources) -> Result<u8, StartError> {
+    let (config, warnings) = Config::load(sources)?;
+    super::logging::init(&config.log.filter);
+    for warning in warnings {
+        log::warn!("config: {warning}");
+    }
+    let media = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(MEDIA_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_name("media")
+        .enable_all()
+        .build()
+        .map_err(StartError::Threads)?;
+    let system = actix_rt::System::with_tokio_rt(|| {
+        // Built the same way as actix's own, with fewer threads for blocking work.
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
+            .build()
+            .expect("a current-thread runtime needs only an epoll descriptor")
+    });
+    let status = system.block_on(async { host(config, sources, &media).await });
+    media.shutdown_timeout(Duration::from_secs(2));
+    status
+}
+
+async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, StartError> {
+    let mut signals = Signals::new().map_err(StartError::Threads)?;
+    let listen = config.server.listen;
+    let state = StateDir::open(&config.server.state)?;
+    let listener = bind(listen)?;
+    let token = match config.server.auth {
+        Auth::Open => None,
+        Auth::Token => Some(token::load_or_create(state.path()).map_err(StartError::Token)?),
+    };
+    let parts = Parts::make(config, state, sources, media).await?;
+    let Parts { services, catalogue, manager, instances, adoptable } = parts;
+    for id in adoptable {
+        // The request waits for the supervisor, which is started below.
+        let manager = manager.clone();
+        actix_rt::spawn(async move {
+            if let Err(error) = manager.adopt(id).await {
+                log::error!("instance={id} not adopted: {error}");
+            }
+        });
+    }
+    tokio::task::yield_now().await;
+    let host = make_tree(&services, &catalogue, &manager, instances, token.clone(), listener);
+    let mut tree = Tree::start(host);
+    log::info!("server={} listening on {listen}, codecs {:?}", services.server, services.codecs);
+    announce(&token::address(listen, token.as_ref()));
+    let escalated = loop {
+        tokio::select! {
+            reason = tree.exited() => {
+                log::error!("the tree has given up: {reason}");
+                break Some(EXIT_ESCALATED);
+            }
+            signal = signals.next() => match signal {
+                Signal::Reload => reload(sources, &catalogue),
+                Signal::Stop => {
+                    drain(&manager, Some(EndReason::HostShutdown), &mut signals).await;
+                    break None;
+                }
+                Signal::Upgrade => {
+                    drain(&manager, None, &mut signals).await;
+                    break None;
+                }
+            },
+        }
+    };
+    if escalated.is_some() {
+        manager.end_all(None);
+    } else if !tree.shutdown(STOP_DEADLINE).await {
+        log::warn!("not everything stopped in time");
+    }
+    if !services.journal.flush(Duration::from_secs(2)).await {
+        log::warn!("the last notes did not reach the database");
+    }
+    Ok(escalated.unwrap_or(0))
+}
+
+/// The parts that the tree is made of.
+struct Parts {
+    services: Arc<Services>,
+    catalogue: Arc<Catalogue>,
+    manager: Manager,
+    instances: SupervisorRef,
+    adoptable: Vec<crate::ids::InstanceId>,
+}
+
+impl Parts {
+    async fn make(
+        config: Config,
+        state: StateDir,
+        sources: &Sources,
+        media: &Runtime,
+    ) -> Result<Self, StartError> {
+        let program = std::env::current_exe().map_err(StartError::Program)?;
+        let owner = AppOwner::resolve(&config.apps_user)?;
+        let unprivileged = owner.is_some();
+        let apps = AppsDir::open(&state, owner).map_err(StartError::AppsFolder)?;
+        let store = Store::open(&config.store.url, state.path())?;
+        let server = identity::server_id(state.path())?;
+        let row = ServerRow::of_this(
+            server,
+            &config.server,
+            config.instances.capacity,
+            Machine::probe(state.path()),
+            unix_ms(),
+        );
+        store.register_server(row).await?;
+        let probed = encoders::probe(&program).await.map_err(StartError::Encoders)?;
+        let codecs: Vec<Codec> = encoders::working(&probed);
+        if codecs.is_empty() {
+            return Err(StartError::NoEncoder);
+        }
+        let beside = if unprivileged { export_demo(&program, &apps)? } else { folder_of(&program) };
+        let entries = catalogue::catalogue(&config.apps, &beside, &sources.search_path());
+        let catalogue = Arc::new(Catalogue::new(entries));
+        let report = sweep(&state.instances());
+        if !report.swept.is_empty() {
+            log::info!("swept what was left of {} instances", report.swept.len());
+        }
+        let journal = Arc::new(Journal::new());
+        tree::settle_rows(&store, &journal, server, &report.adoptable).await?;
+        for id in apps.instances().map_err(StartError::AppsFolder)? {
+            if !report.adoptable.contains(&id)
+                && let Err(error) = apps.remove(id)
+            {
+                log::warn!("instance={id} home of a former instance not removed: {error}");
+            }
+        }
+        let addresses = if config.media.bind.is_empty() { local_addresses() } else { config.media.bind.clone() };
+        let ports = PortRange::new(*config.media.udp_ports.start(), *config.media.udp_ports.end());
+        let services = Arc::new(Services {
+            config,
+            server,
+            state,
+            apps,
+            program,
+            store,
+            journal,
+            media: media.handle().clone(),
+            connections: Arc::new(WebrtcFactory::new(WebrtcOptions { ports, addresses })),
+            codecs,
+        });
+        let instances = SupervisorRef::new();
+        let manager = Manager::new(Arc::clone(&services), Arc::clone(&catalogue), instances.clone());
+        Ok(Self { services, catalogue, manager, instances, adoptable: report.adoptable })
+    }
+}
+
+fn make_tree(
+    services: &Arc<Services>,
+    catalogue: &Arc<Catalogue>,
+    manager: &Manager,
+    instances: SupervisorRef,
+    token: Option<Secret>,
+    listener: TcpListener,
+) -> crate::supervision::SupervisorSpec {
+    let sessions = SupervisorRef::new();
+    let api = Api {
+        access: Access::new(token, services.server),
+        sessions: SessionBook::new(services.store.clone(), Arc::clone(&services.journal)),
+        live: Sessions::new(manager.clone(), sessions.clone()),
+        manager: manager.clone(),
+        catalogue: Arc::clone(catalogue),
+        video: services.config.video,
+        store: services.store.clone(),
+    };
+    let server = &services.config.server;
+    let policy = OriginPolicy {
+        hosts: server.hosts.iter().map(|h| h.to_ascii_lowercase()).collect(),
+        origins: server.embedders.clone(),
+    };
+    tree::host(services, sessions, instances, api, policy, Arc::new(listener))
+}
+
+/// Nothing is launched any more; instances end, or are left to the next host. A second signal cuts it short.
+async fn drain(manager: &Manager, reason: Option<EndReason>, signals: &mut Signals) {
+    log::info!("stopping, {}", if reason.is_some() { "instances end" } else { "instances stay" });
+    manager.drain();
+    manager.end_all(reason);
+    if reason.is_none() {
+        return;
+    }
+    let all_ended = async {
+        while manager.capacity().used > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        result = tokio::time::timeout(DRAIN_DEADLINE, all_ended) => {
+            if result.is_err() {
+                log::warn!("{} instances did not end in time", manager.capacity().used);
+            }
+        }
+        () = signals.another_stop() => log::warn!("stopping at once"),
+    }
+}
+
+fn reload(sources: &Sources, catalogue: &Catalogue) {
+    match Config::reload_apps(sources) {
+        Ok(configured) => {
+            let old = catalogue.apps();
+            // The demo stays where it was found at start.
+            let beside = old
+                .iter()
+                .find(|a| a.id == "orrery")
+                .map_or_else(PathBuf::new, |a| folder_of(Path::new(&a.command)));
+            let apps = catalogue::catalogue(&configured, &beside, &sources.search_path());
+            log::info!("catalogue read again, {} apps", apps.len());
+            catalogue.replace(apps);
+        }
+        Err(error) => log::error!("the catalogue stays as it is: {error}"),
+    }
+}
+
+/// Apps run as another user, who may not be able to reach this program's folder: the demo is put where they can.
+fn export_demo(program: &Path, apps: &AppsDir) -> Result<PathBuf, StartError> {
+    let folder = apps.root().join("bin");
+    let copy = || -> std::io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let demo = folder_of(program).join("heliostat-orrery");
+        if !demo.exists() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&folder)?;
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755))?;
+        let fresh = folder.join("heliostat-orrery.new");
+        std::fs::copy(demo, &fresh)?;
+        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755))?;
+        std::fs::rename(fresh, folder.join("heliostat-orrery"))
+    };
+    copy().map_err(StartError::AppsFolder)?;
+    Ok(folder)
+}
+
+fn folder_of(program: &Path) -> PathBuf {
+    program.parent().map_or_else(PathBuf::new, Path::to_owned)
+}
+
+/// The one line on standard output: what to open.
+fn announce(address: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{address}");
+    let _ = out.flush();
+}
+

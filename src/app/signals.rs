@@ -1,0 +1,53 @@
+//! Signals, as the host understands them.
+
+use tokio::signal::unix::{self, SignalKind};
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM, SIGINT: end, and the instances with it.
+    Stop,
+    /// SIGUSR2: end, and leave the instances to the next host.
+    Upgrade,
+    /// SIGHUP: read the catalogue again.
+    Reload,
+}
+
+/// The signals of this process.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: unix::Signal,
+    interrupt: unix::Signal,
+    upgrade: unix::Signal,
+    hangup: unix::Signal,
+}
+
+impl Signals {
+    /// From now on signals come here.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: unix::signal(SignalKind::terminate())?,
+            interrupt: unix::signal(SignalKind::interrupt())?,
+            upgrade: unix::signal(SignalKind::user_defined2())?,
+            hangup: unix::signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// The next one. Cancel safe.
+    pub async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.upgrade.recv() => Signal::Upgrade,
+            _ = self.hangup.recv() => Signal::Reload,
+        }
+    }
+
+    /// Returns when somebody asks for the end again.
+    pub async fn another_stop(&mut self) {
+        while self.next().await != Signal::Stop {}
+    }
+}

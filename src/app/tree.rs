@@ -1,0 +1,128 @@
+//! The supervision tree of the host.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::unix_ms;
+use crate::http::{Api, OriginPolicy, serve};
+use crate::ids::{InstanceId, ServerId};
+use crate::instance::Services;
+use crate::protocol::words::{CloseReason, InstanceStatus};
+use crate::store::{Journal, PeerClosed, StatusChange, Store, StoreError};
+use crate::supervision::{
+    ChildContext, ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorRef, SupervisorSpec,
+};
+
+/// More restarts than this, and the whole host starts anew.
+const ROOT_INTENSITY: Intensity = Intensity::new(3, Duration::from_secs(60));
+/// Temporary children are never restarted, so none is charged.
+const TEMPORARY_INTENSITY: Intensity = Intensity::new(0, Duration::from_secs(1));
+/// Sessions with sockets at once.
+const MAX_SESSIONS: usize = 10_000;
+/// How often old rows are deleted.
+const RETENTION_PERIOD: Duration = Duration::from_secs(3600);
+
+/// Store, Sessions, Instances and Http, in this order.
+pub fn host(
+    services: &Arc<Services>,
+    sessions: SupervisorRef,
+    instances: SupervisorRef,
+    api: Api,
+    policy: OriginPolicy,
+    listener: Arc<TcpListener>,
+) -> SupervisorSpec {
+    let capacity = services.config.instances.capacity;
+    SupervisorSpec::new(Strategy::OneForOne, ROOT_INTENSITY)
+        .child(store(services))
+        .child(ChildSpec::supervisor("sessions", Restart::Permanent, move || {
+            SupervisorSpec::dynamic(TEMPORARY_INTENSITY, MAX_SESSIONS).reference(&sessions)
+        }))
+        .child(ChildSpec::supervisor("instances", Restart::Permanent, move || {
+            SupervisorSpec::dynamic(TEMPORARY_INTENSITY, capacity).reference(&instances)
+        }))
+        .child(
+            ChildSpec::task("http", Restart::Permanent, move |cx| {
+                http(Arc::clone(&listener), api.clone(), policy.clone(), cx)
+            })
+            .shutdown(Shutdown::Timeout(Duration::from_secs(5))),
+        )
+}
+
+/// Writes the journal, and deletes what is old enough.
+fn store(services: &Arc<Services>) -> ChildSpec {
+    let services = Arc::clone(services);
+    ChildSpec::task("store", Restart::Permanent, move |cx| {
+        let services = Arc::clone(&services);
+        async move {
+            tokio::select! {
+                () = services.journal.write_to(services.store.clone()) => ExitReason::error("journal", "the journal's writer ended"),
+                () = retention(&services) => ExitReason::Normal,
+                () = cx.stopping() => {
+                    services.journal.flush(Duration::from_secs(2)).await;
+                    ExitReason::Shutdown
+                }
+            }
+        }
+    })
+}
+
+async fn retention(services: &Services) {
+    let config = &services.config;
+    loop {
+        if let Some(kept) = config.store.retention {
+            let before = |age: Duration| unix_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+            match services.store.delete_old(before(kept), before(config.session.lifetime)).await {
+                Ok(removed) => log::debug!("retention: {removed:?}"),
+                Err(error) => log::warn!("retention: {error}"),
+            }
+        }
+        tokio::time::sleep(RETENTION_PERIOD).await;
+    }
+}
+
+async fn http(listener: Arc<TcpListener>, api: Api, policy: OriginPolicy, cx: ChildContext) -> ExitReason {
+    let server = match serve(&listener, api, policy) {
+        Ok(server) => server,
+        Err(error) => return ExitReason::error("http", error.to_string()),
+    };
+    let handle = server.handle();
+    tokio::select! {
+        result = server => ExitReason::error("http", result.err().map_or_else(|| "the server ended".into(), |e| e.to_string())),
+        () = cx.stopping() => {
+            handle.stop(false).await;
+            ExitReason::Shutdown
+        }
+    }
+}
+
+/// Rows of an earlier host that say "alive" are settled: what cannot be adopted has failed, and no peer lives.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn settle_rows(
+    store: &Store,
+    journal: &Journal,
+    server: ServerId,
+    adoptable: &[InstanceId],
+) -> Result<(), StoreError> {
+    let now = unix_ms();
+    store.close_left_peers(PeerClosed { closed_at: now, reason: CloseReason::HostShutdown }).await?;
+    for row in store.instances_not_ended(server).await? {
+        if row.status.is_alive() && !adoptable.contains(&row.instance_id) {
+            journal.status(
+                row.instance_id,
+                StatusChange {
+                    status: InstanceStatus::Failed,
+                    reason: Some("host_lost".into()),
+                    message: Some("the host and the keeper of this instance were lost together".into()),
+                    output: Vec::new(),
+                    restarts: u32::try_from(row.restarts).unwrap_or(0),
+                    modified: now,
+                    ended: Some(now),
+                },
+            );
+        }
+    }
+    Ok(())
+}

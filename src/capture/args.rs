@@ -1,0 +1,92 @@
+//! The command line of the capture process.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// `heliostat capture`: grabs a display and encodes it for the host that connects.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CaptureArgs {
+    /// Try every encoder, print what works as JSON, and end.
+    #[arg(long)]
+    pub probe: bool,
+    /// The number of the display.
+    #[arg(long, required_unless_present = "probe", default_value_t = 0)]
+    pub display: u32,
+    /// The authority file that opens it.
+    #[arg(long)]
+    pub xauthority: Option<PathBuf>,
+    /// Width of the picture in pixels.
+    #[arg(long, default_value_t = 1280, value_parser = clap::value_parser!(u16).range(64..=7680))]
+    pub width: u16,
+    /// Height of the picture in pixels.
+    #[arg(long, default_value_t = 720, value_parser = clap::value_parser!(u16).range(64..=7680))]
+    pub height: u16,
+    /// The highest frame rate.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=240))]
+    pub fps: u16,
+    /// The rate to begin with, in kbit/s.
+    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(50..=500_000))]
+    pub bitrate_kbps: u32,
+    /// The element to encode its codec with; may be given once per codec. Otherwise the best that is installed.
+    #[arg(long)]
+    pub encoder: Vec<String>,
+    /// The user and group to become once the display is open: uid:gid. Only root can.
+    #[arg(long)]
+    pub user: Option<UserAndGroup>,
+    /// Let other processes of this user trace this one.
+    #[arg(long)]
+    pub debuggable: bool,
+}
+
+/// Numbers of a user and a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserAndGroup {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+impl FromStr for UserAndGroup {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (uid, gid) = text.split_once(':').ok_or("expected uid:gid")?;
+        let number = |n: &str| n.parse::<u32>().map_err(|_| format!("{n:?} is not a number"));
+        Ok(Self {
+            uid: number(uid)?,
+            gid: number(gid)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: CaptureArgs,
+    }
+
+    #[test]
+    fn the_probe_needs_no_display() {
+        assert!(Cli::try_parse_from(["x", "--probe"]).unwrap().args.probe);
+        assert!(Cli::try_parse_from(["x"]).is_err());
+    }
+
+    #[test]
+    fn sizes_out_of_range_are_refused() {
+        assert!(Cli::try_parse_from(["x", "--display", "7", "--width", "8000"]).is_err());
+        assert_eq!(Cli::try_parse_from(["x", "--display", "7"]).unwrap().args.width, 1280);
+    }
+
+    #[test]
+    fn a_user_is_two_numbers() {
+        assert_eq!("1000:100".parse(), Ok(UserAndGroup { uid: 1000, gid: 100 }));
+        assert!("nobody".parse::<UserAndGroup>().is_err());
+    }
+}

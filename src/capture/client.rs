@@ -1,0 +1,351 @@
+//! The host's end of a capture process: feeds the hub, passes on what the hub's viewers want.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::client_error::CaptureError;
+use super::socket;
+use crate::clock::monotonic_us;
+use crate::media::{Codec, Frame, Hub, KeyRequests};
+use crate::protocol::capture::{CaptureMessage, CaptureProtocolError, HostMessage, VERSION, split_frame};
+
+/// A pause between two tries to connect.
+const RETRY: Duration = Duration::from_millis(20);
+/// Room that is made for each read: a usual frame fits, a key frame takes a few.
+const READ: usize = 64 * 1024;
+
+/// How to reach a capture process and how patient to be with it.
+#[derive(Clone, Debug)]
+pub struct CaptureClientConfig {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// From now to its greeting.
+    pub connect_deadline: Duration,
+    /// It says about once a second that it is alive; silence for this long means that it hangs.
+    pub stall_deadline: Duration,
+    /// One message must be written within this time.
+    pub write_deadline: Duration,
+}
+
+impl CaptureClientConfig {
+    /// The usual deadlines.
+    #[must_use]
+    pub const fn new(socket: PathBuf) -> Self {
+        Self {
+            socket,
+            connect_deadline: Duration::from_secs(10),
+            stall_deadline: Duration::from_secs(5),
+            write_deadline: Duration::from_secs(2),
+        }
+    }
+}
+
+/// What a capture process said of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaptureInfo {
+    /// Width of the picture in pixels.
+    pub width: u16,
+    /// Height of the picture in pixels.
+    pub height: u16,
+    /// The codecs that can be had and what would encode them.
+    pub available: BTreeMap<Codec, String>,
+    /// What does encode them, where it has been started.
+    pub running: BTreeMap<Codec, String>,
+}
+
+/// How far a capture process is. A supervisor judges it by this.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CaptureProgress {
+    /// When it last said that it is alive: `CLOCK_MONOTONIC`, µs; 0 before the first time.
+    pub alive_us: u64,
+    /// Pictures grabbed since its start.
+    pub grabbed: u64,
+    /// Damage events since its start.
+    pub damage: u64,
+    /// Frames received.
+    pub frames: u64,
+}
+
+/// Steers a capture process; cheap to clone, usable from every thread, without effect after its end.
+#[derive(Clone, Debug)]
+pub struct CaptureHandle {
+    shared: Arc<Shared>,
+    info: watch::Receiver<Option<CaptureInfo>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    expect_change: AtomicBool,
+    kbps: Mutex<BTreeMap<Codec, u32>>,
+    changed: Notify,
+    alive_us: AtomicU64,
+    grabbed: AtomicU64,
+    damage: AtomicU64,
+    frames: AtomicU64,
+}
+
+impl CaptureHandle {
+    /// An input was injected: its effect should not wait for the frame-rate limiter. Coalesced.
+    pub fn expect_change(&self) {
+        if !self.shared.expect_change.swap(true, Ordering::AcqRel) {
+            self.shared.changed.notify_one();
+        }
+    }
+
+    /// Sets the rate of a codec. Coalesced: the latest counts.
+    pub fn set_bitrate(&self, codec: Codec, kbps: u32) {
+        self.shared.kbps().insert(codec, kbps);
+        self.shared.changed.notify_one();
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> CaptureProgress {
+        CaptureProgress {
+            alive_us: self.shared.alive_us.load(Ordering::Relaxed),
+            grabbed: self.shared.grabbed.load(Ordering::Relaxed),
+            damage: self.shared.damage.load(Ordering::Relaxed),
+            frames: self.shared.frames.load(Ordering::Relaxed),
+        }
+    }
+
+    /// What it said of itself; `None` until it has.
+    #[must_use]
+    pub fn info(&self) -> watch::Receiver<Option<CaptureInfo>> {
+        self.info.clone()
+    }
+}
+
+impl Shared {
+    fn kbps(&self) -> MutexGuard<'_, BTreeMap<Codec, u32>> {
+        // A map of numbers cannot be left half changed.
+        self.kbps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running client. Dropping it ends it.
+#[derive(Debug)]
+pub struct CaptureClient {
+    handle: CaptureHandle,
+    task: JoinHandle<CaptureError>,
+}
+
+impl CaptureClient {
+    /// Starts a client on `runtime` that connects to a capture process and feeds `hub` with it.
+    #[must_use]
+    pub fn start(runtime: &Handle, config: CaptureClientConfig, hub: Arc<Hub>) -> Self {
+        let shared = Arc::new(Shared::default());
+        let (info_sender, info) = watch::channel(None);
+        let handle = CaptureHandle {
+            shared: Arc::clone(&shared),
+            info,
+        };
+        let task = runtime.spawn(async move {
+            let Err(error) = run(config, &hub, &shared, &info_sender).await;
+            error
+        });
+        Self { handle, task }
+    }
+
+    /// Steers it.
+    #[must_use]
+    pub fn handle(&self) -> CaptureHandle {
+        self.handle.clone()
+    }
+
+    /// Waits for its end. Cancel safe.
+    pub async fn ended(&mut self) -> CaptureError {
+        match (&mut self.task).await {
+            Ok(error) => error,
+            Err(error) => CaptureError::Fault(error.to_string()),
+        }
+    }
+}
+
+impl Drop for CaptureClient {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What ends a run: only ever an error.
+type Never = std::convert::Infallible;
+
+async fn run(
+    config: CaptureClientConfig,
+    hub: &Arc<Hub>,
+    shared: &Shared,
+    info: &watch::Sender<Option<CaptureInfo>>,
+) -> Result<Never, CaptureError> {
+    let until = Instant::now() + config.connect_deadline;
+    let stream = connect(&config, until).await?;
+    let (reader, writer) = stream.into_split();
+    let mut writer = Writer {
+        writer,
+        deadline: config.write_deadline,
+    };
+    let mut reader = Reader {
+        reader,
+        buffer: BytesMut::new(),
+        deadline: config.stall_deadline,
+    };
+    writer.send(&HostMessage::Hello { version: VERSION }).await?;
+    let hello = tokio::time::timeout_at(until, reader.next())
+        .await
+        .map_err(|_| CaptureError::ConnectDeadline)??;
+    info.send_replace(Some(greeting(hello)?));
+    shared.alive_us.store(monotonic_us(), Ordering::Relaxed);
+    // Both directions by themselves: a frame never waits until a request has been written.
+    tokio::try_join!(receive(reader, hub, shared, info), steer(writer, hub, shared)).map(|(never, _)| never)
+}
+
+async fn connect(config: &CaptureClientConfig, until: Instant) -> Result<UnixStream, CaptureError> {
+    loop {
+        match socket::connect(&config.socket).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) if Instant::now() + RETRY >= until => return Err(CaptureError::Connect(error)),
+            Err(_) => sleep(RETRY).await,
+        }
+    }
+}
+
+fn greeting(message: CaptureMessage) -> Result<CaptureInfo, CaptureError> {
+    match message {
+        CaptureMessage::Hello {
+            version: VERSION,
+            width,
+            height,
+            encoders,
+        } => {
+            let available = encoders.into_iter().map(|(codec, name)| (codec.into(), name)).collect();
+            Ok(CaptureInfo {
+                width,
+                height,
+                available,
+                running: BTreeMap::new(),
+            })
+        }
+        CaptureMessage::Hello { version, .. } => Err(CaptureProtocolError::Version(version).into()),
+        _ => Err(CaptureError::NoGreeting),
+    }
+}
+
+async fn receive(
+    mut reader: Reader,
+    hub: &Hub,
+    shared: &Shared,
+    info: &watch::Sender<Option<CaptureInfo>>,
+) -> Result<Never, CaptureError> {
+    loop {
+        match reader.next().await? {
+            CaptureMessage::Frame {
+                codec,
+                key,
+                pts_us,
+                data,
+            } => {
+                shared.frames.fetch_add(1, Ordering::Relaxed);
+                // A time ahead of the machine's clock would push every later frame's time ahead, too.
+                let pts_us = pts_us.min(monotonic_us());
+                hub.publish(codec.into(), Frame { data, key, pts_us });
+            }
+            CaptureMessage::Alive { grabbed, damage } => {
+                shared.grabbed.store(grabbed, Ordering::Relaxed);
+                shared.damage.store(damage, Ordering::Relaxed);
+                shared.alive_us.store(monotonic_us(), Ordering::Relaxed);
+            }
+            CaptureMessage::Encoder { codec, name } => info.send_modify(|info| {
+                if let Some(info) = info {
+                    info.running.insert(codec.into(), name);
+                }
+            }),
+            CaptureMessage::Error { code, text } => return Err(CaptureError::Reported { code, text }),
+            CaptureMessage::Hello { .. } => return Err(CaptureError::NoGreeting),
+        }
+    }
+}
+
+/// Passes on what the hub's viewers want: codecs first, then wishes as they come.
+async fn steer(mut writer: Writer, hub: &Arc<Hub>, shared: &Shared) -> Result<Never, CaptureError> {
+    let mut wanted = hub.wanted();
+    let mut keys: KeyRequests = hub.key_requests();
+    let mut told: BTreeMap<Codec, u32> = BTreeMap::new();
+    for codec in Codec::ALL {
+        hub.source_restarted(codec);
+    }
+    wanted.mark_changed();
+    loop {
+        tokio::select! {
+            // The hub is borrowed, so its sender lives and this is no end.
+            _ = wanted.changed() => {
+                let codecs: BTreeSet<Codec> = wanted.borrow_and_update().clone();
+                writer.send(&HostMessage::Want(codecs.into_iter().map(Into::into).collect())).await?;
+            }
+            codec = keys.next() => writer.send(&HostMessage::KeyFrame(codec.into())).await?,
+            () = shared.changed.notified() => {
+                if shared.expect_change.swap(false, Ordering::AcqRel) {
+                    writer.send(&HostMessage::ExpectChange).await?;
+                }
+                let kbps = shared.kbps().clone();
+                for (codec, kbps) in kbps {
+                    if told.insert(codec, kbps) != Some(kbps) {
+                        writer.send(&HostMessage::Bitrate { codec: codec.into(), kbps }).await?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Writer {
+    writer: OwnedWriteHalf,
+    deadline: Duration,
+}
+
+impl Writer {
+    async fn send(&mut self, message: &HostMessage) -> Result<(), CaptureError> {
+        match timeout(self.deadline, self.writer.write_all(&message.encode())).await {
+            Ok(Ok(())) => Ok(()),
+            // The reading side knows better why: it may hold the last words.
+            Ok(Err(_)) => {
+                sleep_until(Instant::now() + self.deadline).await;
+                Err(CaptureError::Closed)
+            }
+            Err(_) => Err(CaptureError::Stalled),
+        }
+    }
+}
+
+struct Reader {
+    reader: OwnedReadHalf,
+    buffer: BytesMut,
+    deadline: Duration,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Result<CaptureMessage, CaptureError> {
+        loop {
+            if let Some((kind, body)) = split_frame(&mut self.buffer)? {
+                return Ok(CaptureMessage::decode(kind, body)?);
+            }
+            self.buffer.reserve(READ);
+            match timeout(self.deadline, self.reader.read_buf(&mut self.buffer)).await {
+                Err(_) => return Err(CaptureError::Stalled),
+                Ok(Ok(0) | Err(_)) => return Err(CaptureError::Closed),
+                Ok(Ok(_)) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The picture of an instance, from its display to the hub.
+//!
+//! Two sides that meet at a Unix socket: the process `heliostat capture`, which owns everything that may crash or
+//! hang, and the client in the host, which feeds the instance's [`crate::media::Hub`].
+//!
+//! ```text
+//! X server ─ damage ─▶ grab ─▶ encoder per wanted codec ─▶ outbox ─ socket ─▶ client ─▶ hub
+//!                        ▲                                                       │
+//!                        └──────── want, key frame, bit rate, expect change ─────┘
+//! ```
+//!
+//! The process: no host → a host connects → it wants codecs → encoders run → it goes → no host. It ends only by
+//! being killed, or by failing with a [`CaptureExit`].
+//!
+//! Faults it survives: hosts that go, come back, or stop reading; X errors. Faults it ends with, to be started again:
+//! a display that is lost, an encoder that fails or hangs.
+
+mod args;
+mod client;
+mod client_error;
+mod codec;
+mod encoders;
+mod exit;
+mod link;
+mod outbox;
+mod pacing;
+mod privileges;
+pub mod process;
+mod socket;
+
+pub use args::{CaptureArgs, UserAndGroup};
+pub use client::{CaptureClient, CaptureClientConfig, CaptureHandle, CaptureInfo, CaptureProgress};
+pub use client_error::CaptureError;
+pub use exit::CaptureExit;

@@ -1,0 +1,375 @@
+//! The capture process: one thread that waits for damage, the host and the encoders at once.
+
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::socket::{getsockopt, sockopt};
+use nix::unistd::geteuid;
+
+use super::args::CaptureArgs;
+use super::encoders::{Encoders, Outlet};
+use super::exit::CaptureExit;
+use super::link::Link;
+use super::pacing::{Pacing, Step};
+use super::privileges;
+use crate::clock::monotonic_us;
+use crate::gst::{Encoder, GstError, init, probe};
+use crate::protocol::capture::{CaptureMessage, HostMessage, VERSION};
+use crate::x11::{DisplayAddress, Grabber, Picture, Wake, X11Error, wait_readable};
+
+/// Names the file descriptor of the listening socket.
+pub const LISTEN_FD: &str = "HELIOSTAT_LISTEN_FD";
+/// How long the display may take to answer at start.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How often the host hears that this process lives.
+const ALIVE_US: u64 = 1_000_000;
+/// How long the last words may take.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// Why the process ends.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Display(#[from] X11Error),
+    #[error(transparent)]
+    Encoder(#[from] GstError),
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+}
+
+impl Failure {
+    const fn exit(&self) -> CaptureExit {
+        match self {
+            Self::Display(X11Error::Io { .. }) | Self::System(_) => CaptureExit::System,
+            Self::Display(_) => CaptureExit::DisplayLost,
+            Self::Encoder(_) => CaptureExit::EncoderFailed,
+            Self::Usage(_) => CaptureExit::Usage,
+        }
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Display(error) => error.code(),
+            Self::Encoder(error) => error.code(),
+            Self::Usage(_) => "usage",
+            Self::System(_) => "system",
+        }
+    }
+}
+
+/// Runs the capture process until it fails; its supervisor kills it when it is no longer needed.
+#[must_use]
+pub fn run(args: &CaptureArgs) -> ExitCode {
+    let result = if args.probe {
+        run_probe()
+    } else {
+        Process::start(args).and_then(Process::run)
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            log::error!("code={} {failure}", failure.code());
+            failure.exit().into()
+        }
+    }
+}
+
+fn run_probe() -> Result<(), Failure> {
+    init()?;
+    let json = serde_json::to_string(&probe()).map_err(std::io::Error::from)?;
+    println!("{json}");
+    Ok(())
+}
+
+struct Process {
+    listener: UnixListener,
+    allowed_uid: u32,
+    grabber: Grabber,
+    encoders: Encoders,
+    outlet: Arc<Outlet>,
+    wake: Arc<Wake>,
+    link: Option<Link>,
+    pacing: Pacing,
+    last: Option<Picture>,
+    grabbed: u64,
+    damage: u64,
+    alive_at_us: u64,
+}
+
+impl Process {
+    fn start(args: &CaptureArgs) -> Result<Self, Failure> {
+        let preferred = args
+            .encoder
+            .iter()
+            .map(|name| Encoder::by_element(name).ok_or_else(|| Failure::Usage(format!("unknown encoder {name:?}"))))
+            .collect::<Result<Vec<_>, _>>()?;
+        let listener = listener()?;
+        // Before anything starts a thread.
+        init()?;
+        let allowed_uid = geteuid().as_raw();
+        let address = DisplayAddress {
+            number: args.display,
+            authority: args.xauthority.clone(),
+        };
+        let grabber = Grabber::connect(&address, args.width, args.height, CONNECT)?;
+        privileges::give_up(args.user, args.debuggable).map_err(std::io::Error::from)?;
+        let wake = Arc::new(Wake::new()?);
+        let outlet = Arc::new(Outlet::new(Arc::clone(&wake)));
+        let encoders = Encoders::new(
+            &preferred,
+            grabber.size(),
+            args.fps,
+            args.bitrate_kbps,
+            Arc::clone(&outlet),
+        );
+        log::info!(
+            "display={address} size={:?} encoders={:?}",
+            grabber.size(),
+            encoders.available()
+        );
+        Ok(Self {
+            listener,
+            allowed_uid,
+            grabber,
+            encoders,
+            outlet,
+            wake,
+            link: None,
+            pacing: Pacing::new(args.fps),
+            last: None,
+            grabbed: 0,
+            damage: 0,
+            alive_at_us: 0,
+        })
+    }
+
+    fn run(mut self) -> Result<(), Failure> {
+        loop {
+            let until = match self.turn() {
+                Ok(until) => until,
+                Err(failure) => {
+                    self.last_words(&failure);
+                    self.encoders.abandon();
+                    return Err(failure);
+                }
+            };
+            let host = self.link.as_ref().map(Link::fd);
+            let fds = [
+                Some(self.grabber.fd()),
+                Some(self.wake.fd()),
+                Some(self.listener.as_fd()),
+                host,
+            ];
+            let [_, woken, knocked, spoke] = wait_readable(fds, until.map(instant_of))?;
+            if woken {
+                self.wake.clear();
+            }
+            if knocked {
+                self.accept();
+            }
+            if spoke && let Err(failure) = self.listen() {
+                self.last_words(&failure);
+                self.encoders.abandon();
+                return Err(failure);
+            }
+        }
+    }
+
+    /// Does what is due and says when to look again at the latest.
+    fn turn(&mut self) -> Result<Option<u64>, Failure> {
+        let seen = self.grabber.drain_damage()?;
+        if seen > 0 {
+            self.damage += seen;
+            self.pacing.damaged();
+        }
+        let Some(link) = &self.link else { return Ok(None) };
+        let now = monotonic_us();
+        self.encoders.check(now)?;
+        if now >= self.alive_at_us {
+            self.alive_at_us = now + ALIVE_US;
+            link.outbox.message(&CaptureMessage::Alive {
+                grabbed: self.grabbed,
+                damage: self.damage,
+            });
+        }
+        for codec in link.outbox.key_frames_needed() {
+            self.encoders.force_key(codec);
+            self.pacing.repeat();
+        }
+        let due = if self.encoders.any() { self.encode(now)? } else { None };
+        Ok(Some(due.map_or(self.alive_at_us, |due| due.min(self.alive_at_us))))
+    }
+
+    /// Grabs or repeats if it is time; says when it will be.
+    fn encode(&mut self, now: u64) -> Result<Option<u64>, Failure> {
+        loop {
+            let step = self.pacing.step(now);
+            match step {
+                Step::Wait(at) => return Ok(Some(at)),
+                Step::Idle => return Ok(None),
+                // An encoder that is behind raises the flag when it has room again.
+                Step::Grab | Step::Settle if !self.encoders.ready() => return Ok(None),
+                Step::Grab => {
+                    let Some(picture) = self.take_picture()? else {
+                        return Ok(None);
+                    };
+                    self.encoders.push(&picture, now);
+                    self.last = Some(picture);
+                    self.pacing.grabbed(now);
+                }
+                Step::Settle => {
+                    if let Some(last) = &self.last {
+                        self.encoders.push(last, now);
+                    }
+                    self.pacing.settled(now);
+                }
+            }
+        }
+    }
+
+    fn take_picture(&mut self) -> Result<Option<Picture>, Failure> {
+        let picture = self.grabber.grab()?;
+        self.grabbed += u64::from(picture.is_some());
+        Ok(picture)
+    }
+
+    fn accept(&mut self) {
+        let Some(link) = Link::accept(&self.listener, self.allowed_uid, &self.wake) else {
+            return;
+        };
+        log::info!(
+            "a host has connected{}",
+            if self.link.is_some() {
+                " and replaces another"
+            } else {
+                ""
+            }
+        );
+        self.disconnect();
+        let (width, height) = self.grabber.size();
+        let encoders = self
+            .encoders
+            .available()
+            .into_iter()
+            .map(|(codec, name)| (codec.into(), name.to_owned()))
+            .collect();
+        link.outbox.message(&CaptureMessage::Hello {
+            version: VERSION,
+            width,
+            height,
+            encoders,
+        });
+        self.outlet.connect(Some(Arc::clone(&link.outbox)));
+        self.alive_at_us = monotonic_us();
+        self.link = Some(link);
+    }
+
+    /// Without a host nothing is encoded.
+    fn disconnect(&mut self) {
+        self.outlet.connect(None);
+        self.link = None;
+        // Stopping everything starts nothing, so it cannot fail.
+        let _ = self.encoders.want(&std::collections::BTreeSet::new());
+        self.last = None;
+        self.pacing.damaged();
+    }
+
+    fn listen(&mut self) -> Result<(), Failure> {
+        let Some(link) = &mut self.link else { return Ok(()) };
+        match link.read() {
+            Ok(messages) => messages.into_iter().try_for_each(|message| self.obey(message)),
+            Err(end) => {
+                log::info!("{end}");
+                self.disconnect();
+                Ok(())
+            }
+        }
+    }
+
+    fn obey(&mut self, message: HostMessage) -> Result<(), Failure> {
+        let now = monotonic_us();
+        match message {
+            HostMessage::Hello { .. } => {}
+            HostMessage::Want(codecs) => {
+                let codecs = codecs.into_iter().map(Into::into).collect();
+                let started = self.encoders.want(&codecs)?;
+                for (codec, name) in started {
+                    log::info!("codec={codec} encoder={name} started");
+                    self.tell(&CaptureMessage::Encoder {
+                        codec: codec.into(),
+                        name: name.to_owned(),
+                    });
+                    // Its first frame is a key frame; the others get the same picture once more.
+                    self.pacing.repeat();
+                }
+                if !self.encoders.any() {
+                    // What is on the screen may have changed when somebody looks again.
+                    self.last = None;
+                    self.pacing.damaged();
+                }
+            }
+            HostMessage::KeyFrame(codec) => {
+                if self.encoders.force_key(codec.into()) {
+                    self.pacing.repeat();
+                }
+            }
+            HostMessage::Bitrate { codec, kbps } => self.encoders.set_kbps(codec.into(), kbps),
+            HostMessage::Ping => {
+                self.tell(&CaptureMessage::Alive {
+                    grabbed: self.grabbed,
+                    damage: self.damage,
+                });
+            }
+            HostMessage::ExpectChange => self.pacing.expect_change(now),
+        }
+        Ok(())
+    }
+
+    fn tell(&self, message: &CaptureMessage) {
+        if let Some(link) = &self.link {
+            link.outbox.message(message);
+        }
+    }
+
+    fn last_words(&self, failure: &Failure) {
+        if let Some(link) = &self.link {
+            let (code, text) = (failure.code().to_owned(), failure.to_string());
+            link.outbox.message(&CaptureMessage::Error { code, text });
+            link.outbox.flush(LAST_WORDS);
+        }
+    }
+}
+
+/// The listening socket that was handed down.
+fn listener() -> Result<UnixListener, Failure> {
+    let usage = |why: &str| Failure::Usage(format!("{LISTEN_FD} {why}"));
+    let number: i32 = std::env::var(LISTEN_FD)
+        .map_err(|_| usage("is not set"))?
+        .parse()
+        .map_err(|_| usage("is not a number"))?;
+    if number < 3 {
+        return Err(usage("is not a descriptor that can be handed down"));
+    }
+    // SAFETY: the parent handed this descriptor down for this, and nothing else here knows of it. One that is not open
+    // is refused below before anything uses it.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    if !getsockopt(&fd, sockopt::AcceptConn).unwrap_or(false) {
+        // Not ours to close then.
+        std::mem::forget(fd);
+        return Err(usage("does not name a listening socket"));
+    }
+    fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).map_err(std::io::Error::from)?;
+    let listener = UnixListener::from(fd);
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn instant_of(us: u64) -> Instant {
+    Instant::now() + Duration::from_micros(us.saturating_sub(monotonic_us()))
+}

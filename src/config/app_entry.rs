@@ -1,0 +1,342 @@
+//! One app of the catalogue: a command that can be launched, and how.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::app_table::{self, FIELDS};
+use super::error::ConfigError;
+use super::file::{Text, raw};
+use super::keys::{MAX_FPS, MAX_SIDE, MIN_FPS, MIN_SIDE};
+use super::ready::Ready;
+use super::suggest;
+use super::value::{Kind, Raw, Value};
+
+/// One app of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppEntry {
+    /// 1 to 40 of `a-z`, `0-9`, `-`.
+    pub id: String,
+    /// What users call it.
+    pub name: String,
+    /// What it is, for users; may be empty.
+    pub description: String,
+    /// A path, or a name to be found on the search path.
+    pub command: String,
+    /// Arguments, with placeholders (see [`Placeholders`]).
+    pub args: Vec<String>,
+    /// Variables added to the emptied environment, with placeholders.
+    pub env: BTreeMap<String, String>,
+    /// The folder to start in; `None`: its home.
+    pub cwd: Option<PathBuf>,
+    /// Whether its home outlives the instance.
+    pub home: Home,
+    /// Width in pixels; `None`: as configured.
+    pub width: Option<u16>,
+    /// Height in pixels; `None`: as configured.
+    pub height: Option<u16>,
+    /// Frames per second at most; `None`: as configured.
+    pub fps: Option<u16>,
+    /// Whether it is started again when it ended.
+    pub restart: RestartPolicy,
+    /// Whether a window manager maximises its main window.
+    pub window_manager: bool,
+    /// How printable keys arrive.
+    pub keyboard: Keyboard,
+    /// Whether it needs the network.
+    pub network: bool,
+    /// When it counts as started.
+    pub ready: Ready,
+}
+
+/// Whether the home of an app outlives its instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Home {
+    /// An empty home each time, removed with the instance.
+    #[default]
+    Ephemeral,
+    /// One home per session and app.
+    Keep,
+}
+
+/// Whether an app is started again when it has ended (the words of Erlang/OTP).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RestartPolicy {
+    /// Always.
+    Permanent,
+    /// When it failed.
+    #[default]
+    Transient,
+    /// Never.
+    Temporary,
+}
+
+/// How printable keys arrive at an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Keyboard {
+    /// As what they print.
+    #[default]
+    Text,
+    /// By their place on the keyboard.
+    Physical,
+}
+
+/// What the placeholders in arguments and variables stand for.
+#[derive(Debug, Clone)]
+pub struct Placeholders<'p> {
+    /// `{home}`: the app's home.
+    pub home: &'p str,
+    /// `{tmp}`: its temporary folder.
+    pub tmp: &'p str,
+    /// `{width}`: of the display, in pixels.
+    pub width: u16,
+    /// `{height}`: of the display, in pixels.
+    pub height: u16,
+    /// `{fps}`: the most frames per second.
+    pub fps: u16,
+}
+
+impl Placeholders<'_> {
+    /// The text with its placeholders filled in. What looks like another placeholder stays as it is. Nothing that
+    /// was filled in is looked at again.
+    #[must_use]
+    pub fn fill(&self, text: &str) -> String {
+        let mut filled = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(open) = rest.find('{') {
+            filled.push_str(&rest[..open]);
+            rest = &rest[open..];
+            let value = rest
+                .find('}')
+                .and_then(|close| Some((self.value(&rest[1..close])?, close)));
+            match value {
+                Some((value, close)) => {
+                    filled.push_str(&value);
+                    rest = &rest[close + 1..];
+                }
+                None => {
+                    filled.push('{');
+                    rest = &rest[1..];
+                }
+            }
+        }
+        filled.push_str(rest);
+        filled
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        match name {
+            "home" => Some(self.home.to_owned()),
+            "tmp" => Some(self.tmp.to_owned()),
+            "width" => Some(self.width.to_string()),
+            "height" => Some(self.height.to_string()),
+            "fps" => Some(self.fps.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// Whether this can be the id of an app: 1 to 40 of `a-z`, `0-9`, `-`.
+#[must_use]
+pub fn is_app_id(text: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=40).contains(&text.len()) && text.bytes().all(fine)
+}
+
+impl AppEntry {
+    /// An entry with nothing but what it needs; everything else as the table of defaults has it.
+    #[must_use]
+    pub fn new(id: &str, command: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            description: String::new(),
+            command: command.to_owned(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            cwd: None,
+            home: Home::default(),
+            width: None,
+            height: None,
+            fps: None,
+            restart: RestartPolicy::default(),
+            window_manager: true,
+            keyboard: Keyboard::default(),
+            network: true,
+            ready: Ready::default(),
+        }
+    }
+
+    /// Reads the table of an `[[app]]` entry that begins at byte `start` of the file.
+    ///
+    /// # Errors
+    /// An unknown key, a wrong value, or neither id nor command.
+    pub(super) fn parse(file: Text<'_>, table: &DeTable<'_>, start: usize) -> Result<Self, ConfigError> {
+        let mut id = None;
+        let mut name = None;
+        let mut command = None;
+        let mut entry = Self::new("", "");
+        for (key, value) in table {
+            let reader = Reader {
+                file,
+                key: key.get_ref(),
+                at: key.span().start,
+                value,
+            };
+            match reader.key {
+                "id" => id = Some(reader.text(is_app_id)?),
+                "name" => name = Some(reader.text(is_name)?),
+                "description" => entry.description = reader.text(|text| text.chars().count() <= 1000)?,
+                "command" => command = Some(reader.text(|text| !text.trim().is_empty() && !text.contains('\0'))?),
+                "args" => entry.args = reader.strings()?,
+                "env" => entry.env = reader.variables()?,
+                "cwd" => {
+                    entry.cwd = Some(
+                        reader
+                            .text(|text| text.starts_with('/') && !text.contains('\0'))?
+                            .into(),
+                    )
+                }
+                "home" => entry.home = reader.word(&[("ephemeral", Home::Ephemeral), ("keep", Home::Keep)])?,
+                "width" => entry.width = Some(reader.number(MIN_SIDE, MAX_SIDE)?),
+                "height" => entry.height = Some(reader.number(MIN_SIDE, MAX_SIDE)?),
+                "fps" => entry.fps = Some(reader.number(MIN_FPS, MAX_FPS)?),
+                "restart" => {
+                    entry.restart = reader.word(&[
+                        ("permanent", RestartPolicy::Permanent),
+                        ("transient", RestartPolicy::Transient),
+                        ("temporary", RestartPolicy::Temporary),
+                    ])?;
+                }
+                "window_manager" => entry.window_manager = reader.truth()?,
+                "keyboard" => {
+                    entry.keyboard = reader.word(&[("text", Keyboard::Text), ("physical", Keyboard::Physical)])?;
+                }
+                "network" => entry.network = reader.truth()?,
+                "ready" => entry.ready = reader.ready()?,
+                other => {
+                    let suggestion = suggest::nearest(other, FIELDS.iter().map(|field| field.name));
+                    return Err(ConfigError::UnknownKey {
+                        key: format!("app.{}", other.chars().take(200).collect::<String>()),
+                        origin: file.origin(reader.at),
+                        suggestion: suggestion.map(|name| format!("app.{name}")),
+                    });
+                }
+            }
+        }
+        let missing = |name: &str| ConfigError::MissingKey {
+            key: format!("app.{name}"),
+            origin: file.origin(start),
+            allowed: allowed(name),
+        };
+        entry.id = id.ok_or_else(|| missing("id"))?;
+        entry.command = command.ok_or_else(|| missing("command"))?;
+        entry.name = name.unwrap_or_else(|| entry.id.clone());
+        Ok(entry)
+    }
+}
+
+fn allowed(name: &str) -> String {
+    app_table::find(name).map_or_else(String::new, |field| field.allowed.to_owned())
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=100).contains(&text.chars().count()) && !text.trim().is_empty() && !text.chars().any(char::is_control)
+}
+
+/// Names that a program's loader or the host itself gives a meaning are not an app entry's to set.
+fn is_variable(name: &str) -> bool {
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !name.is_empty()
+        && name.bytes().all(fine)
+        && !name.as_bytes()[0].is_ascii_digit()
+        && !name.starts_with("HELIOSTAT_")
+        && !name.starts_with("LD_")
+}
+
+/// One key of an entry with its value, to be read as what the key takes.
+struct Reader<'r> {
+    file: Text<'r>,
+    key: &'r str,
+    at: usize,
+    value: &'r Spanned<DeValue<'r>>,
+}
+
+impl Reader<'_> {
+    fn bad(&self) -> ConfigError {
+        ConfigError::BadValue {
+            key: format!("app.{}", self.key),
+            value: raw(self.value).shown(),
+            origin: self.file.origin(self.at),
+            allowed: allowed(self.key),
+        }
+    }
+
+    fn text(&self, fine: impl Fn(&str) -> bool) -> Result<String, ConfigError> {
+        match raw(self.value) {
+            Raw::Text(text) if fine(&text) => Ok(text),
+            _ => Err(self.bad()),
+        }
+    }
+
+    fn strings(&self) -> Result<Vec<String>, ConfigError> {
+        match raw(self.value) {
+            Raw::List(items) if items.iter().all(|item| !item.contains('\0')) => Ok(items),
+            _ => Err(self.bad()),
+        }
+    }
+
+    fn variables(&self) -> Result<BTreeMap<String, String>, ConfigError> {
+        let DeValue::Table(table) = self.value.get_ref() else {
+            return Err(self.bad());
+        };
+        table
+            .iter()
+            .map(|(name, value)| match value.get_ref().as_str() {
+                Some(text) if is_variable(name.get_ref()) && !text.contains('\0') => {
+                    Ok((name.get_ref().to_string(), text.to_owned()))
+                }
+                _ => Err(ConfigError::BadValue {
+                    key: format!("app.env.{}", name.get_ref()),
+                    value: raw(value).shown(),
+                    origin: self.file.origin(name.span().start),
+                    allowed: allowed("env"),
+                }),
+            })
+            .collect()
+    }
+
+    fn number(&self, low: u64, high: u64) -> Result<u16, ConfigError> {
+        match Kind::Number(low, high).parse(&raw(self.value)) {
+            Some(Value::Number(number)) => u16::try_from(number).map_err(|_| self.bad()),
+            _ => Err(self.bad()),
+        }
+    }
+
+    fn truth(&self) -> Result<bool, ConfigError> {
+        self.value.get_ref().as_bool().ok_or_else(|| self.bad())
+    }
+
+    fn word<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, ConfigError> {
+        let text = self.value.get_ref().as_str();
+        words
+            .iter()
+            .find(|(word, _)| Some(*word) == text)
+            .map(|(_, value)| *value)
+            .ok_or_else(|| self.bad())
+    }
+
+    fn ready(&self) -> Result<Ready, ConfigError> {
+        self.value
+            .get_ref()
+            .as_str()
+            .and_then(Ready::parse)
+            .ok_or_else(|| self.bad())
+    }
+}

@@ -1,0 +1,130 @@
+//! The keys of an `[[app]]` entry: their names, what they allow, and what they are for.
+
+/// One key of an app entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// The key.
+    pub name: &'static str,
+    /// What it is when it is not given.
+    pub default: &'static str,
+    /// What it allows, in words.
+    pub allowed: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+}
+
+const fn field(name: &'static str, default: &'static str, allowed: &'static str, help: &'static str) -> Field {
+    Field {
+        name,
+        default,
+        allowed,
+        help,
+    }
+}
+
+/// Every key of an app entry.
+pub const FIELDS: &[Field] = &[
+    field(
+        "id",
+        "required",
+        "1 to 40 of `a-z`, `0-9` and `-`",
+        "Names the app in the API. An entry with the id of a built-in app replaces that one.",
+    ),
+    field(
+        "name",
+        "the id",
+        "1 to 100 characters on one line",
+        "What the home page calls it.",
+    ),
+    field(
+        "description",
+        "empty",
+        "at most 1000 characters",
+        "What the home page says about it.",
+    ),
+    field(
+        "command",
+        "required",
+        "the path of a program, or its name on the search path",
+        "What is started. No shell stands between.",
+    ),
+    field(
+        "args",
+        "none",
+        "a list of strings",
+        "Its arguments. `{home}`, `{tmp}`, `{width}`, `{height}` and `{fps}` stand for those of the instance.",
+    ),
+    field(
+        "env",
+        "none",
+        "a table of strings; names of letters, digits and `_`, not beginning with a digit, `HELIOSTAT_` or `LD_`",
+        "Variables added to the otherwise emptied environment; placeholders as in `args`.",
+    ),
+    field(
+        "cwd",
+        "its home",
+        "the absolute path of a folder",
+        "The folder it is started in.",
+    ),
+    field(
+        "home",
+        "`ephemeral`",
+        "`ephemeral` or `keep`",
+        "`ephemeral`: an empty home each time, removed with the instance. `keep`: one home per session and app.",
+    ),
+    field(
+        "width",
+        "`video.width`",
+        "a whole number from 64 to 7680",
+        "Width of its display, in pixels.",
+    ),
+    field(
+        "height",
+        "`video.height`",
+        "a whole number from 64 to 7680",
+        "Height of its display, in pixels.",
+    ),
+    field(
+        "fps",
+        "`video.fps`",
+        "a whole number from 1 to 240",
+        "Frames per second at most.",
+    ),
+    field(
+        "restart",
+        "`transient`",
+        "`permanent`, `transient` or `temporary`",
+        "Whether it is started again when it has ended: always, only when it failed, or never.",
+    ),
+    field(
+        "window_manager",
+        "`true`",
+        "`true` or `false`",
+        "Whether a window manager maximises its main window.",
+    ),
+    field(
+        "keyboard",
+        "`text`",
+        "`text` or `physical`",
+        "`text`: printable keys arrive as what they print. `physical`: every key by its place, as games want it.",
+    ),
+    field(
+        "network",
+        "`true`",
+        "`true` or `false`",
+        "Whether it needs the network, where apps are sandboxed.",
+    ),
+    field(
+        "ready",
+        "`window`",
+        "`window`, `tcp:PORT`, `log:REGEX` or `command:COMMAND`",
+        "When it counts as started: its first window has drawn; it listens on a port; a line of its output matches; \
+         a shell command exits 0.",
+    ),
+];
+
+/// The field of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.name == name)
+}

@@ -1,0 +1,282 @@
+//! The table of everything that can be configured, except app entries (see [`super::app_table`]).
+
+use super::value::Kind;
+
+/// The smallest width or height of a picture, in pixels.
+pub const MIN_SIDE: u64 = 64;
+/// The largest width or height of a picture, in pixels.
+pub const MAX_SIDE: u64 = 7680;
+/// The lowest frame rate, per second.
+pub const MIN_FPS: u64 = 1;
+/// The highest frame rate, per second.
+pub const MAX_FPS: u64 = 240;
+/// The lowest bit rate of a picture, in kbit/s.
+pub const MIN_BITRATE_KBPS: u64 = 100;
+/// The highest bit rate of a picture, in kbit/s.
+pub const MAX_BITRATE_KBPS: u64 = 200_000;
+
+const DAY_MS: u64 = 86_400_000;
+
+/// One thing that can be configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// `section.key`: as in a file, and in the environment as `HELIOSTAT_SECTION_KEY`.
+    pub name: &'static str,
+    /// What it may be set to.
+    pub kind: Kind,
+    /// What it is when nobody sets it, in the form of a file or variable.
+    pub default: &'static str,
+    /// What it is for; a sentence or two.
+    pub help: &'static str,
+}
+
+impl Key {
+    /// The variable of the environment that sets it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{ENV_PREFIX}{}", self.name.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// The section it stands in.
+    #[must_use]
+    pub fn section(&self) -> &'static str {
+        self.name.split_once('.').map_or(self.name, |(section, _)| section)
+    }
+}
+
+/// What every variable of the environment that configures begins with.
+pub const ENV_PREFIX: &str = "HELIOSTAT_";
+
+/// The key of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, help: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        default,
+        help,
+    }
+}
+
+/// Every key, in the order in which they are shown.
+pub const KEYS: &[Key] = &[
+    key(
+        "server.listen",
+        Kind::Address,
+        "127.0.0.1:8080",
+        "Address and port of the pages. Other than loopback only together with `server.insecure_http`.",
+    ),
+    key(
+        "server.auth",
+        Kind::Choice(&["token", "open"]),
+        "token",
+        "`token`: the first visit needs the token printed at start. `open`: whoever reaches the pages may launch.",
+    ),
+    key(
+        "server.insecure_http",
+        Kind::Bool,
+        "false",
+        "Agree to pages without encryption on an address that the network can reach.",
+    ),
+    key(
+        "server.state",
+        Kind::Folder,
+        "",
+        "The state folder, 0700, used by one host at a time. Empty: `$XDG_STATE_HOME/heliostat`, else \
+         `~/.local/state/heliostat`.",
+    ),
+    key(
+        "server.region",
+        Kind::Name,
+        "local",
+        "The region this machine registers itself with.",
+    ),
+    key(
+        "server.hosts",
+        Kind::Words,
+        "",
+        "Further host names (`name` or `name:port`) under which browsers reach the pages, as behind a proxy.",
+    ),
+    key(
+        "server.embedders",
+        Kind::Words,
+        "",
+        "Origins (`https://example.org`) whose pages may embed the viewer in a frame.",
+    ),
+    key(
+        "instances.capacity",
+        Kind::Cores(1, 1000),
+        "cores",
+        "Instances on this machine at once. `cores`: one per processor core.",
+    ),
+    key(
+        "instances.per_session",
+        Kind::Number(1, 1000),
+        "4",
+        "Instances of one session at once.",
+    ),
+    key(
+        "instances.idle_timeout",
+        Kind::SpanOrNever(1_000, 365 * DAY_MS),
+        "30min",
+        "An instance without viewers is ended after this time. 0: never.",
+    ),
+    key(
+        "instances.host_absence",
+        Kind::Span(1_000, 7 * DAY_MS),
+        "10min",
+        "An instance whose host is gone waits this long to be adopted by the next, and then ends itself.",
+    ),
+    key(
+        "instances.readiness_timeout",
+        Kind::Span(1_000, 3_600_000),
+        "60s",
+        "An app that is not ready by then has failed (`not_ready`).",
+    ),
+    key(
+        "video.width",
+        Kind::Number(MIN_SIDE, MAX_SIDE),
+        "1280",
+        "Width of a picture when nobody asks, in pixels.",
+    ),
+    key(
+        "video.height",
+        Kind::Number(MIN_SIDE, MAX_SIDE),
+        "720",
+        "Height of a picture when nobody asks, in pixels.",
+    ),
+    key(
+        "video.fps",
+        Kind::Number(MIN_FPS, MAX_FPS),
+        "60",
+        "Frames per second at most, when nobody asks.",
+    ),
+    key(
+        "video.bitrate_kbps",
+        Kind::Number(MIN_BITRATE_KBPS, MAX_BITRATE_KBPS),
+        "4000",
+        "Bit rate of a picture at most, in kbit/s.",
+    ),
+    key(
+        "session.resume_grace",
+        Kind::Span(100, 3_600_000),
+        "8s",
+        "A viewer whose socket dropped has this long to come back to its living connection.",
+    ),
+    key(
+        "session.lifetime",
+        Kind::Span(3_600_000, 3650 * DAY_MS),
+        "30d",
+        "A session that nobody used for this long, and without instances, is forgotten.",
+    ),
+    key(
+        "media.udp_ports",
+        Kind::Ports,
+        "40000-49999",
+        "UDP ports of the media, one per connection and address. The firewall must let them in.",
+    ),
+    key(
+        "media.bind",
+        Kind::Addresses,
+        "",
+        "Addresses of this machine that media uses. Empty: all of them.",
+    ),
+    key(
+        "media.public",
+        Kind::Addresses,
+        "",
+        "Addresses to announce instead of the own ones, on a machine behind address translation.",
+    ),
+    key(
+        "media.disconnected_timeout",
+        Kind::Span(1_000, 60_000),
+        "3s",
+        "A viewer not heard of for this long counts as disconnected.",
+    ),
+    key(
+        "media.failed_timeout",
+        Kind::Span(1_000, 60_000),
+        "5s",
+        "A viewer disconnected for this long further counts as gone.",
+    ),
+    key(
+        "apps.user",
+        Kind::Name,
+        "heliostat",
+        "The unprivileged user that apps run as when the host runs as root. Of no effect otherwise.",
+    ),
+    key(
+        "store.url",
+        Kind::Database,
+        "sqlite:heliostat.db",
+        "The database; a relative path is within the state folder. `DATABASE_URL` sets it, too.",
+    ),
+    key(
+        "store.retention",
+        Kind::SpanOrNever(3_600_000, 3650 * DAY_MS),
+        "30d",
+        "Rows of what has ended are deleted after this time. 0: never.",
+    ),
+    key("log.filter", Kind::LogFilter, "info", "Which log lines are written."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::super::value::Raw;
+    use super::*;
+
+    #[test]
+    fn every_default_is_allowed_by_its_own_key() {
+        for key in KEYS {
+            assert!(
+                key.kind.parse(&Raw::Text(key.default.to_owned())).is_some(),
+                "{}",
+                key.name
+            );
+        }
+    }
+
+    #[test]
+    fn no_two_keys_share_a_name_or_a_variable() {
+        let mut variables: Vec<String> = KEYS.iter().map(Key::variable).collect();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), KEYS.len());
+    }
+
+    /// The rows that the document should have and lacks, to be pasted into it.
+    fn missing_rows(rows: impl Iterator<Item = String>) -> String {
+        let document = include_str!("../../docs/configuration.md");
+        rows.filter(|row| !document.lines().any(|line| line == row))
+            .map(|row| row + "\n")
+            .collect()
+    }
+
+    #[test]
+    fn every_key_of_the_table_is_in_the_document() {
+        let missing = missing_rows(KEYS.iter().map(|key| {
+            let default = if key.default.is_empty() {
+                "empty".to_owned()
+            } else {
+                format!("`{}`", key.default)
+            };
+            format!("| `{}` | {default} | {} | {} |", key.name, key.kind.allowed(), key.help)
+        }));
+        assert!(missing.is_empty(), "docs/configuration.md lacks these rows:\n{missing}");
+    }
+
+    #[test]
+    fn every_key_of_an_app_entry_is_in_the_document() {
+        let missing = missing_rows(super::super::app_table::FIELDS.iter().map(|field| {
+            format!(
+                "| `{}` | {} | {} | {} |",
+                field.name, field.default, field.allowed, field.help
+            )
+        }));
+        assert!(missing.is_empty(), "docs/configuration.md lacks these rows:\n{missing}");
+    }
+}

@@ -1,0 +1,278 @@
+//! Putting the sources together.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::path::Path;
+use std::time::Duration;
+
+use super::app_entry::AppEntry;
+use super::error::{ConfigError, Warning};
+use super::explain::{Row, without_password};
+use super::file;
+use super::keys::{KEYS, find};
+use super::origin::Origin;
+use super::sources::{Setting, Sources};
+use super::types::{
+    Auth, Config, InstancesConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig, StoreConfig, VideoConfig,
+};
+use super::value::{Raw, Value};
+
+impl Config {
+    /// Reads all sources and puts them together.
+    ///
+    /// # Errors
+    /// Whatever [`ConfigError`] names: the first mistake found ends the reading.
+    pub fn load(sources: &Sources) -> Result<(Self, Vec<Warning>), ConfigError> {
+        let contents = match sources.file_to_read() {
+            Some(path) => file::read(&path)?,
+            None => file::FileContents::default(),
+        };
+        let (from_env, strangers) = sources.settings_of_env()?;
+        let settings = contents
+            .keys
+            .into_iter()
+            .chain(from_env)
+            .chain(sources.settings_of_flags()?);
+        let values = Values::new(settings)?;
+        let config = values.into_config(sources, contents.apps)?;
+        let mut warnings: Vec<Warning> = strangers
+            .into_iter()
+            .map(|name| Warning {
+                text: format!("{name} in the environment configures nothing: no such key"),
+            })
+            .collect();
+        warnings.extend(config.oddities());
+        Ok((config, warnings))
+    }
+
+    /// Reads the app entries again. The configuration itself stays as it is, mistakes in the file's other parts are
+    /// errors nevertheless: half of a broken file is not to be trusted.
+    ///
+    /// # Errors
+    /// Whatever [`ConfigError`] names; the caller keeps the entries it has.
+    pub fn reload_apps(sources: &Sources) -> Result<Vec<AppEntry>, ConfigError> {
+        Self::load(sources).map(|(config, _)| config.apps)
+    }
+
+    /// Every key with its effective value, where that comes from, and what is allowed; then the app entries.
+    #[must_use]
+    pub fn explain(&self) -> Vec<Row> {
+        self.rows.clone()
+    }
+
+    fn oddities(&self) -> Vec<Warning> {
+        let mut found = Vec::new();
+        let ports = self.media.udp_ports.len();
+        // Each viewer takes a port on each address; two addresses and two viewers an instance are usual.
+        if ports < self.instances.capacity * 4 {
+            found.push(Warning {
+                text: format!(
+                    "media.udp_ports has {ports} ports, few for {} instances: viewers are refused when they run out",
+                    self.instances.capacity
+                ),
+            });
+        }
+        if self.server.auth == Auth::Open && !self.server.listen.ip().is_loopback() {
+            found.push(Warning {
+                text: format!(
+                    "server.auth = open on {}: everyone who reaches this address can start programs",
+                    self.server.listen
+                ),
+            });
+        }
+        if self.instances.per_session > self.instances.capacity
+            && self
+                .rows
+                .iter()
+                .any(|row| row.key == "instances.per_session" && row.source != Origin::Default.to_string())
+        {
+            found.push(Warning {
+                text: format!(
+                    "instances.per_session = {} is more than instances.capacity = {}",
+                    self.instances.per_session, self.instances.capacity
+                ),
+            });
+        }
+        found
+    }
+}
+
+/// The value of every key of the table, and where it comes from.
+struct Values(BTreeMap<&'static str, (Value, Origin)>);
+
+impl Values {
+    /// Later settings override earlier ones. One that is wrong is an error even when another overrides it.
+    fn new(settings: impl Iterator<Item = Setting>) -> Result<Self, ConfigError> {
+        let defaults = KEYS
+            .iter()
+            .map(|key| (key.name, Raw::Text(key.default.to_owned()), Origin::Default))
+            .collect::<Vec<_>>();
+        let mut values = BTreeMap::new();
+        for (name, raw, origin) in defaults.into_iter().chain(settings) {
+            let Some(key) = find(name) else { continue };
+            let value = key.kind.parse(&raw).ok_or_else(|| ConfigError::BadValue {
+                key: name.to_owned(),
+                value: without_password(&raw.shown()),
+                origin: origin.clone(),
+                allowed: key.kind.allowed(),
+            })?;
+            values.insert(name, (value, origin));
+        }
+        Ok(Self(values))
+    }
+
+    fn value(&self, name: &str) -> &Value {
+        &self
+            .0
+            .get(name)
+            .expect("every key that is asked for stands in the table, which a test of the defaults shows")
+            .0
+    }
+
+    fn origin(&self, name: &str) -> Origin {
+        self.0.get(name).map_or(Origin::Default, |(_, origin)| origin.clone())
+    }
+
+    fn number<N: TryFrom<u64>>(&self, name: &str) -> N {
+        match self.value(name) {
+            Value::Number(number) => N::try_from(*number).ok(),
+            Value::Cores(Some(number)) => N::try_from(*number).ok(),
+            Value::Cores(None) => N::try_from(cores()).ok(),
+            _ => None,
+        }
+        .expect("the table's limits of a number fit its type, which a test of the limits shows")
+    }
+
+    fn span(&self, name: &str) -> Duration {
+        match self.value(name) {
+            Value::Span(span) => *span,
+            other => unreachable!("{name} is a time span in the table of keys, not {other}"),
+        }
+    }
+
+    fn span_or_never(&self, name: &str) -> Option<Duration> {
+        Some(self.span(name)).filter(|span| !span.is_zero())
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.value(name).to_string()
+    }
+
+    fn words(&self, name: &str) -> Vec<String> {
+        match self.value(name) {
+            Value::Words(words) => words.clone(),
+            other => unreachable!("{name} is a list of words in the table of keys, not {other}"),
+        }
+    }
+
+    fn addresses(&self, name: &str) -> Vec<std::net::IpAddr> {
+        match self.value(name) {
+            Value::Addresses(addresses) => addresses.clone(),
+            other => unreachable!("{name} is a list of addresses in the table of keys, not {other}"),
+        }
+    }
+
+    fn truth(&self, name: &str) -> bool {
+        *self.value(name) == Value::Bool(true)
+    }
+
+    fn server(&self, sources: &Sources) -> Result<ServerConfig, ConfigError> {
+        let Value::Address(listen) = *self.value("server.listen") else {
+            unreachable!("server.listen is an address in the table of keys")
+        };
+        let insecure_http = self.truth("server.insecure_http");
+        if !listen.ip().is_loopback() && !insecure_http {
+            return Err(ConfigError::Exposed {
+                listen,
+                origin: self.origin("server.listen"),
+            });
+        }
+        let state = match self.text("server.state") {
+            text if text.is_empty() => sources.usual_state_folder().ok_or(ConfigError::NoStateFolder)?,
+            text => sources.folder.join(text),
+        };
+        Ok(ServerConfig {
+            listen,
+            auth: if self.text("server.auth") == "open" {
+                Auth::Open
+            } else {
+                Auth::Token
+            },
+            insecure_http,
+            state,
+            region: self.text("server.region"),
+            hosts: self.words("server.hosts"),
+            embedders: self.words("server.embedders"),
+        })
+    }
+
+    fn into_config(self, sources: &Sources, apps: Vec<AppEntry>) -> Result<Config, ConfigError> {
+        let server = self.server(sources)?;
+        let Value::Ports(udp_ports) = self.value("media.udp_ports").clone() else {
+            unreachable!("media.udp_ports is a range of ports in the table of keys")
+        };
+        let rows = self.rows(&server.state);
+        Ok(Config {
+            server,
+            instances: InstancesConfig {
+                capacity: self.number("instances.capacity"),
+                capacity_is_default: self.origin("instances.capacity") == Origin::Default,
+                per_session: self.number("instances.per_session"),
+                idle_timeout: self.span_or_never("instances.idle_timeout"),
+                host_absence: self.span("instances.host_absence"),
+                readiness_timeout: self.span("instances.readiness_timeout"),
+            },
+            video: VideoConfig {
+                width: self.number("video.width"),
+                height: self.number("video.height"),
+                fps: self.number("video.fps"),
+                bitrate_kbps: self.number("video.bitrate_kbps"),
+            },
+            session: SessionConfig {
+                resume_grace: self.span("session.resume_grace"),
+                lifetime: self.span("session.lifetime"),
+            },
+            media: MediaConfig {
+                udp_ports,
+                bind: self.addresses("media.bind"),
+                public: self.addresses("media.public"),
+                disconnected_timeout: self.span("media.disconnected_timeout"),
+                failed_timeout: self.span("media.failed_timeout"),
+            },
+            store: StoreConfig {
+                url: self.text("store.url"),
+                retention: self.span_or_never("store.retention"),
+            },
+            log: LogConfig {
+                filter: self.text("log.filter"),
+            },
+            apps_user: self.text("apps.user"),
+            apps,
+            rows,
+        })
+    }
+
+    fn rows(&self, state: &Path) -> Vec<Row> {
+        KEYS.iter()
+            .map(|key| Row {
+                key: key.name.to_owned(),
+                value: match (key.name, self.value(key.name)) {
+                    ("server.state", _) => state.display().to_string(),
+                    ("store.url", url) => without_password(&url.to_string()),
+                    (_, Value::Cores(None)) => cores().to_string(),
+                    (_, value) => value.to_string(),
+                },
+                source: self.origin(key.name).to_string(),
+                allowed: key.kind.allowed(),
+            })
+            .collect()
+    }
+}
+
+fn cores() -> u64 {
+    std::thread::available_parallelism().map_or(1, NonZero::get) as u64
+}
+
+#[cfg(test)]
+#[path = "load_tests.rs"]
+mod tests;

@@ -1,0 +1,47 @@
+//! The effective configuration, and where every value of it comes from.
+//!
+//! Owns: what can be configured ([`keys::KEYS`], one table that drives parsing, `heliostat config` and
+//! `docs/configuration.md`), the sources and their order, the catalogue of apps, and the two folders of the host
+//! ([`state_dir`], [`apps_dir`]).
+//!
+//! ```text
+//! defaults in the table  <  heliostat.toml  <  HELIOSTAT_<SECTION>_<KEY>  <  flags of the command line
+//!          └────────────────────┴──────── later overrides earlier ────────┴──────────┘
+//! ```
+//!
+//! A wrong key or value, wherever it stands, is a [`ConfigError`] that names the key, the value, its origin and what
+//! is allowed; nothing is guessed. The configuration is read once at start and is immutable then; only the app
+//! entries are read again on request ([`Config::reload_apps`]), and a mistake in them leaves the old ones in place.
+
+pub mod app_entry;
+pub mod app_table;
+pub mod apps_dir;
+pub mod catalogue;
+pub mod duration;
+pub mod error;
+pub mod explain;
+pub mod file;
+pub mod keys;
+pub mod load;
+pub mod origin;
+pub mod owner;
+pub mod ready;
+pub mod removal;
+pub mod sources;
+pub mod state_dir;
+mod suggest;
+pub mod types;
+pub mod value;
+
+pub use app_entry::{AppEntry, Home, Keyboard, Placeholders, RestartPolicy};
+pub use apps_dir::{AppsDir, InstanceFolders};
+pub use error::{ConfigError, Warning};
+pub use explain::Row;
+pub use origin::Origin;
+pub use owner::AppOwner;
+pub use ready::Ready;
+pub use sources::{Flag, Sources};
+pub use state_dir::{StateDir, StateDirError};
+pub use types::{
+    Auth, Config, InstancesConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig, StoreConfig, VideoConfig,
+};

@@ -1,0 +1,131 @@
+//! The configuration as the components take it: one struct each.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::app_entry::AppEntry;
+use super::explain::Row;
+
+/// The whole effective configuration.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The pages and the host itself.
+    pub server: ServerConfig,
+    /// How many instances, and for how long.
+    pub instances: InstancesConfig,
+    /// The picture, where an app or a user does not say.
+    pub video: VideoConfig,
+    /// The sessions of users.
+    pub session: SessionConfig,
+    /// The connections to browsers.
+    pub media: MediaConfig,
+    /// The database.
+    pub store: StoreConfig,
+    /// The log.
+    pub log: LogConfig,
+    /// The unprivileged user that apps run as when the host is root.
+    pub apps_user: String,
+    /// The `[[app]]` entries, in their order. The catalogue is these and the built-in ones.
+    pub apps: Vec<AppEntry>,
+    pub(super) rows: Vec<Row>,
+}
+
+/// Whether the first visit needs the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auth {
+    /// It does.
+    Token,
+    /// Whoever reaches the pages may launch.
+    Open,
+}
+
+/// The pages and the host itself.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// Address and port of the pages.
+    pub listen: SocketAddr,
+    /// Whether the first visit needs the token.
+    pub auth: Auth,
+    /// Whether pages without encryption may be reached from the network.
+    pub insecure_http: bool,
+    /// The state folder, absolute.
+    pub state: PathBuf,
+    /// The region this machine registers itself with.
+    pub region: String,
+    /// Further host names under which browsers reach the pages.
+    pub hosts: Vec<String>,
+    /// Origins whose pages may embed the viewer.
+    pub embedders: Vec<String>,
+}
+
+/// How many instances, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstancesConfig {
+    /// Instances at once.
+    pub capacity: usize,
+    /// Whether the capacity is the number of cores because nobody set it; a probe of encoders may then raise it.
+    pub capacity_is_default: bool,
+    /// Instances of one session at once.
+    pub per_session: usize,
+    /// How long an instance lives without viewers; `None`: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// How long an instance waits for a host.
+    pub host_absence: Duration,
+    /// How long an app may take to be ready.
+    pub readiness_timeout: Duration,
+}
+
+/// The picture, where an app or a user does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VideoConfig {
+    /// Width in pixels.
+    pub width: u16,
+    /// Height in pixels.
+    pub height: u16,
+    /// Frames per second at most.
+    pub fps: u16,
+    /// Bit rate at most, in kbit/s.
+    pub bitrate_kbps: u32,
+}
+
+/// The sessions of users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionConfig {
+    /// How long a viewer whose socket dropped may come back to its living connection.
+    pub resume_grace: Duration,
+    /// How long an unused session is remembered.
+    pub lifetime: Duration,
+}
+
+/// The connections to browsers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaConfig {
+    /// The UDP ports.
+    pub udp_ports: RangeInclusive<u16>,
+    /// The addresses to use; empty: those of the machine.
+    pub bind: Vec<IpAddr>,
+    /// The addresses to announce instead; empty: the own ones.
+    pub public: Vec<IpAddr>,
+    /// How long until a silent viewer counts as disconnected.
+    pub disconnected_timeout: Duration,
+    /// How long until a disconnected viewer counts as gone.
+    pub failed_timeout: Duration,
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// `sqlite:PATH`, a path within the state folder, or another URL.
+    pub url: String,
+    /// How long rows of what has ended are kept; `None`: for ever.
+    pub retention: Option<Duration>,
+}
+
+/// The log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A filter as `env_logger` reads it.
+    pub filter: String,
+}

@@ -1,0 +1,84 @@
+//! Capture: the capture process of an instance and the client that feeds the hub from it.
+
+use std::sync::Arc;
+
+use super::facts::Part;
+use super::process_child::{Process, describe, keeper_gone};
+use super::shared::{DesktopShared, role};
+use crate::capture::{CaptureClient, CaptureClientConfig, CaptureExit};
+use crate::protocol::keeper::Exit;
+use crate::supervision::{ChildContext, ExitReason};
+
+/// The life of a capture: process and client end together.
+pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    shared.facts.update(|f| {
+        if f.capture == Part::Down {
+            f.capture = Part::Starting;
+        }
+    });
+    let Ok(keeper) = shared.keeper().await else { return keeper_gone() };
+    let Ok(display) = shared.display().await else { return ExitReason::dependency("display_lost") };
+    let mut process = match Process::ensure(keeper, role::CAPTURE, shared.layout.capture(display)).await {
+        Ok(process) => process,
+        Err(error) => return lost(&shared, error.code(), format!("the capture cannot be started: {error}")),
+    };
+    let config = CaptureClientConfig::new(shared.folder.join("capture.sock"));
+    let mut client = CaptureClient::start(&shared.media, config, Arc::clone(&shared.hub));
+    let mut info = client.handle().info();
+    shared.set_capture(Some(client.handle()));
+    let greeted = async {
+        let _ = info.wait_for(Option::is_some).await;
+        shared.facts.update(|f| {
+            f.capture = Part::Up;
+            f.retry_at = None;
+        });
+        std::future::pending::<()>().await;
+    };
+    let outcome = tokio::select! {
+        () = cx.stopping() => None,
+        () = greeted => None,
+        ended = process.ended() => Some(match ended {
+            Some(ended) => Ok(ended.exit),
+            None => return keeper_gone(),
+        }),
+        error = client.ended() => Some(Err(error)),
+    };
+    shared.set_capture(None);
+    drop(client);
+    match outcome {
+        None => {
+            process.stop(&shared).await;
+            shared.facts.update(|f| f.capture = Part::Down);
+            ExitReason::Shutdown
+        }
+        Some(Ok(exit)) => ended(&shared, exit),
+        Some(Err(error)) => {
+            log::warn!("instance={} capture: {error}", shared.id);
+            // A connection that ends is usually the process ending: then that tells more.
+            let end = tokio::time::timeout(std::time::Duration::from_millis(500), process.ended()).await;
+            if let Ok(Some(end)) = end {
+                return ended(&shared, end.exit);
+            }
+            process.stop(&shared).await;
+            lost(&shared, error.code(), error.to_string())
+        }
+    }
+}
+
+fn ended(shared: &DesktopShared, exit: Exit) -> ExitReason {
+    if let Exit::Code(code) = exit
+        && CaptureExit::from_status(code) == Some(CaptureExit::DisplayLost)
+    {
+        shared.facts.update(|f| f.capture = Part::Lost { reason: "the display is gone".into() });
+        return ExitReason::dependency("display_lost");
+    }
+    lost(shared, "capture_exited", describe("the capture", exit))
+}
+
+fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
+    shared.facts.update(|f| {
+        f.capture = Part::Lost { reason: message.clone() };
+        f.restarts += 1;
+    });
+    ExitReason::error(code, message)
+}

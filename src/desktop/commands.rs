@@ -1,0 +1,160 @@
+//! The command lines of an instance's processes. Pure: everything a process may see of the machine is decided here.
+//!
+//! Two equal [`Spec`]s are the same running thing to the keeper: what an app, a window manager or a capture is started
+//! with therefore names the generation of its display, so that none of them is taken for one that belongs to a display
+//! which is gone.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::config::{AppEntry, Placeholders};
+use crate::protocol::keeper::{Spec, User};
+
+/// Where apps find programs; nothing of the host's own environment is passed on.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
+/// Apps are the first to go when memory runs out, before their display and long before the host.
+const APP_OOM_SCORE: i32 = 500;
+const HELPER_OOM_SCORE: i32 = 200;
+
+/// Everything the command lines depend on.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The app's entry of the catalogue.
+    pub app: AppEntry,
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+    /// Frames a second at most.
+    pub fps: u16,
+    /// kbit/s.
+    pub bitrate_kbps: u32,
+    /// The app's home.
+    pub home: PathBuf,
+    /// Its temporary folder.
+    pub tmp: PathBuf,
+    /// The display's authority file.
+    pub xauthority: PathBuf,
+    /// The window manager's configuration.
+    pub window_manager_config: PathBuf,
+    /// This program.
+    pub program: PathBuf,
+    /// Who runs everything but the keeper, when the host is root.
+    pub user: Option<User>,
+    /// That user's name.
+    pub user_name: String,
+}
+
+/// A display that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DisplayId {
+    /// `N` of `:N`.
+    pub number: u32,
+    /// The keeper's count of its starts.
+    pub generation: u64,
+}
+
+impl Layout {
+    /// The X server. `-noreset`, or it would start anew whenever its last client leaves.
+    #[must_use]
+    pub fn display(&self) -> Spec {
+        let screen = format!("{}x{}x24", self.width, self.height);
+        let authority = self.xauthority.to_string_lossy();
+        let argv = [
+            "Xvfb", "-displayfd", "{displayfd}", "-noreset", "-nolisten", "tcp", "-auth", &authority, "-screen", "0", &screen,
+            "-dpi", "96", "+extension", "GLX", "+extension", "RANDR",
+        ];
+        Spec {
+            argv: argv.map(str::to_owned).to_vec(),
+            display_fd: true,
+            oom_score_adj: Some(HELPER_OOM_SCORE),
+            ..self.base(None)
+        }
+    }
+
+    /// The window manager: the main window fills the display, dialogs stay reachable.
+    #[must_use]
+    pub fn window_manager(&self, display: DisplayId) -> Spec {
+        let config = self.window_manager_config.to_string_lossy();
+        Spec {
+            argv: ["openbox", "--sm-disable", "--config-file", &config].map(str::to_owned).to_vec(),
+            oom_score_adj: Some(HELPER_OOM_SCORE),
+            ..self.base(Some(display))
+        }
+    }
+
+    /// The app.
+    #[must_use]
+    pub fn app(&self, display: DisplayId) -> Spec {
+        let (home, tmp) = (self.home.to_string_lossy(), self.tmp.to_string_lossy());
+        let fill = Placeholders { home: &home, tmp: &tmp, width: self.width, height: self.height, fps: self.fps };
+        let mut spec = self.base(Some(display));
+        spec.argv = std::iter::once(self.app.command.clone()).chain(self.app.args.iter().map(|a| fill.fill(a))).collect();
+        spec.env.extend(self.app.env.iter().map(|(name, value)| (name.clone(), fill.fill(value))));
+        if let Some(cwd) = &self.app.cwd {
+            spec.cwd = cwd.to_string_lossy().into_owned();
+        }
+        spec.oom_score_adj = Some(APP_OOM_SCORE);
+        spec
+    }
+
+    /// A command that tells whether the app is ready, in the app's own environment.
+    #[must_use]
+    pub fn readiness_command(&self, display: DisplayId, command: &str) -> Spec {
+        let mut spec = self.app(display);
+        spec.argv = ["/bin/sh", "-c", command].map(str::to_owned).to_vec();
+        spec
+    }
+
+    /// The capture process. It starts as the host's user, because nobody else may be able to read the program, and
+    /// becomes the app's user by itself.
+    #[must_use]
+    pub fn capture(&self, display: DisplayId) -> Spec {
+        let mut argv = vec![self.program.to_string_lossy().into_owned(), "capture".into()];
+        let mut option = |name: &str, value: String| argv.extend([format!("--{name}"), value]);
+        option("display", display.number.to_string());
+        option("xauthority", self.xauthority.to_string_lossy().into_owned());
+        option("width", self.width.to_string());
+        option("height", self.height.to_string());
+        option("fps", self.fps.to_string());
+        option("bitrate-kbps", self.bitrate_kbps.to_string());
+        if let Some(user) = self.user {
+            option("user", format!("{}:{}", user.uid, user.gid));
+        }
+        let mut spec = self.base(Some(display));
+        spec.argv = argv;
+        spec.user = None;
+        spec.cwd = "/".into();
+        spec.listen_socket = Some("capture.sock".into());
+        spec.oom_score_adj = Some(HELPER_OOM_SCORE);
+        if let Ok(filter) = std::env::var("RUST_LOG") {
+            spec.env.insert("RUST_LOG".into(), filter);
+        }
+        spec
+    }
+
+    fn base(&self, display: Option<DisplayId>) -> Spec {
+        let mut env: BTreeMap<String, String> = BTreeMap::new();
+        let mut set = |name: &str, value: &str| env.insert(name.to_owned(), value.to_owned());
+        set("PATH", PATH);
+        set("LANG", "C.UTF-8");
+        set("HOME", &self.home.to_string_lossy());
+        set("TMPDIR", &self.tmp.to_string_lossy());
+        set("XDG_RUNTIME_DIR", &self.tmp.to_string_lossy());
+        set("USER", &self.user_name);
+        set("LOGNAME", &self.user_name);
+        set("SHELL", "/bin/sh");
+        set("XAUTHORITY", &self.xauthority.to_string_lossy());
+        if let Some(display) = display {
+            set("DISPLAY", &format!(":{}", display.number));
+            set("HELIOSTAT_DISPLAY_GENERATION", &display.generation.to_string());
+        }
+        Spec { env, cwd: self.home.to_string_lossy().into_owned(), user: self.user, ..Spec::default() }
+    }
+}
+
+/// Where the display's authority file is.
+#[must_use]
+pub fn xauthority_path(tmp: &Path) -> PathBuf {
+    tmp.join(".Xauthority")
+}

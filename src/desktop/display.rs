@@ -1,0 +1,74 @@
+//! Display: the X server of an instance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::commands::DisplayId;
+use super::facts::Part;
+use super::process_child::{News, Process, describe, keeper_gone};
+use super::shared::{DesktopShared, role};
+use crate::supervision::{ChildContext, ExitReason};
+
+/// What an X server takes to say its number; usually 40 ms.
+const START_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The life of a display: up, until its process ends. Everything started after it hangs on it.
+pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    shared.facts.update(|f| {
+        if f.display == Part::Down {
+            f.display = Part::Starting;
+        }
+    });
+    let Ok(keeper) = shared.keeper().await else { return keeper_gone() };
+    let mut process = match Process::ensure(keeper, role::DISPLAY, shared.layout.display()).await {
+        Ok(process) => process,
+        Err(error) => return down(&shared, error.code(), format!("the display cannot be started: {error}")),
+    };
+    let number = match process.started.display {
+        Some(number) => Ok(number),
+        None => tokio::time::timeout(START_DEADLINE, process.news()).await.map_or_else(
+            |_| Err("the display did not start in time".to_owned()),
+            |news| match news {
+                News::Display(number) => Ok(number),
+                News::Ended(ended) => {
+                    log::warn!("instance={} xvfb: {}", shared.id, ended.tail.join(" | "));
+                    Err(describe("the display", ended.exit))
+                }
+                News::KeeperGone => Err("the keeper is gone".to_owned()),
+            },
+        ),
+    };
+    let number = match number {
+        Ok(number) => number,
+        Err(message) => {
+            process.stop(&shared).await;
+            return down(&shared, "display_failed", message);
+        }
+    };
+    shared.display.send_replace(Some(DisplayId { number, generation: process.started.generation }));
+    shared.facts.update(|f| f.display = Part::Up);
+    log::info!("instance={} display=:{number} attached={}", shared.id, process.started.attached);
+    tokio::select! {
+        () = cx.stopping() => {
+            shared.display.send_replace(None);
+            process.stop(&shared).await;
+            shared.facts.update(|f| f.display = Part::Down);
+            ExitReason::Shutdown
+        }
+        ended = process.ended() => {
+            shared.display.send_replace(None);
+            match ended {
+                Some(ended) => down(&shared, "display_lost", describe("the display", ended.exit)),
+                None => keeper_gone(),
+            }
+        }
+    }
+}
+
+fn down(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
+    shared.facts.update(|f| {
+        f.display = Part::Lost { reason: message.clone() };
+        f.restarts += 1;
+    });
+    ExitReason::error(code, message)
+}

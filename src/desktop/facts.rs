@@ -1,0 +1,133 @@
+//! What is known of an instance's processes: each child of the Desktop keeps its own part true.
+//!
+//! The facts belong to the instance and outlive every actor, so that one that is restarted reads them instead of
+//! asking around. They say what is; what it means (the instance's status) is decided in `instance::status`.
+
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+/// Where one process of the instance stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// Not running, and not yet asked for.
+    #[default]
+    Down,
+    /// Being started, or running and not yet ready.
+    Starting,
+    /// Doing its work.
+    Up,
+    /// It ended; its supervisor starts it again.
+    Lost {
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// Why an instance has failed: it stays so until somebody restarts or terminates it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// A stable word: `crash_loop`, `not_ready`, `command_not_found`, `keeper_gone`, …
+    pub code: &'static str,
+    /// A sentence for people.
+    pub message: String,
+    /// The last lines that the app wrote, at most 200.
+    pub output: Vec<String>,
+}
+
+/// Why an instance ends or has ended; stored as its exit reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The app ended by itself with exit code 0.
+    AppExited,
+    /// Its owner, or an administrator, terminated it.
+    Requested,
+    /// Nobody watched it for longer than allowed.
+    Idle,
+    /// The host was shut down.
+    HostShutdown,
+}
+
+impl EndReason {
+    /// The stable word.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::AppExited => "app_exited",
+            Self::Requested => "terminated",
+            Self::Idle => "idle",
+            Self::HostShutdown => "host_shutdown",
+        }
+    }
+
+    /// A sentence for people.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::AppExited => "the app has ended",
+            Self::Requested => "the instance was terminated",
+            Self::Idle => "nobody watched the instance for a while",
+            Self::HostShutdown => "the host was shut down",
+        }
+    }
+}
+
+/// All that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The keeper, parent of all the others.
+    pub keeper: Part,
+    /// The X server.
+    pub display: Part,
+    /// The app; `Up` once it is ready.
+    pub render: Part,
+    /// The capture process; `Up` once it is connected.
+    pub capture: Part,
+    /// The instance has been usable at least once since it was launched or restarted.
+    pub was_ready: bool,
+    /// How often a process of it was started again since the launch.
+    pub restarts: u32,
+    /// When the next try of something lost is due.
+    pub retry_at: Option<Instant>,
+    /// It has failed.
+    pub failure: Option<Failure>,
+    /// It is ending.
+    pub ending: Option<EndReason>,
+    /// No process of it is left.
+    pub ended: bool,
+}
+
+/// The cell that holds the [`Facts`] of one instance: written by its children, watched by its actor.
+#[derive(Clone, Debug)]
+pub struct FactsCell {
+    sender: watch::Sender<Facts>,
+}
+
+impl Default for FactsCell {
+    fn default() -> Self {
+        Self { sender: watch::Sender::new(Facts::default()) }
+    }
+}
+
+impl FactsCell {
+    /// Changes the facts; watchers wake only if something is different.
+    pub fn update(&self, change: impl FnOnce(&mut Facts)) {
+        self.sender.send_if_modified(|facts| {
+            let before = facts.clone();
+            change(facts);
+            *facts != before
+        });
+    }
+
+    /// A copy of what is known now.
+    #[must_use]
+    pub fn get(&self) -> Facts {
+        self.sender.borrow().clone()
+    }
+
+    /// Follows the changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Facts> {
+        self.sender.subscribe()
+    }
+}

@@ -1,0 +1,58 @@
+//! Input: the XTEST connection of an instance, on a thread of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::shared::DesktopShared;
+use crate::config::Keyboard;
+use crate::supervision::{ChildContext, ExitReason};
+use crate::x11::{InputHooks, InputThread, KeyboardMode, X11Error};
+
+/// What the thread gets to release what is down.
+const STOP_DEADLINE: Duration = Duration::from_secs(1);
+
+/// The life of the injecting thread: it ends with its display.
+pub async fn input(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    let Ok(display) = shared.display().await else { return ExitReason::dependency("display_lost") };
+    let mode = match shared.layout.app.keyboard {
+        Keyboard::Text => KeyboardMode::Text,
+        Keyboard::Physical => KeyboardMode::Physical,
+    };
+    let (ended, wait) = oneshot::channel();
+    let hooks = InputHooks {
+        ready: Box::new(|| {}),
+        injected: {
+            let shared = Arc::clone(&shared);
+            Box::new(move || shared.expect_change())
+        },
+        ended: Box::new(move |error| {
+            let _ = ended.send(error);
+        }),
+    };
+    let thread = InputThread::start(
+        shared.address(display),
+        mode,
+        Arc::clone(&shared.input),
+        Arc::clone(&shared.held),
+        hooks,
+    );
+    let thread = match thread {
+        Ok(thread) => thread,
+        Err(error) => return ExitReason::error("input_thread", error.to_string()),
+    };
+    tokio::select! {
+        () = cx.stopping() => {
+            // Blocks, so not here on the arbiter.
+            let _ = tokio::task::spawn_blocking(move || thread.join(STOP_DEADLINE)).await;
+            ExitReason::Shutdown
+        }
+        error = wait => match error {
+            Ok(Some(X11Error::DisplayLost)) => ExitReason::dependency("display_lost"),
+            Ok(Some(error)) => ExitReason::error("input_failed", error.to_string()),
+            Ok(None) => ExitReason::Normal,
+            Err(_) => ExitReason::error("input_thread", "the input thread panicked"),
+        },
+    }
+}

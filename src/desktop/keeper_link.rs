@@ -1,0 +1,51 @@
+//! The link to the instance's keeper: starts it, or finds the one that an earlier host left, and watches over it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::facts::{Failure, Part};
+use super::shared::DesktopShared;
+use crate::process::KeeperClient;
+use crate::supervision::{ChildContext, ExitReason};
+
+/// What the keeper gives what is left between TERM and KILL when the instance ends.
+const END_GRACE: Duration = Duration::from_secs(2);
+
+/// The life of the link. It is not restarted: without its keeper an instance has no processes left.
+pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    shared.facts.update(|f| f.keeper = Part::Starting);
+    let keeper = match KeeperClient::spawn_or_connect(&shared.keeper_options).await {
+        Ok(keeper) => keeper,
+        Err(error) => {
+            log::error!("instance={} keeper cannot be started: {error}", shared.id);
+            return lost(&shared, error.code(), format!("the keeper cannot be started: {error}"));
+        }
+    };
+    shared.keeper.send_replace(Some(keeper.clone()));
+    shared.facts.update(|f| f.keeper = Part::Up);
+    tokio::select! {
+        () = cx.stopping() => {}
+        () = keeper.gone() => {
+            shared.keeper.send_replace(None);
+            log::error!("instance={} keeper is gone", shared.id);
+            return lost(&shared, "keeper_gone", "the keeper of this instance was killed".into());
+        }
+    }
+    shared.keeper.send_replace(None);
+    if !shared.leaves_processes()
+        && let Err(error) = keeper.end(END_GRACE).await
+    {
+        log::warn!("instance={} keeper did not end: {error}", shared.id);
+    }
+    shared.facts.update(|f| f.keeper = Part::Down);
+    ExitReason::Shutdown
+}
+
+fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
+    let output = shared.last_output();
+    shared.facts.update(|f| {
+        f.keeper = Part::Lost { reason: message.clone() };
+        f.failure.get_or_insert(Failure { code, message: message.clone(), output });
+    });
+    ExitReason::error(code, message)
+}

@@ -1,0 +1,39 @@
+//! The processes of one instance: display, window manager, app, capture, and the connection that injects input.
+//!
+//! ```text
+//! Desktop             rest_for_one
+//!  ├ keeper           the link to the keeper; its loss ends the Desktop
+//!  ├ display          Xvfb
+//!  └ stage            one_for_one, a budget per child
+//!     ├ window_manager
+//!     ├ capture       process and client; feeds the hub
+//!     ├ input         XTEST, on a thread of its own
+//!     └ render        the app
+//! ```
+//!
+//! Every child is one future: it makes sure that its process runs (or attaches to the one that runs already), waits for
+//! its end, and says why it ended. What outlives the children is in [`DesktopShared`]; what is known about them in
+//! [`Facts`].
+//!
+//! Faults it survives: any of these processes dying or hanging, in any order; the host dying (the processes stay, the
+//! next host attaches to them).
+
+mod capture;
+pub mod commands;
+mod display;
+mod facts;
+mod input;
+mod keeper_link;
+mod process_child;
+mod readiness;
+mod render;
+mod setup;
+mod shared;
+mod tree;
+mod window_manager;
+
+pub use commands::Layout;
+pub use facts::{EndReason, Facts, FactsCell, Failure, Part};
+pub use setup::{SetupError, files, prepare};
+pub use shared::{DesktopParts, DesktopShared};
+pub use tree::desktop;

@@ -1,0 +1,92 @@
+//! When an app counts as started.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use super::commands::DisplayId;
+use super::shared::{DesktopShared, named, role};
+use crate::config::Ready;
+use crate::process::KeeperClient;
+use crate::protocol::keeper::Exit;
+use crate::x11::{Cancel, wait_for_drawn_window};
+
+/// Between two looks at something that cannot be waited for.
+const LOOK: Duration = Duration::from_millis(100);
+/// One connection attempt, one run of a command.
+const TRY: Duration = Duration::from_secs(5);
+
+/// Waits until the app is ready; `false` when it is not by the deadline. Dropping it ends the wait.
+pub(super) async fn ready(shared: &Arc<DesktopShared>, keeper: &KeeperClient, display: DisplayId) -> bool {
+    let until = Instant::now() + shared.readiness_timeout;
+    let wait = async {
+        match &shared.layout.app.ready {
+            Ready::Window => window(shared, display).await,
+            Ready::Tcp(port) => tcp(*port).await,
+            Ready::Log(pattern) => log_line(keeper, pattern).await,
+            Ready::Command(command) => run(shared, keeper, display, command).await,
+        }
+    };
+    tokio::time::timeout_at(until, wait).await.unwrap_or(false)
+}
+
+/// Cancels the blocking wait when the future that started it is dropped.
+struct CancelOnDrop(Arc<Cancel>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+async fn window(shared: &Arc<DesktopShared>, display: DisplayId) -> bool {
+    let cancel = CancelOnDrop(Arc::default());
+    let (address, deadline, token) = (shared.address(display), shared.readiness_timeout, Arc::clone(&cancel.0));
+    let found = tokio::task::spawn_blocking(move || wait_for_drawn_window(&address, deadline, &token)).await;
+    match found {
+        Ok(Ok(window)) => {
+            log::info!("instance={} window={}x{} drawn", shared.id, window.width, window.height);
+            true
+        }
+        Ok(Err(error)) => {
+            log::warn!("instance={} no window: {error}", shared.id);
+            // A lost display ends the app as well, which is told then; until that, it is not ready.
+            std::future::pending().await
+        }
+        Err(_) => false,
+    }
+}
+
+async fn tcp(port: u16) -> bool {
+    loop {
+        let connection = tokio::time::timeout(TRY, TcpStream::connect(("127.0.0.1", port))).await;
+        if matches!(connection, Ok(Ok(_))) {
+            return true;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+async fn log_line(keeper: &KeeperClient, pattern: &str) -> bool {
+    // The configuration checked that it compiles.
+    let Ok(pattern) = regex::Regex::new(pattern) else { return false };
+    loop {
+        let lines = keeper.tail(&named(role::RENDER), 200).await.unwrap_or_default();
+        if lines.iter().any(|line| pattern.is_match(line)) {
+            return true;
+        }
+        sleep(LOOK).await;
+    }
+}
+
+async fn run(shared: &DesktopShared, keeper: &KeeperClient, display: DisplayId, command: &str) -> bool {
+    loop {
+        let spec = shared.layout.readiness_command(display, command);
+        if let Ok((Exit::Code(0), _)) = keeper.run(&named(role::READINESS), spec, TRY).await {
+            return true;
+        }
+        sleep(LOOK).await;
+    }
+}

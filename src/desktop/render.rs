@@ -1,0 +1,116 @@
+//! Render: the app.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::commands::DisplayId;
+use super::facts::{EndReason, Failure, Part};
+use super::process_child::{Ended, Process, describe, keeper_gone};
+use super::readiness::ready;
+use super::shared::{DesktopShared, role};
+use crate::config::RestartPolicy;
+use crate::process::KeeperClient;
+use crate::protocol::keeper::Exit;
+use crate::supervision::{ChildContext, ExitReason};
+
+/// The app waits this long for a window manager, so that its first window is already maximised.
+const WINDOW_MANAGER_DEADLINE: Duration = Duration::from_secs(3);
+/// An app that loses its display ends at the same time as the display, or a little before.
+const DISPLAY_LOSS: Duration = Duration::from_millis(300);
+
+/// The life of the app: one process, from its start to its end.
+pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    shared.facts.update(|f| {
+        if !matches!(f.render, Part::Lost { .. }) {
+            f.render = Part::Starting;
+        }
+    });
+    let Ok(keeper) = shared.keeper().await else { return keeper_gone() };
+    let Ok(display) = shared.display().await else { return ExitReason::dependency("display_lost") };
+    if shared.layout.app.window_manager {
+        let mut up = shared.window_manager_up.subscribe();
+        let _ = tokio::time::timeout(WINDOW_MANAGER_DEADLINE, up.wait_for(|up| *up)).await;
+    }
+    let mut process = match Process::ensure(keeper.clone(), role::RENDER, shared.layout.app(display)).await {
+        Ok(process) => process,
+        // Trying again would not make the command appear.
+        Err(error) => return fail(&shared, error.code(), format!("the app cannot be started: {error}"), Vec::new()),
+    };
+    log::info!(
+        "instance={} app={} pid={} attached={}",
+        shared.id,
+        shared.layout.app.id,
+        process.started.pid,
+        process.started.attached
+    );
+    shared.facts.update(|f| {
+        f.render = Part::Starting;
+        f.retry_at = None;
+    });
+    let attached = process.started.attached;
+    tokio::select! {
+        () = cx.stopping() => {
+            process.stop(&shared).await;
+            shared.facts.update(|f| f.render = Part::Down);
+            ExitReason::Shutdown
+        }
+        ended = process.ended() => after_end(&shared, display, ended).await,
+        () = become_ready(&shared, &keeper, display, attached) => {
+            process.stop(&shared).await;
+            let seconds = shared.readiness_timeout.as_secs();
+            let output = keeper.tail(&super::shared::named(role::RENDER), 200).await.unwrap_or_default();
+            fail(&shared, "not_ready", format!("the app was not ready after {seconds} s"), output)
+        }
+    }
+}
+
+/// Returns only if the app does not become ready in time.
+async fn become_ready(shared: &Arc<DesktopShared>, keeper: &KeeperClient, display: DisplayId, attached: bool) {
+    // An app that an earlier host left was ready then.
+    if attached || ready(shared, keeper, display).await {
+        shared.facts.update(|f| {
+            f.render = Part::Up;
+            f.was_ready = true;
+        });
+        std::future::pending().await
+    }
+}
+
+async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Option<Ended>) -> ExitReason {
+    let Some(Ended { exit, tail }) = ended else { return keeper_gone() };
+    shared.set_last_output(tail.clone());
+    let mut changes = shared.display.subscribe();
+    let lost = changes.wait_for(|now| *now != Some(display));
+    if tokio::time::timeout(DISPLAY_LOSS, lost).await.is_ok() {
+        shared.facts.update(|f| f.render = Part::Lost { reason: "the display is gone".into() });
+        return ExitReason::dependency("display_lost");
+    }
+    let message = describe("the app", exit);
+    log::warn!("instance={} {message}", shared.id);
+    match (shared.layout.app.restart, exit) {
+        (RestartPolicy::Transient | RestartPolicy::Temporary, Exit::Code(0)) => {
+            shared.facts.update(|f| {
+                f.render = Part::Down;
+                f.ending.get_or_insert(EndReason::AppExited);
+            });
+            ExitReason::Normal
+        }
+        (RestartPolicy::Temporary, _) => fail(shared, "app_exited", message, tail),
+        _ => {
+            shared.facts.update(|f| {
+                f.render = Part::Lost { reason: message.clone() };
+                f.restarts += 1;
+            });
+            ExitReason::error("app_exited", message)
+        }
+    }
+}
+
+/// Ends for good: the instance has failed.
+fn fail(shared: &DesktopShared, code: &'static str, message: String, output: Vec<String>) -> ExitReason {
+    shared.facts.update(|f| {
+        f.render = Part::Down;
+        f.failure.get_or_insert(Failure { code, message, output });
+    });
+    ExitReason::Normal
+}

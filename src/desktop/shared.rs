@@ -1,0 +1,190 @@
+//! What the children of one Desktop share: it belongs to the instance and outlives each of them.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::commands::{DisplayId, Layout};
+use super::facts::FactsCell;
+use crate::capture::CaptureHandle;
+use crate::ids::InstanceId;
+use crate::media::Hub;
+use crate::process::{KeeperClient, KeeperOptions};
+use crate::protocol::keeper::Role;
+use crate::x11::{DisplayAddress, HeldInput, InputQueue};
+
+/// How long a child waits for a sibling that it depends on; past it, the child exits and is started again.
+const SIBLING_DEADLINE: Duration = Duration::from_secs(20);
+
+/// The roles of an instance's processes: part of file names, logs and of what operators see.
+pub mod role {
+    /// The X server.
+    pub const DISPLAY: &str = "xvfb";
+    /// The window manager.
+    pub const WINDOW_MANAGER: &str = "wm";
+    /// The app.
+    pub const RENDER: &str = "render";
+    /// The capture process.
+    pub const CAPTURE: &str = "capture";
+    /// One-shot readiness commands.
+    pub const READINESS: &str = "readiness";
+}
+
+/// What the children of one Desktop share.
+#[derive(Debug)]
+pub struct DesktopShared {
+    /// Whose Desktop this is.
+    pub id: InstanceId,
+    /// What the command lines are made of.
+    pub layout: Layout,
+    /// How to start or find the keeper.
+    pub keeper_options: KeeperOptions,
+    /// The instance's folder: sockets and logs.
+    pub folder: PathBuf,
+    /// How long the app may take to be ready.
+    pub readiness_timeout: Duration,
+    /// What is known.
+    pub facts: FactsCell,
+    /// Where frames go.
+    pub hub: Arc<Hub>,
+    /// Input waiting to be injected; outlives the connection that injects it.
+    pub input: Arc<InputQueue>,
+    /// What is held down.
+    pub held: Arc<HeldInput>,
+    /// Frames and data channels run here, never on the control arbiter.
+    pub media: Handle,
+    pub(super) keeper: watch::Sender<Option<KeeperClient>>,
+    pub(super) display: watch::Sender<Option<DisplayId>>,
+    pub(super) window_manager_up: watch::Sender<bool>,
+    capture: Mutex<Option<CaptureHandle>>,
+    leave: AtomicBool,
+    last_output: Mutex<Vec<String>>,
+}
+
+/// A sibling did not come up in time.
+#[derive(Debug)]
+pub struct SiblingMissing;
+
+/// Everything a Desktop needs from its instance.
+#[derive(Debug)]
+pub struct DesktopParts {
+    /// Whose Desktop this is.
+    pub id: InstanceId,
+    /// What the command lines are made of.
+    pub layout: Layout,
+    /// How to start or find the keeper.
+    pub keeper_options: KeeperOptions,
+    /// The instance's folder.
+    pub folder: PathBuf,
+    /// How long the app may take to be ready.
+    pub readiness_timeout: Duration,
+    /// Where frames go.
+    pub hub: Arc<Hub>,
+    /// Where frames and data channels run.
+    pub media: Handle,
+}
+
+impl DesktopShared {
+    /// What a new Desktop shares.
+    ///
+    /// # Errors
+    /// No file descriptors left.
+    pub fn new(parts: DesktopParts) -> std::io::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            id: parts.id,
+            layout: parts.layout,
+            keeper_options: parts.keeper_options,
+            folder: parts.folder,
+            readiness_timeout: parts.readiness_timeout,
+            facts: FactsCell::default(),
+            hub: parts.hub,
+            input: InputQueue::new()?,
+            held: Arc::new(HeldInput::new()),
+            media: parts.media,
+            keeper: watch::Sender::new(None),
+            display: watch::Sender::new(None),
+            window_manager_up: watch::Sender::new(false),
+            capture: Mutex::default(),
+            leave: AtomicBool::new(false),
+            last_output: Mutex::default(),
+        }))
+    }
+
+    /// From now on children that stop leave their processes running, for the next host to adopt.
+    pub fn leave_processes(&self) {
+        self.leave.store(true, Ordering::Release);
+    }
+
+    /// Whether processes are left running.
+    #[must_use]
+    pub fn leaves_processes(&self) -> bool {
+        self.leave.load(Ordering::Acquire)
+    }
+
+    /// The living keeper.
+    ///
+    /// # Errors
+    /// [`SiblingMissing`] when there is none within the deadline.
+    pub async fn keeper(&self) -> Result<KeeperClient, SiblingMissing> {
+        wait_for(&self.keeper).await
+    }
+
+    /// The running display.
+    ///
+    /// # Errors
+    /// [`SiblingMissing`] when there is none within the deadline.
+    pub async fn display(&self) -> Result<DisplayId, SiblingMissing> {
+        wait_for(&self.display).await
+    }
+
+    /// The display now, if it runs.
+    #[must_use]
+    pub fn display_now(&self) -> Option<DisplayAddress> {
+        (*self.display.borrow()).map(|d| self.address(d))
+    }
+
+    /// Where a display of this instance is.
+    #[must_use]
+    pub fn address(&self, display: DisplayId) -> DisplayAddress {
+        DisplayAddress { number: display.number, authority: Some(self.layout.xauthority.clone()) }
+    }
+
+    /// The last lines that the app wrote before it ended.
+    #[must_use]
+    pub fn last_output(&self) -> Vec<String> {
+        self.last_output.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Input was just injected: its effect should not wait for the frame-rate limiter.
+    pub fn expect_change(&self) {
+        if let Some(capture) = &*self.capture.lock().unwrap_or_else(PoisonError::into_inner) {
+            capture.expect_change();
+        }
+    }
+
+    pub(super) fn set_capture(&self, capture: Option<CaptureHandle>) {
+        *self.capture.lock().unwrap_or_else(PoisonError::into_inner) = capture;
+    }
+
+    pub(super) fn set_last_output(&self, lines: Vec<String>) {
+        *self.last_output.lock().unwrap_or_else(PoisonError::into_inner) = lines;
+    }
+}
+
+/// A role of this crate's own, which is always well formed.
+pub(super) fn named(role: &str) -> Role {
+    role.parse().expect("the roles in this file are well formed")
+}
+
+async fn wait_for<T: Clone>(cell: &watch::Sender<Option<T>>) -> Result<T, SiblingMissing> {
+    let mut receiver = cell.subscribe();
+    let found = tokio::time::timeout(SIBLING_DEADLINE, receiver.wait_for(Option::is_some)).await;
+    match found {
+        Ok(Ok(value)) => value.clone().ok_or(SiblingMissing),
+        _ => Err(SiblingMissing),
+    }
+}

@@ -1,0 +1,87 @@
+//! The supervision tree of a Desktop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::facts::Failure;
+use super::shared::DesktopShared;
+use super::{capture, display, input, keeper_link, render, window_manager};
+use crate::supervision::{ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorSpec};
+
+/// A process gets 3 s between TERM and KILL; its child a little more to hear of it.
+const PROCESS_SHUTDOWN: Shutdown = Shutdown::Timeout(Duration::from_secs(8));
+/// An app that ends more often than this has failed.
+const RENDER_BUDGET: Intensity = Intensity::new(4, Duration::from_secs(60));
+const CAPTURE_BUDGET: Intensity = Intensity::new(5, Duration::from_secs(60));
+const WINDOW_MANAGER_BUDGET: Intensity = Intensity::new(5, Duration::from_secs(60));
+const DISPLAY_INTENSITY: Intensity = Intensity::new(4, Duration::from_secs(60));
+const INPUT_BUDGET: Intensity = Intensity::new(10, Duration::from_secs(60));
+
+/// Keeper, Display and Stage: with one, those after it are restarted.
+#[must_use]
+pub fn desktop(shared: &Arc<DesktopShared>) -> SupervisorSpec {
+    // The keeper's loss is nothing that a restart could heal: it takes the Desktop down at once.
+    SupervisorSpec::new(Strategy::RestForOne, DISPLAY_INTENSITY)
+        .auto_shutdown(crate::supervision::AutoShutdown::AnySignificant)
+        .child(child("keeper", Restart::Temporary, shared, keeper_link::keeper_link).significant())
+        .child(child("display", Restart::Permanent, shared, display::display))
+        .child({
+            let shared = Arc::clone(shared);
+            ChildSpec::supervisor("stage", Restart::Permanent, move || stage(&shared))
+        })
+}
+
+/// The processes on a display, each with a budget of its own.
+fn stage(shared: &Arc<DesktopShared>) -> SupervisorSpec {
+    let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(3, Duration::from_secs(60)));
+    let spec = if shared.layout.app.window_manager {
+        let id = shared.id;
+        spec.child(
+            child("window_manager", Restart::Permanent, shared, window_manager::window_manager)
+                .budget(WINDOW_MANAGER_BUDGET, move |_| log::error!("instance={id} goes on without a window manager")),
+        )
+    } else {
+        spec
+    };
+    spec.child(
+        child("capture", Restart::Permanent, shared, capture::capture)
+            .budget(CAPTURE_BUDGET, failed(shared, "capture_failed", "the picture cannot be captured")),
+    )
+    .child({
+        let id = shared.id;
+        child("input", Restart::Permanent, shared, input::input)
+            .budget(INPUT_BUDGET, move |reason| log::error!("instance={id} input is off: {reason}"))
+    })
+    .child(
+        child("render", Restart::Transient, shared, render::render)
+            .budget(RENDER_BUDGET, failed(shared, "crash_loop", "the app ended again and again")),
+    )
+}
+
+fn child<F, L>(id: &'static str, restart: Restart, shared: &Arc<DesktopShared>, life: F) -> ChildSpec
+where
+    F: Fn(Arc<DesktopShared>, crate::supervision::ChildContext) -> L + Send + Sync + 'static,
+    L: Future<Output = ExitReason> + 'static,
+{
+    let shared = Arc::clone(shared);
+    ChildSpec::task(id, restart, move |cx| life(Arc::clone(&shared), cx)).shutdown(PROCESS_SHUTDOWN)
+}
+
+/// What happens when a budget is used up: the instance has failed, and says why.
+fn failed(
+    shared: &Arc<DesktopShared>,
+    code: &'static str,
+    what: &'static str,
+) -> impl Fn(&ExitReason) + Send + Sync + 'static {
+    let shared = Arc::clone(shared);
+    move |reason| {
+        let why = match reason {
+            ExitReason::Error { message, .. } => message.clone(),
+            other => other.to_string(),
+        };
+        let output = shared.last_output();
+        shared.facts.update(|f| {
+            f.failure.get_or_insert(Failure { code, message: format!("{what}: {why}"), output });
+        });
+    }
+}

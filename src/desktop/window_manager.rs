@@ -1,0 +1,33 @@
+//! WindowManager: lets the app's main window fill the display.
+
+use std::sync::Arc;
+
+use super::process_child::{Process, describe, keeper_gone};
+use super::shared::{DesktopShared, role};
+use crate::supervision::{ChildContext, ExitReason};
+
+/// The life of a window manager. Without it the app goes on, only its windows are as it made them.
+pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    let Ok(keeper) = shared.keeper().await else { return keeper_gone() };
+    let Ok(display) = shared.display().await else { return ExitReason::dependency("display_lost") };
+    let mut process = match Process::ensure(keeper, role::WINDOW_MANAGER, shared.layout.window_manager(display)).await {
+        Ok(process) => process,
+        Err(error) => return ExitReason::error(error.code().to_owned(), error.to_string()),
+    };
+    shared.window_manager_up.send_replace(true);
+    tokio::select! {
+        () = cx.stopping() => {
+            shared.window_manager_up.send_replace(false);
+            process.stop(&shared).await;
+            ExitReason::Shutdown
+        }
+        ended = process.ended() => {
+            shared.window_manager_up.send_replace(false);
+            match ended {
+                _ if shared.display_now().is_none() => ExitReason::dependency("display_lost"),
+                Some(ended) => ExitReason::error("window_manager_exited", describe("the window manager", ended.exit)),
+                None => keeper_gone(),
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Encoding with GStreamer: which encoders there are, whether they work, and running them.
+//!
+//! Drivers and encoders may crash, or hang even in being stopped. So nothing here is called in the host: only in the
+//! capture process and in the probe, which are processes of their own and can be killed.
+//!
+//! ```text
+//! Picture ─▶ appsrc ─▶ videoconvert ─▶ I420 ─▶ encoder ─▶ appsink ─▶ Frame
+//!            (drops the older raw picture)      (never drops a frame)
+//! ```
+//!
+//! Faults it notices: an element's error, and pictures that go in without anything coming out.
+
+mod encoder;
+mod error;
+mod ledger;
+mod pipeline;
+mod plugins;
+mod probe;
+
+pub use encoder::{ENCODERS, Encoder};
+pub use error::GstError;
+pub use pipeline::{Pipeline, PipelineConfig};
+pub use plugins::init;
+pub use probe::{Probe, probe};

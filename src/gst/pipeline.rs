@@ -1,0 +1,283 @@
+//! One running encoder: pictures in, frames out.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app as gst_app;
+use gstreamer_video as gst_video;
+
+use super::GstError;
+use super::encoder::{Encoder, make};
+use super::ledger::Ledger;
+use crate::media::Frame;
+
+/// Pictures went in and nothing came out for this long: the encoder hangs. µs.
+const STALL_US: u64 = 2_000_000;
+
+/// What a pipeline encodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PipelineConfig {
+    /// With what.
+    pub encoder: Encoder,
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+    /// The highest rate that pictures come at; the rate control counts on it.
+    pub fps: u16,
+    /// Kilobits per second.
+    pub kbps: u32,
+    /// Threads of the encoder itself.
+    pub threads: usize,
+}
+
+/// A running encoder. Dropping it stops it, which may take long or for ever in a broken driver: only a process that
+/// can be killed may own one.
+pub struct Pipeline {
+    config: PipelineConfig,
+    pipeline: gst::Pipeline,
+    source: gst_app::AppSrc,
+    encoder: gst::Element,
+    sink: gst_app::AppSink,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    ledger: Mutex<Ledger>,
+    error: Mutex<Option<GstError>>,
+    failed: AtomicBool,
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pipeline {
+    /// Starts encoding. `output` gets every frame on the encoder's thread and must not wait; `None` means that the
+    /// pipeline failed: ask [`Self::check`].
+    ///
+    /// # Errors
+    /// An element is missing or the pipeline does not start.
+    pub fn start(
+        config: PipelineConfig,
+        output: impl Fn(Option<Frame>) + Send + Sync + 'static,
+    ) -> Result<Self, GstError> {
+        let caps = gst::Caps::builder("video/x-raw")
+            .field("format", "BGRx")
+            .field("width", i32::from(config.width))
+            .field("height", i32::from(config.height))
+            // Not 0/1: with a variable rate x264 holds back a frame.
+            .field("framerate", gst::Fraction::new(i32::from(config.fps), 1))
+            .build();
+        let source = gst_app::AppSrc::builder()
+            .caps(&caps)
+            .is_live(true)
+            .format(gst::Format::Time)
+            // overflow: the older raw picture is dropped; an encoded frame never is.
+            .max_buffers(1)
+            .max_bytes(0)
+            .max_time(gst::ClockTime::ZERO)
+            .leaky_type(gst_app::AppLeakyType::Downstream)
+            .build();
+        let convert = make("videoconvert")?;
+        let planar = make("capsfilter")?;
+        planar.set_property(
+            "caps",
+            gst::Caps::builder("video/x-raw").field("format", "I420").build(),
+        );
+        let encoder = config.encoder.make(config.kbps, config.threads)?;
+        let shared = Arc::new(Shared::default());
+        let output = Arc::new(output);
+        let sink = gst_app::AppSink::builder()
+            .caps(&config.encoder.caps())
+            .sync(false)
+            // overflow: the encoder waits; it never comes to that, since the callback takes every frame at once.
+            .max_buffers(4)
+            .drop(false)
+            .enable_last_sample(false)
+            .callbacks(callbacks(&shared, &output))
+            .build();
+        let pipeline = gst::Pipeline::new();
+        let elements = [source.upcast_ref(), &convert, &planar, &encoder, sink.upcast_ref()];
+        let start_error = |reason: String| GstError::Start {
+            element: config.encoder.element.into(),
+            reason,
+        };
+        pipeline.add_many(elements).map_err(|e| start_error(e.to_string()))?;
+        gst::Element::link_many(elements).map_err(|e| start_error(e.to_string()))?;
+        watch_bus(&pipeline, &shared, &output);
+        let this = Self {
+            config,
+            pipeline,
+            source,
+            encoder,
+            sink,
+            shared,
+        };
+        if let Err(error) = this.pipeline.set_state(gst::State::Playing) {
+            this.dump("start");
+            return Err(this
+                .shared
+                .take_error()
+                .unwrap_or_else(|| start_error(error.to_string())));
+        }
+        Ok(this)
+    }
+
+    /// What it encodes.
+    #[must_use]
+    pub const fn config(&self) -> &PipelineConfig {
+        &self.config
+    }
+
+    /// Encodes a picture (BGRx, rows without padding) of time `pts_us` (`CLOCK_MONOTONIC`, rising from call to call).
+    /// Its memory is used without a copy and let go when it has been converted.
+    pub fn push(&self, picture: impl AsRef<[u8]> + Send + 'static, pts_us: u64) {
+        let mut buffer = gst::Buffer::from_slice(picture);
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(gst::ClockTime::from_useconds(pts_us));
+        }
+        self.shared.ledger().pushed(pts_us);
+        // An error here means that the pipeline failed, which the bus has told.
+        if let Err(flow) = self.source.push_buffer(buffer) {
+            log::debug!("encoder={} takes no more pictures: {flow}", self.config.encoder.element);
+        }
+    }
+
+    /// Makes the next picture that is pushed a key frame, with its headers.
+    pub fn force_key(&self) {
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder()
+            .all_headers(true)
+            .build();
+        if !self.sink.static_pad("sink").is_some_and(|pad| pad.push_event(event)) {
+            log::warn!("encoder={} refused to make a key frame", self.config.encoder.element);
+        }
+    }
+
+    /// Changes the rate from the next picture on.
+    pub fn set_kbps(&self, kbps: u32) {
+        self.config.encoder.set_kbps(&self.encoder, kbps);
+    }
+
+    /// Pictures that went in and have not come out.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.shared.ledger().len()
+    }
+
+    /// Says whether it still works at `now_us`.
+    ///
+    /// # Errors
+    /// What an element reported, or [`GstError::Stalled`].
+    pub fn check(&self, now_us: u64) -> Result<(), GstError> {
+        if self.shared.failed.load(Ordering::Acquire)
+            && let Some(error) = self.shared.take_error()
+        {
+            self.dump("failed");
+            return Err(error);
+        }
+        let waited = self
+            .shared
+            .ledger()
+            .oldest()
+            .map_or(0, |pts| now_us.saturating_sub(pts));
+        if waited > STALL_US {
+            self.dump("stalled");
+            return Err(GstError::Stalled {
+                element: self.config.encoder.element.into(),
+                ms: waited / 1000,
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes the pipeline's graph where `GST_DEBUG_DUMP_DOT_DIR` says, if it says so.
+    fn dump(&self, why: &str) {
+        self.pipeline
+            .debug_to_dot_file(gst::DebugGraphDetails::ALL, format!("heliostat-{why}"));
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        if let Err(error) = self.pipeline.set_state(gst::State::Null) {
+            log::warn!("encoder={} did not stop: {error}", self.config.encoder.element);
+        }
+    }
+}
+
+impl Shared {
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // Nothing in there is left half done by a panic.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fail(&self, error: GstError) {
+        let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(error);
+        self.failed.store(true, Ordering::Release);
+    }
+
+    fn take_error(&self) -> Option<GstError> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+fn callbacks<F: Fn(Option<Frame>) + Send + Sync + 'static>(
+    shared: &Arc<Shared>,
+    output: &Arc<F>,
+) -> gst_app::AppSinkCallbacks {
+    let (shared, output) = (Arc::clone(shared), Arc::clone(output));
+    gst_app::AppSinkCallbacks::builder()
+        .new_sample(move |sink| {
+            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            let buffer = sample.buffer_owned().ok_or(gst::FlowError::Error)?;
+            let out_us = buffer.pts().map_or(0, gst::ClockTime::useconds);
+            let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            let data = buffer
+                .into_mapped_buffer_readable()
+                .map_err(|_| gst::FlowError::Error)?;
+            let pts_us = shared.ledger().came_out(out_us);
+            if let Some(pts_us) = pts_us {
+                output(Some(Frame {
+                    data: Bytes::from_owner(data),
+                    key,
+                    pts_us,
+                }));
+            }
+            Ok(gst::FlowSuccess::Ok)
+        })
+        .build()
+}
+
+/// Keeps the first error, on the thread that posts it: no thread and no loop of its own.
+fn watch_bus<F: Fn(Option<Frame>) + Send + Sync + 'static>(
+    pipeline: &gst::Pipeline,
+    shared: &Arc<Shared>,
+    output: &Arc<F>,
+) {
+    let Some(bus) = pipeline.bus() else { return };
+    let (shared, output) = (Arc::clone(shared), Arc::clone(output));
+    bus.set_sync_handler(move |_, message| {
+        let failure = match message.view() {
+            gst::MessageView::Error(error) => Some((error.src().map(|s| s.name()), error.error().to_string())),
+            gst::MessageView::Eos(_) => Some((None, "the stream ended".to_owned())),
+            _ => None,
+        };
+        if let Some((element, reason)) = failure {
+            let element = element.map_or_else(|| "pipeline".to_owned(), |name| name.to_string());
+            shared.fail(GstError::Failed { element, reason });
+            output(None);
+        }
+        gst::BusSyncReply::Drop
+    });
+}

@@ -1,0 +1,44 @@
+//! The middleware that every request passes: `Host` always, `Origin` for what changes something or opens a socket.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HOST, HeaderName, ORIGIN, UPGRADE};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError, web};
+
+use super::origin::OriginPolicy;
+use super::problem::Problem;
+
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses what comes under a foreign name or from a foreign page (403), before any handler sees it.
+///
+/// # Errors
+/// Those of the handlers behind it.
+pub async fn check_origin(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if let Err(problem) = check(&request) {
+        log::warn!("http refused={} path={} peer={:?}", problem.code(), request.path(), request.peer_addr());
+        let response = problem.error_response();
+        return Ok(request.into_response(response));
+    }
+    next.call(request).await.map(ServiceResponse::map_into_boxed_body)
+}
+
+fn check(request: &ServiceRequest) -> Result<(), Problem> {
+    let Some(policy) = request.app_data::<web::Data<OriginPolicy>>() else {
+        return Err(Problem::unavailable("not_ready", "the host is starting"));
+    };
+    let header = |name: HeaderName| request.headers().get(name).and_then(|v| v.to_str().ok());
+    let host = header(HOST);
+    let forbidden = |e: super::origin::OriginError| Problem::new(StatusCode::FORBIDDEN, e.code(), e.to_string());
+    policy.check_host(host).map_err(forbidden)?;
+    let changes = !request.method().is_safe() || request.headers().contains_key(UPGRADE);
+    if changes {
+        policy.check_origin(host, header(ORIGIN), header(FETCH_SITE)).map_err(forbidden)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! HTTP: the pages, REST, and the upgrade to the signalling socket. Decides who may ask for what, and nothing else.
+//!
+//! Every request passes [`guard`] (its `Host`; its `Origin`, if it changes something); handlers take [`who::Who`] where
+//! they need a session; errors are [`problem::Problem`]s.
+
+mod access;
+mod assets;
+mod guard;
+mod health;
+mod instances;
+mod origin;
+mod problem;
+mod server;
+mod sessions;
+mod socket;
+mod who;
+
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
+
+pub use access::Access;
+pub use origin::OriginPolicy;
+pub use problem::Problem;
+pub use server::{ServerError, bind, serve};
+
+use crate::config::VideoConfig;
+use crate::instance::{Catalogue, Manager};
+use crate::session::{SessionBook, Sessions};
+use crate::store::Store;
+
+/// The largest body of a request, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What handlers work with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// What it takes to be let in.
+    pub access: Access,
+    /// Whom secrets belong to.
+    pub sessions: SessionBook,
+    /// The sessions that have sockets.
+    pub live: Sessions,
+    /// The instances.
+    pub manager: Manager,
+    /// The apps.
+    pub catalogue: Arc<Catalogue>,
+    /// The picture, where nobody says.
+    pub video: VideoConfig,
+    /// For health checks.
+    pub store: Store,
+}
+
+/// All routes.
+fn routes(config: &mut ServiceConfig) {
+    let bad = |e: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, "bad_request", e.to_string());
+    config
+        .app_data(JsonConfig::default().limit(MAX_BODY).error_handler(move |e, _| json_problem(&e).into()))
+        .app_data(PathConfig::default().error_handler(move |e, _| bad(&e).into()))
+        .app_data(QueryConfig::default().error_handler(move |e, _| bad(&e).into()))
+        .route("/", web::get().to(assets::home))
+        .route("/favicon.ico", web::get().to(assets::favicon))
+        .route("/stream/{id}", web::get().to(assets::stream))
+        .route("/static/{path:.*}", web::get().to(assets::asset))
+        .route("/ws", web::get().to(socket::socket))
+        .route("/healthz", web::get().to(health::alive))
+        .route("/readyz", web::get().to(health::ready))
+        .service(
+            web::scope("/api/v1")
+                .route("/auth", web::post().to(sessions::auth))
+                .route("/sessions", web::post().to(sessions::open))
+                .route("/sessions/current", web::get().to(sessions::current))
+                .route("/sessions/current", web::delete().to(sessions::close))
+                .route("/apps", web::get().to(instances::apps))
+                .route("/instances", web::post().to(instances::launch))
+                .route("/instances", web::get().to(instances::list))
+                .route("/instances/{id}", web::get().to(instances::get))
+                .route("/instances/{id}", web::delete().to(instances::terminate))
+                .route("/instances/{id}/restart", web::post().to(instances::restart))
+                .route("/instances/{id}/screenshot", web::get().to(instances::screenshot)),
+        )
+        .default_service(web::to(assets::nothing));
+}
+
+fn json_problem(error: &actix_web::error::JsonPayloadError) -> Problem {
+    use actix_web::error::JsonPayloadError as E;
+    match error {
+        E::OverflowKnownLength { .. } | E::Overflow { .. } => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large")
+        }
+        E::ContentType => {
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "the body has to be application/json")
+        }
+        other => Problem::new(StatusCode::BAD_REQUEST, "bad_request", other.to_string()),
+    }
+}

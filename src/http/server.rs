@@ -1,0 +1,96 @@
+//! The listening socket and the server on it.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
+use actix_web::{App, HttpServer, web};
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::guard::check_origin;
+use super::{Api, OriginPolicy, routes};
+
+/// Threads that parse requests and carry sockets.
+const WORKERS: usize = 2;
+/// Connections at once and worker.
+const MAX_CONNECTIONS: usize = 2048;
+/// Connections that wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// From the connection to the whole head of the first request.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
+/// A client that acknowledges nothing for this long is gone.
+const USER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Why the pages cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Somebody else listens there.
+    #[error("{0} is in use by another program; choose another address with --listen")]
+    InUse(SocketAddr),
+    /// The address is not to be had.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl ServerError {
+    /// The stable word.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::InUse(_) => "port_in_use",
+            Self::Listen { .. } => "cannot_listen",
+        }
+    }
+}
+
+/// Takes the address. The listener is the program's, so that it survives restarts of the server on it.
+///
+/// # Errors
+/// [`ServerError`].
+pub fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
+    let listen = || -> std::io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    listen().map_err(|source| match source.kind() {
+        std::io::ErrorKind::AddrInUse => ServerError::InUse(address),
+        _ => ServerError::Listen { address, source },
+    })
+}
+
+/// Starts a server on the listener.
+///
+/// # Errors
+/// When its threads cannot be started.
+pub fn serve(listener: &TcpListener, api: Api, policy: OriginPolicy) -> std::io::Result<Server> {
+    let (api, policy) = (web::Data::new(api), web::Data::new(policy));
+    let server = HttpServer::new(move || {
+        App::new().app_data(api.clone()).app_data(policy.clone()).wrap(from_fn(check_origin)).configure(routes)
+    })
+    .workers(WORKERS)
+    .max_connections(MAX_CONNECTIONS)
+    .client_request_timeout(REQUEST_DEADLINE)
+    .shutdown_timeout(2)
+    .disable_signals()
+    .on_connect(|connection, _| {
+        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+            let socket = SockRef::from(stream);
+            let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
+            let _ = socket.set_tcp_nodelay(true);
+        }
+    })
+    .listen(listener.try_clone()?)?;
+    Ok(server.run())
+}

@@ -1,0 +1,83 @@
+//! The token's exchange, and sessions.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Api;
+use super::problem::Problem;
+use super::who::Who;
+use crate::ids::SessionId;
+use crate::session::Identity;
+
+/// The body of `POST /auth`.
+#[derive(Deserialize)]
+pub struct AuthBody {
+    token: String,
+}
+
+/// The body of `POST /sessions`.
+#[derive(Default, Deserialize)]
+pub struct SessionBody {
+    /// What the browser remembers; only checked against the cookie.
+    #[serde(default)]
+    session_id: Option<SessionId>,
+    /// Only to watch: needs no token.
+    #[serde(default)]
+    guest: bool,
+}
+
+/// `POST /api/v1/auth`: exchanges the token for a cookie.
+pub async fn auth(api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<HttpResponse, Problem> {
+    if api.access.is_open() {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let Some(cookie) = api.access.exchange(&body.token) else {
+        return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_token", "this is not the token of this host"));
+    };
+    Ok(HttpResponse::NoContent().cookie(cookie).finish())
+}
+
+/// `POST /api/v1/sessions`: the session of the cookie, or a new one.
+pub async fn open(
+    request: HttpRequest,
+    api: web::Data<Api>,
+    body: Option<web::Json<SessionBody>>,
+) -> Result<HttpResponse, Problem> {
+    let body = body.map(web::Json::into_inner).unwrap_or_default();
+    let admitted = api.access.is_admitted(&request);
+    let unavailable = |e: crate::session::SessionError| Problem::unavailable(e.code(), e.to_string());
+    if let Some(secret) = api.access.session_secret(&request)
+        && let Some(identity) = api.sessions.find(&secret).await.map_err(unavailable)?
+        && !(identity.guest && admitted)
+    {
+        if body.session_id.is_some_and(|id| id != identity.session) {
+            log::info!("session={} the browser remembered another one", identity.session);
+        }
+        return Ok(HttpResponse::Ok().json(describe(&api, identity)));
+    }
+    if !admitted && !body.guest {
+        return Err(Problem::auth_required());
+    }
+    let (identity, secret) = api.sessions.create(!admitted).await.map_err(unavailable)?;
+    log::info!("session={} opened guest={}", identity.session, identity.guest);
+    Ok(HttpResponse::Created().cookie(api.access.session_cookie(&secret)).json(describe(&api, identity)))
+}
+
+/// `GET /api/v1/sessions/current`
+pub async fn current(api: web::Data<Api>, who: Who) -> HttpResponse {
+    HttpResponse::Ok().json(describe(&api, who.0))
+}
+
+/// `DELETE /api/v1/sessions/current`: forgets the session; its instances end by their idle time.
+pub async fn close(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Problem> {
+    api.sessions.delete(who.0.session).await.map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
+    log::info!("session={} closed", who.0.session);
+    Ok(HttpResponse::NoContent().cookie(api.access.forget_session()).finish())
+}
+
+fn describe(api: &Api, identity: Identity) -> serde_json::Value {
+    let auth = if api.access.is_open() { "open" } else { "token" };
+    json!({ "session_id": identity.session, "auth": auth, "guest": identity.guest })
+}

@@ -1,0 +1,47 @@
+//! The extractor of handlers that need to know who asks.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
+
+use super::Api;
+use super::problem::Problem;
+use crate::session::Identity;
+
+/// The session that a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Who(pub Identity);
+
+impl Who {
+    /// Guests watch what they were given the address of; they launch nothing.
+    ///
+    /// # Errors
+    /// 401 `auth_required` for guests.
+    pub fn must_be_member(&self) -> Result<(), Problem> {
+        if self.0.guest { Err(Problem::auth_required()) } else { Ok(()) }
+    }
+}
+
+impl FromRequest for Who {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let api = request
+                .app_data::<web::Data<Api>>()
+                .ok_or_else(|| Problem::unavailable("not_ready", "the host is starting"))?;
+            let Some(secret) = api.access.session_secret(&request) else {
+                return Err(Problem::auth_required());
+            };
+            match api.sessions.find(&secret).await {
+                Ok(Some(identity)) => Ok(Self(identity)),
+                Ok(None) => Err(Problem::auth_required()),
+                Err(error) => Err(Problem::unavailable(error.code(), error.to_string())),
+            }
+        })
+    }
+}

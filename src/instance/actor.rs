@@ -1,0 +1,440 @@
+//! InstanceActor: status, viewers, control, and the end of an instance.
+//!
+//! Nearly everything it knows lies in [`InstanceShared`], so that the one that follows a panicked one goes on where that
+//! stood. It only decides; processes, frames and input go on without it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture, StreamHandler, WrapFuture,
+};
+use futures::stream;
+
+use super::outbound::Outbound;
+use super::peer_child::{PeerCommand, peer_child};
+use super::shared::InstanceShared;
+use super::status::StatusReport;
+use super::viewers::ControlError;
+use crate::clock::unix_ms;
+use crate::desktop::EndReason;
+use crate::ids::{PeerId, SessionId, ViewerId};
+use crate::peer::{PeerError, PeerOptions};
+use crate::protocol::signalling::{CloseReason, IceCandidate, InstanceStatus, ServerMessage};
+use crate::store::StatusChange;
+use crate::supervision::{ChildContext, ExitReason};
+
+/// How often sockets and the idle time are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// From an offer to its answer.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
+/// A Desktop stops its processes one after the other, each within seconds.
+const DESKTOP_DEADLINE: Duration = Duration::from_secs(40);
+/// Peers of one instance at once; each viewer has one, or two while it changes.
+pub const MAX_PEERS: usize = 64;
+
+/// Why an instance refuses something.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// The viewer has not watched this instance yet.
+    #[error("watch the instance first")]
+    NotWatching,
+    /// No such peer, or somebody else's.
+    #[error("there is no such peer connection")]
+    UnknownPeer,
+    /// Too many viewers.
+    #[error("too many viewers watch this instance")]
+    TooManyPeers,
+    /// The instance is ending or has ended.
+    #[error("the instance is ending")]
+    Ending,
+    /// It runs, so there is nothing to restart.
+    #[error("the instance is being started already")]
+    Busy,
+    /// The connection could not be made.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// About control.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+impl InstanceError {
+    /// The stable word.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotWatching => "not_watching",
+            Self::UnknownPeer => "unknown_peer",
+            Self::TooManyPeers => "too_many_peers",
+            Self::Ending => "ending",
+            Self::Busy => "busy",
+            Self::Peer(error) => error.code(),
+            Self::Control(error) => error.code(),
+        }
+    }
+}
+
+/// The actor.
+#[derive(Debug)]
+pub struct InstanceActor {
+    shared: Arc<InstanceShared>,
+    context: ChildContext,
+    told: Option<StatusReport>,
+    /// What is being done about the last failure or the end.
+    stopping: bool,
+}
+
+impl InstanceActor {
+    /// An actor that takes up its instance where it stands.
+    #[must_use]
+    pub fn new(shared: Arc<InstanceShared>, context: &ChildContext) -> Self {
+        Self { shared, context: context.clone(), told: None, stopping: false }
+    }
+
+    fn end(&self, reason: EndReason) {
+        log::info!("instance={} ending={}", self.shared.spec.id, reason.code());
+        self.shared.desktop.facts.update(|f| {
+            f.ending.get_or_insert(reason);
+        });
+    }
+
+    /// Tells what has changed, and does what follows from it.
+    fn follow(&mut self, ctx: &mut Context<Self>) {
+        let report = self.shared.report();
+        let changed = self.told.as_ref().is_none_or(|told| {
+            (told.status, &told.reason, &told.message) != (report.status, &report.reason, &report.message)
+        });
+        if changed {
+            log::info!(
+                "instance={} status={} reason={}",
+                self.shared.spec.id,
+                report.status,
+                report.reason.as_deref().unwrap_or("-")
+            );
+            self.shared.touch(unix_ms());
+            self.shared.announce_status();
+            self.note(&report);
+        }
+        let status = report.status;
+        self.told = Some(report);
+        match status {
+            InstanceStatus::Deinitializing if !self.stopping => self.stop_everything(ctx),
+            InstanceStatus::Failed if !self.stopping => self.stop_desktop(ctx),
+            _ => {}
+        }
+    }
+
+    fn note(&self, report: &StatusReport) {
+        let now = unix_ms();
+        self.shared.services.journal.status(
+            self.shared.spec.id,
+            StatusChange {
+                status: report.status,
+                reason: report.reason.clone(),
+                message: report.message.clone(),
+                output: report.output.clone(),
+                restarts: self.shared.desktop.facts.get().restarts,
+                modified: now,
+                ended: (report.status == InstanceStatus::Terminated).then_some(now),
+            },
+        );
+    }
+
+    /// A failed instance keeps its viewers and gives everything else back.
+    fn stop_desktop(&mut self, ctx: &mut Context<Self>) {
+        self.stopping = true;
+        let shared = Arc::clone(&self.shared);
+        let work = async move { shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await };
+        ctx.spawn(work.into_actor(self).map(|result, act, ctx| {
+            act.stopping = false;
+            if let Err(error) = result {
+                log::error!("instance={} desktop not stopped: {error}", act.shared.spec.id);
+            }
+            if act.shared.desktop.facts.get().ending.is_some() {
+                act.follow(ctx);
+            }
+        }));
+    }
+
+    /// The end: peers are told, processes stopped, folders removed; then the actor's own end takes the tree down.
+    fn stop_everything(&mut self, ctx: &mut Context<Self>) {
+        self.stopping = true;
+        let shared = Arc::clone(&self.shared);
+        let work = async move {
+            let result = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await;
+            if let Err(error) = result {
+                log::error!("instance={} desktop not stopped: {error}", shared.spec.id);
+            }
+            shared.desktop.facts.update(|f| f.ended = true);
+            let _ = shared.parts.stop_child("peers", DESKTOP_DEADLINE).await;
+            let cleaned = Arc::clone(&shared);
+            let _ = tokio::task::spawn_blocking(move || cleaned.remove_folders()).await;
+        };
+        ctx.spawn(work.into_actor(self).map(|(), act, ctx| {
+            act.follow(ctx);
+            act.context.exit_cell().set(ExitReason::Normal);
+            actix::ActorContext::stop(ctx);
+        }));
+    }
+
+    fn leave(&self, viewer: ViewerId, from: Option<&Outbound>, reason: CloseReason) {
+        let Some(peer) = self.shared.roster.leave(viewer, from, Instant::now()) else { return };
+        log::info!("instance={} viewer={viewer} left={reason}", self.shared.spec.id);
+        if let Some(peer) = peer.and_then(|id| self.shared.peer(id)) {
+            peer.send(PeerCommand::Close(reason));
+        }
+        self.shared.roster.announce();
+    }
+
+    fn tick(&self) {
+        let now = Instant::now();
+        for viewer in self.shared.roster.expired(self.shared.services.config.session.resume_grace, now) {
+            self.leave(viewer, None, CloseReason::ResumeExpired);
+        }
+        if self.shared.reap_at().is_some_and(|at| at <= now) && self.shared.desktop.facts.get().ending.is_none() {
+            self.end(EndReason::Idle);
+        }
+    }
+
+    fn after_control(&self, result: Result<(), ControlError>) -> Result<(), InstanceError> {
+        result?;
+        self.shared.release_input();
+        self.shared.roster.announce();
+        Ok(())
+    }
+}
+
+impl Actor for InstanceActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let facts = self.shared.desktop.facts.watch();
+        ctx.add_stream(stream::unfold(facts, |mut facts| async move {
+            facts.changed().await.ok()?;
+            Some((FactsChanged, facts))
+        }));
+        ctx.run_interval(TICK, |act, _| act.tick());
+        self.follow(ctx);
+    }
+}
+
+/// The facts about the processes are no longer the same.
+struct FactsChanged;
+
+impl StreamHandler<FactsChanged> for InstanceActor {
+    fn handle(&mut self, _: FactsChanged, ctx: &mut Self::Context) {
+        self.follow(ctx);
+    }
+}
+
+/// A viewer comes, or comes back on a new socket. Answers with the living peer that it may take over.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<PeerId>")]
+pub struct Join {
+    /// Who.
+    pub viewer: ViewerId,
+    /// Whose tab.
+    pub session: SessionId,
+    /// The way to its socket.
+    pub out: Outbound,
+    /// The peer that the tab believes to have.
+    pub peer: Option<PeerId>,
+}
+
+impl Handler<Join> for InstanceActor {
+    type Result = Option<PeerId>;
+
+    fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Option<PeerId> {
+        let (peer, _) = self.shared.roster.join(msg.viewer, msg.session, msg.out);
+        log::info!("instance={} viewer={} session={} watches", self.shared.spec.id, msg.viewer, msg.session);
+        let living = peer.filter(|p| msg.peer == Some(*p) && self.shared.peer(*p).is_some());
+        self.shared.roster.tell(msg.viewer, &ServerMessage::Instance(self.shared.instance_message()));
+        if let Some(peer_id) = living {
+            self.shared.roster.tell(msg.viewer, &ServerMessage::Resumed { peer_id });
+        }
+        self.shared.roster.announce();
+        living
+    }
+}
+
+/// A viewer goes: it said so, or its socket was closed on purpose.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Leave {
+    /// Who.
+    pub viewer: ViewerId,
+    /// Only if it is still on this socket.
+    pub from: Outbound,
+}
+
+impl Handler<Leave> for InstanceActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: Leave, _: &mut Self::Context) {
+        self.leave(msg.viewer, Some(&msg.from), CloseReason::Requested);
+    }
+}
+
+/// A viewer offers a new peer connection. The peer itself tells it the answer, and then its candidates.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<PeerId, InstanceError>")]
+pub struct Offer {
+    /// Who.
+    pub viewer: ViewerId,
+    /// The description.
+    pub sdp: String,
+}
+
+impl Handler<Offer> for InstanceActor {
+    type Result = ResponseActFuture<Self, Result<PeerId, InstanceError>>;
+
+    fn handle(&mut self, msg: Offer, _: &mut Self::Context) -> Self::Result {
+        let shared = Arc::clone(&self.shared);
+        let work = async move {
+            if shared.roster.with(|v| v.session_of(msg.viewer)).is_none() {
+                return Err(InstanceError::NotWatching);
+            }
+            if shared.desktop.facts.get().ending.is_some() {
+                return Err(InstanceError::Ending);
+            }
+            let peer = PeerId::new();
+            let options = PeerOptions {
+                peer_id: peer,
+                offer: msg.sdp,
+                hub: Arc::clone(&shared.desktop.hub),
+                available: shared.services.codecs.clone(),
+                sink: Arc::new(super::input_gate::ViewerInput::new(
+                    msg.viewer,
+                    Arc::clone(&shared.roster),
+                    Arc::clone(&shared.desktop.input),
+                )),
+                factory: Arc::clone(&shared.services.connections),
+                runtime: shared.services.media.clone(),
+            };
+            let (spec, handle, answered) = peer_child(Arc::clone(&shared), msg.viewer, options);
+            let before = shared.remember_peer(peer, handle);
+            let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;
+            if started.is_err() {
+                shared.forget_peer(msg.viewer, peer);
+                return Err(InstanceError::TooManyPeers);
+            }
+            if let Some(before) = before.and_then(|id| shared.peer(id)) {
+                before.send(PeerCommand::Close(CloseReason::Superseded));
+            }
+            match tokio::time::timeout(ANSWER_DEADLINE, answered).await {
+                Ok(Ok(answer)) => Ok(answer.map(|()| peer)?),
+                _ => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),
+            }
+        };
+        Box::pin(work.into_actor(self))
+    }
+}
+
+/// A candidate of a viewer's browser.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), InstanceError>")]
+pub struct Candidate {
+    /// Who.
+    pub viewer: ViewerId,
+    /// Of which peer.
+    pub peer: PeerId,
+    /// The candidate; `None` at their end.
+    pub candidate: Option<IceCandidate>,
+}
+
+impl Handler<Candidate> for InstanceActor {
+    type Result = Result<(), InstanceError>;
+
+    fn handle(&mut self, msg: Candidate, _: &mut Self::Context) -> Self::Result {
+        let peer = self.shared.peer(msg.peer).filter(|p| p.viewer == msg.viewer).ok_or(InstanceError::UnknownPeer)?;
+        peer.send(PeerCommand::Candidate(msg.candidate));
+        Ok(())
+    }
+}
+
+/// A viewer wants to steer, or no longer, or somebody else to.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), InstanceError>")]
+pub struct Control {
+    /// Who.
+    pub viewer: ViewerId,
+    /// What.
+    pub wish: ControlWish,
+}
+
+/// What a viewer wants about control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlWish {
+    /// To steer.
+    Request,
+    /// Not to steer any more.
+    Release,
+    /// That another steers.
+    Grant(ViewerId),
+}
+
+impl Handler<Control> for InstanceActor {
+    type Result = Result<(), InstanceError>;
+
+    fn handle(&mut self, msg: Control, _: &mut Self::Context) -> Self::Result {
+        let result = self.shared.roster.with(|v| match msg.wish {
+            ControlWish::Request => v.request(msg.viewer),
+            ControlWish::Release => v.release(msg.viewer),
+            ControlWish::Grant(to) => v.grant(msg.viewer, to),
+        });
+        self.after_control(result)
+    }
+}
+
+/// Ends the instance.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct End(pub EndReason);
+
+impl Handler<End> for InstanceActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: End, _: &mut Self::Context) {
+        self.end(msg.0);
+    }
+}
+
+/// Starts the app anew: after a failure, or because somebody wants it fresh.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<(), InstanceError>")]
+pub struct RestartApp;
+
+impl Handler<RestartApp> for InstanceActor {
+    type Result = ResponseActFuture<Self, Result<(), InstanceError>>;
+
+    fn handle(&mut self, _: RestartApp, _: &mut Self::Context) -> Self::Result {
+        let facts = self.shared.desktop.facts.get();
+        let refused = if facts.ending.is_some() {
+            Some(InstanceError::Ending)
+        } else if self.stopping {
+            Some(InstanceError::Busy)
+        } else {
+            None
+        };
+        self.stopping = refused.is_none();
+        let shared = Arc::clone(&self.shared);
+        let work = async move {
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            log::info!("instance={} restarted by hand", shared.spec.id);
+            // Down first, so that nothing of before is attached to.
+            let _ = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await;
+            shared.desktop.facts.update(|f| *f = crate::desktop::Facts::default());
+            shared.parts.restart_child("desktop", DESKTOP_DEADLINE).await.map_err(|_| InstanceError::Busy)
+        };
+        Box::pin(work.into_actor(self).map(|result, act, ctx| {
+            if !matches!(result, Err(InstanceError::Ending | InstanceError::Busy)) {
+                act.stopping = false;
+            }
+            act.follow(ctx);
+            result
+        }))
+    }
+}

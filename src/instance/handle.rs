@@ -1,0 +1,128 @@
+//! What the layers above hold of an instance.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::actor::{End, InstanceActor, InstanceError, RestartApp};
+use super::shared::InstanceShared;
+use super::spec::InstanceSpec;
+use crate::clock::unix_ms;
+use crate::desktop::EndReason;
+use crate::ids::SessionId;
+use crate::supervision::{CallError, ChildRef};
+use crate::x11::{X11Error, screenshot};
+
+/// A thumbnail is never wider than this, in pixels.
+const THUMBNAIL_WIDTH: u16 = 640;
+/// From the request to the PNG.
+const SCREENSHOT_DEADLINE: Duration = Duration::from_secs(5);
+/// A restart stops what runs before it answers.
+const RESTART_DEADLINE: Duration = Duration::from_secs(60);
+
+/// What the layers above hold of an instance. Cheap to clone, usable from any thread.
+#[derive(Clone, Debug)]
+pub struct InstanceHandle {
+    pub(super) shared: Arc<InstanceShared>,
+    pub(super) actor: ChildRef<InstanceActor>,
+}
+
+/// Why a request to an instance failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// It said no.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// Its actor is being restarted or does not answer.
+    #[error("the instance does not answer now: {0}")]
+    Call(#[from] CallError),
+    /// Its display is away.
+    #[error("there is no picture now")]
+    NoDisplay,
+    /// Its display does not give the picture.
+    #[error("the picture cannot be had: {0}")]
+    Screenshot(#[source] X11Error),
+}
+
+impl RequestError {
+    /// The stable word.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Instance(error) => error.code(),
+            Self::Call(error) => error.code(),
+            Self::NoDisplay => "no_display",
+            Self::Screenshot(_) => "screenshot_failed",
+        }
+    }
+}
+
+impl InstanceHandle {
+    /// What it is made of.
+    #[must_use]
+    pub fn spec(&self) -> &InstanceSpec {
+        &self.shared.spec
+    }
+
+    /// Its actor, over all restarts.
+    #[must_use]
+    pub const fn actor(&self) -> &ChildRef<InstanceActor> {
+        &self.actor
+    }
+
+    /// How it is, as REST tells it to the session `who`.
+    #[must_use]
+    pub fn describe(&self, who: SessionId) -> Value {
+        let (spec, report, facts) = (&self.shared.spec, self.shared.report(), self.shared.desktop.facts.get());
+        let reap_at = self.shared.reap_at().map(|at| {
+            let rest = at.saturating_duration_since(Instant::now());
+            unix_ms().saturating_add(i64::try_from(rest.as_millis()).unwrap_or(i64::MAX))
+        });
+        json!({
+            "instance_id": spec.id, "session_id": spec.owner, "server_id": self.shared.services.server,
+            "app": { "id": spec.app.id, "name": spec.app.name },
+            "status": report.status, "reason": report.reason, "message": report.message, "output": report.output,
+            "width": spec.width, "height": spec.height, "fps": spec.fps,
+            "created": spec.created_ms, "modified": self.shared.modified_ms(),
+            "viewers": self.shared.roster.with(|v| v.len()), "reap_at": reap_at, "restarts": facts.restarts,
+            "url": format!("/stream/{}", spec.id), "mine": spec.owner == who,
+        })
+    }
+
+    /// Ends it; the rest happens by itself.
+    pub fn end(&self, reason: EndReason) {
+        // An actor that is being restarted finds the wish in the facts.
+        if self.actor.tell(End(reason)).is_err() {
+            self.shared.desktop.facts.update(|f| {
+                f.ending.get_or_insert(reason);
+            });
+        }
+    }
+
+    /// Starts its app anew.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub async fn restart(&self) -> Result<(), RequestError> {
+        Ok(self.actor.ask(RestartApp, RESTART_DEADLINE).await??)
+    }
+
+    /// From now on its processes outlive this host.
+    pub fn leave_processes(&self) {
+        self.shared.desktop.leave_processes();
+    }
+
+    /// Its picture now, as PNG.
+    ///
+    /// # Errors
+    /// [`RequestError::NoDisplay`] and [`RequestError::Screenshot`].
+    pub async fn screenshot(&self) -> Result<Vec<u8>, RequestError> {
+        let address = self.shared.desktop.display_now().ok_or(RequestError::NoDisplay)?;
+        let work = tokio::task::spawn_blocking(move || screenshot(&address, Some(THUMBNAIL_WIDTH), SCREENSHOT_DEADLINE));
+        match work.await {
+            Ok(result) => result.map_err(RequestError::Screenshot),
+            Err(_) => Err(RequestError::NoDisplay),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Which input is applied: the policy between a viewer's data channels and the queue of the injecting thread.
+//!
+//! Called on the media runtime for every event; nothing in here waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::roster::Roster;
+use crate::ids::ViewerId;
+use crate::peer::{InputChannel, InputSink};
+use crate::protocol::input::{InputEvent, InputFrame};
+use crate::x11::InputQueue;
+
+/// The way of one peer's input.
+#[derive(Debug)]
+pub struct ViewerInput {
+    viewer: ViewerId,
+    roster: Arc<Roster>,
+    queue: Arc<InputQueue>,
+    /// The sequence number of the newest event applied, plus one; 0 before the first.
+    next: AtomicU32,
+}
+
+impl ViewerInput {
+    /// The way of `viewer`'s input to `queue`.
+    #[must_use]
+    pub fn new(viewer: ViewerId, roster: Arc<Roster>, queue: Arc<InputQueue>) -> Self {
+        Self { viewer, roster, queue, next: AtomicU32::new(0) }
+    }
+}
+
+/// Whether a move with this number comes after everything that was applied. Numbers wrap (RFC 1982).
+fn is_newer(seq: u32, next: u32) -> bool {
+    next == 0 || seq.wrapping_sub(next.wrapping_sub(1)).wrapping_sub(1) < u32::MAX / 2
+}
+
+impl InputSink for ViewerInput {
+    fn accept(&self, frame: InputFrame, _: InputChannel) {
+        if !self.roster.may_steer(self.viewer) {
+            return;
+        }
+        let next = self.next.load(Ordering::Relaxed);
+        let newer = is_newer(frame.seq, next);
+        if frame.event.is_move() && !newer {
+            // A click has carried the pointer further already.
+            return;
+        }
+        if newer {
+            self.next.store(frame.seq.wrapping_add(1).max(1), Ordering::Relaxed);
+        }
+        match frame.event {
+            InputEvent::Hidden => self.queue.push(InputEvent::ReleaseAll),
+            InputEvent::Visible | InputEvent::Ping { .. } => {}
+            event => self.queue.push(event),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::outbound::outbound;
+    use super::*;
+    use crate::ids::SessionId;
+
+    fn frame(seq: u32, event: InputEvent) -> InputFrame {
+        InputFrame { seq, time_ms: 0, event }
+    }
+
+    const CLICK: InputEvent = InputEvent::Button { number: 0, pressed: true, x: 1, y: 1 };
+    const MOVE: InputEvent = InputEvent::Move { x: 9, y: 9 };
+
+    #[test]
+    fn a_spectators_input_goes_nowhere() {
+        let owner = SessionId::new();
+        let roster = Arc::new(Roster::new(owner, Instant::now()));
+        let queue = InputQueue::new().unwrap();
+        let (mine, other) = (ViewerId::new(), ViewerId::new());
+        let ((out, _a), (out2, _b)) = (outbound(), outbound());
+        roster.join(mine, owner, out);
+        roster.join(other, SessionId::new(), out2);
+        ViewerInput::new(other, Arc::clone(&roster), Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
+        assert!(queue.is_empty());
+        ViewerInput::new(mine, roster, Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn a_move_that_a_click_has_overtaken_is_dropped() {
+        let owner = SessionId::new();
+        let roster = Arc::new(Roster::new(owner, Instant::now()));
+        let queue = InputQueue::new().unwrap();
+        let id = ViewerId::new();
+        let (out, _socket) = outbound();
+        roster.join(id, owner, out);
+        let input = ViewerInput::new(id, roster, Arc::clone(&queue));
+        input.accept(frame(5, CLICK), InputChannel::Input);
+        input.accept(frame(4, MOVE), InputChannel::Moves);
+        assert_eq!(queue.len(), 1);
+        input.accept(frame(6, MOVE), InputChannel::Moves);
+        assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn sequence_numbers_wrap() {
+        assert!(is_newer(0, 0) && is_newer(7, 7) && is_newer(8, 7));
+        assert!(!is_newer(6, 7) && !is_newer(5, 7));
+        assert!(is_newer(2, u32::MAX));
+    }
+}

@@ -1,0 +1,301 @@
+//! The instances of this host: launching, adopting, finding and counting them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::catalogue::Catalogue;
+use super::handle::InstanceHandle;
+use super::services::Services;
+use super::shared::InstanceShared;
+use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
+use super::tree::instance;
+use crate::clock::unix_ms;
+use crate::desktop::{self, DesktopParts, DesktopShared, EndReason, Layout};
+use crate::ids::{InstanceId, SessionId};
+use crate::media::Hub;
+use crate::process::KeeperOptions;
+use crate::protocol::keeper::User;
+use crate::protocol::signalling::{AppLabel, InstanceMessage, Size};
+use crate::store::{NewInstance, StoreError};
+use crate::supervision::{ChildRef, SupervisorRef};
+
+/// From the request to the start of the tree.
+const START_DEADLINE: Duration = Duration::from_secs(5);
+
+/// The instances of this host. Cheap to clone, usable from any thread.
+#[derive(Clone, Debug)]
+pub struct Manager {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    services: Arc<Services>,
+    catalogue: Arc<Catalogue>,
+    supervisor: SupervisorRef,
+    instances: Mutex<BTreeMap<InstanceId, InstanceHandle>>,
+    draining: AtomicBool,
+}
+
+/// How many instances there can be, and are.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// On this machine.
+    pub total: usize,
+    /// Taken.
+    pub used: usize,
+    /// One session may have.
+    pub per_session: usize,
+}
+
+impl Manager {
+    /// A manager of no instances yet; `supervisor` will run them.
+    #[must_use]
+    pub fn new(services: Arc<Services>, catalogue: Arc<Catalogue>, supervisor: SupervisorRef) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                services,
+                catalogue,
+                supervisor,
+                instances: Mutex::default(),
+                draining: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// Launches an app for a session.
+    ///
+    /// # Errors
+    /// [`LaunchError`]; nothing is left behind then.
+    pub async fn launch(&self, request: &LaunchRequest, owner: SessionId) -> Result<InstanceHandle, LaunchError> {
+        let services = &self.inner.services;
+        let apps = self.inner.catalogue.apps();
+        let spec = InstanceSpec::decide(request, owner, &apps, &services.config, unix_ms())?;
+        let id = spec.id;
+        let prepared = self.prepare(&spec)?;
+        let handle = self.reserve(prepared)?;
+        let result = self.begin(&handle).await;
+        if let Err(error) = result {
+            log::error!("instance={id} not launched: {error}");
+            self.forget(id);
+            handle.shared.remove_folders();
+            return Err(error);
+        }
+        log::info!("instance={id} app={} session={owner} launched", handle.spec().app.id);
+        Ok(handle)
+    }
+
+    async fn begin(&self, handle: &InstanceHandle) -> Result<(), LaunchError> {
+        let services = &self.inner.services;
+        let spec = handle.spec();
+        let row = NewInstance {
+            instance_id: spec.id,
+            session_id: spec.owner,
+            process_id: self.slot(spec.id),
+            server_id: services.server,
+            app: spec.app.id.clone(),
+            width: spec.width,
+            height: spec.height,
+            fps: spec.fps,
+            created: spec.created_ms,
+        };
+        services.store.insert_instance(row).await.map_err(LaunchError::Store)?;
+        spec.save(&services.state.instance(spec.id)).map_err(|e| LaunchError::Setup(e.to_string()))?;
+        self.start(handle).await
+    }
+
+    /// Takes up an instance that an earlier host left running.
+    ///
+    /// # Errors
+    /// [`LaunchError::Setup`] when it cannot be understood; its folder is left as it is.
+    pub async fn adopt(&self, id: InstanceId) -> Result<(), LaunchError> {
+        let setup = |e: std::io::Error| LaunchError::Setup(e.to_string());
+        let spec = InstanceSpec::load(&self.inner.services.state.instance(id)).map_err(setup)?;
+        let handle = self.prepare(&spec)?;
+        self.lock().insert(id, handle.clone());
+        log::info!("instance={id} app={} adopted", spec.app.id);
+        self.start(&handle).await.inspect_err(|_| self.forget(id))
+    }
+
+    /// The instance of this id, if it is here.
+    #[must_use]
+    pub fn get(&self, id: InstanceId) -> Option<InstanceHandle> {
+        self.lock().get(&id).cloned()
+    }
+
+    /// The instances of a session, the oldest first.
+    #[must_use]
+    pub fn of_session(&self, session: SessionId) -> Vec<InstanceHandle> {
+        let mut mine: Vec<_> = self.lock().values().filter(|i| i.spec().owner == session).cloned().collect();
+        mine.sort_by_key(|i| i.spec().created_ms);
+        mine
+    }
+
+    /// All instances.
+    #[must_use]
+    pub fn all(&self) -> Vec<InstanceHandle> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// How many there can be, and are.
+    #[must_use]
+    pub fn capacity(&self) -> Capacity {
+        let limits = &self.inner.services.config.instances;
+        Capacity { total: limits.capacity, used: self.lock().len(), per_session: limits.per_session }
+    }
+
+    /// Whether launches are accepted.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.inner.draining.load(Ordering::Acquire)
+    }
+
+    /// From now on nothing is launched.
+    pub fn drain(&self) {
+        self.inner.draining.store(true, Ordering::Release);
+    }
+
+    /// Ends every instance, or leaves their processes to the next host.
+    pub fn end_all(&self, reason: Option<EndReason>) {
+        for handle in self.all() {
+            match reason {
+                Some(reason) => handle.end(reason),
+                None => handle.leave_processes(),
+            }
+        }
+    }
+
+    /// An instance that is no longer here, as REST tells it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn describe_ended(&self, id: InstanceId, who: SessionId) -> Result<Option<Value>, StoreError> {
+        let Some(row) = self.inner.services.store.instance(id).await? else { return Ok(None) };
+        let name = self.inner.catalogue.name_of(&row.app);
+        Ok(Some(json!({
+            "instance_id": row.instance_id, "session_id": row.session_id, "server_id": row.server_id,
+            "app": { "id": row.app, "name": name },
+            "status": row.status, "reason": row.exit_reason, "message": row.message, "output": row.output_lines(),
+            "width": row.width, "height": row.height, "fps": row.fps,
+            "created": row.created, "modified": row.modified, "viewers": 0, "reap_at": null, "restarts": row.restarts,
+            "url": format!("/stream/{id}"), "mine": row.session_id == who,
+        })))
+    }
+
+    /// An instance that is no longer here, as viewers are told.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ended_message(&self, id: InstanceId) -> Result<Option<InstanceMessage>, StoreError> {
+        let Some(row) = self.inner.services.store.instance(id).await? else { return Ok(None) };
+        let output = row.output_lines();
+        let pixels = |n: i32| u16::try_from(n).unwrap_or(0);
+        Ok(Some(InstanceMessage {
+            instance_id: id,
+            status: row.status,
+            reason: row.exit_reason,
+            message: row.message,
+            app: AppLabel { name: self.inner.catalogue.name_of(&row.app), id: row.app },
+            size: Size { width: pixels(row.width), height: pixels(row.height) },
+            output,
+            retry_in_ms: None,
+            restarts: u32::try_from(row.restarts).unwrap_or(0),
+        }))
+    }
+
+    async fn start(&self, handle: &InstanceHandle) -> Result<(), LaunchError> {
+        let id = handle.spec().id;
+        let (manager, tree) = (Arc::downgrade(&self.inner), instance(&handle.shared, &handle.actor));
+        let spec = tree.on_end(move || {
+            if let Some(inner) = manager.upgrade() {
+                Self { inner }.forget(id);
+            }
+        });
+        self.inner.supervisor.start_child(spec, START_DEADLINE).await.map_err(|e| LaunchError::Setup(e.to_string()))
+    }
+
+    /// Folders, files and the shared state of a new or adopted instance.
+    fn prepare(&self, spec: &InstanceSpec) -> Result<InstanceHandle, LaunchError> {
+        let services = &self.inner.services;
+        let setup = |e: &dyn std::fmt::Display| LaunchError::Setup(e.to_string());
+        let folders =
+            services.apps.make(spec.id, spec.owner, &spec.app.id, spec.app.home).map_err(|e| setup(&e))?;
+        let owner = services.apps.owner();
+        let (xauthority, window_manager_config) = desktop::files(&folders);
+        let layout = Layout {
+            app: spec.app.clone(),
+            width: spec.width,
+            height: spec.height,
+            fps: spec.fps,
+            bitrate_kbps: spec.bitrate_kbps,
+            home: folders.home,
+            tmp: folders.tmp,
+            xauthority,
+            window_manager_config,
+            program: services.program.clone(),
+            user: owner.map(|o| User { uid: o.uid, gid: o.gid }),
+            user_name: owner.map_or_else(|| "heliostat".to_owned(), |o| o.name.clone()),
+        };
+        let folder = services.state.instance(spec.id);
+        desktop::prepare(&folder, &layout, owner).map_err(|e| setup(&e))?;
+        let limits = &services.config.instances;
+        let parts = DesktopParts {
+            id: spec.id,
+            layout,
+            keeper_options: KeeperOptions {
+                program: services.program.clone(),
+                dir: folder.clone(),
+                instance: spec.id,
+                host_absence: limits.host_absence,
+            },
+            folder,
+            readiness_timeout: limits.readiness_timeout,
+            hub: Hub::new(),
+            media: services.media.clone(),
+        };
+        let desktop = DesktopShared::new(parts).map_err(|e| setup(&e))?;
+        let shared = InstanceShared::new(spec.clone(), desktop, Arc::clone(services));
+        Ok(InstanceHandle { shared, actor: ChildRef::new() })
+    }
+
+    /// Takes a place, if one is free: decided under one lock, so that no two launches take the same.
+    fn reserve(&self, handle: InstanceHandle) -> Result<InstanceHandle, LaunchError> {
+        let limits = &self.inner.services.config.instances;
+        let owner = handle.spec().owner;
+        let mut instances = self.lock();
+        let mine = instances.values().filter(|i| i.spec().owner == owner).count();
+        let refused = if self.is_draining() {
+            Some(LaunchError::Draining)
+        } else if instances.len() >= limits.capacity {
+            Some(LaunchError::Capacity(limits.capacity))
+        } else if mine >= limits.per_session {
+            Some(LaunchError::SessionLimit(mine))
+        } else {
+            None
+        };
+        if let Some(error) = refused {
+            drop(instances);
+            handle.shared.remove_folders();
+            return Err(error);
+        }
+        instances.insert(handle.spec().id, handle.clone());
+        Ok(handle)
+    }
+
+    /// The number of the place that an instance has: its rank by age.
+    fn slot(&self, id: InstanceId) -> i32 {
+        self.lock().keys().position(|k| *k == id).and_then(|n| i32::try_from(n).ok()).unwrap_or(0)
+    }
+
+    fn forget(&self, id: InstanceId) {
+        self.lock().remove(&id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceId, InstanceHandle>> {
+        self.inner.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,36 @@
+//! Instances: one running app each, with its display, capture and viewers.
+//!
+//! ```text
+//! Instances           dynamic, max_children = capacity
+//!  └ <id>             one_for_one, auto_shutdown any_significant
+//!     ├ peers         dynamic: one child per peer connection, temporary
+//!     ├ desktop       rest_for_one: see `crate::desktop`; past its intensity the instance is FAILED
+//!     └ actor         significant: status, viewers, control
+//! ```
+//!
+//! What an instance is, outlives its actors: [`shared::InstanceShared`]. The layers above hold an [`InstanceHandle`];
+//! [`Manager`] launches, adopts and finds instances. Its status: [`status`].
+//!
+//! Faults it survives: a panic of any of its actors, the loss of any of its processes, viewers that vanish.
+
+pub mod actor;
+mod catalogue;
+mod handle;
+mod input_gate;
+mod manager;
+mod outbound;
+mod peer_child;
+mod roster;
+mod services;
+mod shared;
+mod spec;
+pub mod status;
+mod tree;
+mod viewers;
+
+pub use catalogue::Catalogue;
+pub use handle::{InstanceHandle, RequestError};
+pub use manager::{Capacity, Manager};
+pub use outbound::{Outbound, OutboundTexts, outbound};
+pub use services::Services;
+pub use spec::{InstanceSpec, LaunchError, LaunchRequest};

@@ -1,0 +1,42 @@
+//! What every instance of this host uses.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use crate::config::{AppsDir, Config, StateDir};
+use crate::ids::ServerId;
+use crate::media::Codec;
+use crate::peer::connection::ConnectionFactory;
+use crate::store::{Journal, Store};
+
+/// What every instance of this host uses.
+pub struct Services {
+    /// The effective configuration.
+    pub config: Config,
+    /// This server.
+    pub server: ServerId,
+    /// The state folder, locked by this process.
+    pub state: StateDir,
+    /// Homes and temporary folders of apps.
+    pub apps: AppsDir,
+    /// This program.
+    pub program: PathBuf,
+    /// The database.
+    pub store: Store,
+    /// Writes that may be late.
+    pub journal: Arc<Journal>,
+    /// Where frames and connections run.
+    pub media: Handle,
+    /// Makes peer connections.
+    pub connections: Arc<dyn ConnectionFactory>,
+    /// The codecs that this machine encodes, best first.
+    pub codecs: Vec<Codec>,
+}
+
+impl std::fmt::Debug for Services {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Services").field("server", &self.server).field("codecs", &self.codecs).finish_non_exhaustive()
+    }
+}

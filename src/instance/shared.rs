@@ -1,0 +1,174 @@
+//! What belongs to an instance and outlives each of its actors.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::peer_child::{PeerCommand, PeerHandle};
+use super::roster::Roster;
+use super::services::Services;
+use super::spec::InstanceSpec;
+use super::status::{StatusReport, derive};
+use crate::config::removal;
+use crate::desktop::{DesktopShared, EndReason};
+use crate::ids::{PeerId, ViewerId};
+use crate::protocol::input::InputEvent;
+use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, ServerMessage, Size};
+use crate::supervision::SupervisorRef;
+
+/// What belongs to an instance and outlives each of its actors.
+#[derive(Debug)]
+pub struct InstanceShared {
+    /// What it is made of.
+    pub spec: InstanceSpec,
+    /// Its processes.
+    pub desktop: Arc<DesktopShared>,
+    /// Its viewers.
+    pub roster: Arc<Roster>,
+    /// What all instances share.
+    pub services: Arc<Services>,
+    /// The supervisor of its parts.
+    pub parts: SupervisorRef,
+    /// The supervisor of its peers.
+    pub peers: SupervisorRef,
+    living: Mutex<BTreeMap<PeerId, PeerHandle>>,
+    modified_ms: Mutex<i64>,
+}
+
+impl InstanceShared {
+    /// A new instance, of which nothing runs yet.
+    #[must_use]
+    pub fn new(spec: InstanceSpec, desktop: Arc<DesktopShared>, services: Arc<Services>) -> Arc<Self> {
+        let roster = Arc::new(Roster::new(spec.owner, Instant::now()));
+        Arc::new(Self {
+            modified_ms: Mutex::new(spec.created_ms),
+            spec,
+            desktop,
+            roster,
+            services,
+            parts: SupervisorRef::new(),
+            peers: SupervisorRef::new(),
+            living: Mutex::default(),
+        })
+    }
+
+    /// How it is now.
+    #[must_use]
+    pub fn report(&self) -> StatusReport {
+        derive(&self.desktop.facts.get(), Instant::now())
+    }
+
+    /// The message about how it is now.
+    #[must_use]
+    pub fn instance_message(&self) -> InstanceMessage {
+        let report = self.report();
+        InstanceMessage {
+            instance_id: self.spec.id,
+            status: report.status,
+            reason: report.reason,
+            message: report.message,
+            app: AppLabel { id: self.spec.app.id.clone(), name: self.spec.app.name.clone() },
+            size: Size { width: self.spec.width, height: self.spec.height },
+            output: report.output,
+            retry_in_ms: report.retry_in.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
+            restarts: self.desktop.facts.get().restarts,
+        }
+    }
+
+    /// The same as the text that goes over data channels.
+    #[must_use]
+    pub fn status_text(&self) -> String {
+        serde_json::to_string(&ServerMessage::Instance(self.instance_message())).unwrap_or_default()
+    }
+
+    /// Tells every viewer how it is, over the socket and over the data channel.
+    pub fn announce_status(&self) {
+        self.roster.tell_all(&ServerMessage::Instance(self.instance_message()));
+        let text = self.status_text();
+        for peer in self.living().values() {
+            peer.send(PeerCommand::Status(text.clone()));
+        }
+    }
+
+    /// Why peers that are stopped now are closed.
+    #[must_use]
+    pub fn close_reason(&self) -> CloseReason {
+        match self.desktop.facts.get().ending {
+            Some(EndReason::AppExited) => CloseReason::AppExited,
+            Some(EndReason::HostShutdown) => CloseReason::HostShutdown,
+            Some(EndReason::Requested | EndReason::Idle) => CloseReason::InstanceEnded,
+            None if self.desktop.leaves_processes() => CloseReason::HostShutdown,
+            None => CloseReason::Fault,
+        }
+    }
+
+    /// When something of it last changed, ms since 1970.
+    #[must_use]
+    pub fn modified_ms(&self) -> i64 {
+        *self.modified_ms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something of it has changed.
+    pub fn touch(&self, now_ms: i64) {
+        *self.modified_ms.lock().unwrap_or_else(PoisonError::into_inner) = now_ms;
+    }
+
+    /// When it will be reaped because nobody is there.
+    #[must_use]
+    pub fn reap_at(&self) -> Option<Instant> {
+        let idle: Duration = self.services.config.instances.idle_timeout?;
+        self.roster.with(|v| v.empty_since()).map(|since| since + idle)
+    }
+
+    /// A peer, if it lives.
+    #[must_use]
+    pub fn peer(&self, id: PeerId) -> Option<PeerHandle> {
+        self.living().get(&id).cloned()
+    }
+
+    /// How many peers live.
+    #[must_use]
+    pub fn peer_count(&self) -> usize {
+        self.living().len()
+    }
+
+    /// A new peer lives; gives the one that its viewer had before.
+    pub fn remember_peer(&self, id: PeerId, handle: PeerHandle) -> Option<PeerId> {
+        let before = self.roster.with(|v| v.set_peer(handle.viewer, Some(id)));
+        self.living().insert(id, handle);
+        before
+    }
+
+    /// A peer is gone. What its viewer held down is released.
+    pub fn forget_peer(&self, viewer: ViewerId, id: PeerId) {
+        self.living().remove(&id);
+        let steered = self.roster.with(|v| {
+            let steered = v.may_steer(viewer);
+            v.clear_peer(viewer, id);
+            steered
+        });
+        if steered {
+            self.release_input();
+        }
+    }
+
+    /// Lets everything go that is held down.
+    pub fn release_input(&self) {
+        self.desktop.input.push(InputEvent::ReleaseAll);
+    }
+
+    /// Removes what it has on disk. Blocks.
+    pub fn remove_folders(&self) {
+        let id = self.spec.id;
+        if let Err(error) = self.services.apps.remove(id) {
+            log::warn!("instance={id} home not removed: {error}");
+        }
+        if let Err(error) = removal::remove_tree(&self.services.state.instance(id)) {
+            log::warn!("instance={id} folder not removed: {error}");
+        }
+    }
+
+    fn living(&self) -> MutexGuard<'_, BTreeMap<PeerId, PeerHandle>> {
+        self.living.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

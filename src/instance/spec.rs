@@ -1,0 +1,185 @@
+//! What an instance is made of, decided once at launch and kept in its folder.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{AppEntry, Config};
+use crate::ids::{InstanceId, SessionId};
+use crate::store::StoreError;
+
+/// The file of the spec in the instance's folder.
+const FILE: &str = "instance.json";
+
+/// The smallest and largest side of a picture, in pixels.
+pub const SIDE: std::ops::RangeInclusive<u16> = 64..=7680;
+/// The lowest and highest frame rate, per second.
+pub const FPS: std::ops::RangeInclusive<u16> = 1..=240;
+
+/// Everything needed to start an instance, and to adopt it after the host was away.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceSpec {
+    /// The instance.
+    pub id: InstanceId,
+    /// The session that launched it.
+    pub owner: SessionId,
+    /// The catalogue's entry as it was at the launch.
+    pub app: AppEntry,
+    /// Pixels.
+    pub width: u16,
+    /// Pixels.
+    pub height: u16,
+    /// Frames a second at most.
+    pub fps: u16,
+    /// kbit/s.
+    pub bitrate_kbps: u32,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+/// What somebody asks for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaunchRequest {
+    /// The id of a catalogue entry.
+    pub app: String,
+    /// Pixels; the app's or the configured width if missing.
+    pub width: Option<i64>,
+    /// Pixels.
+    pub height: Option<i64>,
+    /// Frames a second.
+    pub fps: Option<i64>,
+    /// For several machines; one region is served here.
+    pub region: Option<String>,
+}
+
+/// Why an instance cannot be launched.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// No entry of the catalogue has this id.
+    #[error("the catalogue has no app {0:?}")]
+    UnknownApp(String),
+    /// A number outside its limits.
+    #[error("{what} is {value}, allowed is {min} to {max}")]
+    OutOfRange {
+        /// The field.
+        what: &'static str,
+        /// What was asked for.
+        value: i64,
+        /// The least allowed.
+        min: u16,
+        /// The most allowed.
+        max: u16,
+    },
+    /// Every place of this machine is taken.
+    #[error("all {0} places of this machine are taken")]
+    Capacity(usize),
+    /// The session has as many instances as it may have.
+    #[error("you have {0} instances, more are not allowed at once")]
+    SessionLimit(usize),
+    /// The database does not take the new instance.
+    #[error("the instance cannot be recorded: {0}")]
+    Store(#[source] StoreError),
+    /// The host is going down.
+    #[error("the host is shutting down")]
+    Draining,
+    /// Its folder, or the tree of its actors, could not be made.
+    #[error("the instance cannot be set up: {0}")]
+    Setup(String),
+}
+
+impl LaunchError {
+    /// The stable word.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownApp(_) => "unknown_app",
+            Self::OutOfRange { .. } => "out_of_range",
+            Self::Capacity(_) => "capacity",
+            Self::SessionLimit(_) => "session_limit",
+            Self::Store(error) => error.code(),
+            Self::Draining => "draining",
+            Self::Setup(_) => "setup_failed",
+        }
+    }
+}
+
+impl InstanceSpec {
+    /// Decides what an instance will be made of.
+    ///
+    /// # Errors
+    /// [`LaunchError::UnknownApp`] and [`LaunchError::OutOfRange`].
+    pub fn decide(
+        request: &LaunchRequest,
+        owner: SessionId,
+        catalogue: &[AppEntry],
+        config: &Config,
+        created_ms: i64,
+    ) -> Result<Self, LaunchError> {
+        let app = catalogue
+            .iter()
+            .find(|app| app.id == request.app)
+            .ok_or_else(|| LaunchError::UnknownApp(request.app.chars().take(64).collect()))?;
+        let video = &config.video;
+        Ok(Self {
+            id: InstanceId::new(),
+            owner,
+            width: limited("width", request.width, app.width.unwrap_or(video.width), &SIDE)?,
+            height: limited("height", request.height, app.height.unwrap_or(video.height), &SIDE)?,
+            fps: limited("fps", request.fps, app.fps.unwrap_or(video.fps), &FPS)?,
+            bitrate_kbps: video.bitrate_kbps,
+            created_ms,
+            app: app.clone(),
+        })
+    }
+
+    /// Writes the spec into the instance's folder, whole or not at all.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn save(&self, folder: &Path) -> std::io::Result<()> {
+        let fresh = folder.join("instance.json.new");
+        std::fs::write(&fresh, serde_json::to_vec_pretty(self)?)?;
+        std::fs::rename(fresh, folder.join(FILE))
+    }
+
+    /// Reads the spec of an instance that an earlier host launched.
+    ///
+    /// # Errors
+    /// When there is none, or it is not one that this version understands.
+    pub fn load(folder: &Path) -> std::io::Result<Self> {
+        let file: PathBuf = folder.join(FILE);
+        Ok(serde_json::from_slice(&std::fs::read(file)?)?)
+    }
+}
+
+fn limited(
+    what: &'static str,
+    asked: Option<i64>,
+    default: u16,
+    limits: &std::ops::RangeInclusive<u16>,
+) -> Result<u16, LaunchError> {
+    let Some(value) = asked else { return Ok(default) };
+    u16::try_from(value).ok().filter(|v| limits.contains(v)).ok_or(LaunchError::OutOfRange {
+        what,
+        value,
+        min: *limits.start(),
+        max: *limits.end(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_outside_its_limits_is_named_with_what_is_allowed() {
+        for value in [i64::MIN, -1, 0, 63, 7681, 100_000, i64::MAX] {
+            let error = limited("width", Some(value), 1280, &SIDE).unwrap_err();
+            assert_eq!(error.code(), "out_of_range");
+            assert_eq!(error.to_string(), format!("width is {value}, allowed is 64 to 7680"));
+        }
+        assert_eq!(limited("width", Some(64), 1280, &SIDE).unwrap(), 64);
+        assert_eq!(limited("width", None, 1280, &SIDE).unwrap(), 1280);
+    }
+}

@@ -1,0 +1,60 @@
+//! The supervision tree of one instance.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::actor::{InstanceActor, MAX_PEERS};
+use super::shared::InstanceShared;
+use crate::desktop::{self, Failure};
+use crate::supervision::{
+    AutoShutdown, ChildRef, ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorSpec,
+};
+
+/// The actor panics more often than this: the instance's tree is given up, its processes are swept.
+const ACTOR_INTENSITY: Intensity = Intensity::new(5, Duration::from_secs(60));
+/// No peer is ever restarted, so none is charged.
+const PEERS_INTENSITY: Intensity = Intensity::new(0, Duration::from_secs(1));
+
+/// Peers, Desktop and actor of an instance; the actor's end is the instance's.
+#[must_use]
+pub fn instance(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -> ChildSpec {
+    let (id, shared, actor) = (shared.spec.id.to_string(), Arc::clone(shared), actor.clone());
+    ChildSpec::supervisor(id, Restart::Temporary, move || {
+        SupervisorSpec::new(Strategy::OneForOne, ACTOR_INTENSITY)
+            .reference(&shared.parts)
+            .auto_shutdown(AutoShutdown::AnySignificant)
+            .child(peers(&shared))
+            .child(desktop_child(&shared))
+            .child(actor_child(&shared, &actor))
+    })
+}
+
+fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {
+    let shared = Arc::clone(shared);
+    ChildSpec::supervisor("peers", Restart::Permanent, move || {
+        SupervisorSpec::dynamic(PEERS_INTENSITY, MAX_PEERS).reference(&shared.peers)
+    })
+}
+
+/// A Desktop that gives up has failed: not even once is it restarted by itself.
+fn desktop_child(shared: &Arc<InstanceShared>) -> ChildSpec {
+    let (children, failed) = (Arc::clone(shared), Arc::clone(shared));
+    ChildSpec::supervisor("desktop", Restart::Transient, move || desktop::desktop(&children.desktop))
+        .shutdown(Shutdown::Infinity)
+        .budget(Intensity::new(0, Duration::from_secs(60)), move |reason| {
+            let message = match reason {
+                ExitReason::Error { message, .. } => message.clone(),
+                other => other.to_string(),
+            };
+            let output = failed.desktop.last_output();
+            failed.desktop.facts.update(|f| {
+                f.failure.get_or_insert(Failure { code: "desktop_failed", message, output });
+            });
+        })
+}
+
+fn actor_child(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -> ChildSpec {
+    let shared = Arc::clone(shared);
+    ChildSpec::actor("actor", Restart::Transient, actor.clone(), move |cx| InstanceActor::new(Arc::clone(&shared), cx))
+        .significant()
+}

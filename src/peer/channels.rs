@@ -1,0 +1,191 @@
+//! The way of an input event: from a data channel to the instance. One task per channel, on the media runtime.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use super::connection::{Channel, ChannelEvent};
+use super::rate::RateGuard;
+use crate::clock::monotonic_us;
+use crate::ids::PeerId;
+use crate::protocol::input::{InputEvent, InputFrame, decode, encode_pong, encode_status};
+
+/// A channel that sent this many malformed messages is closed.
+const MAX_MALFORMED: u32 = 20;
+/// The longest a message to the browser waits for room.
+const SEND_WITHIN: Duration = Duration::from_millis(500);
+
+/// Which channel an event came by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InputChannel {
+    /// `input`: reliable and ordered.
+    Input,
+    /// `moves`: unordered, never sent again.
+    Moves,
+}
+
+impl InputChannel {
+    /// The label the browser gives it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Moves => "moves",
+        }
+    }
+
+    fn from_label(label: &str) -> Option<Self> {
+        [Self::Input, Self::Moves].into_iter().find(|c| c.label() == label)
+    }
+}
+
+/// Where input events go: implemented by the instance.
+pub trait InputSink: Send + Sync {
+    /// Takes one event. Called on the media runtime for every event: never waits, never blocks.
+    fn accept(&self, frame: InputFrame, channel: InputChannel);
+}
+
+/// What came by the channels of one peer so far.
+#[derive(Debug, Default)]
+pub struct InputCounters {
+    /// Events handed on.
+    pub events: AtomicU64,
+    /// Events over the rate, dropped.
+    pub dropped: AtomicU64,
+    /// Messages that were no events.
+    pub malformed: AtomicU64,
+}
+
+/// What all channels of one peer share.
+pub(super) struct Channels {
+    peer: PeerId,
+    sink: Arc<dyn InputSink>,
+    status: watch::Receiver<Option<String>>,
+    counters: Arc<InputCounters>,
+    begun: Instant,
+    rate: Mutex<RateGuard>,
+    /// Which labels are taken: each is read once.
+    taken: Mutex<Vec<InputChannel>>,
+}
+
+impl Channels {
+    /// `status` holds the newest text for the browser.
+    pub(super) fn new(
+        peer: PeerId,
+        sink: Arc<dyn InputSink>,
+        status: watch::Receiver<Option<String>>,
+        counters: Arc<InputCounters>,
+    ) -> Arc<Self> {
+        let rate = Mutex::new(RateGuard::new(Duration::ZERO));
+        Arc::new(Self {
+            peer,
+            sink,
+            status,
+            counters,
+            begun: Instant::now(),
+            rate,
+            taken: Mutex::default(),
+        })
+    }
+
+    /// Reads one channel to its end; a channel nobody knows is closed.
+    pub(super) async fn serve(self: Arc<Self>, channel: Arc<dyn Channel>) {
+        let label = channel.label().await;
+        let Some(which) = InputChannel::from_label(&label).filter(|which| self.take(*which)) else {
+            log::warn!(
+                "peer={} data channel {:?} is not served",
+                self.peer,
+                label.chars().take(32).collect::<String>()
+            );
+            channel.close().await;
+            return;
+        };
+        log::debug!("peer={} data channel {} is open", self.peer, which.label());
+        self.read(which, channel.as_ref()).await;
+        self.taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|c| *c != which);
+    }
+
+    fn take(&self, which: InputChannel) -> bool {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = !taken.contains(&which);
+        if free {
+            taken.push(which);
+        }
+        free
+    }
+
+    async fn read(&self, which: InputChannel, channel: &dyn Channel) {
+        let mut status = self.status.clone();
+        status.mark_changed();
+        let mut tells_status = which == InputChannel::Input;
+        let mut malformed = 0;
+        loop {
+            tokio::select! {
+                event = channel.next() => match event {
+                    ChannelEvent::Closed => return,
+                    ChannelEvent::Message { data, text } => {
+                        let read = if text { Err("text") } else { decode(&data).map_err(|e| e.code()) };
+                        match read {
+                            Ok(frame) => self.handle(frame, which, channel).await,
+                            Err(code) => {
+                                malformed += 1;
+                                self.counters.malformed.fetch_add(1, Ordering::Relaxed);
+                                log::debug!("peer={} {} message refused: {code}", self.peer, which.label());
+                            }
+                        }
+                        if malformed >= MAX_MALFORMED {
+                            log::warn!("peer={} {} closed: too many malformed messages", self.peer, which.label());
+                            channel.close().await;
+                            return;
+                        }
+                    }
+                },
+                changed = status.changed(), if tells_status => {
+                    tells_status = changed.is_ok();
+                    let text = status.borrow_and_update().clone();
+                    if let Some(text) = text {
+                        self.send(which, channel, &encode_status(&text)).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn handle(&self, frame: InputFrame, which: InputChannel, channel: &dyn Channel) {
+        let allowed = self
+            .rate
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .allow(Instant::now().duration_since(self.begun));
+        if !allowed && !frame.event.is_release() {
+            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        if let InputEvent::Ping { t } = frame.event {
+            self.send(which, channel, &encode_pong(t, monotonic_us())).await;
+            return;
+        }
+        self.counters.events.fetch_add(1, Ordering::Relaxed);
+        self.sink.accept(frame, which);
+    }
+
+    async fn send(&self, which: InputChannel, channel: &dyn Channel, message: &[u8]) {
+        if !matches!(timeout(SEND_WITHIN, channel.send(message)).await, Ok(true)) {
+            log::debug!(
+                "peer={} {} is full, a message of {} bytes is lost",
+                self.peer,
+                which.label(),
+                message.len()
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

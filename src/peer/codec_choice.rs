@@ -1,0 +1,233 @@
+//! Which video format of a browser's offer the host answers with: pure inspection of the SDP.
+
+use rtc::peer_connection::sdp::RTCSessionDescription;
+
+use super::error::PeerError;
+use crate::media::Codec;
+use crate::protocol::signalling::MAX_SDP;
+
+/// One format of the offer that the host can send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The codec.
+    pub codec: Codec,
+    /// The payload type the browser gave it.
+    pub payload_type: u8,
+    /// The payload type of its retransmissions (RFC 4588), if the browser takes them.
+    pub rtx: Option<u8>,
+    /// The format's parameters as offered.
+    pub fmtp: String,
+}
+
+/// One `a=rtpmap` of the offer's video section with what belongs to it.
+struct Format {
+    payload_type: u8,
+    /// Upper case, such as `H264`.
+    name: String,
+    fmtp: String,
+}
+
+/// Chooses the first of `available` that the offer's video section can receive.
+///
+/// # Errors
+/// [`PeerError::BadSdp`] when the offer does not parse, is larger than [`MAX_SDP`] or has no video section that
+/// receives; [`PeerError::NoCommonCodec`].
+pub fn choose(offer: &str, available: &[Codec]) -> Result<Choice, PeerError> {
+    let bad = |why: &str| PeerError::BadSdp(why.to_owned());
+    if offer.len() > MAX_SDP {
+        return Err(bad("too large"));
+    }
+    let parsed = RTCSessionDescription::offer(offer.to_owned())
+        .and_then(|d| d.unmarshal())
+        .map_err(|e| PeerError::BadSdp(e.to_string()))?;
+    let video = parsed
+        .media_descriptions
+        .iter()
+        .find(|m| m.media_name.media == "video")
+        .ok_or_else(|| bad("no video section"))?;
+    if video.media_name.port.value == 0 || video.has_attribute("sendonly") || video.has_attribute("inactive") {
+        return Err(bad("the video section does not receive"));
+    }
+    let attributes: Vec<(&str, &str)> = video
+        .attributes
+        .iter()
+        .filter_map(|a| Some((a.key.as_str(), a.value.as_deref()?)))
+        .collect();
+    let formats = formats(&video.media_name.formats, &attributes);
+    available
+        .iter()
+        .find_map(|codec| pick(*codec, &formats))
+        .ok_or_else(|| PeerError::NoCommonCodec {
+            offered: names(formats.iter().map(|f| f.name.as_str())),
+            available: names(available.iter().map(|c| c.name())),
+        })
+}
+
+fn names<'a>(all: impl Iterator<Item = &'a str>) -> String {
+    let mut all: Vec<&str> = all.collect();
+    all.dedup();
+    if all.is_empty() {
+        "nothing".to_owned()
+    } else {
+        all.join(", ")
+    }
+}
+
+fn formats(listed: &[String], attributes: &[(&str, &str)]) -> Vec<Format> {
+    let value_of = |key: &str, payload_type: &str| {
+        attributes.iter().find_map(|(k, v)| {
+            let (pt, rest) = v.split_once(' ')?;
+            (*k == key && pt == payload_type).then_some(rest)
+        })
+    };
+    let format = |payload_type: &String| {
+        let (name, _) = value_of("rtpmap", payload_type)?.split_once('/')?;
+        Some(Format {
+            payload_type: payload_type.parse().ok().filter(|pt| *pt < 128)?,
+            name: name.to_ascii_uppercase(),
+            fmtp: value_of("fmtp", payload_type).unwrap_or_default().to_owned(),
+        })
+    };
+    listed.iter().filter_map(format).collect()
+}
+
+fn pick(codec: Codec, formats: &[Format]) -> Option<Choice> {
+    let best = match codec {
+        Codec::Vp8 => formats.iter().find(|f| f.name == "VP8"),
+        Codec::H264 => formats
+            .iter()
+            .filter(|f| f.name == "H264")
+            .filter_map(|f| Some((h264_rank(&f.fmtp)?, f)))
+            .min_by_key(|(rank, _)| *rank)
+            .map(|(_, f)| f),
+    }?;
+    let apt = best.payload_type.to_string();
+    let rtx = formats
+        .iter()
+        .find(|f| f.name == "RTX" && parameter(&f.fmtp, "apt") == Some(&apt));
+    Some(Choice {
+        codec,
+        payload_type: best.payload_type,
+        rtx: rtx.map(|f| f.payload_type),
+        fmtp: best.fmtp.clone(),
+    })
+}
+
+/// How well an H.264 format suits a stream of constrained baseline, 0 best; `None` when it cannot take one.
+///
+/// Packetization mode 1 is needed (RFC 6184, section 6.3). The profile's first byte is `profile_idc`, its second the
+/// constraint flags: constrained baseline is 0x42 with flag 0x40, and a decoder of baseline or main takes it as well.
+fn h264_rank(fmtp: &str) -> Option<u8> {
+    if parameter(fmtp, "packetization-mode") != Some("1") {
+        return None;
+    }
+    let Some(level) = parameter(fmtp, "profile-level-id") else {
+        // Without the parameter it is baseline, level 1 (RFC 6184, section 8.1).
+        return Some(2);
+    };
+    let bytes = hex::decode(level).ok().filter(|b| b.len() == 3)?;
+    match (bytes[0], bytes[1]) {
+        (0x42, flags) if flags & 0x40 != 0 => Some(0),
+        (0x42, _) => Some(1),
+        (0x4d, flags) if flags & 0x80 != 0 => Some(3),
+        (0x4d, _) => Some(4),
+        _ => None,
+    }
+}
+
+fn parameter<'a>(fmtp: &'a str, name: &str) -> Option<&'a str> {
+    fmtp.split(';')
+        .filter_map(|p| p.trim().split_once('='))
+        .find(|(k, _)| k.eq_ignore_ascii_case(name))
+        .map(|(_, v)| v)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const HEAD: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n";
+
+    fn offer(section: &str) -> String {
+        format!("{HEAD}{section}")
+    }
+
+    const CHROMIUM: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96 97 103 104 107 108 109 114 39 40\r\n\
+        c=IN IP4 0.0.0.0\r\na=recvonly\r\na=mid:0\r\n\
+        a=rtpmap:96 VP8/90000\r\na=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n\
+        a=rtpmap:103 H264/90000\r\n\
+        a=fmtp:103 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f\r\n\
+        a=rtpmap:104 rtx/90000\r\na=fmtp:104 apt=103\r\n\
+        a=rtpmap:107 H264/90000\r\n\
+        a=fmtp:107 level-asymmetry-allowed=1;packetization-mode=0;profile-level-id=42e01f\r\n\
+        a=rtpmap:109 H264/90000\r\n\
+        a=fmtp:109 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n\
+        a=rtpmap:114 rtx/90000\r\na=fmtp:114 apt=109\r\n\
+        a=rtpmap:39 AV1/90000\r\n";
+
+    #[test]
+    fn the_host_prefers_the_order_of_its_own_encoders() {
+        let both = choose(&offer(CHROMIUM), &Codec::ALL).unwrap();
+        assert_eq!((both.codec, both.payload_type, both.rtx), (Codec::H264, 109, Some(114)));
+        assert!(both.fmtp.contains("42e01f"));
+        let vp8 = choose(&offer(CHROMIUM), &[Codec::Vp8]).unwrap();
+        assert_eq!((vp8.codec, vp8.payload_type, vp8.rtx), (Codec::Vp8, 96, Some(97)));
+    }
+
+    #[test]
+    fn a_browser_without_h264_gets_vp8_and_one_without_both_a_typed_refusal() {
+        let vp8 = offer("m=video 9 UDP/TLS/RTP/SAVPF 120\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:120 VP8/90000\r\n");
+        let choice = choose(&vp8, &Codec::ALL).unwrap();
+        assert_eq!((choice.codec, choice.payload_type, choice.rtx), (Codec::Vp8, 120, None));
+        let vp9 = offer("m=video 9 UDP/TLS/RTP/SAVPF 98\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:98 VP9/90000\r\n");
+        let error = choose(&vp9, &Codec::ALL).unwrap_err();
+        assert_eq!(error.code(), "no_common_codec");
+        assert_eq!(
+            error.to_string(),
+            "no codec in common: the browser decodes VP9, the host encodes h264, vp8"
+        );
+        assert_eq!(choose(&vp8, &[]).unwrap_err().code(), "no_common_codec");
+    }
+
+    #[test]
+    fn h264_without_packetization_mode_1_or_of_high_profile_only_is_not_taken() {
+        for fmtp in [
+            "packetization-mode=0;profile-level-id=42e01f",
+            "packetization-mode=1;profile-level-id=64001f",
+            "packetization-mode=1;profile-level-id=zz",
+        ] {
+            let sdp = offer(&format!(
+                "m=video 9 UDP/TLS/RTP/SAVPF 98\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:98 H264/90000\r\na=fmtp:98 {fmtp}\r\n"
+            ));
+            assert_eq!(
+                choose(&sdp, &Codec::ALL).unwrap_err().code(),
+                "no_common_codec",
+                "{fmtp}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_offer_of_a_picture_is_bad_sdp() {
+        let audio = offer("m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:111 opus/48000/2\r\n");
+        let refused = offer(&CHROMIUM.replace("m=video 9", "m=video 0"));
+        let sending = offer(&CHROMIUM.replace("a=recvonly", "a=sendonly"));
+        let long = offer(&"a=x\r\n".repeat(MAX_SDP));
+        for sdp in ["", "rubbish", HEAD, &audio, &refused, &sending, &long] {
+            let error = choose(sdp, &Codec::ALL).unwrap_err();
+            assert_eq!(error.code(), "bad_sdp", "{}", &sdp[..sdp.len().min(200)]);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC{0,200}", at in 0usize..900, byte in "[ -~\r\n]") {
+            let _ = choose(&text, &Codec::ALL);
+            let mut sdp = offer(CHROMIUM);
+            let at = at.min(sdp.len() - 1);
+            sdp.replace_range(at..=at, &byte);
+            let _ = choose(&sdp, &Codec::ALL);
+        }
+    }
+}

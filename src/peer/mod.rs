@@ -1,0 +1,51 @@
+//! One WebRTC peer connection of one viewer: the host's end of it.
+//!
+//! A [`Peer`] is made from a browser's offer. From then on a task on the media runtime owns the connection, feeds it
+//! frames from the instance's hub, hands input events to the instance's [`InputSink`], and closes it: when asked, when
+//! the network is lost, when the browser closes it, when it never connects, and when its owner breaks.
+//!
+//! ```text
+//!               offer ──▶ codec chosen ──▶ connection opened ──▶ answer
+//!
+//!   Open ── end asked for ──▶ Draining ── settled, or 5 s ──▶ Closing ── closed, or 2 s ──▶ Closed
+//!
+//!   Hub ──▶ feeder ──▶ packets ──▶ UDP          data channel ──▶ rate, decode ──▶ InputSink
+//! ```
+//!
+//! Who may talk to it: its owner (the actor), by [`Peer`]; it answers by [`PeerEvents`]. Nothing here names a sibling.
+//!
+//! Faults it survives: an owner that panics or is aborted (the connection is closed), a viewer that is too slow (it
+//! skips to a key frame; no one else notices), a browser that vanishes (ICE: 3 s disconnected, 5 s more failed), that
+//! floods (a bounded rate, releases always pass) or sends rubbish (the channel is closed), a connection that does not
+//! close (it is let go after 2 s).
+//!
+//! - [`state`]: when a connection may be closed; pure.
+//! - [`codec_choice`]: what to answer; pure.
+//! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
+//! - `feeder`, `packets`: the way of a frame. `channels`, `rate`: the way of an input event.
+//! - [`ports`], [`addresses`](local_addresses): where it binds.
+
+mod addresses;
+mod channels;
+pub mod codec_choice;
+pub mod connection;
+mod error;
+mod feeder;
+mod packets;
+#[allow(clippy::module_inception, reason = "the noun of this file is the folder's")]
+mod peer;
+pub mod ports;
+mod rate;
+pub mod state;
+mod task;
+pub mod webrtc;
+
+pub use addresses::local_addresses;
+pub use channels::{InputChannel, InputSink};
+pub use error::PeerError;
+pub use peer::{Peer, PeerEvent, PeerEvents, PeerOptions, PeerStats};
+pub use ports::PortRange;
+pub use state::ConnectionState;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! The task that owns one connection and carries out what `state` says. It lives on the media runtime, outside the
+//! actor: an actor that panics or is aborted drops its [`Peer`](super::Peer), and this task closes the connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::channels::Channels;
+use super::connection::{Connection, ConnectionEvent};
+use super::error::PeerError;
+use super::peer::PeerEvent;
+use super::state::{CONNECT_WITHIN, ConnectionState, Effect, Input, PeerState};
+use crate::ids::PeerId;
+use crate::protocol::signalling::{CloseReason, IceCandidate};
+
+/// The longest one operation may take.
+const OPERATION_WITHIN: Duration = Duration::from_secs(5);
+/// Data channels of one peer being read or refused at once.
+const MAX_CHANNELS: usize = 8;
+
+/// An operation asked for from outside.
+pub(super) struct AddCandidate {
+    pub(super) candidate: IceCandidate,
+    pub(super) done: oneshot::Sender<Result<(), PeerError>>,
+}
+
+/// Everything the task was given.
+pub(super) struct PeerTask {
+    pub(super) peer: PeerId,
+    pub(super) connection: Arc<dyn Connection>,
+    pub(super) connection_events: mpsc::Receiver<ConnectionEvent>,
+    pub(super) operations: mpsc::Receiver<AddCandidate>,
+    pub(super) close: watch::Receiver<Option<CloseReason>>,
+    pub(super) events: mpsc::Sender<PeerEvent>,
+    pub(super) channels: Arc<Channels>,
+    pub(super) feeder: JoinHandle<()>,
+    pub(super) stop_feeder: watch::Sender<bool>,
+}
+
+/// What runs beside the loop.
+struct Running {
+    state: PeerState,
+    begun: Instant,
+    operations: JoinSet<()>,
+    readers: JoinSet<()>,
+    closing: Option<JoinHandle<()>>,
+    feeding: bool,
+    /// The operation that waits for the table's word.
+    asked: Option<AddCandidate>,
+}
+
+impl PeerTask {
+    /// Runs to the peer's end, and says why it ended.
+    pub(super) async fn run(mut self) -> CloseReason {
+        let mut running = Running {
+            state: PeerState::new(),
+            begun: Instant::now(),
+            operations: JoinSet::new(),
+            readers: JoinSet::new(),
+            closing: None,
+            feeding: true,
+            asked: None,
+        };
+        let mut states = self.connection.state();
+        states.mark_changed();
+        let reason = loop {
+            let input = self.next(&mut running, &mut states).await;
+            let Some(input) = input else { continue };
+            if let Some(reason) = self.apply(&mut running, input) {
+                break reason;
+            }
+        };
+        self.feeder.abort();
+        running.readers.abort_all();
+        log::info!(
+            "peer={} closed reason={reason} after_ms={}",
+            self.peer,
+            running.begun.elapsed().as_millis()
+        );
+        reason
+    }
+
+    /// Waits for the next thing that the table has to know.
+    async fn next(&mut self, running: &mut Running, states: &mut watch::Receiver<ConnectionState>) -> Option<Input> {
+        let open = running.state.is_open();
+        let deadline = running
+            .state
+            .deadline()
+            .map_or_else(|| Instant::now() + CONNECT_WITHIN, |at| running.begun + at);
+        tokio::select! {
+            biased;
+            reason = asked(&mut self.close), if open => Some(Input::CloseAsked(reason)),
+            Ok(()) = states.changed() => {
+                let state = *states.borrow_and_update();
+                log::info!("peer={} connection={} after_ms={}", self.peer, state.as_str(), running.begun.elapsed().as_millis());
+                self.post(PeerEvent::State(state));
+                Some(Input::Connection(state))
+            }
+            _ = join(&mut running.closing) => Some(Input::CloseFinished),
+            _ = &mut self.feeder, if running.feeding => {
+                running.feeding = false;
+                Some(Input::FeederDetached)
+            }
+            Some(result) = running.operations.join_next() => {
+                if let Err(error) = result {
+                    log::error!("peer={} an operation broke: {error}", self.peer);
+                }
+                Some(Input::OperationFinished)
+            }
+            Some(operation) = self.operations.recv() => {
+                running.asked = Some(operation);
+                Some(Input::OperationAsked)
+            }
+            Some(event) = self.connection_events.recv() => {
+                self.connection_event(event, running);
+                None
+            }
+            Some(result) = running.readers.join_next() => {
+                if let Err(error) = result && error.is_panic() {
+                    log::error!("peer={} a channel's reader broke: {error}", self.peer);
+                }
+                None
+            }
+            () = sleep_until(deadline) => Some(Input::Tick),
+        }
+    }
+
+    fn apply(&mut self, running: &mut Running, input: Input) -> Option<CloseReason> {
+        let now = running.begun.elapsed();
+        for effect in running.state.step(input, now) {
+            match effect {
+                Effect::RunOperation => {
+                    if let Some(operation) = running.asked.take() {
+                        running
+                            .operations
+                            .spawn(add_candidate(Arc::clone(&self.connection), operation));
+                    }
+                }
+                Effect::DenyOperation => {
+                    if let Some(operation) = running.asked.take() {
+                        let _ = operation.done.send(Err(PeerError::Closing));
+                    }
+                }
+                Effect::DetachFeeder => {
+                    self.stop_feeder.send_replace(true);
+                }
+                Effect::Close => {
+                    running.readers.abort_all();
+                    let connection = Arc::clone(&self.connection);
+                    running.closing = Some(tokio::spawn(async move { connection.close().await }));
+                }
+                Effect::Abandon => {
+                    log::error!("peer={} its connection did not close in time and is let go", self.peer);
+                    if let Some(closing) = running.closing.take() {
+                        closing.abort();
+                    }
+                }
+                Effect::Report(reason) => return Some(reason),
+            }
+        }
+        None
+    }
+
+    fn connection_event(&self, event: ConnectionEvent, running: &mut Running) {
+        match event {
+            ConnectionEvent::Candidate(candidate) => self.post(PeerEvent::LocalCandidate(candidate)),
+            ConnectionEvent::Channel(channel) if running.state.is_open() && running.readers.len() < MAX_CHANNELS => {
+                running.readers.spawn(Arc::clone(&self.channels).serve(channel));
+            }
+            // overflow: a channel too many, or one that comes too late, is never read.
+            ConnectionEvent::Channel(_) => log::warn!("peer={} a data channel is not served", self.peer),
+        }
+    }
+
+    fn post(&self, event: PeerEvent) {
+        // overflow: the event is lost; the end of the peer is told apart and is not.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
+            log::warn!("peer={} its owner does not read its events, one is lost", self.peer);
+        }
+    }
+}
+
+/// Waits until the end is asked for.
+async fn asked(close: &mut watch::Receiver<Option<CloseReason>>) -> CloseReason {
+    let reason = close.wait_for(Option::is_some).await;
+    // Without a word the handle is gone: its owner broke.
+    reason.ok().and_then(|r| *r).unwrap_or(CloseReason::Fault)
+}
+
+/// Waits for a task that may not be there, for ever then.
+async fn join(task: &mut Option<JoinHandle<()>>) {
+    match task {
+        Some(handle) => {
+            let _ = handle.await;
+            *task = None;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn add_candidate(connection: Arc<dyn Connection>, operation: AddCandidate) {
+    let result = timeout(OPERATION_WITHIN, connection.add_candidate(operation.candidate))
+        .await
+        .unwrap_or(Err(PeerError::Timeout("adding a candidate")));
+    // Whoever asked may have gone.
+    let _ = operation.done.send(result);
+}

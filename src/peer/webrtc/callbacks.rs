@@ -1,0 +1,69 @@
+//! Callbacks run on the connection's own driver: they post and return.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, watch};
+use webrtc::data_channel::DataChannel;
+use webrtc::peer_connection::{
+    PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
+};
+
+use super::super::connection::ConnectionEvent;
+use super::super::state::ConnectionState;
+use super::channel::WebrtcChannel;
+use crate::protocol::signalling::IceCandidate;
+
+/// Turns callbacks into events.
+pub(super) struct Callbacks {
+    pub(super) events: mpsc::Sender<ConnectionEvent>,
+    pub(super) state: watch::Sender<ConnectionState>,
+}
+
+impl Callbacks {
+    fn post(&self, event: ConnectionEvent) {
+        // overflow: the event is lost. A missing candidate costs a path, a missing channel is opened again by the
+        // browser's next offer; a browser that opens channels faster than they are refused deserves no better.
+        if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) {
+            log::warn!("a peer's event is lost, its queue is full: {event:?}");
+        }
+    }
+}
+
+#[async_trait]
+impl PeerConnectionEventHandler for Callbacks {
+    async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
+        match event.candidate.to_json() {
+            Ok(init) => self.post(ConnectionEvent::Candidate(Some(IceCandidate {
+                candidate: init.candidate,
+                // All sections are bundled; the crate knows no section's name here, the first always exists.
+                sdp_mid: None,
+                sdp_m_line_index: Some(0),
+                username_fragment: None,
+            }))),
+            Err(error) => log::warn!("a local candidate cannot be written: {error}"),
+        }
+    }
+
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.post(ConnectionEvent::Candidate(None));
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        let state = match state {
+            RTCPeerConnectionState::Connecting => ConnectionState::Connecting,
+            RTCPeerConnectionState::Connected => ConnectionState::Connected,
+            RTCPeerConnectionState::Disconnected => ConnectionState::Disconnected,
+            RTCPeerConnectionState::Failed => ConnectionState::Failed,
+            RTCPeerConnectionState::Closed => ConnectionState::Closed,
+            _ => ConnectionState::New,
+        };
+        self.state.send_replace(state);
+    }
+
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        self.post(ConnectionEvent::Channel(Arc::new(WebrtcChannel(channel))));
+    }
+}

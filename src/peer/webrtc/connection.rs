@@ -1,0 +1,198 @@
+//! One connection of the crate, and the guard that closes it whatever happens to its owner.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rtc::rtp::extension::HeaderExtension;
+use rtc::rtp::extension::playout_delay_extension::PlayoutDelayExtension;
+use rtc::rtp::header::Header;
+use tokio::runtime::Handle;
+use tokio::sync::{OnceCell, watch};
+use tokio::time::timeout;
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
+
+use super::super::connection::{Connection, MediaPacket};
+use super::super::error::PeerError;
+use super::super::ports::PortLease;
+use super::super::state::{CLOSE_WITHIN, ConnectionState};
+use super::failed;
+use super::feedback::Feedback;
+use crate::protocol::signalling::{IceCandidate, MAX_CANDIDATE};
+
+/// Candidates one browser may send: an interface has a few, a machine a few interfaces.
+const MAX_CANDIDATES: u32 = 100;
+
+/// Keeps the connection; dropping it closes the connection if nobody did, and gives its port back afterwards.
+pub(super) struct WebrtcConnection {
+    connection: Arc<dyn PeerConnection>,
+    track: Arc<TrackLocalStaticRTP>,
+    ssrc: u32,
+    /// Known once the answer is made.
+    payload_type: OnceCell<u8>,
+    state: watch::Receiver<ConnectionState>,
+    feedback: Arc<Feedback>,
+    candidates: AtomicU32,
+    closed: AtomicBool,
+    lease: Option<PortLease>,
+    runtime: Handle,
+}
+
+impl WebrtcConnection {
+    /// Called on the media runtime, which stays the one that closes it.
+    pub(super) fn new(
+        connection: Arc<dyn PeerConnection>,
+        track: Arc<TrackLocalStaticRTP>,
+        ssrc: u32,
+        state: watch::Receiver<ConnectionState>,
+        feedback: Arc<Feedback>,
+        lease: PortLease,
+    ) -> Self {
+        Self {
+            connection,
+            track,
+            ssrc,
+            payload_type: OnceCell::new(),
+            state,
+            feedback,
+            candidates: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+            lease: Some(lease),
+            runtime: Handle::current(),
+        }
+    }
+}
+
+#[async_trait]
+impl Connection for WebrtcConnection {
+    async fn answer(&self, offer: &str) -> Result<String, PeerError> {
+        let bad = |error: rtc::shared::error::Error| PeerError::BadSdp(error.to_string());
+        let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(bad)?;
+        self.connection.set_remote_description(offer).await.map_err(bad)?;
+        let track: Arc<dyn TrackLocal> = Arc::<TrackLocalStaticRTP>::clone(&self.track);
+        let sender = self.connection.add_track(track).await.map_err(failed)?;
+        let answer = self.connection.create_answer(None).await.map_err(bad)?;
+        self.connection.set_local_description(answer).await.map_err(failed)?;
+        let answer = self
+            .connection
+            .local_description()
+            .await
+            .ok_or_else(|| failed("no local description"))?;
+        let parameters = sender.get_parameters().await.map_err(failed)?;
+        let codec = parameters
+            .rtp_parameters
+            .codecs
+            .first()
+            .ok_or_else(|| failed("no codec was negotiated"))?;
+        self.payload_type
+            .set(codec.payload_type)
+            .map_err(|_| failed("answered twice"))?;
+        Ok(answer.sdp)
+    }
+
+    async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), PeerError> {
+        let bad = |why: &str| PeerError::BadCandidate(why.to_owned());
+        if candidate.candidate.len() > MAX_CANDIDATE {
+            return Err(bad("too large"));
+        }
+        if self.candidates.fetch_add(1, Ordering::Relaxed) >= MAX_CANDIDATES {
+            return Err(bad("too many"));
+        }
+        let line = candidate
+            .candidate
+            .strip_prefix("candidate:")
+            .unwrap_or(&candidate.candidate);
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        // A name behind mDNS is reached all the same, by the browser's own checks (peer reflexive); a connection by
+        // TCP would be one that the host opens to wherever a browser says.
+        let unused = fields.get(4).is_some_and(|address| address.ends_with(".local"))
+            || fields
+                .get(2)
+                .is_some_and(|transport| !transport.eq_ignore_ascii_case("udp"));
+        if !line.is_empty() && fields.len() < 8 {
+            return Err(bad("it has too few fields"));
+        }
+        if line.is_empty() || unused {
+            return Ok(());
+        }
+        let init = RTCIceCandidateInit {
+            candidate: candidate.candidate,
+            sdp_mid: candidate.sdp_mid,
+            sdp_mline_index: candidate.sdp_m_line_index,
+            username_fragment: candidate.username_fragment,
+            url: None,
+        };
+        self.connection
+            .add_ice_candidate(init)
+            .await
+            .map_err(|e| PeerError::BadCandidate(e.to_string()))
+    }
+
+    fn state(&self) -> watch::Receiver<ConnectionState> {
+        self.state.clone()
+    }
+
+    async fn key_request(&self) {
+        self.feedback.key.notified().await;
+    }
+
+    async fn write(&self, packet: MediaPacket) -> Result<(), PeerError> {
+        let payload_type = *self.payload_type.get().ok_or_else(|| failed("not answered yet"))?;
+        let header = Header {
+            version: 2,
+            marker: packet.marker,
+            payload_type,
+            sequence_number: packet.sequence,
+            timestamp: packet.timestamp,
+            ssrc: self.ssrc,
+            ..Header::default()
+        };
+        let packet = rtc::rtp::Packet {
+            header,
+            payload: packet.payload,
+        };
+        let at_once = [HeaderExtension::PlayoutDelay(PlayoutDelayExtension::new(0, 0))];
+        self.track
+            .write_rtp_with_extensions(packet, &at_once)
+            .await
+            .map_err(failed)
+    }
+
+    fn nacked(&self) -> u64 {
+        self.feedback.nacked.load(Ordering::Relaxed)
+    }
+
+    async fn close(&self) {
+        close(&self.connection).await;
+        self.closed.store(true, Ordering::Release);
+    }
+}
+
+async fn close(connection: &Arc<dyn PeerConnection>) {
+    if let Err(error) = connection.close().await {
+        log::warn!("a connection did not close cleanly: {error}");
+    }
+}
+
+impl Drop for WebrtcConnection {
+    fn drop(&mut self) {
+        if self.closed.load(Ordering::Acquire) {
+            return;
+        }
+        // The crate leaks its socket and its task when a connection is dropped without being closed.
+        let connection = Arc::clone(&self.connection);
+        let lease = self.lease.take();
+        self.runtime.spawn(async move {
+            if timeout(CLOSE_WITHIN + Duration::from_secs(1), close(&connection))
+                .await
+                .is_err()
+            {
+                log::error!("a connection that was let go did not close");
+            }
+            drop(lease);
+        });
+    }
+}

@@ -1,0 +1,213 @@
+//! Builds connections: codecs, interceptors, ICE.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rtc::ice::mdns::MulticastDnsMode;
+use rtc::interceptor::{Registry, Slot};
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::interceptor_registry::{configure_nack, configure_rtcp_reports};
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
+    RTCRtpHeaderExtensionCapability, RTCRtpRtxParameters, RtpCodecKind,
+};
+use tokio::sync::{mpsc, watch};
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, SettingEngine, SettingEngineBuilder,
+};
+
+use super::super::codec_choice::Choice;
+use super::super::connection::{Connection, ConnectionEvent, ConnectionFactory};
+use super::super::error::PeerError;
+use super::super::ports::{PortLease, PortRange, random};
+use super::super::state::ConnectionState;
+use super::callbacks::Callbacks;
+use super::connection::WebrtcConnection;
+use super::failed;
+use super::feedback::{Feedback, Observer};
+use crate::media::Codec;
+
+/// The browser shows each frame at once (`minimum 0, maximum 0`).
+const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+/// No answer for this long: disconnected.
+const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
+/// After that, no answer for this long: failed.
+const ICE_FAILED: Duration = Duration::from_secs(5);
+const ICE_KEEPALIVE: Duration = Duration::from_secs(1);
+/// The crate's default of 200 ms is most of the time to the first frame.
+const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
+const ICE_MAX_CHECKS: u16 = 100;
+/// Bytes to the browser that may wait on one data channel.
+const CHANNEL_BUFFER: usize = 256 * 1024;
+/// Another process may take a port between the check and the bind: so many ports are tried.
+const BIND_ATTEMPTS: u32 = 4;
+/// After NACK and reports, which act on the same packets.
+const OBSERVER_SLOT: usize = 14_000;
+
+/// Where connections are made.
+#[derive(Clone, Debug)]
+pub struct WebrtcOptions {
+    /// The UDP ports, one per peer.
+    pub ports: Arc<PortRange>,
+    /// The addresses each peer binds, see [`local_addresses`](super::super::local_addresses).
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Makes connections by the crate `webrtc`. One for the whole host.
+#[derive(Clone, Debug)]
+pub struct WebrtcFactory {
+    options: WebrtcOptions,
+}
+
+impl WebrtcFactory {
+    /// A factory with these options.
+    #[must_use]
+    pub const fn new(options: WebrtcOptions) -> Self {
+        Self { options }
+    }
+
+    /// How many UDP ports its connections hold.
+    #[must_use]
+    pub fn ports_leased(&self) -> usize {
+        self.options.ports.leased()
+    }
+}
+
+#[async_trait]
+impl ConnectionFactory for WebrtcFactory {
+    async fn open(
+        &self,
+        choice: &Choice,
+        events: mpsc::Sender<ConnectionEvent>,
+    ) -> Result<Arc<dyn Connection>, PeerError> {
+        let mut attempt = 1;
+        loop {
+            let lease = self.options.ports.lease(&self.options.addresses)?;
+            let port = lease.port();
+            match build(choice, events.clone(), &self.options.addresses, lease).await {
+                Ok(connection) => return Ok(Arc::new(connection)),
+                Err(error) if attempt < BIND_ATTEMPTS => {
+                    log::warn!("no connection on udp port {port}, trying another: {error}");
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+async fn build(
+    choice: &Choice,
+    events: mpsc::Sender<ConnectionEvent>,
+    addresses: &[IpAddr],
+    lease: PortLease,
+) -> Result<WebrtcConnection, PeerError> {
+    let mut engine = media_engine(choice).map_err(failed)?;
+    let feedback = Arc::new(Feedback::default());
+    let registry = configure_rtcp_reports(configure_nack(Registry::new(), &mut engine))
+        .with(Slot::from(OBSERVER_SLOT), Observer::new(Arc::clone(&feedback)));
+    let (state, state_rx) = watch::channel(ConnectionState::New);
+    let connection = PeerConnectionBuilder::<SocketAddr>::new()
+        .with_media_engine(engine)
+        .with_setting_engine(settings())
+        .with_interceptor_registry(registry)
+        .with_handler(Arc::new(Callbacks { events, state }))
+        .with_udp_addrs(lease.on(addresses))
+        .with_data_channel_send_buffer_limit(CHANNEL_BUFFER)
+        .build()
+        .await
+        .map_err(failed)?;
+    let connection: Arc<dyn PeerConnection> = Arc::new(connection);
+    let ssrc = random();
+    let track = Arc::new(TrackLocalStaticRTP::new(track(choice, ssrc)));
+    Ok(WebrtcConnection::new(
+        connection, track, ssrc, state_rx, feedback, lease,
+    ))
+}
+
+fn settings() -> SettingEngine {
+    SettingEngineBuilder::new()
+        .with_include_loopback_candidate(true)
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEPALIVE))
+        .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_MAX_CHECKS))
+        .build()
+}
+
+/// Only the format chosen and its retransmissions, under the browser's own payload types: an engine that knows more
+/// answers with more than is sent.
+fn media_engine(choice: &Choice) -> Result<MediaEngine, rtc::shared::error::Error> {
+    let mut engine = MediaEngine::default();
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback {
+        typ: typ.into(),
+        parameter: parameter.into(),
+    };
+    let mut codec = codec(choice);
+    codec.rtcp_feedback = vec![feedback("ccm", "fir"), feedback("nack", ""), feedback("nack", "pli")];
+    let primary = RTCRtpCodecParameters {
+        rtp_codec: codec,
+        payload_type: choice.payload_type,
+    };
+    engine.register_codec(primary, RtpCodecKind::Video)?;
+    if let Some(payload_type) = choice.rtx {
+        let rtp_codec = RTCRtpCodec {
+            mime_type: "video/rtx".into(),
+            clock_rate: 90_000,
+            channels: 0,
+            sdp_fmtp_line: format!("apt={}", choice.payload_type),
+            rtcp_feedback: vec![],
+        };
+        engine.register_codec(
+            RTCRtpCodecParameters {
+                rtp_codec,
+                payload_type,
+            },
+            RtpCodecKind::Video,
+        )?;
+    }
+    let playout_delay = RTCRtpHeaderExtensionCapability {
+        uri: PLAYOUT_DELAY.to_owned(),
+    };
+    engine.register_header_extension(playout_delay, RtpCodecKind::Video, None)?;
+    Ok(engine)
+}
+
+fn codec(choice: &Choice) -> RTCRtpCodec {
+    let mime_type = match choice.codec {
+        Codec::H264 => "video/H264",
+        Codec::Vp8 => "video/VP8",
+    };
+    RTCRtpCodec {
+        mime_type: mime_type.into(),
+        clock_rate: 90_000,
+        channels: 0,
+        sdp_fmtp_line: choice.fmtp.clone(),
+        rtcp_feedback: vec![],
+    }
+}
+
+fn track(choice: &Choice, ssrc: u32) -> MediaStreamTrack {
+    let rtx = choice.rtx.map(|_| RTCRtpRtxParameters {
+        ssrc: ssrc.wrapping_add(1),
+    });
+    let coding = RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters {
+            ssrc: Some(ssrc),
+            rtx,
+            ..Default::default()
+        },
+        codec: codec(choice),
+        ..Default::default()
+    };
+    let name = || "picture".to_owned();
+    MediaStreamTrack::new(
+        "heliostat".to_owned(),
+        name(),
+        name(),
+        RtpCodecKind::Video,
+        vec![coding],
+    )
+}

@@ -1,0 +1,22 @@
+//! The real connection, by the crates `webrtc` and `rtc`.
+//!
+//! - `factory`: builds one, with everything that is negotiated and timed.
+//! - `connection`: the connection itself, and the guard that closes it.
+//! - `callbacks`: what the crate calls back on its driver, which only posts.
+//! - `feedback`: RTCP from the browser: key frames asked for, packets lost.
+//! - `channel`: one data channel.
+
+mod callbacks;
+mod channel;
+mod connection;
+mod factory;
+mod feedback;
+
+pub use factory::{WebrtcFactory, WebrtcOptions};
+
+use super::error::PeerError;
+
+/// Wraps an error of the crate.
+fn failed(error: impl std::fmt::Display) -> PeerError {
+    PeerError::Connection(error.to_string())
+}

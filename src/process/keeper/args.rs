@@ -1,0 +1,19 @@
+//! The command line of the keeper.
+
+use std::path::PathBuf;
+
+use crate::ids::InstanceId;
+
+/// `heliostat keep`: parent of an instance's processes. Started by the host, not by hand.
+#[derive(Clone, Debug, clap::Args)]
+pub struct KeepArgs {
+    /// The instance's folder, which exists.
+    #[arg(long)]
+    pub dir: PathBuf,
+    /// The instance's id.
+    #[arg(long)]
+    pub instance: InstanceId,
+    /// Without a host for so many milliseconds the instance is ended.
+    #[arg(long, default_value_t = 600_000)]
+    pub host_absence_ms: u64,
+}

@@ -1,0 +1,122 @@
+//! The keeper: a small process per instance that is parent and subreaper of all its processes.
+//!
+//! It starts, ends, reaps and reports them, and drains their output, so that nobody dies with the host. It has one
+//! thread, knows nothing of apps or pictures, and needs no host to live on: a later host connects and goes on.
+//!
+//! ```text
+//! listening ── Hello ──▶ controlled ── connection lost ──▶ alone ── Hello ──▶ controlled
+//!     └──────────────────── no host for too long, SIGTERM, End ──▶ ending ──▶ exit 0
+//! ```
+//!
+//! It survives: the host's death at any moment, a flood of output, a full disk, processes that leave their group or
+//! ignore TERM. It does not survive its own SIGKILL: `sweep` then ends what it left.
+//!
+//! - `args` command line · `event_loop` the one thread · `hosts`, `connection` who is connected
+//! - `roles`, `slot` what runs and what was asked · `ending`, `belonging` (pure) how it ends, and who is whose
+//! - `spawn`, `child`, `lookup` starting · `output`, `display_lock`, `folder` what is left on disk
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixListener;
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::setsid;
+
+use super::proc::Identity;
+use crate::clock;
+use crate::protocol::keeper::{Manifest, VERSION};
+
+mod args;
+mod belonging;
+mod child;
+mod connection;
+pub(super) mod display_lock;
+mod ending;
+mod event_loop;
+pub(super) mod folder;
+mod hosts;
+mod lookup;
+mod output;
+mod roles;
+mod slot;
+mod spawn;
+
+pub use args::KeepArgs;
+
+/// `heliostat keep`: returns when the instance was ended.
+///
+/// Exit codes: 0 it was ended, 75 the folder has a keeper, 74 the folder cannot be used (sysexits.h).
+pub fn run(args: &KeepArgs) -> ExitCode {
+    match keep(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => {
+            log::error!("instance={} another keeper has the folder", args.instance);
+            ExitCode::from(75)
+        }
+        Err(error) => {
+            log::error!("instance={} {error}", args.instance);
+            ExitCode::from(74)
+        }
+    }
+}
+
+/// False if the folder has a keeper.
+fn keep(args: &KeepArgs) -> io::Result<bool> {
+    // A session's leader is in its own already.
+    match setsid() {
+        Ok(_) | Err(Errno::EPERM) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let Some(folder) = folder::Folder::open(&args.dir)?.lock()? else {
+        return Ok(false);
+    };
+    std::env::set_current_dir("/")?;
+    prctl::set_child_subreaper(true)?;
+    // SAFETY: ignoring a signal runs no handler.
+    unsafe {
+        signal(Signal::SIGPIPE, SigHandler::SigIgn)?;
+        signal(Signal::SIGHUP, SigHandler::SigIgn)?;
+    }
+    let mut mask = SigSet::empty();
+    [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT].map(|signal| mask.add(signal));
+    mask.thread_block()?;
+    let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+
+    match DirBuilder::new().mode(0o700).create(folder.path("logs")) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::from(folder.listen(folder::SOCKET)?);
+    listener.set_nonblocking(true)?;
+    let me = i32::try_from(std::process::id()).map_err(io::Error::other)?;
+    let me = Identity::of(me).ok_or_else(|| io::Error::other("/proc is not there"))?;
+    let manifest = Manifest {
+        pid: me.pid,
+        start_time: me.start_time,
+        instance: args.instance,
+        version: VERSION,
+    };
+    folder.write_manifest(&manifest)?;
+    log::info!(
+        "instance={} pid={} keeping {}",
+        args.instance,
+        me.pid,
+        args.dir.display()
+    );
+
+    let keeper = event_loop::Keeper {
+        roles: roles::Roles::new(folder, args.instance, me),
+        hosts: hosts::Hosts::new(args.instance, me.pid, clock::monotonic_us()),
+        listener,
+        signals,
+        absence_us: args.host_absence_ms.saturating_mul(1000),
+    };
+    keeper.run()?;
+    log::info!("instance={} ended", args.instance);
+    Ok(true)
+}

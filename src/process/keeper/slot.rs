@@ -1,0 +1,153 @@
+//! One role: what runs under it, what it wrote, and what was asked for it.
+
+use std::collections::{HashSet, VecDeque};
+use std::os::fd::OwnedFd;
+
+use super::super::proc::Identity;
+use super::ending::Ending;
+use super::output::{LogFile, Tail};
+use crate::protocol::keeper::{Exit, Role, RoleStatus, Spec, Started};
+
+/// More than a sane host ever has open for one role.
+pub(super) const MAX_TASKS: usize = 16;
+/// Pipes of earlier generations that somebody may still write to.
+const MAX_OUTPUTS: usize = 4;
+
+/// Whom an answer goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asker {
+    /// The connection.
+    pub connection: u64,
+    /// The call's id on it.
+    pub call: u64,
+}
+
+/// What was asked for a role.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Let it run.
+    Ensure(Spec),
+    /// End it.
+    Stop,
+    /// Run it once.
+    Run {
+        /// What.
+        spec: Spec,
+        /// Killed after this time.
+        timeout_us: u64,
+    },
+}
+
+/// A request that waits or is being carried out.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub asker: Asker,
+    pub work: Work,
+    pub grace_us: u64,
+}
+
+/// A latest start.
+#[derive(Debug)]
+pub(super) struct Main {
+    pub pid: i32,
+    pub spec: Spec,
+    pub started_ms: i64,
+    pub exit: Option<(Exit, i64)>,
+    pub display: Option<u32>,
+}
+
+/// A role's state.
+///
+/// ```text
+///            Ensure, Run                    nothing of it left
+///   idle ───────────────▶ ending ───────────────────────────▶ started, or (Stop) idle
+///    ▲                     ▲   ▲ its deadlines pass by          │
+///    └── next task ────────┘   └─── next task, Run's end ◀──────┘
+/// ```
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub role: Role,
+    pub generation: u64,
+    pub main: Option<Main>,
+    /// Of this generation first; those of earlier ones until they close.
+    pub outputs: VecDeque<OwnedFd>,
+    pub display_pipe: Option<OwnedFd>,
+    pub display_text: Vec<u8>,
+    pub log: LogFile,
+    pub tail: Tail,
+    pub listening: Option<(String, OwnedFd)>,
+    // overflow: the request is refused as busy.
+    pub tasks: VecDeque<Task>,
+    /// The task that `ending` is for, or the `Run` that runs.
+    pub current: Option<Task>,
+    pub ending: Option<Ending>,
+    /// When `ending` is to be looked at, or the `Run` killed.
+    pub wake_us: Option<u64>,
+    pub timed_out: bool,
+    /// Made for a `Run`, and forgotten after it.
+    pub once: bool,
+    /// Seen as the role's at earlier looks: a daemon that cleared its environment is only known while its parent lives.
+    pub known: HashSet<Identity>,
+}
+
+impl Slot {
+    pub(super) fn new(role: Role, log: LogFile, once: bool) -> Self {
+        Self {
+            role,
+            generation: 0,
+            main: None,
+            outputs: VecDeque::new(),
+            display_pipe: None,
+            display_text: Vec::new(),
+            log,
+            tail: Tail::default(),
+            listening: None,
+            tasks: VecDeque::new(),
+            current: None,
+            ending: None,
+            wake_us: None,
+            timed_out: false,
+            once,
+            known: HashSet::new(),
+        }
+    }
+
+    /// The pid of the main process, where it was not reaped yet.
+    pub(super) fn running(&self) -> Option<i32> {
+        self.main
+            .as_ref()
+            .filter(|main| main.exit.is_none())
+            .map(|main| main.pid)
+    }
+
+    pub(super) fn add_output(&mut self, output: OwnedFd) {
+        self.outputs.push_front(output);
+        self.outputs.truncate(MAX_OUTPUTS);
+    }
+
+    pub(super) fn started(&self, attached: bool) -> Option<Started> {
+        let main = self.main.as_ref()?;
+        let (role, generation) = (self.role.clone(), self.generation);
+        Some(Started {
+            role,
+            pid: main.pid,
+            generation,
+            attached,
+            display: main.display,
+        })
+    }
+
+    /// None if it never started.
+    pub(super) fn status(&self) -> Option<RoleStatus> {
+        let main = self.main.as_ref()?;
+        Some(RoleStatus {
+            role: self.role.clone(),
+            pid: main.pid,
+            generation: self.generation,
+            started_ms: main.started_ms,
+            exit: main.exit.map(|(exit, _)| exit),
+            exited_ms: main.exit.map(|(_, at)| at),
+            display: main.display,
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! What `/proc` tells of processes (proc(5)), and signals that cannot hit a later process of the same pid.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use nix::sys::signal::Signal;
+
+/// A process for as long as it lives: its pid may be given again, together with the start time it is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Identity {
+    /// The process id.
+    pub pid: i32,
+    /// Field 22 of `/proc/<pid>/stat`: clock ticks since boot.
+    pub start_time: u64,
+}
+
+/// One line of the process table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Process {
+    /// Which.
+    pub identity: Identity,
+    /// The parent's pid.
+    pub parent: i32,
+    /// The session's id.
+    pub session: i32,
+    /// It still runs something: not a zombie whose threads are all gone.
+    pub alive: bool,
+}
+
+/// The marks that the keeper leaves in the environment of what it starts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    /// The value of `HELIOSTAT_INSTANCE`.
+    pub instance: Option<String>,
+    /// The value of `HELIOSTAT_ROLE`.
+    pub role: Option<String>,
+}
+
+impl Process {
+    /// Reads a line of `/proc/<pid>/stat`. The command in parentheses may hold anything, so it is cut at the last one.
+    fn parse(line: &str) -> Option<Self> {
+        let (pid, rest) = line.split_once(" (")?;
+        let (_, rest) = rest.rsplit_once(") ")?;
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        // The first of these fields is number 3 of proc(5), the state.
+        let field = |number: usize| fields.get(number - 3).copied();
+        let threads: u32 = field(20)?.parse().ok()?;
+        Some(Self {
+            identity: Identity {
+                pid: pid.parse().ok()?,
+                start_time: field(22)?.parse().ok()?,
+            },
+            parent: field(4)?.parse().ok()?,
+            session: field(6)?.parse().ok()?,
+            alive: !matches!(field(3)?, "Z" | "X" | "x") || threads > 1,
+        })
+    }
+
+    /// The process of this pid, if there is one.
+    pub(super) fn read(pid: i32) -> Option<Self> {
+        let line = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        Self::parse(&String::from_utf8_lossy(&line))
+    }
+
+    /// Every process that can be seen.
+    pub(super) fn all() -> Vec<Self> {
+        let Ok(entries) = fs::read_dir("/proc") else {
+            return Vec::new();
+        };
+        let pids = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        pids.filter_map(Self::read).collect()
+    }
+}
+
+impl Identity {
+    /// Of the process that has this pid now.
+    pub(super) fn of(pid: i32) -> Option<Self> {
+        Process::read(pid).map(|process| process.identity)
+    }
+
+    /// Whether this very process still runs.
+    pub(super) fn lives(self) -> bool {
+        Process::read(self.pid).is_some_and(|process| process.identity == self && process.alive)
+    }
+
+    /// Sends a signal to this process and to no other; false if it is gone or out of reach.
+    pub(super) fn signal(self, signal: Signal) -> bool {
+        self.signal_if(signal, || true)
+    }
+
+    /// As [`Identity::signal`], if `check` still holds once the process can no longer be mistaken.
+    pub(super) fn signal_if(self, signal: Signal, check: impl FnOnce() -> bool) -> bool {
+        let Ok(process) = pidfd(self.pid) else { return false };
+        // From here on the descriptor names one process: if it is the one meant, the pid could not be given again.
+        if Self::of(self.pid) != Some(self) || !check() {
+            return false;
+        }
+        // SAFETY: plain system call, a null siginfo stands for what kill(2) would send.
+        let sent = unsafe {
+            libc::syscall(
+                libc::SYS_pidfd_send_signal,
+                process.as_raw_fd(),
+                signal as i32,
+                std::ptr::null::<libc::siginfo_t>(),
+                0,
+            )
+        };
+        sent == 0
+    }
+}
+
+fn pidfd(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: plain system call; a non-negative result is a new descriptor that nobody else owns.
+    unsafe {
+        match libc::syscall(libc::SYS_pidfd_open, pid, 0) {
+            fd if fd >= 0 => Ok(OwnedFd::from_raw_fd(fd as i32)),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Marks {
+    /// The marks of this process; none where its environment is closed to us.
+    pub(super) fn of(pid: i32) -> Self {
+        fs::read(format!("/proc/{pid}/environ")).map_or_else(|_| Self::default(), |block| Self::parse(&block))
+    }
+
+    fn parse(block: &[u8]) -> Self {
+        let value = |name: &str| {
+            let entry = block
+                .split(|&b| b == 0)
+                .find_map(|e| e.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+            Some(String::from_utf8_lossy(entry).into_owned())
+        };
+        use crate::protocol::keeper::{INSTANCE_VARIABLE, ROLE_VARIABLE};
+        Self {
+            instance: value(INSTANCE_VARIABLE),
+            role: value(ROLE_VARIABLE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_name_cannot_forge_its_line() {
+        let line = "42 (a) S 1 (b) R) S 7 42 41 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 9876 0 0";
+        let process = Process::parse(line).unwrap();
+        assert_eq!(
+            process.identity,
+            Identity {
+                pid: 42,
+                start_time: 9876
+            }
+        );
+        assert_eq!((process.parent, process.session, process.alive), (7, 41, true));
+    }
+
+    #[test]
+    fn a_zombie_lives_while_a_thread_of_it_does() {
+        let line =
+            |state: &str, threads: u32| format!("4 (x) {state} 1 4 4 0 -1 0 0 0 0 0 0 0 0 0 20 0 {threads} 0 1 0");
+        assert!(!Process::parse(&line("Z", 1)).unwrap().alive);
+        assert!(Process::parse(&line("Z", 2)).unwrap().alive);
+    }
+
+    #[test]
+    fn what_is_no_stat_line_is_nothing() {
+        assert_eq!(Process::parse(""), None);
+        assert_eq!(Process::parse("1 (init"), None);
+    }
+
+    #[test]
+    fn this_process_is_found_and_is_itself() {
+        let me = Identity::of(std::process::id() as i32).unwrap();
+        assert!(me.lives());
+        let other = Identity {
+            start_time: me.start_time + 1,
+            ..me
+        };
+        assert!(!other.lives());
+        // Would end this test if it were sent.
+        assert!(!other.signal(Signal::SIGKILL));
+        assert!(!me.signal_if(Signal::SIGKILL, || false));
+    }
+
+    #[test]
+    fn marks_are_whole_names_only() {
+        let marks = Marks::parse(b"XHELIOSTAT_ROLE=no\0HELIOSTAT_ROLES=no\0HELIOSTAT_ROLE=app\0A=B\0");
+        assert_eq!(
+            marks,
+            Marks {
+                instance: None,
+                role: Some("app".into())
+            }
+        );
+    }
+}

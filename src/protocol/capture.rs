@@ -1,0 +1,526 @@
+//! What the host and the capture process say to each other over a Unix stream socket.
+//!
+//! Every message is a frame: length of what follows (`u32`, little endian), type (`u8`), body. All numbers are little
+//! endian. Types below `0x80` go from the host to the capture process, the others come back.
+//!
+//! | type | message | body |
+//! |---|---|---|
+//! | `0x01` | hello | version `u16` |
+//! | `0x02` | want | codecs: `u8` each |
+//! | `0x03` | key frame | codec `u8` |
+//! | `0x04` | bit rate | codec `u8`, kbit/s `u32` |
+//! | `0x05` | ping | |
+//! | `0x06` | expect change | |
+//! | `0x81` | hello | version `u16`, width `u16`, height `u16`, then per codec: codec `u8`, element name (`u8` length, UTF-8) |
+//! | `0x82` | frame | codec `u8`, flags `u8` (1 = key), pts `u64` µs, data |
+//! | `0x83` | alive | frames grabbed `u64`, damage events `u64` |
+//! | `0x84` | error | code (`u8` length, UTF-8), text UTF-8 |
+//! | `0x85` | encoder | codec `u8`, element name UTF-8 |
+
+use std::collections::BTreeSet;
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+/// The version of these messages; both sides must have the same.
+pub const VERSION: u16 = 1;
+/// The longest legal frame, type and body together: a key frame of an 8K picture is far below it.
+pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+/// Length and type.
+pub const HEADER: usize = 5;
+
+/// A codec, as these messages number it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CodecNumber {
+    /// H.264, Annex B.
+    H264 = 1,
+    /// VP8.
+    Vp8 = 2,
+}
+
+impl CodecNumber {
+    /// Reads a codec's number.
+    ///
+    /// # Errors
+    /// [`CaptureProtocolError::UnknownCodec`] for any other number.
+    pub const fn from_wire(number: u8) -> Result<Self, CaptureProtocolError> {
+        match number {
+            1 => Ok(Self::H264),
+            2 => Ok(Self::Vp8),
+            other => Err(CaptureProtocolError::UnknownCodec(other)),
+        }
+    }
+}
+
+/// Why bytes are no message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CaptureProtocolError {
+    /// The length field is zero or beyond [`MAX_FRAME`].
+    #[error("frame of {0} bytes is not between 1 and {MAX_FRAME}")]
+    BadLength(usize),
+    /// The type is not one that this side reads.
+    #[error("unknown message type {0:#04x}")]
+    UnknownType(u8),
+    /// The body is shorter than its type needs.
+    #[error("message type {0:#04x} is cut short")]
+    Truncated(u8),
+    /// The body is longer than its type allows.
+    #[error("message type {0:#04x} has bytes left over")]
+    Trailing(u8),
+    /// No codec has this number.
+    #[error("unknown codec {0}")]
+    UnknownCodec(u8),
+    /// A name or text is not UTF-8.
+    #[error("message type {0:#04x} has text that is not UTF-8")]
+    BadText(u8),
+    /// The other side speaks another version.
+    #[error("protocol version {0}, expected {VERSION}")]
+    Version(u16),
+}
+
+impl CaptureProtocolError {
+    /// The stable code of this error.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::BadLength(_) => "bad_length",
+            Self::UnknownType(_) => "unknown_type",
+            Self::Truncated(_) => "truncated",
+            Self::Trailing(_) => "trailing",
+            Self::UnknownCodec(_) => "unknown_codec",
+            Self::BadText(_) => "bad_text",
+            Self::Version(_) => "version",
+        }
+    }
+}
+
+/// Host to capture process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostMessage {
+    /// First message.
+    Hello {
+        /// The host's [`VERSION`].
+        version: u16,
+    },
+    /// The codecs that have viewers; encoders run for exactly these.
+    Want(BTreeSet<CodecNumber>),
+    /// Make the next frame of this codec a key frame, now, even if nothing changed.
+    KeyFrame(CodecNumber),
+    /// The rate to encode with from now on.
+    Bitrate {
+        /// Which encoder.
+        codec: CodecNumber,
+        /// Kilobits per second.
+        kbps: u32,
+    },
+    /// Answer with [`CaptureMessage::Alive`].
+    Ping,
+    /// Input was injected: the next change is probably its effect and should not wait for the frame-rate limiter.
+    ExpectChange,
+}
+
+/// Capture process to host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaptureMessage {
+    /// First message, unasked.
+    Hello {
+        /// The capture process's [`VERSION`].
+        version: u16,
+        /// Width of the picture in pixels.
+        width: u16,
+        /// Height of the picture in pixels.
+        height: u16,
+        /// The element that would encode each codec; a codec that is missing cannot be had.
+        encoders: Vec<(CodecNumber, String)>,
+    },
+    /// An encoded picture.
+    Frame {
+        /// What encoded it.
+        codec: CodecNumber,
+        /// Whether decoding can start here.
+        key: bool,
+        /// When it was grabbed: `CLOCK_MONOTONIC`, µs.
+        pts_us: u64,
+        /// The access unit or frame.
+        data: Bytes,
+    },
+    /// About once a second, also when nothing changes.
+    Alive {
+        /// Pictures grabbed since start.
+        grabbed: u64,
+        /// Damage events seen since start.
+        damage: u64,
+    },
+    /// The process is about to end because of this.
+    Error {
+        /// Stable code.
+        code: String,
+        /// For people.
+        text: String,
+    },
+    /// An encoder was started.
+    Encoder {
+        /// Which codec.
+        codec: CodecNumber,
+        /// Its element name.
+        name: String,
+    },
+}
+
+/// Takes one whole frame off the front of `buffer`: its type and body. `None` while it is not complete.
+///
+/// # Errors
+/// [`CaptureProtocolError::BadLength`]; the stream is then of no more use.
+pub fn split_frame(buffer: &mut BytesMut) -> Result<Option<(u8, Bytes)>, CaptureProtocolError> {
+    let Some(prefix) = buffer.first_chunk::<4>() else {
+        return Ok(None);
+    };
+    let length = u32::from_le_bytes(*prefix) as usize;
+    if length == 0 || length > MAX_FRAME {
+        return Err(CaptureProtocolError::BadLength(length));
+    }
+    if buffer.len() < 4 + length {
+        return Ok(None);
+    }
+    let mut frame = buffer.split_to(4 + length).freeze();
+    frame.advance(4);
+    let kind = frame.get_u8();
+    Ok(Some((kind, frame)))
+}
+
+/// The first bytes of a [`CaptureMessage::Frame`] whose data of `length` bytes follows by itself, so that the data
+/// need not be copied.
+#[must_use]
+pub fn frame_header(codec: CodecNumber, key: bool, pts_us: u64, length: usize) -> [u8; 15] {
+    let mut header = [0; 15];
+    let mut out = &mut header[..];
+    // Data beyond the cap is refused by the sender before it comes here.
+    out.put_u32_le(u32::try_from(length + 11).unwrap_or(u32::MAX));
+    out.put_u8(0x82);
+    out.put_u8(codec as u8);
+    out.put_u8(u8::from(key));
+    out.put_u64_le(pts_us);
+    header
+}
+
+impl HostMessage {
+    /// The message as one frame.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Hello { version } => framed(0x01, |b| b.put_u16_le(*version)),
+            Self::Want(codecs) => framed(0x02, |b| codecs.iter().for_each(|c| b.put_u8(*c as u8))),
+            Self::KeyFrame(codec) => framed(0x03, |b| b.put_u8(*codec as u8)),
+            Self::Bitrate { codec, kbps } => framed(0x04, |b| {
+                b.put_u8(*codec as u8);
+                b.put_u32_le(*kbps);
+            }),
+            Self::Ping => framed(0x05, |_| ()),
+            Self::ExpectChange => framed(0x06, |_| ()),
+        }
+    }
+
+    /// Reads the body of a frame that [`split_frame`] gave.
+    ///
+    /// # Errors
+    /// Anything that is not exactly one message.
+    pub fn decode(kind: u8, body: Bytes) -> Result<Self, CaptureProtocolError> {
+        let mut body = Reader { kind, body };
+        let message = match kind {
+            0x01 => Self::Hello { version: body.u16()? },
+            0x02 => {
+                let codecs = body
+                    .rest()
+                    .iter()
+                    .map(|n| CodecNumber::from_wire(*n))
+                    .collect::<Result<_, _>>()?;
+                Self::Want(codecs)
+            }
+            0x03 => Self::KeyFrame(body.codec()?),
+            0x04 => Self::Bitrate {
+                codec: body.codec()?,
+                kbps: body.u32()?,
+            },
+            0x05 => Self::Ping,
+            0x06 => Self::ExpectChange,
+            other => return Err(CaptureProtocolError::UnknownType(other)),
+        };
+        body.end()?;
+        Ok(message)
+    }
+}
+
+impl CaptureMessage {
+    /// The message as one frame.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Hello {
+                version,
+                width,
+                height,
+                encoders,
+            } => framed(0x81, |b| {
+                b.put_u16_le(*version);
+                b.put_u16_le(*width);
+                b.put_u16_le(*height);
+                for (codec, name) in encoders {
+                    b.put_u8(*codec as u8);
+                    put_short(b, name);
+                }
+            }),
+            Self::Frame {
+                codec,
+                key,
+                pts_us,
+                data,
+            } => {
+                let mut out = frame_header(*codec, *key, *pts_us, data.len()).to_vec();
+                out.extend_from_slice(data);
+                out
+            }
+            Self::Alive { grabbed, damage } => framed(0x83, |b| {
+                b.put_u64_le(*grabbed);
+                b.put_u64_le(*damage);
+            }),
+            Self::Error { code, text } => framed(0x84, |b| {
+                put_short(b, code);
+                b.put_slice(text.as_bytes());
+            }),
+            Self::Encoder { codec, name } => framed(0x85, |b| {
+                b.put_u8(*codec as u8);
+                b.put_slice(name.as_bytes());
+            }),
+        }
+    }
+
+    /// Reads the body of a frame that [`split_frame`] gave. The data of a frame is shared, not copied.
+    ///
+    /// # Errors
+    /// Anything that is not exactly one message.
+    pub fn decode(kind: u8, body: Bytes) -> Result<Self, CaptureProtocolError> {
+        let mut body = Reader { kind, body };
+        let message = match kind {
+            0x81 => {
+                let (version, width, height) = (body.u16()?, body.u16()?, body.u16()?);
+                let mut encoders = Vec::new();
+                while !body.body.is_empty() {
+                    encoders.push((body.codec()?, body.short()?));
+                }
+                Self::Hello {
+                    version,
+                    width,
+                    height,
+                    encoders,
+                }
+            }
+            0x82 => {
+                let (codec, flags, pts_us) = (body.codec()?, body.u8()?, body.u64()?);
+                Self::Frame {
+                    codec,
+                    key: flags & 1 != 0,
+                    pts_us,
+                    data: body.rest(),
+                }
+            }
+            0x83 => Self::Alive {
+                grabbed: body.u64()?,
+                damage: body.u64()?,
+            },
+            0x84 => Self::Error {
+                code: body.short()?,
+                text: body.text()?,
+            },
+            0x85 => Self::Encoder {
+                codec: body.codec()?,
+                name: body.text()?,
+            },
+            other => return Err(CaptureProtocolError::UnknownType(other)),
+        };
+        body.end()?;
+        Ok(message)
+    }
+}
+
+fn framed(kind: u8, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = vec![0, 0, 0, 0, kind];
+    body(&mut out);
+    // Only frames are long, and those have a header of their own.
+    let length = u32::try_from(out.len() - 4).unwrap_or(u32::MAX);
+    out[..4].copy_from_slice(&length.to_le_bytes());
+    out
+}
+
+/// A text of at most 255 bytes with its length before it; cut at a character's edge if longer.
+fn put_short(out: &mut Vec<u8>, text: &str) {
+    let mut end = text.len().min(255);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    out.put_u8(u8::try_from(end).unwrap_or(u8::MAX));
+    out.put_slice(&text.as_bytes()[..end]);
+}
+
+/// Reads a body without ever reading past its end.
+struct Reader {
+    kind: u8,
+    body: Bytes,
+}
+
+impl Reader {
+    const fn cut(&self) -> CaptureProtocolError {
+        CaptureProtocolError::Truncated(self.kind)
+    }
+
+    fn u8(&mut self) -> Result<u8, CaptureProtocolError> {
+        self.body.try_get_u8().map_err(|_| self.cut())
+    }
+
+    fn u16(&mut self) -> Result<u16, CaptureProtocolError> {
+        self.body.try_get_u16_le().map_err(|_| self.cut())
+    }
+
+    fn u32(&mut self) -> Result<u32, CaptureProtocolError> {
+        self.body.try_get_u32_le().map_err(|_| self.cut())
+    }
+
+    fn u64(&mut self) -> Result<u64, CaptureProtocolError> {
+        self.body.try_get_u64_le().map_err(|_| self.cut())
+    }
+
+    fn codec(&mut self) -> Result<CodecNumber, CaptureProtocolError> {
+        CodecNumber::from_wire(self.u8()?)
+    }
+
+    fn short(&mut self) -> Result<String, CaptureProtocolError> {
+        let length = usize::from(self.u8()?);
+        if self.body.len() < length {
+            return Err(self.cut());
+        }
+        let text = self.body.split_to(length);
+        self.utf8(&text)
+    }
+
+    fn text(&mut self) -> Result<String, CaptureProtocolError> {
+        let rest = self.rest();
+        self.utf8(&rest)
+    }
+
+    fn utf8(&self, bytes: &[u8]) -> Result<String, CaptureProtocolError> {
+        std::str::from_utf8(bytes)
+            .map(str::to_owned)
+            .map_err(|_| CaptureProtocolError::BadText(self.kind))
+    }
+
+    fn rest(&mut self) -> Bytes {
+        self.body.split_to(self.body.len())
+    }
+
+    fn end(&self) -> Result<(), CaptureProtocolError> {
+        if self.body.is_empty() {
+            Ok(())
+        } else {
+            Err(CaptureProtocolError::Trailing(self.kind))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn codec() -> impl Strategy<Value = CodecNumber> {
+        prop_oneof![Just(CodecNumber::H264), Just(CodecNumber::Vp8)]
+    }
+
+    fn host_message() -> impl Strategy<Value = HostMessage> {
+        prop_oneof![
+            any::<u16>().prop_map(|version| HostMessage::Hello { version }),
+            prop::collection::btree_set(codec(), 0..3).prop_map(HostMessage::Want),
+            codec().prop_map(HostMessage::KeyFrame),
+            (codec(), any::<u32>()).prop_map(|(codec, kbps)| HostMessage::Bitrate { codec, kbps }),
+            Just(HostMessage::Ping),
+            Just(HostMessage::ExpectChange),
+        ]
+    }
+
+    fn capture_message() -> impl Strategy<Value = CaptureMessage> {
+        prop_oneof![
+            (any::<[u16; 3]>(), prop::collection::vec((codec(), ".{0,20}"), 0..4)).prop_map(|(n, encoders)| {
+                CaptureMessage::Hello {
+                    version: n[0],
+                    width: n[1],
+                    height: n[2],
+                    encoders,
+                }
+            }),
+            (
+                codec(),
+                any::<bool>(),
+                any::<u64>(),
+                prop::collection::vec(any::<u8>(), 0..300)
+            )
+                .prop_map(|(codec, key, pts_us, data)| CaptureMessage::Frame {
+                    codec,
+                    key,
+                    pts_us,
+                    data: data.into()
+                }),
+            any::<[u64; 2]>().prop_map(|n| CaptureMessage::Alive {
+                grabbed: n[0],
+                damage: n[1]
+            }),
+            ("[a-z_]{0,30}", ".{0,80}").prop_map(|(code, text)| CaptureMessage::Error { code, text }),
+            (codec(), ".{0,30}").prop_map(|(codec, name)| CaptureMessage::Encoder { codec, name }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_host_message_survives_the_wire(message in host_message()) {
+            let mut buffer = BytesMut::from(&message.encode()[..]);
+            let (kind, body) = split_frame(&mut buffer).unwrap().unwrap();
+            prop_assert_eq!(HostMessage::decode(kind, body).unwrap(), message);
+            prop_assert!(buffer.is_empty());
+        }
+
+        #[test]
+        fn a_capture_message_survives_the_wire_in_pieces(message in capture_message(), cut in any::<prop::sample::Index>()) {
+            let bytes = message.encode();
+            let cut = cut.index(bytes.len());
+            let mut buffer = BytesMut::from(&bytes[..cut]);
+            prop_assert_eq!(split_frame(&mut buffer).unwrap(), None);
+            buffer.extend_from_slice(&bytes[cut..]);
+            let (kind, body) = split_frame(&mut buffer).unwrap().unwrap();
+            prop_assert_eq!(CaptureMessage::decode(kind, body).unwrap(), message);
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), kind in any::<u8>()) {
+            let body = Bytes::from(bytes.clone());
+            let _ = HostMessage::decode(kind, body.clone());
+            let _ = CaptureMessage::decode(kind, body);
+            let mut buffer = BytesMut::from(&bytes[..]);
+            while let Ok(Some((kind, body))) = split_frame(&mut buffer) {
+                let _ = CaptureMessage::decode(kind, body);
+            }
+        }
+    }
+
+    #[test]
+    fn a_frame_beyond_the_cap_is_refused_before_it_is_read() {
+        let mut buffer = BytesMut::from(&(u32::try_from(MAX_FRAME).unwrap() + 1).to_le_bytes()[..]);
+        assert_eq!(
+            split_frame(&mut buffer),
+            Err(CaptureProtocolError::BadLength(MAX_FRAME + 1))
+        );
+    }
+
+    #[test]
+    fn bytes_left_over_are_refused() {
+        assert_eq!(
+            HostMessage::decode(0x05, Bytes::from_static(b"x")),
+            Err(CaptureProtocolError::Trailing(0x05))
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! What processes and browsers say to each other: messages as plain values and bytes, no I/O.
+
+pub mod capture;
+pub mod input;
+pub mod keeper;
+pub mod signalling;
+pub mod words;

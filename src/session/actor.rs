@@ -1,0 +1,223 @@
+//! SessionActor: the sockets of one user, and what they ask for.
+//!
+//! It keeps nothing that could be lost: viewers belong to the instances, which notice by themselves when a socket is
+//! gone. A session that panics costs its sockets; pages come back on new ones and find their connections alive.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture,
+};
+
+use super::book::Identity;
+use crate::ids::{InstanceId, ViewerId};
+use crate::instance::actor::{Candidate, Control, ControlWish, Join, Leave, Offer};
+use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
+use crate::protocol::signalling::{ClientMessage, ServerMessage};
+use crate::supervision::ChildContext;
+
+/// A session without sockets ends after this time; the next socket starts it again.
+const QUIET: Duration = Duration::from_secs(60);
+/// An instance answers an offer within 10 s.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Tells sockets apart.
+pub type SocketId = u64;
+
+/// The actor.
+#[derive(Debug)]
+pub struct SessionActor {
+    identity: Identity,
+    manager: Manager,
+    context: ChildContext,
+    sockets: BTreeMap<SocketId, Socket>,
+    quiet_ticks: u32,
+}
+
+#[derive(Debug)]
+struct Socket {
+    out: Outbound,
+    viewer: ViewerId,
+    watching: Option<InstanceHandle>,
+}
+
+impl SessionActor {
+    /// The actor of a session.
+    #[must_use]
+    pub fn new(identity: Identity, manager: Manager, context: &ChildContext) -> Self {
+        Self { identity, manager, context: context.clone(), sockets: BTreeMap::new(), quiet_ticks: 0 }
+    }
+
+    fn handle_message(&mut self, id: SocketId, message: ClientMessage, ctx: &mut Context<Self>) {
+        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        match message {
+            ClientMessage::Hello { viewer_id } => {
+                socket.viewer = viewer_id.unwrap_or(socket.viewer);
+                socket.out.send(&ServerMessage::Welcome {
+                    session_id: self.identity.session,
+                    viewer_id: socket.viewer,
+                    ice_servers: Vec::new(),
+                });
+            }
+            ClientMessage::Ping { t } => socket.out.send(&ServerMessage::Pong { t }),
+            ClientMessage::Stats { digest } => {
+                log::debug!("session={} viewer={} stats={digest}", self.identity.session, socket.viewer);
+            }
+            ClientMessage::Watch { instance_id, peer_id, .. } => {
+                leave(socket);
+                let Some(handle) = self.manager.get(instance_id) else {
+                    self.tell_ended(id, instance_id, ctx);
+                    return;
+                };
+                let join = Join {
+                    viewer: socket.viewer,
+                    session: self.identity.session,
+                    out: socket.out.clone(),
+                    peer: peer_id,
+                };
+                match handle.actor().tell(join) {
+                    Ok(()) => socket.watching = Some(handle),
+                    Err(error) => socket.out.send(&ServerMessage::Error {
+                        code: error.code().into(),
+                        message: error.to_string(),
+                        retry_after: Some(1),
+                        peer_id: None,
+                    }),
+                }
+            }
+            ClientMessage::Unwatch => leave(socket),
+            message => {
+                let Some(handle) = socket.watching.clone() else {
+                    socket.out.send(&ServerMessage::error("not_watching", "watch an instance first"));
+                    return;
+                };
+                request(handle, socket, message, ctx);
+            }
+        }
+    }
+
+    /// What is no longer here may have left a row that says how it ended.
+    fn tell_ended(&self, id: SocketId, instance: InstanceId, ctx: &mut Context<Self>) {
+        let manager = self.manager.clone();
+        let work = async move { manager.ended_message(instance).await };
+        ctx.spawn(work.into_actor(self).map(move |found, act, _| {
+            let Some(socket) = act.sockets.get(&id) else { return };
+            match found {
+                Ok(Some(message)) => socket.out.send(&ServerMessage::Instance(message)),
+                Ok(None) => {
+                    log::info!("session={} asked for unknown instance={instance}", act.identity.session);
+                    socket.out.send(&ServerMessage::error("unknown_instance", "there is no such instance"));
+                }
+                Err(error) => socket.out.send(&ServerMessage::error(error.code(), error.to_string())),
+            }
+        }));
+    }
+}
+
+fn leave(socket: &mut Socket) {
+    if let Some(handle) = socket.watching.take() {
+        // An instance whose actor is away notices the socket's absence itself.
+        let _ = handle.actor().tell(Leave { viewer: socket.viewer, from: socket.out.clone() });
+    }
+}
+
+/// Passes a request on; only a refusal is told, success tells itself.
+fn request(handle: InstanceHandle, socket: &Socket, message: ClientMessage, ctx: &mut Context<SessionActor>) {
+    let (viewer, out) = (socket.viewer, socket.out.clone());
+    let work = async move {
+        let actor = handle.actor();
+        let result: Result<(), RequestError> = async {
+            match message {
+                ClientMessage::Offer { sdp } => {
+                    actor.ask(Offer { viewer, sdp }, REQUEST_DEADLINE).await??;
+                }
+                ClientMessage::Candidate { peer_id, candidate } => {
+                    actor.ask(Candidate { viewer, peer: peer_id, candidate }, REQUEST_DEADLINE).await??;
+                }
+                ClientMessage::RequestControl => {
+                    actor.ask(Control { viewer, wish: ControlWish::Request }, REQUEST_DEADLINE).await??;
+                }
+                ClientMessage::ReleaseControl => {
+                    actor.ask(Control { viewer, wish: ControlWish::Release }, REQUEST_DEADLINE).await??;
+                }
+                ClientMessage::GrantControl { viewer_id } => {
+                    actor.ask(Control { viewer, wish: ControlWish::Grant(viewer_id) }, REQUEST_DEADLINE).await??;
+                }
+                _ => {}
+            }
+            Ok(())
+        }
+        .await;
+        if let Err(error) = result {
+            log::info!("instance={} viewer={viewer} refused={}: {error}", handle.spec().id, error.code());
+            out.send(&ServerMessage::error(error.code(), error.to_string()));
+        }
+    };
+    ctx.spawn(wrap_future::<_, SessionActor>(work));
+}
+
+impl Actor for SessionActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_interval(QUIET / 2, |act, ctx| {
+            act.quiet_ticks = if act.sockets.is_empty() { act.quiet_ticks + 1 } else { 0 };
+            if act.quiet_ticks > 2 {
+                log::debug!("{} is quiet", act.context.path());
+                ctx.stop();
+            }
+        });
+    }
+}
+
+/// A socket of this session opened.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Attach {
+    /// Which.
+    pub socket: SocketId,
+    /// The way to it.
+    pub out: Outbound,
+}
+
+impl Handler<Attach> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: Attach, _: &mut Self::Context) {
+        self.quiet_ticks = 0;
+        self.sockets.insert(msg.socket, Socket { out: msg.out, viewer: ViewerId::new(), watching: None });
+    }
+}
+
+/// A socket of this session is gone. Its viewers have their grace.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Detach(pub SocketId);
+
+impl Handler<Detach> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: Detach, _: &mut Self::Context) {
+        self.sockets.remove(&msg.0);
+    }
+}
+
+/// A browser said something.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FromBrowser {
+    /// On which socket.
+    pub socket: SocketId,
+    /// What.
+    pub message: ClientMessage,
+}
+
+impl Handler<FromBrowser> for SessionActor {
+    type Result = ();
+
+    fn handle(&mut self, msg: FromBrowser, ctx: &mut Self::Context) {
+        self.handle_message(msg.socket, msg.message, ctx);
+    }
+}

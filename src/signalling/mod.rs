@@ -1,0 +1,8 @@
+//! The signalling socket: frames to messages and back. Nothing here decides anything.
+//!
+//! `actix-web-actors` polls its actor only while the client reads, so liveness, grace and queues belong to others:
+//! this actor may vanish or hang at any moment and nobody waits for it.
+
+mod socket;
+
+pub use socket::{SocketActor, upgrade};

@@ -1,0 +1,205 @@
+//! One WebSocket (RFC 6455) of a browser.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use actix_http::ws::Item;
+use actix::{Actor, ActorContext, AsyncContext, Message, StreamHandler};
+use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web_actors::ws;
+use futures::stream;
+
+use crate::instance::{OutboundTexts, outbound};
+use crate::protocol::signalling::{MAX_MESSAGE, SUBPROTOCOL, ServerMessage, decode};
+use crate::session::actor::{Attach, Detach, FromBrowser, SessionActor, SocketId};
+use crate::supervision::ChildRef;
+
+/// Pings are sent this often, and the browser answers by itself.
+const PING: Duration = Duration::from_secs(10);
+/// A socket that says nothing for this long is closed.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Frames that are no message: so many are answered, then the socket is closed with 1008.
+const MAX_MALFORMED: u32 = 10;
+
+/// Frames up to this size are read, so that one that is too large for a message is answered by an `error`; beyond it the
+/// socket is closed with 1009.
+const MAX_FRAME: usize = 4 * MAX_MESSAGE;
+
+static NEXT_SOCKET: AtomicU64 = AtomicU64::new(1);
+
+/// The actor of one socket.
+#[derive(Debug)]
+pub struct SocketActor {
+    id: SocketId,
+    session: ChildRef<SessionActor>,
+    texts: Option<OutboundTexts>,
+    heard: Instant,
+    malformed: u32,
+    /// A message in several frames, as far as it has come.
+    partial: Option<Vec<u8>>,
+}
+
+/// Answers the upgrade of a request whose session is known.
+///
+/// # Errors
+/// When the request is no proper upgrade.
+pub async fn upgrade(
+    request: &HttpRequest,
+    payload: web::Payload,
+    session: ChildRef<SessionActor>,
+) -> Result<HttpResponse, actix_web::Error> {
+    let id = NEXT_SOCKET.fetch_add(1, Ordering::Relaxed);
+    let (out, texts) = outbound();
+    if session.tell(Attach { socket: id, out }).is_err() {
+        return Ok(HttpResponse::ServiceUnavailable().finish());
+    }
+    let actor = SocketActor { id, session, texts: Some(texts), heard: Instant::now(), malformed: 0, partial: None };
+    ws::WsResponseBuilder::new(actor, request, payload)
+        .protocols(&[SUBPROTOCOL])
+        .frame_size(MAX_FRAME)
+        .start()
+}
+
+type Socket = ws::WebsocketContext<SocketActor>;
+
+impl SocketActor {
+    fn text(&mut self, text: &str, ctx: &mut Socket) {
+        match decode(text) {
+            Ok(message) => {
+                if self.session.tell(FromBrowser { socket: self.id, message }).is_err() {
+                    // The session is gone; a new socket starts it anew.
+                    close(ctx, ws::CloseCode::Restart, "session restarted");
+                }
+            }
+            Err(error) => {
+                self.malformed += 1;
+                log::info!("socket={} refused={}: {error}", self.id, error.code());
+                send(ctx, &ServerMessage::error(error.code(), error.to_string()));
+                if self.malformed >= MAX_MALFORMED {
+                    close(ctx, ws::CloseCode::Policy, "too many messages that cannot be read");
+                }
+            }
+        }
+    }
+
+    fn binary(&mut self, ctx: &mut Socket) {
+        self.malformed += 1;
+        send(ctx, &ServerMessage::error("malformed", "binary frames are not part of this protocol"));
+        if self.malformed >= MAX_MALFORMED {
+            close(ctx, ws::CloseCode::Unsupported, "binary frames");
+        }
+    }
+
+    /// Frames of one message arrive as they are; they are joined up to the size of a message.
+    fn continuation(&mut self, item: Item, ctx: &mut Socket) {
+        let (bytes, last) = match item {
+            Item::FirstText(bytes) => {
+                self.partial = Some(Vec::new());
+                (bytes, false)
+            }
+            Item::FirstBinary(_) => return self.binary(ctx),
+            Item::Continue(bytes) => (bytes, false),
+            Item::Last(bytes) => (bytes, true),
+        };
+        let Some(partial) = &mut self.partial else { return };
+        if partial.len() + bytes.len() > MAX_MESSAGE {
+            self.partial = None;
+            send(ctx, &ServerMessage::error("too_large", "the message is too large"));
+            return close(ctx, ws::CloseCode::Size, "message too large");
+        }
+        partial.extend_from_slice(&bytes);
+        if last && let Some(whole) = self.partial.take() {
+            match String::from_utf8(whole) {
+                Ok(text) => self.text(&text, ctx),
+                Err(_) => close(ctx, ws::CloseCode::Invalid, "not UTF-8"),
+            }
+        }
+    }
+}
+
+fn send(ctx: &mut Socket, message: &ServerMessage) {
+    if let Ok(text) = serde_json::to_string(message) {
+        ctx.text(text);
+    }
+}
+
+fn close(ctx: &mut Socket, code: ws::CloseCode, why: &str) {
+    ctx.close(Some(ws::CloseReason { code, description: Some(why.to_owned()) }));
+    // The close frame alone does not end the actor.
+    ctx.stop();
+}
+
+impl Actor for SocketActor {
+    type Context = Socket;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(texts) = self.texts.take() {
+            ctx.add_stream(stream::unfold(Some(texts), |texts| async move {
+                let mut texts = texts?;
+                Some(match texts.next().await {
+                    Some(text) => (ToBrowser::Text(text), Some(texts)),
+                    None => (ToBrowser::Overflow, None),
+                })
+            }));
+        }
+        ctx.run_interval(PING, |act, ctx| {
+            if act.heard.elapsed() > SILENCE {
+                log::info!("socket={} silent", act.id);
+                close(ctx, ws::CloseCode::Away, "silent for too long");
+            } else {
+                ctx.ping(b"");
+            }
+        });
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        let _ = self.session.tell(Detach(self.id));
+    }
+}
+
+/// What comes from the host's side.
+#[derive(Message)]
+#[rtype(result = "()")]
+enum ToBrowser {
+    Text(String),
+    Overflow,
+}
+
+impl StreamHandler<ToBrowser> for SocketActor {
+    fn handle(&mut self, item: ToBrowser, ctx: &mut Self::Context) {
+        match item {
+            ToBrowser::Text(text) => ctx.text(text),
+            ToBrowser::Overflow => {
+                log::warn!("socket={} does not read", self.id);
+                close(ctx, ws::CloseCode::Again, "too much is waiting");
+            }
+        }
+    }
+
+    fn finished(&mut self, _: &mut Self::Context) {}
+}
+
+impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SocketActor {
+    fn handle(&mut self, item: Result<ws::Message, ws::ProtocolError>, ctx: &mut Self::Context) {
+        self.heard = Instant::now();
+        match item {
+            Ok(ws::Message::Text(text)) => self.text(&text, ctx),
+            Ok(ws::Message::Binary(_)) => self.binary(ctx),
+            Ok(ws::Message::Ping(bytes)) => ctx.pong(&bytes),
+            Ok(ws::Message::Pong(_) | ws::Message::Nop) => {}
+            Ok(ws::Message::Continuation(item)) => self.continuation(item, ctx),
+            Ok(ws::Message::Close(reason)) => {
+                ctx.close(reason);
+                ctx.stop();
+            }
+            Err(error) => {
+                log::info!("socket={} protocol error: {error}", self.id);
+                let code = match error {
+                    ws::ProtocolError::Overflow => ws::CloseCode::Size,
+                    _ => ws::CloseCode::Protocol,
+                };
+                close(ctx, code, "protocol error");
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Events: what happened, for people who want to know why.
+
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::pool::Store;
+use super::schema::events;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = events)]
+pub struct NewEvent {
+    /// When, ms since 1970.
+    pub at: i64,
+    /// The path of the actor in the supervision tree, such as `root/instances/<id>`.
+    pub actor: String,
+    /// What: a stable word.
+    pub kind: String,
+    /// More about it for people; no secrets.
+    pub detail: String,
+}
+
+impl Store {
+    /// Keeps events, in their order.
+    ///
+    /// # Errors
+    /// The database fails; then none is kept.
+    pub async fn append_events(&self, events: Vec<NewEvent>) -> Result<(), StoreError> {
+        self.change(move |connection| append(connection, &events)).await
+    }
+
+    /// The newest events, the newest first, at most `most` of them.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn events(&self, most: u32) -> Result<Vec<NewEvent>, StoreError> {
+        self.read(move |connection| {
+            Ok(events::table
+                .order(events::event_id.desc())
+                .limit(most.into())
+                .select(NewEvent::as_select())
+                .load(connection)?)
+        })
+        .await
+    }
+}
+
+pub(super) fn append(connection: &mut SqliteConnection, new: &[NewEvent]) -> Result<(), StoreError> {
+    // Rows by rows: SQLite limits the variables of one statement.
+    for event in new {
+        diesel::insert_into(events::table).values(event).execute(connection)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! The pool of connections, and how calls get one: off the actors' threads, bounded in number and in time.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as R2d2Error, Pool};
+use tokio::sync::Semaphore;
+
+use super::error::StoreError;
+use super::migrate::migrate;
+use super::url::{Backend, backend};
+
+/// Connections at once. SQLite has one writer whatever the number; the others read.
+const CONNECTIONS: u32 = 3;
+/// How long a call waits for a connection of the pool.
+const POOL_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a call may take in all.
+const CALL_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The database. Cheap to clone; all clones share the pool.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool<ConnectionManager<SqliteConnection>>,
+    // As many permits as connections: a call without a permit waits here, where that costs no thread.
+    permits: Arc<Semaphore>,
+    path: PathBuf,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What every connection is told when it is made.
+#[derive(Debug)]
+struct Pragmas;
+
+impl CustomizeConnection<SqliteConnection, R2d2Error> for Pragmas {
+    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), R2d2Error> {
+        connection
+            .batch_execute(
+                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+                 PRAGMA foreign_keys = ON;",
+            )
+            .map_err(R2d2Error::QueryError)
+    }
+}
+
+impl Store {
+    /// Opens the database that `url` names and brings it to this program's version. Blocks: for the start of the
+    /// host, before there are actors.
+    ///
+    /// # Errors
+    /// The URL names no usable database, the database cannot be opened, or it is of a newer version.
+    pub fn open(url: &str, state: &Path) -> Result<Self, StoreError> {
+        let Backend::Sqlite(path) = backend(url, state)?;
+        let cannot_open = |cause: String| StoreError::CannotOpen {
+            path: path.clone(),
+            cause,
+        };
+        // Made here and not by SQLite, which would let others read it wherever it lies.
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| cannot_open(error.to_string()))?;
+        let name = path
+            .to_str()
+            .ok_or_else(|| cannot_open("its path is not UTF-8".to_owned()))?;
+        // The first connection alone, for its own account of what is wrong; the pool would only time out.
+        let mut first = SqliteConnection::establish(name).map_err(|error| cannot_open(error.to_string()))?;
+        Pragmas
+            .on_acquire(&mut first)
+            .map_err(|error| cannot_open(error.to_string()))?;
+        migrate(&mut first, &path)?;
+        drop(first);
+        let pool = Pool::builder()
+            .max_size(CONNECTIONS)
+            .min_idle(Some(1))
+            .connection_timeout(POOL_TIMEOUT)
+            .connection_customizer(Box::new(Pragmas))
+            .build(ConnectionManager::new(name))
+            .map_err(|error| cannot_open(error.to_string()))?;
+        Ok(Self {
+            pool,
+            permits: Arc::new(Semaphore::new(CONNECTIONS as usize)),
+            path,
+        })
+    }
+
+    /// The file of the database.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|connection| Ok(connection.batch_execute("SELECT count(*) FROM servers")?))
+            .await
+    }
+
+    /// A call that changes nothing.
+    pub(super) async fn read<T, F>(&self, call: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.call(call).await
+    }
+
+    /// A call that changes something, all of it or nothing.
+    pub(super) async fn change<T, F>(&self, call: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        // Immediate: a transaction that begins by reading and then finds another writer cannot wait, only fail.
+        self.call(move |connection| connection.immediate_transaction(call))
+            .await
+    }
+
+    async fn call<T, F>(&self, call: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let pool = self.pool.clone();
+        let permits = Arc::clone(&self.permits);
+        let answer = async move {
+            let permit = permits
+                .acquire_owned()
+                .await
+                .map_err(|_| StoreError::Unavailable("it is closed".to_owned()))?;
+            let thread = tokio::task::spawn_blocking(move || {
+                // Given back when the work is done, not when the caller stops waiting for it.
+                let _permit = permit;
+                let mut connection = pool.get().map_err(|error| StoreError::Unavailable(error.to_string()))?;
+                call(&mut connection)
+            });
+            thread
+                .await
+                .map_err(|error| StoreError::Unavailable(error.to_string()))?
+        };
+        let limit = u64::try_from(CALL_TIMEOUT.as_millis()).unwrap_or(u64::MAX);
+        tokio::time::timeout(CALL_TIMEOUT, answer)
+            .await
+            .map_err(|_| StoreError::Timeout(limit))?
+    }
+}
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+pub(super) mod tests;

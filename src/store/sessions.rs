@@ -1,0 +1,94 @@
+//! Sessions: who may come back, known by the hash of their secret.
+
+use diesel::prelude::*;
+
+use super::error::StoreError;
+use super::pool::Store;
+use super::schema::sessions;
+use super::text::AsText;
+use crate::ids::SessionId;
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions)]
+pub struct SessionRow {
+    /// Its public name.
+    #[diesel(serialize_as = AsText<SessionId>, deserialize_as = AsText<SessionId>)]
+    pub session_id: SessionId,
+    /// SHA-256 of its secret, 64 hex digits.
+    pub secret_hash: String,
+    /// When it was made, ms since 1970.
+    pub created: i64,
+    /// When it was last used, ms since 1970.
+    pub modified: i64,
+}
+
+impl Store {
+    /// Keeps a new session.
+    ///
+    /// # Errors
+    /// The id or the hash exists already (`database_refused`), or the database fails.
+    pub async fn create_session(&self, session: SessionRow) -> Result<(), StoreError> {
+        self.change(move |connection| {
+            diesel::insert_into(sessions::table)
+                .values(session)
+                .execute(connection)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The session whose secret has this hash.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn find_session(&self, secret_hash: String) -> Result<Option<SessionRow>, StoreError> {
+        self.read(move |connection| {
+            Ok(sessions::table
+                .filter(sessions::secret_hash.eq(secret_hash))
+                .select(SessionRow::as_select())
+                .first(connection)
+                .optional()?)
+        })
+        .await
+    }
+
+    /// Every session used since then: those a starting host may find its users in.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn sessions_used_since(&self, time: i64) -> Result<Vec<SessionRow>, StoreError> {
+        self.read(move |connection| {
+            Ok(sessions::table
+                .filter(sessions::modified.ge(time))
+                .order(sessions::created)
+                .select(SessionRow::as_select())
+                .load(connection)?)
+        })
+        .await
+    }
+
+    /// Notes that a session was used. One that is gone is no error.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn touch_session(&self, id: SessionId, now: i64) -> Result<(), StoreError> {
+        self.change(move |connection| touch(connection, id, now)).await
+    }
+
+    /// Forgets a session: its secret opens nothing from now on. Rows of its instances stay. Says whether it was there.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn delete_session(&self, id: SessionId) -> Result<bool, StoreError> {
+        self.change(move |connection| Ok(diesel::delete(sessions::table.find(id.to_string())).execute(connection)? > 0))
+            .await
+    }
+}
+
+pub(super) fn touch(connection: &mut SqliteConnection, id: SessionId, now: i64) -> Result<(), StoreError> {
+    diesel::update(sessions::table.find(id.to_string()).filter(sessions::modified.lt(now)))
+        .set(sessions::modified.eq(now))
+        .execute(connection)?;
+    Ok(())
+}

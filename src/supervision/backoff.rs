@@ -1,0 +1,58 @@
+//! How long to wait before the next restart: bounded, growing, jittered. Pure but for the dice, which are handed in.
+
+use std::time::Duration;
+
+/// The delays between restarts that follow one another closely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    /// The delay before the second restart; the first happens at once.
+    pub base: Duration,
+    /// No delay is longer.
+    pub max: Duration,
+    /// A child that lived this long starts over at no delay.
+    pub healthy_after: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self {
+            base: Duration::from_millis(200),
+            max: Duration::from_secs(10),
+            healthy_after: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Backoff {
+    /// The delay before the restart that follows `failures` failures in a row (at least 1). `dice` in 0.0..1.0 takes up
+    /// to a quarter off, so that children that failed together do not come back together.
+    #[must_use]
+    pub fn delay(&self, failures: u32, dice: f64) -> Duration {
+        if failures <= 1 {
+            return Duration::ZERO;
+        }
+        let doubled = self.base.saturating_mul(1 << (failures - 2).min(20));
+        doubled.min(self.max).mul_f64(1.0 - 0.25 * dice.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::{prop_assert, proptest};
+
+    #[test]
+    fn the_first_restart_happens_at_once_and_later_ones_wait_longer() {
+        let backoff = Backoff::default();
+        let ms: Vec<_> = (1..5).map(|n| backoff.delay(n, 0.0).as_millis()).collect();
+        assert_eq!(ms, [0, 200, 400, 800]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_delay_exceeds_the_bound(failures in 0u32.., dice in -1.0f64..2.0) {
+            let backoff = Backoff::default();
+            prop_assert!(backoff.delay(failures, dice) <= backoff.max);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a supervisor has to know to run a child (OTP: child specification).
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context};
+use serde::Serialize;
+
+use super::backoff::Backoff;
+use super::child::ChildContext;
+use super::exit::ExitReason;
+use super::intensity::Intensity;
+use super::reference::ChildRef;
+use super::supervisor::{SupervisorSpec, supervise};
+
+/// The whole life of a child, from its start to its exit reason. It runs as a task of its own on the arbiter.
+pub type Life = Pin<Box<dyn Future<Output = ExitReason>>>;
+
+/// When a child that has ended is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restart {
+    /// Always.
+    Permanent,
+    /// When it ended abnormally: by anything but `Normal` and `Shutdown`.
+    Transient,
+    /// Never.
+    Temporary,
+}
+
+impl Restart {
+    /// Whether a child that ended for this reason is started again.
+    #[must_use]
+    pub const fn applies(self, reason: &ExitReason) -> bool {
+        match self {
+            Self::Permanent => true,
+            Self::Transient => reason.is_abnormal(),
+            Self::Temporary => false,
+        }
+    }
+}
+
+/// How a child is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Aborted at its next yield (OTP: `brutal_kill`).
+    BrutalKill,
+    /// Asked, and aborted if it has not ended in this time.
+    Timeout(Duration),
+    /// Asked and waited for: for supervisors, whose children all have deadlines of their own.
+    Infinity,
+}
+
+/// Worker or supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildKind {
+    /// Does the work.
+    Worker,
+    /// Has children.
+    Supervisor,
+}
+
+/// Called when a child has used up its own budget; its siblings go on without it.
+pub type GiveUp = Arc<dyn Fn(&ExitReason) + Send + Sync>;
+
+/// What a supervisor has to know to run a child.
+#[derive(Clone)]
+pub struct ChildSpec {
+    pub(super) id: Arc<str>,
+    pub(super) kind: ChildKind,
+    pub(super) restart: Restart,
+    pub(super) shutdown: Shutdown,
+    pub(super) significant: bool,
+    pub(super) budget: Option<(Intensity, GiveUp)>,
+    pub(super) backoff: Backoff,
+    pub(super) start: Arc<dyn Fn(ChildContext) -> Life + Send + Sync>,
+}
+
+impl fmt::Debug for ChildSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildSpec")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .field("restart", &self.restart)
+            .field("shutdown", &self.shutdown)
+            .finish_non_exhaustive()
+    }
+}
+
+struct CallOnDrop<F: Fn()>(Arc<F>);
+
+impl<F: Fn()> Drop for CallOnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// What a worker gets to end its work when nothing else is said.
+const WORKER_SHUTDOWN: Duration = Duration::from_secs(5);
+
+impl ChildSpec {
+    /// A child whose life is one future, made anew at each start. It ends itself soon after
+    /// [`ChildContext::stopping`].
+    pub fn task<F, L>(id: impl Into<Arc<str>>, restart: Restart, life: F) -> Self
+    where
+        F: Fn(ChildContext) -> L + Send + Sync + 'static,
+        L: Future<Output = ExitReason> + 'static,
+    {
+        Self {
+            id: id.into(),
+            kind: ChildKind::Worker,
+            restart,
+            shutdown: Shutdown::Timeout(WORKER_SHUTDOWN),
+            significant: false,
+            budget: None,
+            backoff: Backoff::default(),
+            start: Arc::new(move |context| Box::pin(life(context))),
+        }
+    }
+
+    /// A child that is an actix actor, made anew at each start; `reference` follows it. It is stopped by ending its
+    /// context, and may watch [`ChildContext::stopping`] to do something before.
+    pub fn actor<A, F>(id: impl Into<Arc<str>>, restart: Restart, reference: ChildRef<A>, make: F) -> Self
+    where
+        A: Actor<Context = Context<A>>,
+        F: Fn(&ChildContext) -> A + Send + Sync + 'static,
+    {
+        let make = Arc::new(make);
+        Self::task(id, restart, move |context| {
+            let (reference, make) = (reference.clone(), Arc::clone(&make));
+            async move {
+                let actor = make(&context);
+                let actix = Context::new();
+                let _published = reference.publish(actix.address(), context.generation());
+                let stopping = context.clone();
+                tokio::select! {
+                    () = actix.into_future(actor) => {}
+                    () = stopping.stopping() => {}
+                }
+                let default = if context.is_stopping() {
+                    ExitReason::Shutdown
+                } else {
+                    ExitReason::Normal
+                };
+                context.exit_cell().take().unwrap_or(default)
+            }
+        })
+    }
+
+    /// A child that is a supervisor; its own children are specified anew at each start.
+    pub fn supervisor<F>(id: impl Into<Arc<str>>, restart: Restart, children: F) -> Self
+    where
+        F: Fn() -> SupervisorSpec + Send + Sync + 'static,
+    {
+        let mut spec = Self::task(id, restart, move |context| supervise(children(), context));
+        spec.kind = ChildKind::Supervisor;
+        spec.shutdown = Shutdown::Infinity;
+        spec
+    }
+
+    /// Calls `hook` whenever a life of it has ended, however it ended. Must neither wait nor panic.
+    #[must_use]
+    pub fn on_end(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        let (start, hook) = (self.start, Arc::new(hook));
+        self.start = Arc::new(move |context| {
+            let (guard, life) = (CallOnDrop(Arc::clone(&hook)), start(context));
+            Box::pin(async move {
+                let _guard = guard;
+                life.await
+            })
+        });
+        self
+    }
+
+    /// How it is stopped; workers have 5 s, supervisors as long as their children.
+    #[must_use]
+    pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.shutdown = shutdown;
+        self
+    }
+
+    /// Its end for good may end its supervisor (OTP: `significant`).
+    #[must_use]
+    pub const fn significant(mut self) -> Self {
+        self.significant = true;
+        self
+    }
+
+    /// The delays between its restarts.
+    #[must_use]
+    pub const fn backoff(mut self, backoff: Backoff) -> Self {
+        self.backoff = backoff;
+        self
+    }
+
+    /// A restart budget of its own: past it, `give_up` is called and the child stays down while its siblings go on.
+    /// Its restarts are then not charged to the supervisor.
+    #[must_use]
+    pub fn budget(mut self, limit: Intensity, give_up: impl Fn(&ExitReason) + Send + Sync + 'static) -> Self {
+        self.budget = Some((limit, Arc::new(give_up)));
+        self
+    }
+
+    /// Its name among its siblings.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}

@@ -1,0 +1,161 @@
+//! References that follow a child over its restarts.
+
+use std::fmt;
+use std::time::Duration;
+
+use actix::dev::ToEnvelope;
+use actix::{Actor, Addr, Handler, Message};
+use tokio::sync::watch;
+
+/// Why a message did not get through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The child is not running now.
+    #[error("it is not running at the moment")]
+    Down,
+    /// It ended, or was restarted, before it answered.
+    #[error("it ended before it answered")]
+    Ended,
+    /// It did not answer in time.
+    #[error("it did not answer in time")]
+    Timeout,
+}
+
+impl CallError {
+    /// The stable word.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Down | Self::Ended => "restarting",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// The living generation of a child.
+struct Living<A: Actor> {
+    addr: Addr<A>,
+    generation: u64,
+}
+
+/// A reference to a child, made before it and valid over all its restarts. Cheap to clone.
+///
+/// The address of a dead child can never be had through it: it is withdrawn before the supervisor hears of the end.
+pub struct ChildRef<A: Actor> {
+    cell: watch::Sender<Option<Living<A>>>,
+}
+
+impl<A: Actor> Clone for ChildRef<A> {
+    fn clone(&self) -> Self {
+        Self {
+            cell: self.cell.clone(),
+        }
+    }
+}
+
+impl<A: Actor> fmt::Debug for ChildRef<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChildRef")
+            .field("generation", &self.generation())
+            .finish()
+    }
+}
+
+impl<A: Actor> Default for ChildRef<A> {
+    fn default() -> Self {
+        Self {
+            cell: watch::Sender::new(None),
+        }
+    }
+}
+
+impl<A: Actor> ChildRef<A> {
+    /// A reference to a child that is yet to be started.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether both follow the same child.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.cell.same_channel(&other.cell)
+    }
+
+    /// The generation that lives now.
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        self.cell.borrow().as_ref().map(|living| living.generation)
+    }
+
+    /// Sends without waiting. The answer, if any, is dropped; so is the message when the child is down.
+    ///
+    /// # Errors
+    /// [`CallError::Down`].
+    pub fn tell<M>(&self, message: M) -> Result<(), CallError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        let living = self.cell.borrow();
+        living.as_ref().map(|l| l.addr.do_send(message)).ok_or(CallError::Down)
+    }
+
+    /// Sends and waits for the answer, at most `deadline`.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn ask<M>(&self, message: M, deadline: Duration) -> Result<M::Result, CallError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        let request = {
+            let living = self.cell.borrow();
+            living.as_ref().ok_or(CallError::Down)?.addr.send(message)
+        };
+        match tokio::time::timeout(deadline, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) => Err(CallError::Ended),
+            Err(_) => Err(CallError::Timeout),
+        }
+    }
+
+    /// Returns once a generation later than `after` lives, or the deadline has passed.
+    pub async fn started_after(&self, after: u64, deadline: Duration) -> bool {
+        let mut changes = self.cell.subscribe();
+        let newer = changes.wait_for(|l| l.as_ref().is_some_and(|l| l.generation > after));
+        tokio::time::timeout(deadline, newer).await.is_ok_and(|r| r.is_ok())
+    }
+
+    pub(super) fn publish(&self, addr: Addr<A>, generation: u64) -> Published<A> {
+        self.cell.send_replace(Some(Living { addr, generation }));
+        Published {
+            reference: self.clone(),
+            generation,
+        }
+    }
+}
+
+/// Withdraws the address when its actor ends, however it ends.
+pub(super) struct Published<A: Actor> {
+    reference: ChildRef<A>,
+    generation: u64,
+}
+
+impl<A: Actor> Drop for Published<A> {
+    fn drop(&mut self) {
+        let generation = self.generation;
+        self.reference.cell.send_if_modified(|living| {
+            let mine = living.as_ref().is_some_and(|l| l.generation == generation);
+            if mine {
+                *living = None;
+            }
+            mine
+        });
+    }
+}

@@ -1,0 +1,127 @@
+//! Authority files: the cookie that opens a display (`Xauthority(5)`, `MIT-MAGIC-COOKIE-1`).
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::X11Error;
+
+/// The only authorisation protocol used here.
+pub(super) const COOKIE_NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
+/// Matches every address (`FamilyWild` of `Xauth.h`).
+const FAMILY_WILD: u16 = 65535;
+/// An authority file of ours has one entry of about 50 bytes; nothing sensible is larger than this.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// Writes an authority file with one new random cookie that is good for every display number, readable by its owner
+/// only. An existing file is replaced.
+///
+/// # Errors
+/// The file cannot be written, or the system gives no random bytes.
+pub fn create_authority(path: &Path) -> Result<(), X11Error> {
+    let mut cookie = [0; 16];
+    getrandom::fill(&mut cookie).map_err(|error| X11Error::Authority(error.to_string()))?;
+    // Removed first: an existing file would keep its mode, and a link would be followed.
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(X11Error::Io {
+                what: "remove the old authority file",
+                source: error,
+            });
+        }
+        _ => {}
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(X11Error::io("create the authority file"))?;
+    file.write_all(&entry(&cookie))
+        .map_err(X11Error::io("write the authority file"))
+}
+
+/// The cookie for display `number` in an authority file.
+///
+/// # Errors
+/// The file cannot be read or holds no such cookie.
+pub(super) fn read_cookie(path: &Path, number: u32) -> Result<Vec<u8>, X11Error> {
+    let file = File::open(path).map_err(X11Error::io("open the authority file"))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE)
+        .read_to_end(&mut bytes)
+        .map_err(X11Error::io("read the authority file"))?;
+    find_cookie(&bytes, number).ok_or_else(|| X11Error::Authority(format!("no cookie for display {number}")))
+}
+
+/// One entry: family, then address, display number, protocol name and data, each with its length (all big endian).
+fn entry(cookie: &[u8]) -> Vec<u8> {
+    let mut out = FAMILY_WILD.to_be_bytes().to_vec();
+    // No address and no number: the file is made before the X server has chosen its display number.
+    for field in [b"".as_slice(), b"", COOKIE_NAME, cookie] {
+        let length = u16::try_from(field.len()).unwrap_or(0);
+        out.extend(length.to_be_bytes());
+        out.extend(field);
+    }
+    out
+}
+
+fn find_cookie(mut bytes: &[u8], number: u32) -> Option<Vec<u8>> {
+    fn field<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+        let length = usize::from(u16::from_be_bytes(*bytes.split_first_chunk::<2>()?.0));
+        let value = bytes.get(2..2 + length)?;
+        *bytes = &bytes[2 + length..];
+        Some(value)
+    }
+    let wanted = number.to_string();
+    loop {
+        bytes = bytes.split_first_chunk::<2>()?.1;
+        let _address = field(&mut bytes)?;
+        let number = field(&mut bytes)?;
+        let name = field(&mut bytes)?;
+        let data = field(&mut bytes)?;
+        if name == COOKIE_NAME && (number.is_empty() || number == wanted.as_bytes()) {
+            return Some(data.to_vec());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_new_authority_file_is_private_and_opens_any_display() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("auth");
+        create_authority(&path).unwrap();
+        let first = read_cookie(&path, 7).unwrap();
+        assert_eq!(first.len(), 16);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        create_authority(&path).unwrap();
+        assert_ne!(read_cookie(&path, 99).unwrap(), first);
+    }
+
+    #[test]
+    fn a_cookie_for_another_display_is_passed_over() {
+        let mut bytes = vec![1, 0];
+        for field in [b"host".as_slice(), b"5", COOKIE_NAME, b"other"] {
+            bytes.extend(u16::try_from(field.len()).unwrap().to_be_bytes());
+            bytes.extend(field);
+        }
+        bytes.extend(entry(b"ours"));
+        assert_eq!(find_cookie(&bytes, 5).unwrap(), b"other");
+        assert_eq!(find_cookie(&bytes, 6).unwrap(), b"ours");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = find_cookie(&bytes, 1);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Grabs the picture of a display when it has changed: XDamage tells when, MIT-SHM 1.2 carries the pixels.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::ftruncate;
+use x11rb::connection::Connection as _;
+use x11rb::protocol::Event;
+use x11rb::protocol::damage::{ConnectionExt as _, Damage, ReportLevel};
+use x11rb::protocol::shm::{ConnectionExt as _, Seg};
+use x11rb::protocol::xproto::{ImageFormat, ImageOrder};
+
+use super::connect::Display;
+use super::picture::{Picture, PicturePool};
+use super::{Aborter, DisplayAddress, X11Error};
+
+/// One being encoded, one waiting, one being grabbed.
+const SLOTS: usize = 3;
+
+/// A connection that grabs the root window into shared memory.
+#[derive(Debug)]
+pub struct Grabber {
+    display: Display,
+    damage: Damage,
+    segment: Seg,
+    pool: PicturePool,
+    width: u16,
+    height: u16,
+}
+
+impl Grabber {
+    /// Connects and prepares to grab the upper left `width` × `height` pixels, at most the whole screen. Both are
+    /// rounded down to even numbers, as the encoders' 4:2:0 pictures need.
+    ///
+    /// # Errors
+    /// No display, missing extensions, or a screen that is not 32 bit a pixel in this machine's byte order.
+    pub fn connect(address: &DisplayAddress, width: u16, height: u16, deadline: Duration) -> Result<Self, X11Error> {
+        let display = Display::connect(address, deadline)?;
+        display.within(deadline, |d| d.require_extensions())?;
+        let screen = display.screen();
+        let width = width.min(screen.width_in_pixels) & !1;
+        let height = height.min(screen.height_in_pixels) & !1;
+        let format = display
+            .x
+            .setup()
+            .pixmap_formats
+            .iter()
+            .find(|f| f.depth == screen.root_depth);
+        if format.is_none_or(|f| f.bits_per_pixel != 32) || display.x.setup().image_byte_order != ImageOrder::LSB_FIRST
+        {
+            return Err(X11Error::Unsupported(format!(
+                "depth {} is not 32 bit BGRx",
+                screen.root_depth
+            )));
+        }
+        if width == 0 || height == 0 {
+            return Err(X11Error::Unsupported("no pixels".into()));
+        }
+        let size = usize::from(width) * usize::from(height) * 4;
+        let memory = memfd_create(c"heliostat-picture", MFdFlags::MFD_CLOEXEC).map_err(|e| X11Error::Io {
+            what: "make shared memory",
+            source: e.into(),
+        })?;
+        let bytes = i64::try_from(size * SLOTS).map_err(|_| X11Error::Unsupported("too many pixels".into()))?;
+        ftruncate(&memory, bytes).map_err(|e| X11Error::Io {
+            what: "size shared memory",
+            source: e.into(),
+        })?;
+        let pool = PicturePool::map(memory.as_fd(), size, SLOTS).map_err(X11Error::io("map shared memory"))?;
+        let (damage, segment) = display.within(deadline, |d| d.prepare(memory))?;
+        Ok(Self {
+            display,
+            damage,
+            segment,
+            pool,
+            width,
+            height,
+        })
+    }
+
+    /// Width and height of every picture, in pixels.
+    #[must_use]
+    pub const fn size(&self) -> (u16, u16) {
+        (self.width, self.height)
+    }
+
+    /// What to poll for damage. Call [`Self::drain_damage`] first: replies bring events along.
+    #[must_use]
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.display.fd()
+    }
+
+    /// Ends this connection from another thread.
+    ///
+    /// # Errors
+    /// No file descriptors left.
+    pub fn aborter(&self) -> Result<Aborter, X11Error> {
+        self.display.aborter()
+    }
+
+    /// Counts the damage events that have come, without waiting. After one, no other comes until the next
+    /// [`Self::grab`]: a screen that nobody grabs costs nothing.
+    ///
+    /// # Errors
+    /// [`X11Error::DisplayLost`].
+    pub fn drain_damage(&self) -> Result<u64, X11Error> {
+        let mut seen = 0;
+        while let Some(event) = self.display.x.poll_for_event()? {
+            match event {
+                Event::DamageNotify(_) => seen += 1,
+                Event::Error(error) => log::warn!("x11 error while grabbing: {:?}", error.error_kind),
+                _ => {}
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Grabs the picture as it is now; what changes from here on is new damage. `None` when every slot is in use by
+    /// an encoder: grab again when one has become free.
+    ///
+    /// # Errors
+    /// [`X11Error::DisplayLost`], or the server refuses the grab.
+    pub fn grab(&self) -> Result<Option<Picture>, X11Error> {
+        let Some(slot) = self.pool.take() else { return Ok(None) };
+        let offset = u32::try_from(slot.offset()).map_err(|_| X11Error::Unsupported("too many pixels".into()))?;
+        // First the subtraction: what is drawn between the two is in the picture and reported again, never lost.
+        self.display.x.damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?;
+        self.display
+            .x
+            .shm_get_image(
+                self.display.root(),
+                0,
+                0,
+                self.width,
+                self.height,
+                !0,
+                ImageFormat::Z_PIXMAP.into(),
+                self.segment,
+                offset,
+            )?
+            .reply()
+            .map_err(X11Error::reply("a grab"))?;
+        Ok(Some(slot.filled()))
+    }
+}
+
+impl Display {
+    fn require_extensions(&self) -> Result<(), X11Error> {
+        let missing = |name| move |_| X11Error::MissingExtension(name);
+        self.x.damage_query_version(1, 1)?.reply().map_err(missing("DAMAGE"))?;
+        let shm = self.x.shm_query_version()?.reply().map_err(missing("MIT-SHM"))?;
+        if (shm.major_version, shm.minor_version) < (1, 2) {
+            return Err(X11Error::MissingExtension("MIT-SHM 1.2"));
+        }
+        Ok(())
+    }
+
+    /// Unlike System V segments, a file descriptor reaches an X server in another IPC namespace, too.
+    fn prepare(&self, memory: OwnedFd) -> Result<(Damage, Seg), X11Error> {
+        let segment = self.x.generate_id()?;
+        self.x
+            .shm_attach_fd(segment, memory, false)?
+            .check()
+            .map_err(X11Error::reply("sharing memory"))?;
+        let damage = self.x.generate_id()?;
+        self.x
+            .damage_create(damage, self.root(), ReportLevel::NON_EMPTY)?
+            .check()
+            .map_err(X11Error::reply("watching damage"))?;
+        Ok((damage, segment))
+    }
+}

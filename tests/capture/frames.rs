@@ -1,0 +1,270 @@
+//! Frames, from the screen to the hub.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use heliostat::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit};
+use heliostat::clock::monotonic_us;
+use heliostat::media::{Codec, Hub};
+use tokio::runtime::Handle;
+
+use crate::SOON;
+use crate::support::{Capture, Decoder, Painter, TestDisplay, frame_within, nal_types, quiet_for};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_on_the_screen_yields_a_frame_and_a_still_screen_none() {
+    let display = TestDisplay::start();
+    let painter = Painter::new(&display);
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    let first = frame_within(&mut viewer, SOON).await.expect("a first frame");
+    assert!(first.key);
+    quiet_for(&mut viewer, Duration::from_secs(1), SOON).await;
+    let before = monotonic_us();
+    painter.fill(0x00ff_8000);
+    let frame = frame_within(&mut viewer, SOON).await.expect("a frame of the change");
+    assert!(frame.pts_us >= before, "it was grabbed after the change");
+    assert!(!frame.key, "a change alone makes no key frame");
+    let info = client.handle().info().borrow().clone().expect("it has greeted");
+    assert_eq!((info.width, info.height), (640, 360));
+    assert!(info.running.contains_key(&Codec::H264));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_frame_can_be_had_of_a_still_screen() {
+    let display = TestDisplay::start();
+    let _painter = Painter::new(&display);
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let _client = capture.client(&hub);
+    for codec in [Codec::H264, Codec::Vp8] {
+        let mut viewer = hub.subscribe(codec);
+        assert!(frame_within(&mut viewer, SOON).await.expect("a first frame").key);
+        quiet_for(&mut viewer, Duration::from_secs(1), SOON).await;
+        viewer.request_key();
+        assert!(
+            frame_within(&mut viewer, SOON).await.expect("a key frame").key,
+            "{codec}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_viewer_of_a_still_screen_gets_a_picture() {
+    let display = TestDisplay::start();
+    let _painter = Painter::new(&display);
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let _client = capture.client(&hub);
+    let mut first = hub.subscribe(Codec::H264);
+    assert!(frame_within(&mut first, SOON).await.is_some());
+    quiet_for(&mut first, Duration::from_secs(1), SOON).await;
+    let mut second = hub.subscribe(Codec::H264);
+    assert!(frame_within(&mut second, SOON).await.expect("a key frame").key);
+    drop((first, second));
+    // Nobody looks for a while: the encoder ends, and starts again with a key frame.
+    let mut third = hub.subscribe(Codec::Vp8);
+    assert!(frame_within(&mut third, SOON).await.expect("a key frame").key);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn h264_is_annex_b_with_its_headers_and_decodes_to_what_was_drawn() {
+    let display = TestDisplay::start();
+    let painter = Painter::new(&display);
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let _client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    let mut decoder = Decoder::h264();
+    let first = frame_within(&mut viewer, SOON).await.expect("a first frame");
+    let types = nal_types(&first.data);
+    assert!(
+        [7, 8, 5].iter().all(|wanted| types.contains(wanted)),
+        "SPS, PPS and IDR in {types:?}"
+    );
+    decoder.push(&first);
+    for (colour, luma) in [(0x00ff_ffff, 235), (0x0000_0000, 16), (0x0000_ff00, 145)] {
+        painter.fill(colour);
+        let mut seen = 0;
+        for _ in 0..20 {
+            let frame = frame_within(&mut viewer, SOON).await.expect("a frame of the change");
+            seen = decoder.push(&frame);
+            if i32::abs(i32::from(seen) - luma) <= 6 {
+                break;
+            }
+        }
+        assert!(
+            i32::abs(i32::from(seen) - luma) <= 6,
+            "luma {seen} for {colour:#x}, expected {luma}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frame_times_rise_and_are_the_machines_clock() {
+    let display = TestDisplay::start();
+    let painter = Painter::new(&display);
+    let capture = Capture::start(&display, &["--encoder", "openh264enc"]);
+    let hub = Hub::new();
+    let client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    let mut last = 0;
+    for n in 0..30 {
+        painter.fill(n * 0x0008_0402);
+        let frame = frame_within(&mut viewer, SOON).await.expect("a frame");
+        let now = monotonic_us();
+        assert!(frame.pts_us > last && frame.pts_us <= now && now - frame.pts_us < 5_000_000);
+        last = frame.pts_us;
+    }
+    let info = client.handle().info().borrow().clone().unwrap();
+    assert_eq!(info.running[&Codec::H264], "openh264enc");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_comes_back_gets_pictures_and_the_old_one_is_told_nothing_more() {
+    let display = TestDisplay::start();
+    let _painter = Painter::new(&display);
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let mut viewer = hub.subscribe(Codec::H264);
+    let mut first = capture.client(&hub);
+    assert!(frame_within(&mut viewer, SOON).await.is_some());
+    // The same hub, as when only the client is restarted: the viewer goes on with a key frame.
+    let second = capture.client(&hub);
+    let end = tokio::time::timeout(SOON, first.ended())
+        .await
+        .expect("the old host is dropped");
+    assert!(matches!(end, CaptureError::Closed), "{end}");
+    let deadline = tokio::time::Instant::now() + SOON;
+    loop {
+        let frame = frame_within(&mut viewer, SOON).await.expect("a frame for the new host");
+        if frame.key {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline);
+    }
+    assert!(second.handle().progress().alive_us > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bit_rate_set_while_running_counts() {
+    let display = TestDisplay::start();
+    let painter = Painter::new(&display);
+    let capture = Capture::start(&display, &["--bitrate-kbps", "8000", "--fps", "30"]);
+    let hub = Hub::new();
+    let client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    let mut bytes = [0usize; 2];
+    for (round, bytes) in bytes.iter_mut().enumerate() {
+        if round == 1 {
+            client.handle().set_bitrate(Codec::H264, 500);
+        }
+        for n in 0..40 {
+            painter.noise(n);
+            let frame = frame_within(&mut viewer, SOON).await.expect("a frame");
+            // The first ones still follow the rate before.
+            *bytes += if n < 20 { 0 } else { frame.data.len() };
+        }
+    }
+    assert!(bytes[0] > bytes[1] * 2, "{bytes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_display_that_dies_ends_the_process_with_its_own_status() {
+    let mut display = TestDisplay::start();
+    let mut capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let mut client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    assert!(frame_within(&mut viewer, SOON).await.is_some());
+    display.kill();
+    let status = capture.exit_within(SOON).expect("it ends");
+    assert_eq!(CaptureExit::from_status(status), Some(CaptureExit::DisplayLost));
+    let end = tokio::time::timeout(SOON, client.ended())
+        .await
+        .expect("the client ends");
+    assert!(
+        matches!(&end, CaptureError::Reported { code, .. } if code == "display_lost"),
+        "{end}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_capture_process_that_is_killed_ends_the_client() {
+    let display = TestDisplay::start();
+    let mut capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let mut client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::Vp8);
+    assert!(frame_within(&mut viewer, SOON).await.is_some());
+    capture.process.kill().unwrap();
+    let end = tokio::time::timeout(SOON, client.ended())
+        .await
+        .expect("the client ends");
+    assert!(matches!(end, CaptureError::Closed), "{end}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_capture_process_that_is_stopped_is_noticed() {
+    let display = TestDisplay::start();
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let mut config = capture.config();
+    config.stall_deadline = Duration::from_secs(3);
+    let mut client = CaptureClient::start(&Handle::current(), config, Arc::clone(&hub));
+    let mut viewer = hub.subscribe(Codec::H264);
+    assert!(frame_within(&mut viewer, SOON).await.is_some());
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(capture.process.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    let end = tokio::time::timeout(SOON, client.ended())
+        .await
+        .expect("the client ends");
+    assert!(matches!(end, CaptureError::Stalled), "{end}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rubbish_from_the_socket_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture.sock");
+    let listener = UnixListener::bind(&path).unwrap();
+    let rubbish = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.write_all(&[3, 0, 0, 0, 0x99, 1, 2]).unwrap();
+        // Until the client hangs up.
+        let _ = socket.read_to_end(&mut Vec::new());
+    });
+    let mut client = CaptureClient::start(&Handle::current(), CaptureClientConfig::new(path), Hub::new());
+    let end = tokio::time::timeout(SOON, client.ended())
+        .await
+        .expect("the client ends");
+    assert_eq!(end.code(), "capture_protocol");
+    rubbish.join().unwrap();
+}
+
+#[test]
+fn wrong_use_has_its_own_status() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_heliostat"));
+    let output = command
+        .args(["capture", "--display", "1"])
+        .env_remove("HELIOSTAT_LISTEN_FD")
+        .output()
+        .unwrap();
+    assert_eq!(
+        output.status.code().and_then(CaptureExit::from_status),
+        Some(CaptureExit::Usage)
+    );
+}
+
+#[test]
+fn the_probe_finds_an_encoder_of_each_codec() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_heliostat"));
+    let output = command.args(["capture", "--probe"]).output().unwrap();
+    let found: Vec<heliostat::gst::Probe> = serde_json::from_slice(&output.stdout).unwrap();
+    for codec in Codec::ALL {
+        assert!(found.iter().any(|p| p.codec == codec && p.works), "{found:?}");
+    }
+}

@@ -1,0 +1,11 @@
+//! The capture process, its client, and the X server side, against a real Xvfb.
+
+mod frames;
+mod input;
+mod screen;
+mod support;
+
+use std::time::Duration;
+
+/// Longer than anything takes on a busy machine; nothing waits that long when all is well.
+const SOON: Duration = Duration::from_secs(20);
