@@ -16,6 +16,8 @@ export class Stage {
   #users = [];
   /** @type {Client[]} */
   #clients = [];
+  /** What the pages complained about. @type {string[]} */
+  #complaints = [];
 
   /** @param {import('./host.js').Host} host @param {import('playwright-core').Browser} browser */
   constructor(host, browser) {
@@ -27,6 +29,8 @@ export class Stage {
   async stranger(options) {
     const user = await newUser(this.browser, options);
     this.#users.push(user);
+    user.on('weberror', error => this.#complaints.push(`error: ${error.error().stack}`));
+    user.on('console', message => this.#complaints.push(`${message.type()}: ${message.text()}`));
     return user;
   }
 
@@ -77,6 +81,7 @@ export class Stage {
       const content = await page.content().catch(() => '');
       writeFileSync(`${base}.html`, `<!-- ${page.url()} -->\n${content}`);
     }
+    writeFileSync(join(folder, 'console.txt'), this.#complaints.join('\n'));
     if (existsSync(this.host.logFile)) copyFileSync(this.host.logFile, join(folder, 'host.log'));
     const last = this.host.log().split('\n').slice(-40).join('\n');
     console.error(
