@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::capture::CaptureArgs;
 use crate::config::{Flag, Sources};
-use crate::process::KeepArgs;
+use crate::process::keeper::KeepArgs;
 
 /// Hosts interactive X11 programs as supervised instances and streams each to web browsers.
 #[derive(Debug, Parser)]

@@ -24,7 +24,7 @@ pub enum ControlError {
     #[error("the host (pid {0}) cannot be signalled")]
     Signal(i32, #[source] nix::Error),
     /// It did not end.
-    #[error("the host (pid {0}) did not end within {} s", STOP_DEADLINE.as_secs())]
+    #[error("the host (pid {0}) did not end within {seconds} s", seconds = STOP_DEADLINE.as_secs())]
     Timeout(i32),
     /// The token.
     #[error("the token cannot be read")]

@@ -1,16 +1,14 @@
 //! The running encoders of a capture process, one per wanted codec.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use super::debt::Debt;
 use super::outbox::Outbox;
 use crate::gst::{ENCODERS, Encoder, GstError, Pipeline, PipelineConfig};
-use crate::media::Codec;
+use crate::media::{Codec, Frame};
 use crate::x11::{Picture, Wake};
-
-/// Pictures that may be on their way through one encoder: one being encoded, one being converted.
-const IN_FLIGHT: usize = 2;
 
 /// Where encoded frames go: the outbox of whichever host is connected.
 #[derive(Debug)]
@@ -30,14 +28,21 @@ impl Outlet {
 
     /// Frames go to this host from now on.
     pub(super) fn connect(&self, outbox: Option<Arc<Outbox>>) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = outbox;
+        *lock(&self.current) = outbox;
     }
+}
+
+/// One that runs, and what it has spent ahead of its rate.
+#[derive(Debug)]
+struct Running {
+    pipeline: Pipeline,
+    debt: Arc<Mutex<Debt>>,
 }
 
 /// The encoders.
 #[derive(Debug)]
 pub(super) struct Encoders {
-    running: BTreeMap<Codec, Pipeline>,
+    running: BTreeMap<Codec, Running>,
     kbps: BTreeMap<Codec, u32>,
     chosen: BTreeMap<Codec, Vec<Encoder>>,
     size: (u16, u16),
@@ -101,14 +106,14 @@ impl Encoders {
                 log::warn!("codec={codec} is wanted but no encoder is installed");
                 continue;
             };
-            let pipeline = self.start(candidates)?;
-            started.push((*codec, pipeline.config().encoder.element));
-            self.running.insert(*codec, pipeline);
+            let running = self.start(candidates)?;
+            started.push((*codec, running.pipeline.config().encoder.element));
+            self.running.insert(*codec, running);
         }
         Ok(started)
     }
 
-    fn start(&self, candidates: &[Encoder]) -> Result<Pipeline, GstError> {
+    fn start(&self, candidates: &[Encoder]) -> Result<Running, GstError> {
         let mut last = None;
         for encoder in candidates {
             let codec = encoder.codec;
@@ -118,20 +123,23 @@ impl Encoders {
                 height: self.size.1,
                 fps: self.fps,
                 kbps: self.kbps.get(&codec).copied().unwrap_or(self.default_kbps),
-                threads: thread::available_parallelism().map_or(1, usize::from).min(2),
+                threads: (thread::available_parallelism().map_or(1, usize::from) / 2).clamp(1, 2),
             };
             let outlet = Arc::clone(&self.outlet);
-            let output = move |frame| {
-                if let Some(frame) = frame
-                    && let Some(outbox) = &*outlet.current.lock().unwrap_or_else(PoisonError::into_inner)
-                {
-                    outbox.frame(codec, frame);
+            let debt = Arc::new(Mutex::new(Debt::new(config.kbps, self.fps)));
+            let spent = Arc::clone(&debt);
+            let output = move |frame: Option<Frame>| {
+                if let Some(frame) = frame {
+                    lock(&spent).spent(frame.data.len() as u64);
+                    if let Some(outbox) = &*lock(&outlet.current) {
+                        outbox.frame(codec, frame);
+                    }
                 }
                 // Room for the next picture, or a failure to look at.
                 outlet.wake.raise();
             };
             match Pipeline::start(config, output) {
-                Ok(pipeline) => return Ok(pipeline),
+                Ok(pipeline) => return Ok(Running { pipeline, debt }),
                 Err(error) => {
                     log::warn!("codec={codec} encoder={} does not start: {error}", encoder.element);
                     last = Some(error);
@@ -146,29 +154,32 @@ impl Encoders {
 
     /// Whether every one can take another picture.
     pub(super) fn ready(&self) -> bool {
-        self.running.values().all(|pipeline| pipeline.in_flight() < IN_FLIGHT)
+        self.running.values().all(|r| r.pipeline.ready())
+    }
+
+    /// How many frames the one that is deepest in debt needs to pay it back.
+    pub(super) fn debt_frames(&self) -> u64 {
+        self.running.values().map(|r| lock(&r.debt).frames()).max().unwrap_or(0)
     }
 
     /// Encodes a picture with every one.
     pub(super) fn push(&self, picture: &Picture, pts_us: u64) {
-        for pipeline in self.running.values() {
-            pipeline.push(picture.clone(), pts_us);
+        for running in self.running.values() {
+            running.pipeline.push(picture.clone(), pts_us);
         }
     }
 
     /// Makes the next picture a key frame. Says whether that encoder runs.
     pub(super) fn force_key(&self, codec: Codec) -> bool {
-        self.running
-            .get(&codec)
-            .inspect(|pipeline| pipeline.force_key())
-            .is_some()
+        self.running.get(&codec).inspect(|r| r.pipeline.force_key()).is_some()
     }
 
     /// Changes a rate, now and for later starts.
     pub(super) fn set_kbps(&mut self, codec: Codec, kbps: u32) {
         self.kbps.insert(codec, kbps);
-        if let Some(pipeline) = self.running.get(&codec) {
-            pipeline.set_kbps(kbps);
+        if let Some(running) = self.running.get(&codec) {
+            running.pipeline.set_kbps(kbps);
+            lock(&running.debt).set_rate(kbps, self.fps);
         }
     }
 
@@ -177,11 +188,16 @@ impl Encoders {
     /// # Errors
     /// The first failure.
     pub(super) fn check(&self, now_us: u64) -> Result<(), GstError> {
-        self.running.values().try_for_each(|pipeline| pipeline.check(now_us))
+        self.running.values().try_for_each(|r| r.pipeline.check(now_us))
     }
 
     /// Lets go without stopping: a failed encoder may hang in being stopped, and the process ends anyway.
     pub(super) fn abandon(self) {
         std::mem::forget(self.running);
     }
+}
+
+/// Locks what no panic of another holder can leave half changed.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,6 +19,7 @@ mod args;
 mod client;
 mod client_error;
 mod codec;
+mod debt;
 mod encoders;
 mod exit;
 mod link;

@@ -8,12 +8,16 @@ const EARLY_BURST: u64 = 4;
 const EARLY_REFILL_US: u64 = 100_000;
 /// Two grabs are never closer than this, so that an early one does not follow on one that shows the same.
 const EARLY_GAP_US: u64 = 2_000;
-/// The picture is encoded again this long after it last changed, so that its quality settles.
-const SETTLE_US: u64 = 500_000;
+/// A small change is encoded once more this long after it was made.
+const SETTLE_SMALL_US: u64 = 500_000;
+/// After a large change the picture is encoded again and again at this interval, until its quality has settled.
+const SETTLE_US: u64 = 33_000;
+/// So often after the encoder has paid its debt: that is when it spends bytes on what is missing.
+const SHARPEN_TIMES: u8 = 10;
+/// But never more often than this altogether.
+const SETTLE_TIMES: u8 = 45;
 /// A picture that is to be repeated waits this long for a change that is due.
 const REPEAT_US: u64 = 20_000;
-/// How often.
-const SETTLE_TIMES: u8 = 3;
 
 /// What is to be done now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +45,12 @@ pub(super) struct Pacing {
     expecting_until_us: u64,
     early_left: u64,
     early_since_us: u64,
-    settle_left: u8,
-    settle_at_us: u64,
+    /// How often the last change was encoded again.
+    settled: u8,
+    settled_at_us: u64,
+    /// How often it still has to be, after the debt is paid; `None` after a small change.
+    sharpen_left: Option<u8>,
+    debt: u64,
 }
 
 impl Pacing {
@@ -57,8 +65,10 @@ impl Pacing {
             expecting_until_us: 0,
             early_left: EARLY_BURST,
             early_since_us: 0,
-            settle_left: 0,
-            settle_at_us: 0,
+            settled: SETTLE_TIMES,
+            settled_at_us: 0,
+            sharpen_left: None,
+            debt: 0,
         }
     }
 
@@ -91,14 +101,31 @@ impl Pacing {
         if self.repeat {
             return Step::Settle;
         }
-        if self.settle_left > 0 {
-            return if self.settle_at_us <= now {
-                Step::Settle
-            } else {
-                Step::Wait(self.settle_at_us)
-            };
+        match self.settle_at() {
+            Some(at) if at <= now => Step::Settle,
+            Some(at) => Step::Wait(at),
+            None => Step::Idle,
         }
-        Step::Idle
+    }
+
+    fn settle_at(&self) -> Option<u64> {
+        let wait = match self.sharpen_left {
+            _ if self.settled >= SETTLE_TIMES => return None,
+            _ if self.debt > 0 => SETTLE_US,
+            Some(0) => return None,
+            Some(_) => SETTLE_US,
+            None if self.settled == 0 => SETTLE_SMALL_US,
+            None => return None,
+        };
+        Some(self.settled_at_us + wait)
+    }
+
+    /// How many frames the encoders need to pay back what they have spent ahead.
+    pub(super) const fn owe(&mut self, frames: u64) {
+        self.debt = frames;
+        if frames > 0 {
+            self.sharpen_left = Some(SHARPEN_TIMES);
+        }
     }
 
     fn grab_at(&self, now: u64) -> u64 {
@@ -123,15 +150,20 @@ impl Pacing {
         self.repeat = false;
         self.expecting_until_us = 0;
         self.last_grab_us = Some(now);
-        self.settle_left = SETTLE_TIMES;
-        self.settle_at_us = now + SETTLE_US;
+        self.settled = 0;
+        self.settled_at_us = now;
+        // A change within another's settling goes on with it.
+        self.sharpen_left = self.sharpen_left.filter(|left| *left > 0);
     }
 
     /// The last picture was encoded again.
-    pub(super) const fn settled(&mut self, now: u64) {
+    pub(super) fn settled(&mut self, now: u64) {
         self.repeat = false;
-        self.settle_left = self.settle_left.saturating_sub(1);
-        self.settle_at_us = now + SETTLE_US;
+        self.settled = self.settled.saturating_add(1);
+        self.settled_at_us = now;
+        if self.debt == 0 {
+            self.sharpen_left = self.sharpen_left.map(|left| left.saturating_sub(1));
+        }
     }
 
     fn early(&self, now: u64) -> u64 {
@@ -189,26 +221,52 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_still_screen_settles_and_then_rests() {
-        let mut pacing = still();
-        let mut now = START;
-        for _ in 0..SETTLE_TIMES {
-            assert_eq!(pacing.step(now), Step::Wait(now + SETTLE_US));
-            now += SETTLE_US;
-            assert_eq!(pacing.step(now), Step::Settle);
-            pacing.settled(now);
+    /// Encodes again until it rests: how often, and when the last time was.
+    fn settle(pacing: &mut Pacing, mut owed: u64) -> (u64, u64) {
+        let (mut now, mut times) = (START, 0);
+        loop {
+            pacing.owe(owed);
+            match pacing.step(now) {
+                Step::Wait(at) => now = at,
+                Step::Settle => {
+                    pacing.settled(now);
+                    owed = owed.saturating_sub(1);
+                    times += 1;
+                }
+                Step::Idle => return (times, now - START),
+                Step::Grab => panic!("nothing changed"),
+            }
         }
-        assert_eq!(pacing.step(now), Step::Idle);
-        assert_eq!(pacing.step(now + 3_600_000_000), Step::Idle);
+    }
+
+    #[test]
+    fn a_small_change_is_encoded_once_more_and_then_the_screen_rests() {
+        assert_eq!(settle(&mut still(), 0), (1, SETTLE_SMALL_US));
+    }
+
+    #[test]
+    fn a_large_change_is_encoded_until_it_is_sharp() {
+        let (times, took) = settle(&mut still(), 9);
+        assert_eq!(times, 9 + u64::from(SHARPEN_TIMES));
+        assert!(took < 700_000, "{took}");
+    }
+
+    #[test]
+    fn settling_ends_even_if_the_debt_is_never_paid() {
+        let mut pacing = still();
+        let times = settle(&mut pacing, 1_000_000).0;
+        assert_eq!(times, u64::from(SETTLE_TIMES));
+        pacing.grabbed(START + 10_000_000);
+        assert!(
+            matches!(pacing.step(START + 10_000_000), Step::Wait(_)),
+            "the next change settles, too"
+        );
     }
 
     #[test]
     fn a_wish_for_a_key_frame_repeats_the_picture_even_when_still() {
         let mut pacing = still();
-        for _ in 0..SETTLE_TIMES {
-            pacing.settled(START);
-        }
+        settle(&mut pacing, 0);
         pacing.repeat();
         assert_eq!(pacing.step(START + 60_000_000), Step::Settle);
         pacing.settled(START + 60_000_000);

@@ -209,8 +209,8 @@ impl Process {
     /// Grabs or repeats if it is time; says when it will be.
     fn encode(&mut self, now: u64) -> Result<Option<u64>, Failure> {
         loop {
-            let step = self.pacing.step(now);
-            match step {
+            self.pacing.owe(self.encoders.debt_frames());
+            match self.pacing.step(now) {
                 Step::Wait(at) => return Ok(Some(at)),
                 Step::Idle => return Ok(None),
                 // An encoder that is behind raises the flag when it has room again.

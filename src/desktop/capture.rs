@@ -16,8 +16,16 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             f.capture = Part::Starting;
         }
     });
-    let Ok(keeper) = shared.keeper().await else { return keeper_gone() };
-    let Ok(display) = shared.display().await else { return ExitReason::dependency("display_lost") };
+    let keeper = match cx.unless_stopping(shared.keeper()).await {
+        Some(Ok(keeper)) => keeper,
+        Some(Err(_)) => return keeper_gone(),
+        None => return ExitReason::Shutdown,
+    };
+    let display = match cx.unless_stopping(shared.display()).await {
+        Some(Ok(display)) => display,
+        Some(Err(_)) => return ExitReason::dependency("display_lost"),
+        None => return ExitReason::Shutdown,
+    };
     let mut process = match Process::ensure(keeper, role::CAPTURE, shared.layout.capture(display)).await {
         Ok(process) => process,
         Err(error) => return lost(&shared, error.code(), format!("the capture cannot be started: {error}")),

@@ -19,7 +19,11 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             f.display = Part::Starting;
         }
     });
-    let Ok(keeper) = shared.keeper().await else { return keeper_gone() };
+    let keeper = match cx.unless_stopping(shared.keeper()).await {
+        Some(Ok(keeper)) => keeper,
+        Some(Err(_)) => return keeper_gone(),
+        None => return ExitReason::Shutdown,
+    };
     let mut process = match Process::ensure(keeper, role::DISPLAY, shared.layout.display()).await {
         Ok(process) => process,
         Err(error) => return down(&shared, error.code(), format!("the display cannot be started: {error}")),

@@ -15,7 +15,11 @@ const STOP_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The life of the injecting thread: it ends with its display.
 pub async fn input(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
-    let Ok(display) = shared.display().await else { return ExitReason::dependency("display_lost") };
+    let display = match cx.unless_stopping(shared.display()).await {
+        Some(Ok(display)) => display,
+        Some(Err(_)) => return ExitReason::dependency("display_lost"),
+        None => return ExitReason::Shutdown,
+    };
     let mode = match shared.layout.app.keyboard {
         Keyboard::Text => KeyboardMode::Text,
         Keyboard::Physical => KeyboardMode::Physical,

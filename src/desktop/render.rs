@@ -25,11 +25,19 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             f.render = Part::Starting;
         }
     });
-    let Ok(keeper) = shared.keeper().await else { return keeper_gone() };
-    let Ok(display) = shared.display().await else { return ExitReason::dependency("display_lost") };
+    let keeper = match cx.unless_stopping(shared.keeper()).await {
+        Some(Ok(keeper)) => keeper,
+        Some(Err(_)) => return keeper_gone(),
+        None => return ExitReason::Shutdown,
+    };
+    let display = match cx.unless_stopping(shared.display()).await {
+        Some(Ok(display)) => display,
+        Some(Err(_)) => return ExitReason::dependency("display_lost"),
+        None => return ExitReason::Shutdown,
+    };
     if shared.layout.app.window_manager {
         let mut up = shared.window_manager_up.subscribe();
-        let _ = tokio::time::timeout(WINDOW_MANAGER_DEADLINE, up.wait_for(|up| *up)).await;
+        let _ = cx.unless_stopping(tokio::time::timeout(WINDOW_MANAGER_DEADLINE, up.wait_for(|up| *up))).await;
     }
     let mut process = match Process::ensure(keeper.clone(), role::RENDER, shared.layout.app(display)).await {
         Ok(process) => process,

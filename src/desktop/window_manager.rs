@@ -8,8 +8,16 @@ use crate::supervision::{ChildContext, ExitReason};
 
 /// The life of a window manager. Without it the app goes on, only its windows are as it made them.
 pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
-    let Ok(keeper) = shared.keeper().await else { return keeper_gone() };
-    let Ok(display) = shared.display().await else { return ExitReason::dependency("display_lost") };
+    let keeper = match cx.unless_stopping(shared.keeper()).await {
+        Some(Ok(keeper)) => keeper,
+        Some(Err(_)) => return keeper_gone(),
+        None => return ExitReason::Shutdown,
+    };
+    let display = match cx.unless_stopping(shared.display()).await {
+        Some(Ok(display)) => display,
+        Some(Err(_)) => return ExitReason::dependency("display_lost"),
+        None => return ExitReason::Shutdown,
+    };
     let mut process = match Process::ensure(keeper, role::WINDOW_MANAGER, shared.layout.window_manager(display)).await {
         Ok(process) => process,
         Err(error) => return ExitReason::error(error.code().to_owned(), error.to_string()),

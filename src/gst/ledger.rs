@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 /// Pictures that went in and have not come out, with the host clock's time of each.
 ///
 /// Encoders shift time (x264 by 1000 hours, so that decoding times are never negative) but keep its differences, and
-/// with these settings they keep the order. So the first picture that comes out fixes the shift.
+/// with these settings they keep the order. So the first picture that goes in, which is never dropped, fixes the shift
+/// when it comes out.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     waiting: VecDeque<u64>,
@@ -59,7 +60,7 @@ mod tests {
             for (step, lost) in steps {
                 now += step;
                 ledger.pushed(now);
-                // The first one always comes out: an encoder's first frame is never replaced by a newer one here.
+                // The first one always comes out: the queue before the encoder has room for all that may be in flight.
                 if first || !lost {
                     prop_assert_eq!(ledger.came_out(now + shift), Some(now));
                     prop_assert_eq!(ledger.len(), 0);

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! Picture ─▶ appsrc ─▶ videoconvert ─▶ I420 ─▶ encoder ─▶ appsink ─▶ Frame
-//!            (drops the older raw picture)      (never drops a frame)
+//!            (one picture at a time)            (never drops a frame)
 //! ```
 //!
 //! Faults it notices: an element's error, and pictures that go in without anything coming out.

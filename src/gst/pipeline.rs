@@ -18,6 +18,10 @@ use crate::media::Frame;
 /// Pictures went in and nothing came out for this long: the encoder hangs. µs.
 const STALL_US: u64 = 2_000_000;
 
+/// Pictures that may be on their way at once. A second one would only wait, and be older than one that is grabbed when
+/// the encoder is free: at an encoder that is too slow for the rate, two doubled the delay and gave no more frames.
+const MAX_IN_FLIGHT: usize = 1;
+
 /// What a pipeline encodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipelineConfig {
@@ -82,8 +86,9 @@ impl Pipeline {
             .caps(&caps)
             .is_live(true)
             .format(gst::Format::Time)
-            // overflow: the older raw picture is dropped; an encoded frame never is.
-            .max_buffers(1)
+            // overflow: never, since the caller keeps to `MAX_IN_FLIGHT`; a caller that does not loses the older raw
+            // picture. An encoded frame is never dropped.
+            .max_buffers(MAX_IN_FLIGHT as u64)
             .max_bytes(0)
             .max_time(gst::ClockTime::ZERO)
             .leaky_type(gst_app::AppLeakyType::Downstream)
@@ -139,7 +144,8 @@ impl Pipeline {
         &self.config
     }
 
-    /// Encodes a picture (BGRx, rows without padding) of time `pts_us` (`CLOCK_MONOTONIC`, rising from call to call).
+    /// Encodes a picture (BGRx, rows without padding) of time `pts_us` (`CLOCK_MONOTONIC`, rising from call to call); to be
+    /// called when [`Self::ready`].
     /// Its memory is used without a copy and let go when it has been converted.
     pub fn push(&self, picture: impl AsRef<[u8]> + Send + 'static, pts_us: u64) {
         let mut buffer = gst::Buffer::from_slice(picture);
@@ -168,10 +174,10 @@ impl Pipeline {
         self.config.encoder.set_kbps(&self.encoder, kbps);
     }
 
-    /// Pictures that went in and have not come out.
+    /// Whether it takes another picture now. Its `output` is called when one has come out.
     #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.shared.ledger().len()
+    pub fn ready(&self) -> bool {
+        self.shared.ledger().len() < MAX_IN_FLIGHT
     }
 
     /// Says whether it still works at `now_us`.

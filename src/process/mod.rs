@@ -1,4 +1,18 @@
 //! The processes of an instance: the keeper that owns them, the host's client of it, and the sweep after a crash.
+//!
+//! ```text
+//! host ── KeeperClient ──(DIR/keeper.sock)── keeper ──┬─ display  ├─ app  ├─ capture …
+//! ```
+//!
+//! - `keeper` the process itself · `client` the host's side of it · `sweep` what a dead keeper left is ended
+//! - `proc` what `/proc` tells · `error` what can go wrong
 
+mod client;
+mod error;
 pub mod keeper;
 mod proc;
+mod sweep;
+
+pub use client::{KeeperClient, KeeperEvent, KeeperOptions};
+pub use error::ProcessError;
+pub use sweep::{SweepReport, sweep};

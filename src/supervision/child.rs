@@ -52,6 +52,15 @@ impl ChildContext {
         self.stop.is_cancelled()
     }
 
+    /// Runs `work`, unless the supervisor wants the child to end before it is done: then `None`.
+    pub async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.stopping() => None,
+            done = work => Some(done),
+        }
+    }
+
     /// Where an actor leaves its exit reason before it stops its context.
     #[must_use]
     pub const fn exit_cell(&self) -> &ExitCell {

@@ -15,7 +15,7 @@ use super::connect::Display;
 use super::picture::{Picture, PicturePool};
 use super::{Aborter, DisplayAddress, X11Error};
 
-/// One being encoded, one waiting, one being grabbed.
+/// One that was grabbed last and may have to be encoded again, one being grabbed, one that an encoder is slow to let go.
 const SLOTS: usize = 3;
 
 /// A connection that grabs the root window into shared memory.

@@ -7,7 +7,7 @@ use super::keymap::Keymap;
 
 /// A key that was bound is left alone for this long: a program that has not read its last event yet would take it for
 /// the new meaning.
-const REST: Duration = Duration::from_millis(50);
+const REST: Duration = Duration::from_millis(150);
 
 /// Which spare keys were bound, the longest ago first.
 #[derive(Debug, Default)]

@@ -101,8 +101,8 @@ export class Toolbar {
     const { role, holder, viewerId, state } = this.viewer;
     const live = state !== 'ended' && state !== 'error' && state !== 'idle';
     const mine = holder !== null && holder === viewerId;
-    const others = this.#count > 1 ? ` · ${plural(this.#count, 'viewer')}` : '';
-    const who = role === 'spectator' ? 'watching' : mine ? 'in control' : '';
+    const others = live && this.#count > 1 ? ` · ${plural(this.#count, 'viewer')}` : '';
+    const who = !live ? '' : role === 'spectator' ? 'watching' : mine ? 'in control' : '';
     setText(this.#who, who || others ? `${who}${who ? others : others.slice(3)}` : '');
     const canRelease = role === 'controller' || (role === 'owner' && this.#count > 1 && mine);
     this.control.hidden = !live || !(role === 'spectator' || canRelease);

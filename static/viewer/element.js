@@ -41,6 +41,7 @@ export class HeliostatViewer extends HTMLElement {
   });
   #controls = new Controls(this, this.#surface.root);
   #away = new AbortController();
+  #active = false;
 
   /** @returns {import('./states.js').ViewerState} */
   get state() {
@@ -113,6 +114,7 @@ export class HeliostatViewer extends HTMLElement {
   }
 
   connectedCallback() {
+    this.#active = true;
     this.#away = new AbortController();
     const options = { signal: this.#away.signal };
     document.addEventListener('visibilitychange', () => this.#visibility(), options);
@@ -124,6 +126,7 @@ export class HeliostatViewer extends HTMLElement {
   }
 
   disconnectedCallback() {
+    this.#active = false;
     this.#away.abort();
     this.#stop();
   }
@@ -132,7 +135,8 @@ export class HeliostatViewer extends HTMLElement {
   attributeChangedCallback(name, before, after) {
     if (name === 'muted') this.video.muted = after !== null;
     else if (name === 'controls') this.#controls.shown = after !== null;
-    else if (this.isConnected && before !== after) this.#start();
+    // An element of the page's own markup has its attributes before it is connected.
+    else if (this.#active && before !== after) this.#start();
   }
 
   get #origin() {

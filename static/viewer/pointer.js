@@ -27,6 +27,8 @@ export function buttonChanges(before, after) {
 export class PointerInput {
   #buttons = 0;
   #lastMove = -Infinity;
+  /** Where the last move sent was. */
+  #at = { x: -1, y: -1 };
   #wheel = new WheelScale();
   #abort = new AbortController();
 
@@ -62,6 +64,7 @@ export class PointerInput {
   /** The host was told to release everything already. */
   forget() {
     this.#buttons = 0;
+    this.#at = { x: -1, y: -1 };
   }
 
   stop() {
@@ -104,8 +107,11 @@ export class PointerInput {
     const picture = this.#picture;
     if (this.#buttons === 0 && !onPicture(event.clientX, event.clientY, picture)) return;
     this.#lastMove = event.timeStamp;
+    const point = picturePoint(event.clientX, event.clientY, picture);
+    // The same movement is reported twice, raw and aligned.
+    if (point.x === this.#at.x && point.y === this.#at.y) return;
     this.onActivity();
-    this.send({ type: 'move', ...picturePoint(event.clientX, event.clientY, picture) });
+    if (this.send({ type: 'move', ...point })) this.#at = point;
   }
 
   /** @param {WheelEvent} event */

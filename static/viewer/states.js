@@ -131,7 +131,7 @@ const cleared = { reason: undefined, message: undefined, output: undefined, retr
  * @returns {Shown}
  */
 export function shown(facts) {
-  if (!facts.started) return view('idle', 'idle', '', '');
+  if (!facts.started) return view('idle', 'idle', 'Not connected', '');
   if (facts.fault) return fault(facts.fault);
   const name = facts.instance?.app?.name ?? 'The program';
   const status = facts.instance?.status;

@@ -10,11 +10,10 @@ video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: con
 :host([state="idle"]) video, :host([state="connecting"]) video, :host([state="error"]) video { opacity: 0; }
 :host([state="restarting"]) video, :host([state="reconnecting"]) video { filter: brightness(.45) saturate(.5); }
 :host([state="failed"]) video, :host([state="ended"]) video { filter: brightness(.18) saturate(.2) blur(3px); }
-:host([role-shown="spectator"]) video { cursor: default; }
 textarea { position: absolute; left: 50%; top: 50%; width: 1px; height: 1px; padding: 0; border: 0; opacity: 0; resize: none;
   outline: none; overflow: hidden; pointer-events: none; font-size: 16px; }
 .ring { position: absolute; inset: 0; pointer-events: none; }
-textarea:focus-visible ~ .ring.keyboard { box-shadow: inset 0 0 0 2px var(--accent); }
+textarea:focus-visible ~ .ring.keyboard { animation: ring 1.6s ease-out forwards; }
 .overlay { position: absolute; inset: 0; display: grid; place-items: center; padding: 16px; animation: in .25s ease-out; }
 .card { max-width: min(560px, 100%); max-height: 100%; min-width: 0; display: flex; flex-direction: column; align-items: center;
   text-align: center; gap: 10px; padding: 28px 32px; border-radius: 16px; background: rgb(17 19 26 / .82);
@@ -42,10 +41,11 @@ button:disabled { opacity: .55; cursor: default; }
   background: rgb(12 14 20 / .84); border: 1px solid rgb(255 255 255 / .1); backdrop-filter: blur(10px); font-size: 12px; line-height: 1.65; }
 .stats dl { margin: 0; } .stats dl div { display: flex; justify-content: space-between; gap: 20px; }
 .stats dt { color: #a39f96; } .stats dd { margin: 0; font-variant-numeric: tabular-nums; }
-.bar { position: absolute; left: 12px; bottom: 12px; display: flex; gap: 6px; opacity: 0; transition: opacity .2s; }
+.bar { position: absolute; left: 8px; right: 8px; bottom: 8px; display: flex; flex-wrap: wrap; gap: 6px; white-space: nowrap; pointer-events: none; opacity: 0; transition: opacity .2s; }
 :host(:hover) .bar, .bar:focus-within { opacity: 1; }
-.bar button { margin: 0; padding: 5px 12px; font-size: 12px; color: #e9e6df; background: rgb(12 14 20 / .8); border: 1px solid rgb(255 255 255 / .16); border-radius: 8px; }
+.bar button { pointer-events: auto; margin: 0; padding: 5px 12px; font-size: 12px; color: #e9e6df; background: rgb(12 14 20 / .8); border: 1px solid rgb(255 255 255 / .16); border-radius: 8px; }
 @container (max-height: 260px) { .card { padding: 12px 16px; gap: 4px; } .beam { width: 24px; height: 24px; } .title { font-size: 15px; } }
+@keyframes ring { 0%, 45% { box-shadow: inset 0 0 0 2px var(--accent); } to { box-shadow: inset 0 0 0 2px transparent; } }
 @keyframes turn { to { transform: rotate(1turn); } }
 @keyframes in { from { opacity: 0; } }
 @media (prefers-reduced-motion: reduce) { .beam { animation-duration: 6s; } .overlay { animation: none; } video { transition: none; } }

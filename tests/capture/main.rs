@@ -2,6 +2,7 @@
 
 mod frames;
 mod input;
+mod measure;
 mod screen;
 mod support;
 

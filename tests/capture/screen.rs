@@ -126,3 +126,16 @@ fn waiting_for_a_window_can_be_cancelled() {
     cancel.cancel();
     assert!(matches!(waiting.join().unwrap(), Err(X11Error::DisplayLost)));
 }
+
+#[test]
+fn under_a_window_manager_a_real_program_is_ready_and_the_manager_alone_is_not() {
+    let display = TestDisplay::start();
+    let _manager = display.program("openbox", &["--sm-disable"]);
+    let none = wait_for_drawn_window(&display.address, A_WHILE * 2, &Cancel::default());
+    assert!(matches!(none, Err(X11Error::Deadline)), "{none:?}");
+    let address = display.address.clone();
+    let waiting = std::thread::spawn(move || wait_for_drawn_window(&address, SOON, &Cancel::default()));
+    let _terminal = display.program("xterm", &["-e", "sh", "-c", "echo ready; exec sleep 60"]);
+    let drawn = waiting.join().unwrap().unwrap();
+    assert!(drawn.width > 100 && drawn.height > 100, "{drawn:?}");
+}

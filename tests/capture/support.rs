@@ -74,6 +74,23 @@ impl TestDisplay {
         RustConnection::connect_to_stream_with_auth_info(stream, 0, name, self.cookie.clone()).unwrap()
     }
 
+    /// Starts a program on this display; it ends with the test.
+    pub fn program(&self, name: &str, args: &[&str]) -> Program {
+        let mut command = Command::new(name);
+        command
+            .args(args)
+            .env("DISPLAY", format!(":{}", self.address.number))
+            .env("XAUTHORITY", self.address.authority.as_ref().unwrap())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Program(
+            command
+                .spawn()
+                .unwrap_or_else(|error| panic!("{name} is needed: {error}")),
+        )
+    }
+
     /// Stops the server without ending it: connections are accepted and never answered.
     pub fn freeze(&self) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.server.id()).unwrap());
@@ -83,6 +100,16 @@ impl TestDisplay {
     pub fn kill(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
+    }
+}
+
+/// A program that ends with the test.
+pub struct Program(Child);
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -263,6 +290,13 @@ impl Painter {
             };
             return letter.to_string();
         }
+    }
+
+    /// How many keys mean nothing.
+    pub fn spare_keys(&self) -> u32 {
+        let reply = self.x.get_keyboard_mapping(8, 248).unwrap().reply().unwrap();
+        let keys = reply.keysyms.chunks(usize::from(reply.keysyms_per_keycode));
+        u32::try_from(keys.filter(|keysyms| keysyms.iter().all(|k| *k == 0)).count()).unwrap()
     }
 
     /// The keycodes that are down and the mask of the buttons.

@@ -13,7 +13,7 @@
 //!
 //! - `args` command line · `event_loop` the one thread · `hosts`, `connection` who is connected
 //! - `roles`, `slot` what runs and what was asked · `ending`, `belonging` (pure) how it ends, and who is whose
-//! - `spawn`, `child`, `lookup` starting · `output`, `display_lock`, `folder` what is left on disk
+//! - `spawn`, `child`, `lookup` starting · `output`, `display_files`, `folder` what is left on disk
 
 use std::fs::DirBuilder;
 use std::io;
@@ -35,7 +35,7 @@ mod args;
 mod belonging;
 mod child;
 mod connection;
-pub(super) mod display_lock;
+pub(super) mod display_files;
 mod ending;
 mod event_loop;
 pub(super) mod folder;
@@ -67,6 +67,9 @@ pub fn run(args: &KeepArgs) -> ExitCode {
 
 /// False if the folder has a keeper.
 fn keep(args: &KeepArgs) -> io::Result<bool> {
+    // What the host's libraries left open for us would keep its files and ports in use.
+    // SAFETY: nothing here has opened a descriptor yet.
+    unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0) };
     // A session's leader is in its own already.
     match setsid() {
         Ok(_) | Err(Errno::EPERM) => {}
@@ -83,7 +86,9 @@ fn keep(args: &KeepArgs) -> io::Result<bool> {
         signal(Signal::SIGHUP, SigHandler::SigIgn)?;
     }
     let mut mask = SigSet::empty();
-    [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT].map(|signal| mask.add(signal));
+    for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT] {
+        mask.add(signal);
+    }
     mask.thread_block()?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
 

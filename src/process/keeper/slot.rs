@@ -4,6 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::os::fd::OwnedFd;
 
 use super::super::proc::Identity;
+use super::display_files::Display;
 use super::ending::Ending;
 use super::output::{LogFile, Tail};
 use crate::protocol::keeper::{Exit, Role, RoleStatus, Spec, Started};
@@ -53,7 +54,7 @@ pub(super) struct Main {
     pub spec: Spec,
     pub started_ms: i64,
     pub exit: Option<(Exit, i64)>,
-    pub display: Option<u32>,
+    pub display: Option<Display>,
 }
 
 /// A role's state.
@@ -133,7 +134,7 @@ impl Slot {
             pid: main.pid,
             generation,
             attached,
-            display: main.display,
+            display: main.display.map(|display| display.number),
         })
     }
 
@@ -147,7 +148,7 @@ impl Slot {
             started_ms: main.started_ms,
             exit: main.exit.map(|(exit, _)| exit),
             exited_ms: main.exit.map(|(_, at)| at),
-            display: main.display,
+            display: main.display.map(|display| display.number),
         })
     }
 }

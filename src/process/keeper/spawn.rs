@@ -51,8 +51,7 @@ pub(super) fn spawn(
         Some((ours, its)) => (Some(ours), Some(its)),
         None => (None, None),
     };
-    let (verdict, verdict_end) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| system(errno.into()))?;
-    let verdict_end = move_up(verdict_end.as_fd()).map_err(system)?;
+    let (verdict, verdict_end) = pipe().map_err(system)?;
     let null = move_up(File::options().read(true).open("/dev/null").map_err(system)?.as_fd()).map_err(system)?;
     let listening = listening.map(move_up).transpose().map_err(system)?;
 

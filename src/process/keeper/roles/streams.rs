@@ -5,7 +5,7 @@ use std::io;
 use nix::errno::Errno;
 use nix::unistd::read;
 
-use super::super::display_lock;
+use super::super::display_files::Display;
 use super::super::slot::Slot;
 use super::{ALL, Out};
 use crate::clock;
@@ -64,7 +64,7 @@ pub(super) fn read_display(slot: &mut Slot, out: &mut Vec<Out>) {
     let (Some(number), Some(main)) = (number, &mut slot.main) else {
         return;
     };
-    main.display = Some(number);
+    main.display = Some(Display::of_running(number));
     log::info!("role={} display={number}", slot.role);
     out.push(Out::Event(Event::Display {
         role: slot.role.clone(),
@@ -86,8 +86,8 @@ pub(super) fn exited(slot: &mut Slot, exit: Exit, now_us: u64, out: &mut Vec<Out
         main.pid,
         slot.generation
     );
-    if let Some(number) = main.display {
-        display_lock::free(number, main.pid);
+    if let Some(display) = main.display {
+        display.free(main.pid);
     }
     if slot.current.is_some() {
         slot.wake_us = Some(now_us);

@@ -1,0 +1,209 @@
+//! Starting a keeper, and taking control of one.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use nix::unistd::geteuid;
+use tokio::net::UnixStream;
+use tokio::process::{Child, Command};
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::link::{Link, exchange};
+use super::{EVENTS, Inner, KeeperClient, KeeperOptions, UNSENT_CALLS};
+use crate::clock;
+use crate::process::ProcessError;
+use crate::process::keeper::folder::{Folder, SOCKET};
+use crate::process::proc::Identity;
+use crate::protocol::keeper::{
+    Call, Decoder, FailureCode, INSTANCE_VARIABLE, Message, Reply, Request, VERSION, encode,
+};
+
+/// From the start of a keeper to its answer; it takes milliseconds.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+/// For connection and hello.
+const HELLO_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// A log that has grown larger is begun anew with the next keeper.
+const MAX_LOG_BYTES: u64 = 1 << 20;
+/// As much of the log tells why it did not start.
+const LOG_END_BYTES: u64 = 1000;
+
+pub(super) async fn start(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
+    let mut child = command(options)?
+        .spawn()
+        .map_err(ProcessError::io("the keeper cannot be started"))?;
+    let pid = child.id();
+    let until = Instant::now() + READY_WITHIN;
+    let result = loop {
+        if let Ok(Some(status)) = child.try_wait() {
+            return Err(ProcessError::NotStarted(format!("{status}: {}", log_end(options))));
+        }
+        // The folder may still hold what an earlier keeper left.
+        let ours = |folder: &Folder| folder.manifest().is_ok_and(|m| u32::try_from(m.pid).ok() == pid);
+        if Folder::open(&options.dir).is_ok_and(|folder| ours(&folder)) {
+            break connect(options).await;
+        }
+        if Instant::now() >= until {
+            break Err(ProcessError::Timeout);
+        }
+        sleep(LOOK_EVERY).await;
+    };
+    if result.is_err() {
+        // Nobody controls it: better none than one that waits for a host.
+        let _ = child.start_kill();
+    }
+    tokio::spawn(reap(child));
+    result
+}
+
+/// While the host lives the keeper is its child: an exit must not leave a zombie.
+async fn reap(mut child: Child) {
+    let pid = child.id().unwrap_or_default();
+    match child.wait().await {
+        Ok(status) => log::info!("keeper={pid} ended: {status}"),
+        Err(error) => log::warn!("keeper={pid} cannot be reaped: {error}"),
+    }
+}
+
+fn command(options: &KeeperOptions) -> Result<Command, ProcessError> {
+    let log = options.dir.join("keeper.log");
+    let too_large = fs::metadata(&log).is_ok_and(|metadata| metadata.len() > MAX_LOG_BYTES);
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(log)
+        .and_then(|file| {
+            if too_large {
+                file.set_len(0).map(|()| file)
+            } else {
+                Ok(file)
+            }
+        })
+        .map_err(ProcessError::io("the keeper's log cannot be opened"))?;
+    let absence_ms = u64::try_from(options.host_absence.as_millis()).unwrap_or(u64::MAX);
+    let mut command = Command::new(&options.program);
+    command.arg("keep").arg("--dir").arg(&options.dir);
+    command.arg("--instance").arg(options.instance.to_string());
+    command.arg("--host-absence-ms").arg(absence_ms.to_string());
+    // What it starts gets an environment of its own; the mark lets a sweep know the keeper itself.
+    command.env_clear().env(INSTANCE_VARIABLE, options.instance.to_string());
+    command.envs(
+        ["PATH", "RUST_LOG"]
+            .into_iter()
+            .filter_map(|name| Some((name, std::env::var_os(name)?))),
+    );
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .kill_on_drop(false);
+    Ok(command)
+}
+
+fn log_end(options: &KeeperOptions) -> String {
+    let read = || {
+        let mut file = File::open(options.dir.join("keeper.log"))?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LOG_END_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        std::io::Result::Ok(String::from_utf8_lossy(&bytes).trim().replace('\n', " · "))
+    };
+    read().unwrap_or_default()
+}
+
+pub(super) async fn connect(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
+    timeout(HELLO_WITHIN, hello(options))
+        .await
+        .map_err(|_| ProcessError::Timeout)?
+}
+
+async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
+    let folder = Folder::open(&options.dir).map_err(ProcessError::io("the instance's folder cannot be opened"))?;
+    let manifest = folder
+        .manifest()
+        .map_err(ProcessError::io("the folder has no keeper"))?;
+    let path = folder.path(SOCKET);
+    let mut stream = UnixStream::connect(path)
+        .await
+        .map_err(ProcessError::io("the keeper's socket cannot be connected"))?;
+    let peer = stream
+        .peer_cred()
+        .map_err(ProcessError::io("the keeper cannot be identified"))?;
+    let not_ours = |text: String| Err(ProcessError::NotOurs(text));
+    if peer.uid() != geteuid().as_raw() && peer.uid() != 0 {
+        return not_ours(format!("it runs as user {}", peer.uid()));
+    }
+    if peer.pid() != Some(manifest.pid) {
+        return not_ours(format!(
+            "pid {:?} listens, the manifest names {}",
+            peer.pid(),
+            manifest.pid
+        ));
+    }
+    if Identity::of(manifest.pid).map(|identity| identity.start_time) != Some(manifest.start_time) {
+        return not_ours(format!("pid {} is another process", manifest.pid));
+    }
+    if manifest.instance != options.instance {
+        return not_ours(format!("it keeps instance {}", manifest.instance));
+    }
+
+    let request = Request::Hello {
+        version: VERSION,
+        instance: options.instance,
+        epoch: clock::monotonic_us(),
+    };
+    let mut decoder = Decoder::default();
+    let message = exchange(&mut stream, &encode(&Call { id: 0, request })?, &mut decoder)
+        .await
+        .map_err(ProcessError::io("the keeper did not greet"))?;
+    let pid = match message {
+        Message::Reply {
+            id: 0,
+            result: Ok(Reply::Welcome { pid }),
+        } => pid,
+        Message::Reply {
+            id: 0,
+            result: Err(failure),
+        } if failure.code == FailureCode::WrongInstance => {
+            return not_ours(failure.message);
+        }
+        Message::Reply {
+            id: 0,
+            result: Err(failure),
+        } => return Err(failure.into()),
+        _ => return Err(ProcessError::Unexpected),
+    };
+
+    let (read, write) = stream.into_split();
+    let (calls, calls_out) = mpsc::channel(UNSENT_CALLS);
+    let (events, _) = broadcast::channel(EVENTS);
+    let (gone_in, gone) = watch::channel(false);
+    // The task holds no client, so that the last one's end ends it.
+    let link = Link {
+        read,
+        write,
+        decoder,
+        calls: calls_out,
+        events: events.clone(),
+        gone: gone_in,
+    };
+    tokio::spawn(link.run());
+    Ok(KeeperClient {
+        inner: Arc::new(Inner {
+            pid,
+            next: AtomicU64::new(1),
+            calls,
+            events,
+            gone,
+        }),
+    })
+}

@@ -1,0 +1,174 @@
+//! What a killed X server leaves behind in `/tmp`: its socket, and `.X<n>-lock` with its pid where it had its number
+//! by command line. (One that chose its number itself, `-displayfd`, makes no lock.)
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::super::proc::Process;
+
+/// A server's display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::process) struct Display {
+    /// `N` of `:N`.
+    pub number: u32,
+    /// Its socket.
+    socket: Option<SocketId>,
+}
+
+/// Tells a socket from a later one of its name: device, inode, and when it was made (an inode number comes again).
+type SocketId = (u64, u64, i64, i64);
+
+impl Display {
+    /// The display of a server that just said its number: the socket of that name is now its own.
+    pub(in crate::process) fn of_running(number: u32) -> Self {
+        Self {
+            number,
+            socket: socket_id(&socket(Path::new("/tmp"), number)),
+        }
+    }
+
+    /// Frees the display after the server of this pid died. Another's is left alone.
+    pub(in crate::process) fn free(self, pid: i32) {
+        self.free_in(Path::new("/tmp"), pid);
+    }
+
+    fn free_in(self, tmp: &Path, pid: i32) {
+        if Process::read(pid).is_some_and(|process| process.alive) {
+            return;
+        }
+        let (lock, socket) = (lock(tmp, self.number), socket(tmp, self.number));
+        let locked_by = holder(&lock);
+        let is_its_own = self.socket.is_some() && socket_id(&socket) == self.socket;
+        if locked_by == Some(pid) || (locked_by.is_none() && is_its_own) {
+            log::info!("display={} pid={pid} files of a dead server removed", self.number);
+            // The socket first: as long as the lock is there, no other server takes the number.
+            let _ = fs::remove_file(socket);
+            if locked_by.is_some() {
+                let _ = fs::remove_file(lock);
+            }
+        }
+    }
+}
+
+/// Frees every display whose lock names one of these dead processes.
+pub(in crate::process) fn free_all(pids: &[i32]) {
+    let Ok(entries) = fs::read_dir("/tmp") else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(".X")?.strip_suffix("-lock")?.parse().ok());
+        if let Some(number) = number
+            && let Some(pid) = holder(&entry.path()).filter(|pid| pids.contains(pid))
+        {
+            Display { number, socket: None }.free(pid);
+        }
+    }
+}
+
+fn lock(tmp: &Path, number: u32) -> PathBuf {
+    tmp.join(format!(".X{number}-lock"))
+}
+
+fn socket(tmp: &Path, number: u32) -> PathBuf {
+    tmp.join(".X11-unix").join(format!("X{number}"))
+}
+
+fn socket_id(socket: &Path) -> Option<SocketId> {
+    let metadata = fs::symlink_metadata(socket).ok()?;
+    Some((metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
+}
+
+/// The pid in a lock file: ten characters, right-aligned. A link is somebody's trap, not a lock.
+fn holder(lock: &Path) -> Option<i32> {
+    let mut text = String::new();
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(lock)
+        .ok()?;
+    file.take(32).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Above the kernel's limit of 2^22, so never a process.
+    const NOBODY: i32 = 1 << 30;
+
+    fn tmp() -> tempfile::TempDir {
+        let tmp = tempfile::tempdir().unwrap();
+        fs::create_dir(tmp.path().join(".X11-unix")).unwrap();
+        fs::write(socket(tmp.path(), 7), "").unwrap();
+        tmp
+    }
+
+    fn locked_by(pid: i32) -> tempfile::TempDir {
+        let tmp = tmp();
+        fs::write(lock(tmp.path(), 7), format!("{pid:>10}\n")).unwrap();
+        tmp
+    }
+
+    fn display(tmp: &tempfile::TempDir) -> Display {
+        Display {
+            number: 7,
+            socket: socket_id(&socket(tmp.path(), 7)),
+        }
+    }
+
+    #[test]
+    fn lock_and_socket_of_a_dead_server_go() {
+        let tmp = locked_by(NOBODY);
+        Display {
+            number: 7,
+            socket: None,
+        }
+        .free_in(tmp.path(), NOBODY);
+        assert!(!lock(tmp.path(), 7).exists());
+        assert!(!socket(tmp.path(), 7).exists());
+    }
+
+    #[test]
+    fn those_of_another_or_a_living_server_stay() {
+        let me = std::process::id() as i32;
+        for (holder, asked) in [(NOBODY + 1, NOBODY), (me, me)] {
+            let tmp = locked_by(holder);
+            display(&tmp).free_in(tmp.path(), asked);
+            assert!(lock(tmp.path(), 7).exists());
+            assert!(socket(tmp.path(), 7).exists());
+        }
+    }
+
+    #[test]
+    fn without_a_lock_only_the_very_socket_goes() {
+        let tmp = tmp();
+        let display = display(&tmp);
+        // A later server made its own in place of it.
+        fs::remove_file(socket(tmp.path(), 7)).unwrap();
+        fs::write(tmp.path().join("takes the inode"), "").unwrap();
+        fs::write(socket(tmp.path(), 7), "").unwrap();
+        display.free_in(tmp.path(), NOBODY);
+        assert!(socket(tmp.path(), 7).exists());
+        let later = self::display(&tmp);
+        later.free_in(tmp.path(), NOBODY);
+        assert!(!socket(tmp.path(), 7).exists());
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_lock_is_not_followed() {
+        let tmp = locked_by(NOBODY);
+        let real = tmp.path().join("real");
+        fs::rename(lock(tmp.path(), 7), &real).unwrap();
+        std::os::unix::fs::symlink(&real, lock(tmp.path(), 7)).unwrap();
+        Display {
+            number: 7,
+            socket: None,
+        }
+        .free_in(tmp.path(), NOBODY);
+        assert!(socket(tmp.path(), 7).exists());
+    }
+}

@@ -1,0 +1,305 @@
+//! What the keepers of an earlier host left: those that live are to be adopted, what dead ones left is ended.
+//!
+//! A folder is an instance's if an [`InstanceId`] is its name, and its keeper lives as long as the folder is locked. A
+//! process is ended only if it carries that id in its environment, looked at again when it cannot be mistaken any more.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::keeper::display_files;
+use super::keeper::folder::{Folder, LockedFolder, MANIFEST};
+use super::proc::{Identity, Marks, Process};
+use crate::ids::InstanceId;
+use crate::protocol::keeper::{Manifest, VERSION};
+
+/// A keeper that is just starting or ending gets so long to be one or none.
+const SETTLE: Duration = Duration::from_secs(1);
+/// A keeper of another version ends its instance within this time after TERM.
+const KEEPER_ENDS_WITHIN: Duration = Duration::from_secs(8);
+/// Between TERM and KILL.
+const GRACE: Duration = Duration::from_secs(1);
+/// After KILL.
+const DIES_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Instances whose keeper lives: connect to it.
+    pub adoptable: Vec<InstanceId>,
+    /// Instances whose keeper is gone; nothing of them runs any more.
+    pub swept: Vec<InstanceId>,
+}
+
+/// What is known of a folder.
+#[derive(Debug)]
+struct Found<'a> {
+    /// Somebody has its lock.
+    locked: bool,
+    manifest: Option<&'a Manifest>,
+    /// The manifest's process lives and carries the instance's mark or holds its socket's folder.
+    named_lives: bool,
+    instance: InstanceId,
+}
+
+/// What is to be done with it.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// A host can connect to its keeper.
+    Adopt,
+    /// There is no keeper: end what it left.
+    Sweep,
+    /// A keeper of ours that no host of this version can talk to: end it, then sweep.
+    Replace,
+    /// A keeper that is just starting or ending, or somebody else's: look again, then leave it.
+    Unclear,
+}
+
+fn judge(found: &Found<'_>) -> Verdict {
+    if !found.locked {
+        return Verdict::Sweep;
+    }
+    match found.manifest {
+        Some(manifest) if !found.named_lives || manifest.instance != found.instance => Verdict::Unclear,
+        Some(manifest) if manifest.version == VERSION => Verdict::Adopt,
+        Some(_) => Verdict::Replace,
+        None => Verdict::Unclear,
+    }
+}
+
+/// Sweeps the instances' folders. Blocks, for seconds at worst per instance that has to be ended.
+#[must_use]
+pub fn sweep(instances: &Path) -> SweepReport {
+    let mut report = SweepReport::default();
+    let entries = match fs::read_dir(instances) {
+        Ok(entries) => entries,
+        Err(error) => {
+            log::debug!("{} cannot be swept: {error}", instances.display());
+            return report;
+        }
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let id = name
+            .to_str()
+            .and_then(|name| Some((name, name.parse::<InstanceId>().ok()?)));
+        // Only the one spelling that the host itself uses, and no links.
+        let Some(id) = id.filter(|(name, id)| id.to_string() == *name).map(|(_, id)| id) else {
+            continue;
+        };
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            sweep_one(&entry.path(), id, &mut report);
+        }
+    }
+    report.adoptable.sort();
+    report.swept.sort();
+    report
+}
+
+fn sweep_one(path: &Path, instance: InstanceId, report: &mut SweepReport) {
+    let until = Instant::now() + SETTLE;
+    let mut replaced = false;
+    loop {
+        let Ok(folder) = Folder::open(path) else { return };
+        let manifest = folder.manifest().ok();
+        let named = manifest
+            .as_ref()
+            .and_then(|m| Identity::of(m.pid).filter(|id| id.start_time == m.start_time));
+        let Ok(lock) = folder.lock() else { return };
+        let found = Found {
+            locked: lock.is_none(),
+            manifest: manifest.as_ref(),
+            named_lives: named.is_some(),
+            instance,
+        };
+        match (judge(&found), lock, named) {
+            (Verdict::Adopt, ..) => return report.adoptable.push(instance),
+            (Verdict::Sweep, Some(folder), _) => {
+                end_marked(instance);
+                clear(&folder, path);
+                log::info!("instance={instance} swept");
+                return report.swept.push(instance);
+            }
+            (Verdict::Replace, _, Some(keeper)) if !replaced => {
+                replaced = true;
+                end_keeper(keeper, instance);
+            }
+            _ if Instant::now() >= until => {
+                log::warn!("instance={instance} has a keeper that cannot be adopted, left alone");
+                return;
+            }
+            _ => sleep(LOOK_EVERY),
+        }
+    }
+}
+
+/// Ends a keeper and with it, if it still can, its instance.
+fn end_keeper(keeper: Identity, instance: InstanceId) {
+    let is_marked = || carries(keeper.pid, instance);
+    if keeper.signal_if(Signal::SIGTERM, is_marked) && !wait_for(KEEPER_ENDS_WITHIN, || !keeper.lives()) {
+        keeper.signal_if(Signal::SIGKILL, is_marked);
+        wait_for(DIES_WITHIN, || !keeper.lives());
+    }
+}
+
+/// Ends all processes that carry the instance's mark.
+fn end_marked(instance: InstanceId) {
+    let mut killed = Vec::new();
+    for (signal, time) in [(Signal::SIGTERM, GRACE), (Signal::SIGKILL, DIES_WITHIN)] {
+        wait_for(time, || {
+            let left = marked(instance);
+            for identity in &left {
+                // TERM again to the same does no harm, and reaches who came since.
+                if identity.signal_if(signal, || carries(identity.pid, instance)) {
+                    killed.push(identity.pid);
+                }
+            }
+            left.is_empty()
+        });
+    }
+    let left = marked(instance);
+    if !left.is_empty() {
+        log::error!("instance={instance} processes={left:?} outlive their KILL");
+    }
+    killed.sort_unstable();
+    killed.dedup();
+    display_files::free_all(&killed);
+}
+
+fn marked(instance: InstanceId) -> Vec<Identity> {
+    let all = Process::all()
+        .into_iter()
+        .filter(|process| process.alive)
+        .map(|process| process.identity);
+    all.filter(|identity| carries(identity.pid, instance)).collect()
+}
+
+fn carries(pid: i32, instance: InstanceId) -> bool {
+    Marks::of(pid)
+        .instance
+        .is_some_and(|value| value == instance.to_string())
+}
+
+/// Removes sockets and the manifest; logs and the app's files stay.
+fn clear(folder: &LockedFolder, path: &Path) {
+    folder.remove(MANIFEST);
+    let Ok(entries) = fs::read_dir(path) else { return };
+    for entry in entries.flatten() {
+        let is_socket = entry.file_type().is_ok_and(|kind| kind.is_socket());
+        if let Some(name) = entry
+            .file_name()
+            .to_str()
+            .filter(|name| is_socket && name.ends_with(".sock"))
+        {
+            folder.remove(name);
+        }
+    }
+}
+
+/// Looks until it holds; false if it does not in time.
+fn wait_for(time: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let until = Instant::now() + time;
+    loop {
+        if holds() {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        sleep(LOOK_EVERY);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn manifest(instance: InstanceId, version: u32) -> Manifest {
+        Manifest {
+            pid: 1,
+            start_time: 1,
+            instance,
+            version,
+        }
+    }
+
+    #[test]
+    fn a_folder_without_a_lock_has_no_keeper_whatever_its_manifest_says() {
+        let instance = InstanceId::new();
+        let manifest = manifest(instance, VERSION);
+        for manifest in [None, Some(&manifest)] {
+            for named_lives in [false, true] {
+                assert_eq!(
+                    judge(&Found {
+                        locked: false,
+                        manifest,
+                        named_lives,
+                        instance
+                    }),
+                    Verdict::Sweep
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_living_keeper_of_this_instance_and_version_is_adopted() {
+        let instance = InstanceId::new();
+        let judge = |manifest: Option<&Manifest>, named_lives| {
+            judge(&Found {
+                locked: true,
+                manifest,
+                named_lives,
+                instance,
+            })
+        };
+        assert_eq!(judge(Some(&manifest(instance, VERSION)), true), Verdict::Adopt);
+        assert_eq!(judge(Some(&manifest(instance, VERSION + 1)), true), Verdict::Replace);
+        assert_eq!(judge(Some(&manifest(instance, VERSION)), false), Verdict::Unclear);
+        assert_eq!(
+            judge(Some(&manifest(InstanceId::new(), VERSION)), true),
+            Verdict::Unclear
+        );
+        assert_eq!(judge(None, false), Verdict::Unclear);
+    }
+
+    #[test]
+    fn folders_that_are_no_instances_are_not_touched() {
+        let state = tempfile::tempdir().unwrap();
+        for name in ["other", "keeper.sock", &InstanceId::new().to_string().to_uppercase()] {
+            fs::create_dir(state.path().join(name)).unwrap();
+            fs::write(state.path().join(name).join(MANIFEST), "{}").unwrap();
+        }
+        assert_eq!(sweep(state.path()), SweepReport::default());
+        for entry in fs::read_dir(state.path()).unwrap() {
+            assert!(entry.unwrap().path().join(MANIFEST).exists());
+        }
+        assert_eq!(sweep(&state.path().join("nowhere")), SweepReport::default());
+    }
+
+    #[test]
+    fn what_a_dead_keeper_left_on_disk_goes_and_logs_stay() {
+        let state = tempfile::tempdir().unwrap();
+        let id = InstanceId::new();
+        let folder = state.path().join(id.to_string());
+        fs::create_dir_all(folder.join("logs")).unwrap();
+        fs::write(folder.join(MANIFEST), "{}").unwrap();
+        fs::write(folder.join("notes.sock"), "a file, not a socket").unwrap();
+        drop(std::os::unix::net::UnixListener::bind(folder.join("keeper.sock")).unwrap());
+        assert_eq!(
+            sweep(state.path()),
+            SweepReport {
+                adoptable: vec![],
+                swept: vec![id]
+            }
+        );
+        assert!(!folder.join(MANIFEST).exists());
+        assert!(!folder.join("keeper.sock").exists());
+        assert!(folder.join("logs").exists() && folder.join("notes.sock").exists());
+    }
+}

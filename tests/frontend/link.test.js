@@ -1,0 +1,342 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Link } from '../../static/viewer/link.js';
+import { FakeConnection, FakeSocket, settle, world } from './support.js';
+
+const app = { id: 'orrery', name: 'Orrery' };
+/** @param {string} [status] @param {object} [more] */
+const instance = (status = 'RUNNING', more = {}) => ({
+  type: 'instance',
+  instance_id: 'i',
+  status,
+  app,
+  restarts: 0,
+  ...more,
+});
+const welcome = { type: 'welcome', session_id: 's', viewer_id: 'v', ice_servers: [] };
+/** @param {string} id */
+const answer = id => ({ type: 'answer', peer_id: id, sdp: `answer-${id}` });
+
+function link() {
+  const around = world();
+  const viewer = new Link('ws://host/ws', 'i', around.env);
+  viewer.start();
+  return { ...around, viewer };
+}
+
+/** A link with a connected peer of the given id. */
+async function connected(id = 'p1') {
+  const it = link();
+  await greet();
+  FakeSocket.last.say(answer(id));
+  await settle();
+  FakeConnection.last.become('connected');
+  FakeConnection.last.channels.input.open();
+  FakeConnection.last.channels.moves.open();
+  return it;
+}
+
+/** @param {object} [first] what the host says of the instance */
+async function greet(first = instance()) {
+  FakeSocket.last.accept();
+  FakeSocket.last.say(welcome);
+  FakeSocket.last.say(first);
+  await settle();
+}
+
+const offers = () => FakeSocket.last.sentOf('offer').length;
+
+test('it watches and offers a picture to receive and two channels', async () => {
+  const { viewer } = link();
+  await greet();
+  assert.deepEqual(
+    FakeSocket.last.sent.map(m => m.type),
+    ['hello', 'watch', 'offer'],
+  );
+  const connection = FakeConnection.last;
+  assert.deepEqual(
+    connection.transceivers.map(t => t.direction),
+    ['recvonly'],
+  );
+  assert.equal(connection.transceivers[0].receiver.jitterBufferTarget, 0);
+  assert.equal(connection.transceivers[0].receiver.playoutDelayHint, 0);
+  assert.deepEqual(connection.channels.moves.options, { ordered: false, maxRetransmits: 0 });
+  assert.equal(viewer.shown.state, 'connecting');
+  assert.equal(FakeConnection.all.length, 1);
+});
+
+test('candidates wait for the peer id, those of the host for the answer', async () => {
+  const { viewer } = link();
+  await greet();
+  const connection = FakeConnection.last;
+  connection.find('a');
+  connection.find(null);
+  assert.equal(FakeSocket.last.sentOf('candidate').length, 0);
+  FakeSocket.last.say(answer('p1'));
+  FakeSocket.last.say({ type: 'candidate', peer_id: 'p1', candidate: { candidate: 'x' } });
+  FakeSocket.last.say({ type: 'candidate', peer_id: 'other', candidate: { candidate: 'y' } });
+  await settle();
+  connection.find('b');
+  assert.deepEqual(
+    FakeSocket.last.sentOf('candidate').map(m => [m.peer_id, m.candidate?.candidate ?? null]),
+    [
+      ['p1', 'a'],
+      ['p1', null],
+      ['p1', 'b'],
+    ],
+  );
+  assert.deepEqual(connection.candidates, [{ candidate: 'x' }]);
+  assert.equal(viewer.peer?.id, 'p1');
+});
+
+test('the ICE servers of the welcome are used', async () => {
+  link();
+  FakeSocket.last.accept();
+  FakeSocket.last.say({ ...welcome, ice_servers: [{ urls: 'stun:x' }] });
+  FakeSocket.last.say(instance());
+  await settle();
+  assert.deepEqual(FakeConnection.last.configuration.iceServers, [{ urls: 'stun:x' }]);
+});
+
+test('a failed instance gets no offer until it lives again', async () => {
+  const { viewer } = link();
+  await greet(instance('FAILED', { reason: 'crash_loop', output: ['boom'] }));
+  assert.equal(offers(), 0);
+  assert.equal(viewer.shown.state, 'failed');
+  FakeSocket.last.say(instance('INITIALIZING'));
+  await settle();
+  assert.equal(offers(), 1);
+});
+
+test('a socket that drops and comes back takes the living peer over without an offer', async () => {
+  const { viewer, clock } = await connected();
+  FakeSocket.last.drop();
+  assert.equal(viewer.shown.state, 'connected');
+  await clock.advance(300);
+  await greet();
+  assert.deepEqual(FakeSocket.last.sentOf('watch'), [{ type: 'watch', instance_id: 'i', peer_id: 'p1' }]);
+  FakeSocket.last.say({ type: 'resumed', peer_id: 'p1' });
+  await clock.advance(5000);
+  assert.equal(offers(), 0);
+  assert.equal(FakeConnection.all.length, 1);
+});
+
+test('a host that does not know the peer any more gets a new offer', async () => {
+  const { viewer, clock } = await connected();
+  FakeSocket.last.drop();
+  await clock.advance(300);
+  await greet();
+  await clock.advance(2000);
+  assert.equal(offers(), 1);
+  assert.equal(FakeConnection.all[0].connectionState, 'closed');
+  assert.equal(viewer.shown.state, 'reconnecting');
+});
+
+test('a peer closed for a fault is replaced, and only the current one counts', async () => {
+  const { viewer, clock } = await connected();
+  FakeSocket.last.say({ type: 'closed', peer_id: 'older', reason: 'fault' });
+  assert.equal(viewer.shown.state, 'connected');
+  FakeSocket.last.say({ type: 'closed', peer_id: 'p1', reason: 'fault' });
+  assert.equal(viewer.shown.state, 'reconnecting');
+  await clock.advance(300);
+  assert.equal(offers(), 2);
+  FakeSocket.last.say(answer('p2'));
+  await settle();
+  FakeConnection.last.become('connected');
+  assert.equal(viewer.shown.state, 'connected');
+  assert.equal(viewer.peer?.id, 'p2');
+});
+
+test('renegotiate and a failed connection make a new offer; after a steady while at once', async () => {
+  const { clock } = await connected();
+  await clock.advance(6000);
+  FakeSocket.last.say({ type: 'renegotiate', reason: 'codec' });
+  await clock.advance(0);
+  assert.equal(offers(), 2);
+  FakeSocket.last.say(answer('p2'));
+  await settle();
+  FakeConnection.last.become('failed');
+  await clock.advance(0);
+  assert.equal(offers(), 2);
+  await clock.advance(300);
+  assert.equal(offers(), 3);
+});
+
+test('a connection that is interrupted shows it, may come back, and is replaced if it does not', async () => {
+  const { viewer, clock } = await connected();
+  FakeConnection.last.become('disconnected');
+  assert.equal(viewer.shown.state, 'reconnecting');
+  FakeConnection.last.become('connected');
+  assert.equal(viewer.shown.state, 'connected');
+  await clock.advance(4000);
+  FakeSocket.last.say({ type: 'pong', t: 0 });
+  assert.equal(offers(), 1);
+  FakeConnection.last.become('disconnected');
+  await clock.advance(5500);
+  assert.equal(offers(), 2);
+});
+
+test('an offer without a connection is given up after a while', async () => {
+  const { clock } = link();
+  await greet();
+  await clock.advance(9000);
+  FakeSocket.last.say({ type: 'pong', t: 0 });
+  assert.equal(offers(), 1);
+  await clock.advance(1500);
+  assert.equal(offers(), 2);
+});
+
+test('the answer to an offer that was given up is not taken for that of the next', async () => {
+  const { viewer, clock } = link();
+  await greet();
+  FakeSocket.last.say({ type: 'renegotiate', reason: 'x' });
+  await clock.advance(400);
+  assert.equal(offers(), 2);
+  FakeSocket.last.say(answer('old'));
+  await settle();
+  assert.equal(viewer.peer?.id, null);
+  FakeSocket.last.say(answer('new'));
+  await settle();
+  assert.equal(viewer.peer?.id, 'new');
+});
+
+test('an answer that the browser refuses leads to another offer', async () => {
+  const { clock } = link();
+  await greet();
+  FakeConnection.last.refuses = true;
+  FakeSocket.last.say(answer('p1'));
+  await clock.advance(400);
+  assert.equal(offers(), 2);
+});
+
+test('an unknown instance is an error, unless it was seen: then the host may be adopting it', async () => {
+  const unknown = link();
+  FakeSocket.last.accept();
+  FakeSocket.last.say(welcome);
+  FakeSocket.last.say({ type: 'error', code: 'unknown_instance', message: '' });
+  assert.equal(unknown.viewer.shown.state, 'error');
+
+  const { viewer, clock } = await connected();
+  FakeSocket.last.drop();
+  await clock.advance(300);
+  FakeSocket.last.accept();
+  FakeSocket.last.say(welcome);
+  FakeSocket.last.say({ type: 'error', code: 'unknown_instance', message: '' });
+  assert.notEqual(viewer.shown.state, 'error');
+  await clock.advance(300);
+  assert.equal(FakeSocket.last.sentOf('watch').length, 2);
+  FakeSocket.last.say(instance());
+  await clock.advance(1500);
+  assert.equal(offers(), 1);
+});
+
+test('no common codec is an error in words; too little of something else is tried again later', async () => {
+  const first = link();
+  await greet();
+  FakeSocket.last.say({ type: 'error', code: 'no_common_codec', message: 'none' });
+  await first.clock.advance(10000);
+  assert.equal(first.viewer.shown.state, 'error');
+  assert.equal(offers(), 1);
+
+  const second = link();
+  await greet();
+  FakeSocket.last.say({ type: 'error', code: 'capacity', message: 'full', retry_after: 3 });
+  await second.clock.advance(2900);
+  assert.equal(offers(), 1);
+  await second.clock.advance(200);
+  assert.equal(offers(), 2);
+});
+
+test('an error after the connection is reported and changes nothing', async () => {
+  const { viewer } = await connected();
+  /** @type {any[]} */
+  const problems = [];
+  viewer.addEventListener('problem', event => problems.push(/** @type {CustomEvent} */ (event).detail.code));
+  FakeSocket.last.say({ type: 'error', code: 'not_allowed', message: 'no control for you' });
+  assert.deepEqual(problems, ['not_allowed']);
+  assert.equal(viewer.shown.state, 'connected');
+});
+
+test('a superseded viewer becomes another one', async () => {
+  const { viewer } = await connected();
+  const sockets = FakeSocket.all.length;
+  FakeSocket.last.say({ type: 'closed', peer_id: 'p1', reason: 'superseded' });
+  assert.equal(FakeSocket.all.length, sockets + 1);
+  await greet();
+  assert.deepEqual(FakeSocket.last.sent[0], { type: 'hello' });
+  assert.equal(offers(), 1);
+  assert.equal(viewer.peer?.id, null);
+});
+
+test('an instance that ended is not offered to again', async () => {
+  const { viewer, clock } = await connected();
+  FakeSocket.last.say({ type: 'closed', peer_id: 'p1', reason: 'app_exited' });
+  FakeSocket.last.say(instance('TERMINATED', { reason: 'app_exited' }));
+  await clock.advance(3000);
+  assert.equal(viewer.shown.state, 'ended');
+  assert.equal(offers(), 1);
+});
+
+test('input goes out numbered over both channels, and a spectator sends none', async () => {
+  const { viewer } = await connected();
+  const { input, moves } = FakeConnection.last.channels;
+  const before = input.sent.length;
+  assert.equal(viewer.send({ type: 'move', x: 1, y: 2 }), true);
+  assert.equal(viewer.send({ type: 'button', number: 0, pressed: true, x: 1, y: 2 }), true);
+  assert.equal(moves.sent[0][2] + 1, input.sent[before][2]);
+  FakeSocket.last.say({ type: 'control', holder: 'x', role: 'spectator' });
+  assert.equal(viewer.send({ type: 'move', x: 1, y: 2 }), false);
+  assert.equal(viewer.send({ type: 'release_all' }), false);
+  assert.equal(viewer.send({ type: 'hidden' }), true);
+  assert.equal(moves.sent.length, 1);
+});
+
+test('a congested channel loses moves and wheel, never a release', async () => {
+  const { viewer } = await connected();
+  const { input, moves } = FakeConnection.last.channels;
+  moves.bufferedAmount = input.bufferedAmount = 1e6;
+  assert.equal(viewer.send({ type: 'move', x: 1, y: 2 }), false);
+  assert.equal(viewer.send({ type: 'wheel', dx: 0, dy: 120, x: 1, y: 2 }), false);
+  assert.equal(viewer.send({ type: 'button', number: 0, pressed: false, x: 1, y: 2 }), true);
+});
+
+test('latency is measured once a second over the channel', async () => {
+  const { viewer, clock } = await connected();
+  const { input } = FakeConnection.last.channels;
+  const ping = /** @type {Uint8Array} */ (input.sent.find(f => f[1] === 10));
+  await clock.advance(7);
+  const pong = new Uint8Array(18);
+  pong.set([1, 0x81]);
+  pong.set(ping.slice(10), 2);
+  input.onmessage?.({ data: pong.buffer });
+  assert.equal(viewer.latency.value, 7);
+  await clock.advance(2000);
+  assert.equal(input.sent.filter(f => f[1] === 10).length, 3);
+});
+
+test('a status on the data channel counts as one on the socket', async () => {
+  const { viewer } = await connected();
+  const json = new TextEncoder().encode(JSON.stringify(instance('RESTARTING', { retry_in_ms: 500 })));
+  FakeConnection.last.channels.input.onmessage?.({ data: new Uint8Array([1, 0x82, ...json]).buffer });
+  assert.equal(viewer.shown.state, 'restarting');
+});
+
+test('stopping says so, closes the peer and leaves nothing running', async () => {
+  const { viewer, clock } = await connected();
+  const socket = FakeSocket.last;
+  viewer.stop();
+  assert.equal(socket.sentOf('unwatch').length, 1);
+  assert.equal(FakeConnection.last.connectionState, 'closed');
+  await clock.advance(60000);
+  assert.equal(FakeSocket.all.length, 1);
+  assert.equal(FakeConnection.all.length, 1);
+  assert.equal(viewer.shown.state, 'idle');
+});
+
+test('a browser without WebRTC is told so', () => {
+  const { env } = world();
+  const viewer = new Link('ws://host/ws', 'i', { ...env, RTCPeerConnection: /** @type {any} */ (undefined) });
+  viewer.start();
+  assert.deepEqual([viewer.shown.state, viewer.shown.code], ['error', 'unsupported_browser']);
+  assert.equal(FakeSocket.all.length, 0);
+});
