@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use heliostat::ids::InstanceId;
 use heliostat::process::{KeeperClient, KeeperEvent, KeeperOptions, ProcessError, SweepReport, sweep};
-use heliostat::protocol::keeper::{Exit, INSTANCE_VARIABLE, Limit, Resource, Role, Spec, User};
+use heliostat::protocol::keeper::{
+    Call, Decoder, Exit, Failure, FailureCode, INSTANCE_VARIABLE, Limit, Message, Reply, Request, Resource, Role, Spec,
+    User, VERSION, encode,
+};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
@@ -658,6 +663,59 @@ async fn a_keeper_of_another_instance_is_refused() {
     assert_eq!(code(KeeperClient::connect(&other).await), "keeper_not_ours");
     keeper.status().await.unwrap();
     keeper.end(GRACE).await.unwrap();
+}
+
+/// One call on a connection of its own, and what comes back; then whether the keeper closed it.
+fn call_raw(place: &Place, request: Request) -> (Result<Reply, Failure>, bool) {
+    let mut stream = UnixStream::connect(place.file("keeper.sock")).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    stream.write_all(&encode(&Call { id: 9, request }).unwrap()).unwrap();
+    let mut decoder = Decoder::default();
+    let mut buffer = [0; 4096];
+    loop {
+        let count = stream.read(&mut buffer).unwrap();
+        assert!(count > 0, "closed without an answer");
+        decoder.push(&buffer[..count]);
+        if let Some(Message::Reply { id: 9, result }) = decoder.next().unwrap() {
+            let closed = result.is_err() && stream.read(&mut buffer).unwrap() == 0;
+            return (result, closed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_a_proper_hello_of_a_later_host_takes_control() {
+    let place = Place::new();
+    let keeper = place.keeper().await;
+    let instance = place.options.instance;
+    let hello = |version, epoch| Request::Hello {
+        version,
+        instance,
+        epoch,
+    };
+    let refused = |request| {
+        let (result, closed) = call_raw(&place, request);
+        assert!(closed);
+        result.unwrap_err().code
+    };
+    assert_eq!(refused(Request::Status), FailureCode::HelloFirst);
+    assert_eq!(refused(Request::End { grace_ms: 0 }), FailureCode::HelloFirst);
+    assert_eq!(refused(hello(VERSION + 1, u64::MAX)), FailureCode::WrongVersion);
+    assert_eq!(refused(hello(VERSION, 1)), FailureCode::StaleEpoch);
+    assert!(!keeper.is_gone());
+    keeper.status().await.unwrap();
+
+    // Bytes that are no message cost only their own connection.
+    let mut stream = UnixStream::connect(place.file("keeper.sock")).unwrap();
+    stream.write_all(&[0xff; 64]).unwrap();
+    stream.set_read_timeout(Some(LONG)).unwrap();
+    assert!(!matches!(stream.read(&mut [0; 16]), Ok(1..)));
+    keeper.status().await.unwrap();
+    let (result, _) = call_raw(&place, hello(VERSION, u64::MAX));
+    assert_eq!(result, Ok(Reply::Welcome { pid: keeper.pid() }));
+    timeout(LONG, keeper.gone()).await.unwrap();
+    kill(keeper.pid(), libc::SIGTERM);
+    until("the keeper's exit", || place.marked().is_empty()).await;
 }
 
 #[tokio::test]

@@ -76,7 +76,13 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
         Auth::Token => Some(token::load_or_create(state.path()).map_err(StartError::Token)?),
     };
     let parts = Parts::make(config, state, sources, media).await?;
-    let Parts { services, catalogue, manager, instances, adoptable } = parts;
+    let Parts {
+        services,
+        catalogue,
+        manager,
+        instances,
+        adoptable,
+    } = parts;
     for id in adoptable {
         // The request waits for the supervisor, which is started below.
         let manager = manager.clone();
@@ -89,7 +95,11 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
     tokio::task::yield_now().await;
     let host = make_tree(&services, &catalogue, &manager, instances, token.clone(), listener);
     let mut tree = Tree::start(host);
-    log::info!("server={} listening on {listen}, codecs {:?}", services.server, services.codecs);
+    log::info!(
+        "server={} listening on {listen}, codecs {:?}",
+        services.server,
+        services.codecs
+    );
     announce(&token::address(listen, token.as_ref()));
     let escalated = loop {
         tokio::select! {
@@ -131,12 +141,7 @@ struct Parts {
 }
 
 impl Parts {
-    async fn make(
-        config: Config,
-        state: StateDir,
-        sources: &Sources,
-        media: &Runtime,
-    ) -> Result<Self, StartError> {
+    async fn make(config: Config, state: StateDir, sources: &Sources, media: &Runtime) -> Result<Self, StartError> {
         let program = std::env::current_exe().map_err(StartError::Program)?;
         let owner = AppOwner::resolve(&config.apps_user)?;
         let unprivileged = owner.is_some();
@@ -156,7 +161,11 @@ impl Parts {
         if codecs.is_empty() {
             return Err(StartError::NoEncoder);
         }
-        let beside = if unprivileged { export_demo(&program, &apps)? } else { folder_of(&program) };
+        let beside = if unprivileged {
+            export_demo(&program, &apps)?
+        } else {
+            folder_of(&program)
+        };
         let entries = catalogue::catalogue(&config.apps, &beside, &sources.search_path());
         let catalogue = Arc::new(Catalogue::new(entries));
         let report = sweep(&state.instances());
@@ -172,7 +181,11 @@ impl Parts {
                 log::warn!("instance={id} home of a former instance not removed: {error}");
             }
         }
-        let addresses = if config.media.bind.is_empty() { local_addresses() } else { config.media.bind.clone() };
+        let addresses = if config.media.bind.is_empty() {
+            local_addresses()
+        } else {
+            config.media.bind.clone()
+        };
         let ports = PortRange::new(*config.media.udp_ports.start(), *config.media.udp_ports.end());
         let services = Arc::new(Services {
             config,
@@ -188,7 +201,13 @@ impl Parts {
         });
         let instances = SupervisorRef::new();
         let manager = Manager::new(Arc::clone(&services), Arc::clone(&catalogue), instances.clone());
-        Ok(Self { services, catalogue, manager, instances, adoptable: report.adoptable })
+        Ok(Self {
+            services,
+            catalogue,
+            manager,
+            instances,
+            adoptable: report.adoptable,
+        })
     }
 }
 
@@ -220,7 +239,14 @@ fn make_tree(
 
 /// Nothing is launched any more; instances end, or are left to the next host. A second signal cuts it short.
 async fn drain(manager: &Manager, reason: Option<EndReason>, signals: &mut Signals) {
-    log::info!("stopping, {}", if reason.is_some() { "instances end" } else { "instances stay" });
+    log::info!(
+        "stopping, {}",
+        if reason.is_some() {
+            "instances end"
+        } else {
+            "instances stay"
+        }
+    );
     manager.drain();
     manager.end_all(reason);
     if reason.is_none() {
@@ -289,4 +315,3 @@ fn announce(address: &str) {
     let _ = writeln!(out, "{address}");
     let _ = out.flush();
 }
-

@@ -72,7 +72,11 @@ async fn retention(services: &Services) {
     loop {
         if let Some(kept) = config.store.retention {
             let before = |age: Duration| unix_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-            match services.store.delete_old(before(kept), before(config.session.lifetime)).await {
+            match services
+                .store
+                .delete_old(before(kept), before(config.session.lifetime))
+                .await
+            {
                 Ok(removed) => log::debug!("retention: {removed:?}"),
                 Err(error) => log::warn!("retention: {error}"),
             }
@@ -107,7 +111,12 @@ pub async fn settle_rows(
     adoptable: &[InstanceId],
 ) -> Result<(), StoreError> {
     let now = unix_ms();
-    store.close_left_peers(PeerClosed { closed_at: now, reason: CloseReason::HostShutdown }).await?;
+    store
+        .close_left_peers(PeerClosed {
+            closed_at: now,
+            reason: CloseReason::HostShutdown,
+        })
+        .await?;
     for row in store.instances_not_ended(server).await? {
         if row.status.is_alive() && !adoptable.contains(&row.instance_id) {
             journal.status(

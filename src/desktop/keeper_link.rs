@@ -44,8 +44,14 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
 fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
     let output = shared.last_output();
     shared.facts.update(|f| {
-        f.keeper = Part::Lost { reason: message.clone() };
-        f.failure.get_or_insert(Failure { code, message: message.clone(), output });
+        f.keeper = Part::Lost {
+            reason: message.clone(),
+        };
+        f.failure.get_or_insert(Failure {
+            code,
+            message: message.clone(),
+            output,
+        });
     });
     ExitReason::error(code, message)
 }

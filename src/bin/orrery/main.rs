@@ -54,5 +54,9 @@ fn run(args: &Args) -> Result<End, DemoError> {
     let mut window = Window::open(title, args.size)?;
     println!("display {} window {:#x}", window.display_name(), window.id());
     let aids = Aids::new(args);
-    if args.pattern { pattern::run(&mut window, args, &aids) } else { view::run(&mut window, args, &aids) }
+    if args.pattern {
+        pattern::run(&mut window, args, &aids)
+    } else {
+        view::run(&mut window, args, &aids)
+    }
 }
