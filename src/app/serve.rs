@@ -11,6 +11,7 @@ use super::error::StartError;
 use super::signals::{Signal, Signals};
 use super::{encoders, token, tree};
 use crate::clock::unix_ms;
+use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, OriginPolicy, bind};
@@ -169,8 +170,11 @@ impl Parts {
         let entries = catalogue::catalogue(&config.apps, &beside, &sources.search_path());
         let catalogue = Arc::new(Catalogue::new(entries));
         let report = sweep(&state.instances());
-        if !report.swept.is_empty() {
-            log::info!("swept what was left of {} instances", report.swept.len());
+        for id in &report.swept {
+            log::info!("instance={id} swept, its keeper is gone");
+            if let Err(error) = removal::remove_tree(&state.instance(*id)) {
+                log::warn!("instance={id} folder not removed: {error}");
+            }
         }
         let journal = Arc::new(Journal::new());
         tree::settle_rows(&store, &journal, server, &report.adoptable).await?;

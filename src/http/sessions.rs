@@ -54,7 +54,8 @@ pub async fn open(
     let unavailable = |e: crate::session::SessionError| Problem::unavailable(e.code(), e.to_string());
     if let Some(secret) = api.access.session_secret(&request)
         && let Some(identity) = api.sessions.find(&secret).await.map_err(unavailable)?
-        && !(identity.guest && admitted)
+        // Who has the token is more than a guest; who wants more than to watch needs it.
+        && !(identity.guest && (admitted || !body.guest))
     {
         if body.session_id.is_some_and(|id| id != identity.session) {
             log::info!("session={} the browser remembered another one", identity.session);
