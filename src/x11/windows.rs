@@ -15,9 +15,10 @@ use super::wake::wait_readable;
 use super::{Cancel, DisplayAddress, X11Error};
 
 /// A window that stays of one colour counts after this long: some programs really begin with a black picture.
-const PLAIN_GRACE: Duration = Duration::from_secs(10);
-/// The middle of a window is looked at, at most this far in each direction, in pixels.
-const SAMPLE: u16 = 512;
+const PLAIN_GRACE: Duration = Duration::from_secs(1);
+/// The middle of a window is looked at, at most this far in each direction, in pixels. Usually that is all of it: a
+/// terminal has drawn no more than a prompt in its corner.
+const SAMPLE: u16 = 2048;
 
 /// The first window of a program that has drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
