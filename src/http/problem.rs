@@ -92,13 +92,15 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        log::info!("http status={} code={} detail={:?}", self.status, self.code, self.detail);
+        log::info!(
+            "http status={} code={} detail={:?}",
+            self.status,
+            self.code,
+            self.detail
+        );
         let mut response = HttpResponse::build(self.status_code()).json(self);
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
