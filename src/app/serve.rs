@@ -121,9 +121,7 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
             },
         }
     };
-    if escalated.is_some() {
-        manager.end_all(None);
-    } else if !tree.shutdown(STOP_DEADLINE).await {
+    if escalated.is_none() && !tree.shutdown(STOP_DEADLINE).await {
         log::warn!("not everything stopped in time");
     }
     if !services.journal.flush(Duration::from_secs(2)).await {
@@ -177,9 +175,10 @@ impl Parts {
             }
         }
         let journal = Arc::new(Journal::new());
-        tree::settle_rows(&store, &journal, server, &report.adoptable).await?;
+        tree::settle_rows(&store, &journal, server, |id| state.instance(id).exists()).await?;
         for id in apps.instances().map_err(StartError::AppsFolder)? {
-            if !report.adoptable.contains(&id)
+            // Where the folder stands, a keeper may still live.
+            if !state.instance(id).exists()
                 && let Err(error) = apps.remove(id)
             {
                 log::warn!("instance={id} home of a former instance not removed: {error}");
@@ -191,6 +190,12 @@ impl Parts {
             config.media.bind.clone()
         };
         let ports = PortRange::new(*config.media.udp_ports.start(), *config.media.udp_ports.end());
+        let options = WebrtcOptions {
+            ports,
+            addresses,
+            disconnected_timeout: config.media.disconnected_timeout,
+            failed_timeout: config.media.failed_timeout,
+        };
         let services = Arc::new(Services {
             config,
             server,
@@ -200,7 +205,7 @@ impl Parts {
             store,
             journal,
             media: media.handle().clone(),
-            connections: Arc::new(WebrtcFactory::new(WebrtcOptions { ports, addresses })),
+            connections: Arc::new(WebrtcFactory::new(options)),
             codecs,
         });
         let instances = SupervisorRef::new();
@@ -235,10 +240,13 @@ fn make_tree(
     };
     let server = &services.config.server;
     let policy = OriginPolicy {
-        hosts: server.hosts.iter().map(|h| h.to_ascii_lowercase()).collect(),
+        hosts: server.hosts.iter().filter_map(|h| OriginPolicy::name_of(h)).collect(),
         origins: server.embedders.clone(),
     };
+    let manager = manager.clone();
+    // A host that starts anew finds its instances as they were.
     tree::host(services, sessions, instances, api, policy, Arc::new(listener))
+        .on_escalation(move || manager.end_all(None))
 }
 
 /// Nothing is launched any more; instances end, or are left to the next host. A second signal cuts it short.

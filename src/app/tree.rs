@@ -108,7 +108,7 @@ pub async fn settle_rows(
     store: &Store,
     journal: &Journal,
     server: ServerId,
-    adoptable: &[InstanceId],
+    may_live: impl Fn(InstanceId) -> bool,
 ) -> Result<(), StoreError> {
     let now = unix_ms();
     store
@@ -118,7 +118,7 @@ pub async fn settle_rows(
         })
         .await?;
     for row in store.instances_not_ended(server).await? {
-        if adoptable.contains(&row.instance_id) {
+        if may_live(row.instance_id) {
             continue;
         }
         // One that had failed before keeps its own reason.

@@ -186,12 +186,6 @@ pub const KEYS: &[Key] = &[
         "Addresses of this machine that media uses. Empty: all of them.",
     ),
     key(
-        "media.public",
-        Kind::Addresses,
-        "",
-        "Addresses to announce instead of the own ones, on a machine behind address translation.",
-    ),
-    key(
         "media.disconnected_timeout",
         Kind::Span(1_000, 60_000),
         "3s",

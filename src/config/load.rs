@@ -235,7 +235,6 @@ impl Values {
             media: MediaConfig {
                 udp_ports,
                 bind: self.addresses("media.bind"),
-                public: self.addresses("media.public"),
                 disconnected_timeout: self.span("media.disconnected_timeout"),
                 failed_timeout: self.span("media.failed_timeout"),
             },

@@ -106,8 +106,6 @@ pub struct MediaConfig {
     pub udp_ports: RangeInclusive<u16>,
     /// The addresses to use; empty: those of the machine.
     pub bind: Vec<IpAddr>,
-    /// The addresses to announce instead; empty: the own ones.
-    pub public: Vec<IpAddr>,
     /// How long until a silent viewer counts as disconnected.
     pub disconnected_timeout: Duration,
     /// How long until a disconnected viewer counts as gone.

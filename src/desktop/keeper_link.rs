@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::facts::{Failure, Part};
 use super::shared::DesktopShared;
-use crate::process::{KeeperClient, sweep};
+use crate::process::{KeeperClient, sweep_instance};
 use crate::supervision::{ChildContext, ExitReason};
 
 /// What the keeper gives what is left between TERM and KILL when the instance ends.
@@ -29,8 +29,8 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
             shared.keeper.send_replace(None);
             log::error!("instance={} keeper is gone", shared.id);
             // Its processes are orphans now; nothing else would end them.
-            let instances = shared.folder.parent().map(std::path::Path::to_owned);
-            let _ = tokio::task::spawn_blocking(move || instances.map(|folder| sweep(&folder))).await;
+            let (folder, id) = (shared.folder.clone(), shared.id);
+            let _ = tokio::task::spawn_blocking(move || sweep_instance(&folder, id)).await;
             return lost(&shared, "keeper_gone", "the keeper of this instance was killed".into());
         }
     }

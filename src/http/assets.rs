@@ -4,6 +4,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, Head
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::RustEmbed;
 
+use super::origin::OriginPolicy;
 use super::problem::Problem;
 use crate::ids::InstanceId;
 
@@ -63,9 +64,13 @@ fn serve(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
     } else {
         HttpResponse::Ok()
     };
+    let embedders = request
+        .app_data::<web::Data<OriginPolicy>>()
+        .map(|p| p.origins.join(" "))
+        .unwrap_or_default();
     response
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CONTENT_SECURITY_POLICY, format!("{POLICY} {embedders}")))
         .insert_header(("X-Content-Type-Options", "nosniff"))
         .insert_header(("Referrer-Policy", "no-referrer"))
         .insert_header(("Cross-Origin-Opener-Policy", "same-origin"));

@@ -36,6 +36,12 @@ impl OriginError {
 }
 
 impl OriginPolicy {
+    /// A configured host without its port, as [`Self::hosts`] has it.
+    #[must_use]
+    pub fn name_of(host: &str) -> Option<String> {
+        host_name(host)
+    }
+
     /// Checks the `Host` header (RFC 9110 section 7.2).
     ///
     /// # Errors

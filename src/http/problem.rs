@@ -11,7 +11,7 @@ use serde::Serialize;
 /// An error as REST tells it. Built where the HTTP status is decided; the `code` is the same as on the socket.
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
-    /// A URI reference that names the kind of problem.
+    /// A URI that names the kind of problem.
     #[serde(rename = "type")]
     kind: String,
     title: &'static str,
@@ -27,7 +27,7 @@ impl Problem {
     /// A problem with its HTTP status, its code and a sentence for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("/docs/problems#{code}"),
+            kind: format!("urn:heliostat:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),

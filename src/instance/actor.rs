@@ -17,7 +17,7 @@ use super::shared::InstanceShared;
 use super::status::StatusReport;
 use super::viewers::ControlError;
 use crate::clock::unix_ms;
-use crate::desktop::EndReason;
+use crate::desktop::{EndReason, Facts};
 use crate::ids::{PeerId, SessionId, ViewerId};
 use crate::peer::{PeerError, PeerOptions};
 use crate::protocol::signalling::{CloseReason, IceCandidate, InstanceStatus, ServerMessage};
@@ -257,7 +257,29 @@ impl Handler<Join> for InstanceActor {
     type Result = Option<PeerId>;
 
     fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Option<PeerId> {
-        let (peer, _) = self.shared.roster.join(msg.viewer, msg.session, msg.out);
+        let out = msg.out.clone();
+        let (peer, before) = match self.shared.roster.join(msg.viewer, msg.session, msg.out) {
+            Ok(joined) => joined,
+            Err(error) => {
+                log::warn!(
+                    "instance={} session={} gave another's viewer id",
+                    self.shared.spec.id,
+                    msg.session
+                );
+                out.send(&ServerMessage::error(
+                    error.code(),
+                    "this viewer id belongs to another session",
+                ));
+                return None;
+            }
+        };
+        if let (Some(before), Some(peer_id), None) = (before, peer, msg.peer) {
+            // A copy of the tab has taken its place; the first one has to choose an id of its own.
+            before.send(&ServerMessage::Closed {
+                peer_id,
+                reason: CloseReason::Superseded,
+            });
+        }
         log::info!(
             "instance={} viewer={} session={} watches",
             self.shared.spec.id,
@@ -431,24 +453,28 @@ impl Handler<RestartApp> for InstanceActor {
     type Result = ResponseActFuture<Self, Result<(), InstanceError>>;
 
     fn handle(&mut self, _: RestartApp, _: &mut Self::Context) -> Self::Result {
-        let facts = self.shared.desktop.facts.get();
-        let refused = if facts.ending.is_some() {
-            Some(InstanceError::Ending)
-        } else if self.stopping {
-            Some(InstanceError::Busy)
-        } else {
-            None
-        };
-        self.stopping = refused.is_none();
+        if self.shared.desktop.facts.get().ending.is_some() {
+            return Box::pin(actix::fut::ready(Err(InstanceError::Ending)));
+        }
+        if self.stopping {
+            return Box::pin(actix::fut::ready(Err(InstanceError::Busy)));
+        }
+        self.stopping = true;
         let shared = Arc::clone(&self.shared);
         let work = async move {
-            if let Some(error) = refused {
-                return Err(error);
-            }
             log::info!("instance={} restarted by hand", shared.spec.id);
             // Down first, so that nothing of before is attached to.
             let _ = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await;
-            shared.desktop.facts.update(|f| *f = crate::desktop::Facts::default());
+            // Somebody may have ended it meanwhile: that wish stays.
+            shared.desktop.facts.update(|f| {
+                *f = Facts {
+                    ending: f.ending,
+                    ..Facts::default()
+                }
+            });
+            if shared.desktop.facts.get().ending.is_some() {
+                return Err(InstanceError::Ending);
+            }
             shared
                 .parts
                 .restart_child("desktop", DESKTOP_DEADLINE)
@@ -456,9 +482,7 @@ impl Handler<RestartApp> for InstanceActor {
                 .map_err(|_| InstanceError::Busy)
         };
         Box::pin(work.into_actor(self).map(|result, act, ctx| {
-            if !matches!(result, Err(InstanceError::Ending | InstanceError::Busy)) {
-                act.stopping = false;
-            }
+            act.stopping = false;
             act.follow(ctx);
             result
         }))

@@ -88,8 +88,8 @@ mod tests {
         let queue = InputQueue::new().unwrap();
         let (mine, other) = (ViewerId::new(), ViewerId::new());
         let ((out, _a), (out2, _b)) = (outbound(), outbound());
-        roster.join(mine, owner, out);
-        roster.join(other, SessionId::new(), out2);
+        roster.join(mine, owner, out).unwrap();
+        roster.join(other, SessionId::new(), out2).unwrap();
         ViewerInput::new(other, Arc::clone(&roster), Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
         assert!(queue.is_empty());
         ViewerInput::new(mine, roster, Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
@@ -103,7 +103,7 @@ mod tests {
         let queue = InputQueue::new().unwrap();
         let id = ViewerId::new();
         let (out, _socket) = outbound();
-        roster.join(id, owner, out);
+        roster.join(id, owner, out).unwrap();
         let input = ViewerInput::new(id, roster, Arc::clone(&queue));
         input.accept(frame(5, CLICK), InputChannel::Input);
         input.accept(frame(4, MOVE), InputChannel::Moves);

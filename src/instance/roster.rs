@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::outbound::Outbound;
-use super::viewers::Viewers;
+use super::viewers::{ControlError, Viewers};
 use crate::ids::{PeerId, SessionId, ViewerId};
 use crate::protocol::signalling::{ServerMessage, ViewerEntry};
 
@@ -41,9 +41,17 @@ impl Roster {
     }
 
     /// A viewer comes, or comes back on a new socket. Gives its living peer and the socket it had before, if another.
-    pub fn join(&self, id: ViewerId, session: SessionId, out: Outbound) -> (Option<PeerId>, Option<Outbound>) {
+    ///
+    /// # Errors
+    /// [`ControlError`] when the id is another session's.
+    pub fn join(
+        &self,
+        id: ViewerId,
+        session: SessionId,
+        out: Outbound,
+    ) -> Result<(Option<PeerId>, Option<Outbound>), ControlError> {
         let mut inner = self.lock();
-        inner.viewers.join(id, session);
+        inner.viewers.join(id, session)?;
         let peer = inner.viewers.iter().find(|(v, _)| *v == id).and_then(|(_, v)| v.peer);
         let before = inner.sockets.insert(
             id,
@@ -52,7 +60,7 @@ impl Roster {
                 lost_at: None,
             },
         );
-        (peer, before.map(|s| s.out).filter(|o| !o.same_socket(&out)))
+        Ok((peer, before.map(|s| s.out).filter(|o| !o.same_socket(&out))))
     }
 
     /// A viewer goes; gives its peer. `from`: only if it is still on this socket.
@@ -149,14 +157,14 @@ mod tests {
         let roster = Roster::new(owner, now);
         let (id, peer) = (ViewerId::new(), PeerId::new());
         let (out, socket) = outbound();
-        assert_eq!(roster.join(id, owner, out).0, None);
+        assert_eq!(roster.join(id, owner, out).unwrap().0, None);
         roster.with(|v| v.set_peer(id, Some(peer)));
         drop(socket);
         let grace = Duration::from_secs(8);
         assert!(roster.expired(grace, now).is_empty());
         assert!(roster.expired(grace, now + Duration::from_secs(7)).is_empty());
         let (out, _socket) = outbound();
-        assert_eq!(roster.join(id, owner, out).0, Some(peer));
+        assert_eq!(roster.join(id, owner, out).unwrap().0, Some(peer));
         assert!(roster.expired(grace, now + Duration::from_secs(60)).is_empty());
     }
 
@@ -166,7 +174,7 @@ mod tests {
         let roster = Roster::new(SessionId::new(), now);
         let id = ViewerId::new();
         let (out, socket) = outbound();
-        roster.join(id, SessionId::new(), out);
+        roster.join(id, SessionId::new(), out).unwrap();
         drop(socket);
         roster.expired(Duration::from_secs(8), now);
         assert_eq!(
@@ -182,10 +190,11 @@ mod tests {
         let roster = Roster::new(owner, now);
         let id = ViewerId::new();
         let ((old, _old_socket), (new, _new_socket)) = (outbound(), outbound());
-        roster.join(id, owner, old.clone());
+        roster.join(id, owner, old.clone()).unwrap();
         assert!(
             roster
                 .join(id, owner, new)
+                .unwrap()
                 .1
                 .is_some_and(|before| before.same_socket(&old))
         );

@@ -62,16 +62,18 @@ impl Viewers {
     }
 
     /// A viewer comes (or comes back). An owner's tab takes control unless somebody else was given it.
-    pub fn join(&mut self, id: ViewerId, session: SessionId) -> Role {
-        self.all
-            .entry(id)
-            .and_modify(|v| v.session = session)
-            .or_insert(Viewer { session, peer: None });
+    ///
+    /// # Errors
+    /// [`ControlError::NotAllowed`] when the id is another session's: everybody is told the ids, so they open nothing.
+    pub fn join(&mut self, id: ViewerId, session: SessionId) -> Result<Role, ControlError> {
+        if self.all.entry(id).or_insert(Viewer { session, peer: None }).session != session {
+            return Err(ControlError::NotAllowed);
+        }
         self.empty_since = None;
         if session == self.owner && self.holder.is_none_or(|holder| self.is_owner(holder)) {
             self.holder = Some(id);
         }
-        self.role(id)
+        Ok(self.role(id))
     }
 
     /// A viewer goes. Its control falls back to a tab of the owner's, if one is there.
@@ -218,8 +220,8 @@ mod tests {
         let owner = SessionId::new();
         let mut viewers = Viewers::new(owner, Instant::now());
         let (mine, other) = (ViewerId::new(), ViewerId::new());
-        assert_eq!(viewers.join(mine, owner), Role::Owner);
-        assert_eq!(viewers.join(other, SessionId::new()), Role::Spectator);
+        assert_eq!(viewers.join(mine, owner), Ok(Role::Owner));
+        assert_eq!(viewers.join(other, SessionId::new()), Ok(Role::Spectator));
         (viewers, mine, other)
     }
 
@@ -229,6 +231,13 @@ mod tests {
         assert!(viewers.may_steer(mine) && !viewers.may_steer(other));
         assert_eq!(viewers.request(other), Err(ControlError::NotAllowed));
         assert_eq!(viewers.grant(other, other), Err(ControlError::NotAllowed));
+    }
+
+    #[test]
+    fn a_viewer_id_that_was_overheard_opens_nothing() {
+        let (mut viewers, mine, _) = two();
+        assert_eq!(viewers.join(mine, SessionId::new()), Err(ControlError::NotAllowed));
+        assert_eq!(viewers.role(mine), Role::Owner);
     }
 
     #[test]
@@ -270,7 +279,7 @@ mod tests {
             let mut viewers = Viewers::new(owner, now);
             for (step, a, b) in steps {
                 match step {
-                    0 | 1 => { viewers.join(ids[a], sessions[a]); }
+                    0 | 1 => { let _ = viewers.join(ids[a], sessions[b]); }
                     2 => { viewers.leave(ids[a], now); }
                     3 => { let _ = viewers.request(ids[a]); }
                     4 => { let _ = viewers.release(ids[a]); }

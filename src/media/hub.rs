@@ -43,6 +43,8 @@ struct Subscriber {
     codec: Codec,
     frames: mpsc::Sender<Arc<Frame>>,
     needs_key: bool,
+    /// It has been given a frame.
+    started: bool,
     slow_key_at: Option<Instant>,
 }
 
@@ -108,6 +110,7 @@ impl Hub {
                 codec,
                 frames,
                 needs_key: true,
+                started: false,
                 slow_key_at: None,
             },
         );
@@ -211,11 +214,13 @@ impl Subscriber {
     fn offer(&mut self, frame: &Arc<Frame>, now: Instant, skipped: &mut u64) -> bool {
         if self.needs_key && !frame.key {
             *skipped += 1;
-            return self.may_ask(now);
+            // The first one was asked for when it came, and is not charged to it.
+            return self.started && self.may_ask(now);
         }
         match self.frames.try_send(Arc::clone(frame)) {
             Ok(()) => {
                 self.needs_key = false;
+                self.started = true;
                 false
             }
             Err(_) => {

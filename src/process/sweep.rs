@@ -101,6 +101,11 @@ pub fn sweep(instances: &Path) -> SweepReport {
     report
 }
 
+/// Sweeps the folder of one instance. Blocks, for seconds at worst.
+pub fn sweep_instance(folder: &Path, instance: InstanceId) {
+    sweep_one(folder, instance, &mut SweepReport::default());
+}
+
 fn sweep_one(path: &Path, instance: InstanceId, report: &mut SweepReport) {
     let until = Instant::now() + SETTLE;
     let mut replaced = false;

@@ -26,7 +26,7 @@ pub enum AutoShutdown {
 }
 
 /// What a supervisor runs, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SupervisorSpec {
     strategy: Strategy,
     intensity: Intensity,
@@ -35,6 +35,17 @@ pub struct SupervisorSpec {
     dynamic: bool,
     max_children: usize,
     reference: SupervisorRef,
+    on_escalation: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
+impl std::fmt::Debug for SupervisorSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SupervisorSpec")
+            .field("strategy", &self.strategy)
+            .field("intensity", &self.intensity)
+            .field("children", &self.children)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SupervisorSpec {
@@ -49,6 +60,7 @@ impl SupervisorSpec {
             dynamic: false,
             max_children: usize::MAX,
             reference: SupervisorRef::new(),
+            on_escalation: None,
         }
     }
 
@@ -74,6 +86,13 @@ impl SupervisorSpec {
     #[must_use]
     pub const fn auto_shutdown(mut self, when: AutoShutdown) -> Self {
         self.auto_shutdown = when;
+        self
+    }
+
+    /// Called when its restart intensity is exceeded, before its children are stopped.
+    #[must_use]
+    pub fn on_escalation(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_escalation = Some(Arc::new(hook));
         self
     }
 
@@ -235,6 +254,9 @@ impl Supervisor {
                     slot.spec.id
                 );
                 self.slots[index].state = ChildState::Ended { reason: reason.clone() };
+                if let Some(hook) = &self.spec.on_escalation {
+                    hook();
+                }
                 self.stop_all().await;
                 return Some(ExitReason::error(
                     "restart_intensity",

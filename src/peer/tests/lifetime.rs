@@ -82,6 +82,8 @@ fn neither_peers_closed_nor_peers_dropped_leave_files_or_tasks_behind() {
         let range = PortRange::new(*ports.start(), *ports.end());
         let factory = Arc::new(WebrtcFactory::new(WebrtcOptions {
             ports: range,
+            disconnected_timeout: std::time::Duration::from_secs(3),
+            failed_timeout: std::time::Duration::from_secs(5),
             addresses: vec![LOCAL],
         }));
         let mut tasks = 0;

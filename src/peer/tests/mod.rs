@@ -43,6 +43,8 @@ fn factory() -> Arc<WebrtcFactory> {
     let first = 20_000 + u16::try_from(std::process::id() % 200).unwrap() * 100;
     Arc::new(WebrtcFactory::new(WebrtcOptions {
         ports: PortRange::new(first, first + 99),
+        disconnected_timeout: std::time::Duration::from_secs(3),
+        failed_timeout: std::time::Duration::from_secs(5),
         addresses: vec![LOCAL],
     }))
 }

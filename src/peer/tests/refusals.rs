@@ -58,6 +58,8 @@ async fn no_free_port_is_told_as_such() {
     let mut options = options(&browser.offer().await, &hub, &sink);
     let full = WebrtcOptions {
         ports: PortRange::new(port, port),
+        disconnected_timeout: std::time::Duration::from_secs(3),
+        failed_timeout: std::time::Duration::from_secs(5),
         addresses: vec![LOCAL],
     };
     options.factory = Arc::new(WebrtcFactory::new(full));

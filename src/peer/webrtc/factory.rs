@@ -32,10 +32,6 @@ use crate::media::Codec;
 
 /// The browser shows each frame at once (`minimum 0, maximum 0`).
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
-/// No answer for this long: disconnected.
-const ICE_DISCONNECTED: Duration = Duration::from_secs(3);
-/// After that, no answer for this long: failed.
-const ICE_FAILED: Duration = Duration::from_secs(5);
 const ICE_KEEPALIVE: Duration = Duration::from_secs(1);
 /// The crate's default of 200 ms is most of the time to the first frame.
 const ICE_CHECK_INTERVAL: Duration = Duration::from_millis(20);
@@ -54,6 +50,10 @@ pub struct WebrtcOptions {
     pub ports: Arc<PortRange>,
     /// The addresses each peer binds, see [`local_addresses`](super::super::local_addresses).
     pub addresses: Vec<IpAddr>,
+    /// A browser not heard of for this long counts as disconnected.
+    pub disconnected_timeout: Duration,
+    /// A browser disconnected for this long further counts as gone.
+    pub failed_timeout: Duration,
 }
 
 /// Makes connections by the crate `webrtc`. One for the whole host.
@@ -87,7 +87,7 @@ impl ConnectionFactory for WebrtcFactory {
         loop {
             let lease = self.options.ports.lease(&self.options.addresses)?;
             let port = lease.port();
-            match build(choice, events.clone(), &self.options.addresses, lease).await {
+            match build(choice, events.clone(), &self.options, lease).await {
                 Ok(connection) => return Ok(Arc::new(connection)),
                 Err(error) if attempt < BIND_ATTEMPTS => {
                     log::warn!("no connection on udp port {port}, trying another: {error}");
@@ -102,7 +102,7 @@ impl ConnectionFactory for WebrtcFactory {
 async fn build(
     choice: &Choice,
     events: mpsc::Sender<ConnectionEvent>,
-    addresses: &[IpAddr],
+    options: &WebrtcOptions,
     lease: PortLease,
 ) -> Result<WebrtcConnection, PeerError> {
     let mut engine = media_engine(choice).map_err(failed)?;
@@ -112,10 +112,10 @@ async fn build(
     let (state, state_rx) = watch::channel(ConnectionState::New);
     let connection = PeerConnectionBuilder::<SocketAddr>::new()
         .with_media_engine(engine)
-        .with_setting_engine(settings())
+        .with_setting_engine(settings(options))
         .with_interceptor_registry(registry)
         .with_handler(Arc::new(Callbacks { events, state }))
-        .with_udp_addrs(lease.on(addresses))
+        .with_udp_addrs(lease.on(&options.addresses))
         .with_data_channel_send_buffer_limit(CHANNEL_BUFFER)
         .build()
         .await
@@ -128,11 +128,15 @@ async fn build(
     ))
 }
 
-fn settings() -> SettingEngine {
+fn settings(options: &WebrtcOptions) -> SettingEngine {
     SettingEngineBuilder::new()
         .with_include_loopback_candidate(true)
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-        .with_ice_timeouts(Some(ICE_DISCONNECTED), Some(ICE_FAILED), Some(ICE_KEEPALIVE))
+        .with_ice_timeouts(
+            Some(options.disconnected_timeout),
+            Some(options.failed_timeout),
+            Some(ICE_KEEPALIVE),
+        )
         .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_MAX_CHECKS))
         .build()
 }
