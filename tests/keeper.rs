@@ -678,7 +678,7 @@ fn call_raw(place: &Place, request: Request) -> (Result<Reply, Failure>, bool) {
         let count = stream.read(&mut buffer).unwrap();
         assert!(count > 0, "closed without an answer");
         decoder.push(&buffer[..count]);
-        if let Some(Message::Reply { id: 9, result }) = decoder.next().unwrap() {
+        if let Some(Message::Reply { id: 9, result }) = decoder.take().unwrap() {
             let closed = result.is_err() && stream.read(&mut buffer).unwrap() == 0;
             return (result, closed);
         }
