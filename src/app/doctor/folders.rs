@@ -40,16 +40,13 @@ pub fn state(path: &Path, url: &str, owner: Option<AppOwner>) -> Vec<Finding> {
 }
 
 fn existing(path: &Path, url: &str, owner: Option<AppOwner>) -> Vec<Finding> {
-    match StateDir::user_of(path) {
-        Ok(Some(pid)) => {
-            let text = format!("{} is in use: a host runs, pid {pid}", path.display());
-            return vec![
-                Finding::note(STATE, text),
-                Finding::ok(DATABASE, "in use by the running host"),
-            ];
-        }
-        // Whatever is wrong is named better by opening it.
-        Ok(None) | Err(_) => {}
+    // Whatever is wrong with it is named better by opening it.
+    if let Ok(Some(pid)) = StateDir::user_of(path) {
+        let text = format!("{} is in use: a host runs, pid {pid}", path.display());
+        return vec![
+            Finding::note(STATE, text),
+            Finding::ok(DATABASE, "in use by the running host"),
+        ];
     }
     let state = match StateDir::open(path) {
         Ok(state) => state,
