@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use heliostat::app::cli::{Cli, Command, Settings};
 use heliostat::app::error::{StartError, chain};
-use heliostat::app::{config_command, control, logging, serve};
+use heliostat::app::{config_command, control, doctor, logging, serve};
 use heliostat::config::Config;
 use nix::sys::signal::Signal;
 
@@ -24,7 +24,13 @@ fn main() -> ExitCode {
                 Err(error) => failed(error.code(), &error),
             }
         }
-        Command::Doctor(_) => ExitCode::from(EXIT_FAILED),
+        Command::Doctor(args) => {
+            match doctor::run(&args.settings.sources(), args.json, &mut std::io::stdout().lock()) {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::from(EXIT_FAILED),
+                Err(error) => failed("output", &error),
+            }
+        }
         Command::Stop(settings) => stop(&settings, Signal::SIGTERM),
         Command::Upgrade(settings) => stop(&settings, Signal::SIGUSR2),
         Command::Token(settings) => match load(&settings) {

@@ -25,7 +25,7 @@ pub enum Command {
     /// Show the effective configuration and where each value comes from
     Config(ConfigArgs),
     /// Check this machine and say what to do about each problem
-    Doctor(Settings),
+    Doctor(DoctorArgs),
     /// End the host and its instances
     Stop(Settings),
     /// End the host and leave its instances to the next one
@@ -70,6 +70,17 @@ pub struct ConfigArgs {
     #[command(flatten)]
     pub settings: Settings,
     /// Print JSON instead of a table
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `heliostat doctor`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct DoctorArgs {
+    /// What configures.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Print JSON instead of lines
     #[arg(long)]
     pub json: bool,
 }

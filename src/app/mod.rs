@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config_command;
 pub mod control;
+pub mod doctor;
 pub mod encoders;
 pub mod error;
 pub mod logging;

@@ -19,8 +19,7 @@ pub const DEMO_PROGRAM: &str = "heliostat-orrery";
 #[must_use]
 pub fn catalogue(configured: &[AppEntry], beside: &Path, search_path: &[PathBuf]) -> Vec<AppEntry> {
     let mut apps = vec![demo(beside)];
-    for builtin in [chromium, stellarium, xterm, glxgears] {
-        let app = builtin();
+    for app in builtin() {
         if let Some(program) = find_program(&app.command, search_path) {
             apps.push(AppEntry {
                 command: program.to_string_lossy().into_owned(),
@@ -35,6 +34,12 @@ pub fn catalogue(configured: &[AppEntry], beside: &Path, search_path: &[PathBuf]
         }
     }
     apps
+}
+
+/// The well-known programs that are offered where they are installed; their commands are names.
+#[must_use]
+pub fn builtin() -> [AppEntry; 4] {
+    [chromium(), stellarium(), xterm(), glxgears()]
 }
 
 /// The program a command names: a path as it is, a name by the search path. `None` when there is no such file that

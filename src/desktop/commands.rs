@@ -11,7 +11,7 @@ use crate::config::{AppEntry, Placeholders};
 use crate::protocol::keeper::{Spec, User};
 
 /// Where apps find programs; nothing of the host's own environment is passed on.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
+pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
 /// Apps are the first to go when memory runs out, before their display and long before the host.
 const APP_OOM_SCORE: i32 = 500;
 const HELPER_OOM_SCORE: i32 = 200;

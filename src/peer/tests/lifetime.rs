@@ -140,6 +140,6 @@ async fn an_answer_nobody_waits_for_leaves_nothing_behind() {
     let answering = tokio::spawn(Peer::answer(options));
     tokio::time::sleep(Duration::from_millis(1)).await;
     answering.abort();
-    assert!(until(8, || factory.ports_leased() == 0 && hub.subscribers() == 0).await);
+    assert!(until(12, || factory.ports_leased() == 0 && hub.subscribers() == 0).await);
     browser.connection.close().await.unwrap();
 }

@@ -1,0 +1,160 @@
+//! The end of an instance, however it comes.
+
+use heliostat::process::{KeeperEvent, SweepReport, sweep};
+use heliostat::protocol::keeper::Spec;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+use tokio::time::timeout;
+
+use super::support::{GRACE, LONG, Place, command, exit_of, kill, lives, pid_in, role, shell, until};
+
+#[tokio::test]
+async fn the_end_leaves_no_process_and_no_socket() {
+    let place = Place::new();
+    let keeper = place.keeper().await;
+    let mut events = keeper.events();
+    let daemon = place.file("daemon");
+    let script = format!(
+        "(setsid sh -c 'echo $$ > {}; exec sleep 1000' &); exec sleep 1000",
+        daemon.display()
+    );
+    keeper.ensure(&role("app"), shell(&script), GRACE).await.unwrap();
+    keeper
+        .ensure(&role("other"), command(&["sleep", "1000"]), GRACE)
+        .await
+        .unwrap();
+    until("daemon", || pid_in(&daemon).is_some()).await;
+    keeper.end(GRACE).await.unwrap();
+    assert!(!place.file("keeper.sock").exists() && !place.file("keeper.json").exists());
+    timeout(LONG, async {
+        while events.recv().await.unwrap() != KeeperEvent::Gone {}
+    })
+    .await
+    .unwrap();
+    until("the keeper's exit", || place.marked().is_empty()).await;
+    until("its reaping", || {
+        !Path::new(&format!("/proc/{}", keeper.pid())).exists()
+    })
+    .await;
+    assert!(!lives(pid_in(&daemon).unwrap()));
+    // A new keeper may have the folder.
+    place.keeper().await.end(GRACE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_keeper_without_a_host_ends_its_instance() {
+    let mut place = Place::new();
+    place.options.host_absence = Duration::from_millis(300);
+    let keeper = place.keeper().await;
+    let pid = keeper
+        .ensure(&role("app"), command(&["sleep", "1000"]), GRACE)
+        .await
+        .unwrap()
+        .pid;
+    assert!(lives(pid));
+    drop(keeper);
+    until("the end of the instance", || {
+        place.marked().is_empty() && !place.file("keeper.json").exists()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_instance() {
+    let place = Place::new();
+    let keeper = place.keeper().await;
+    let pid = keeper
+        .ensure(&role("app"), command(&["sleep", "1000"]), GRACE)
+        .await
+        .unwrap()
+        .pid;
+    kill(keeper.pid(), libc::SIGTERM);
+    timeout(LONG, keeper.gone()).await.unwrap();
+    until("the keeper's exit", || place.marked().is_empty()).await;
+    assert!(!lives(pid));
+}
+
+#[tokio::test]
+async fn what_a_killed_keeper_leaves_is_swept() {
+    let place = Place::new();
+    let keeper = place.keeper().await;
+    let stubborn = shell("trap '' TERM; echo ready; while :; do sleep 1; done");
+    let pid = keeper.ensure(&role("app"), stubborn, GRACE).await.unwrap().pid;
+    let bystander = Place::new();
+    let other = bystander.keeper().await;
+    let spared = other
+        .ensure(&role("app"), command(&["sleep", "1000"]), GRACE)
+        .await
+        .unwrap()
+        .pid;
+
+    kill(keeper.pid(), libc::SIGKILL);
+    timeout(LONG, keeper.gone()).await.unwrap();
+    assert!(lives(pid), "the keeper's death alone ends nobody");
+    until("the keeper's lock", || !lives(keeper.pid())).await;
+    let instances = place.instances();
+    let report = tokio::task::spawn_blocking(move || sweep(&instances)).await.unwrap();
+    assert_eq!(
+        report,
+        SweepReport {
+            adoptable: vec![],
+            swept: vec![place.options.instance]
+        }
+    );
+    assert!(place.marked().is_empty());
+    assert!(!place.file("keeper.sock").exists() && !place.file("keeper.json").exists());
+    assert!(lives(spared), "another instance is not touched");
+    other.end(GRACE).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_x_server_says_its_number_and_its_display_is_free_after_it() {
+    let place = Place::new();
+    let keeper = place.keeper().await;
+    let mut events = keeper.events();
+    let display = role("display");
+    let argv = [
+        "Xvfb",
+        "-displayfd",
+        "{displayfd}",
+        "-nolisten",
+        "tcp",
+        "-screen",
+        "0",
+        "320x240x24",
+    ];
+    let spec = Spec {
+        display_fd: true,
+        ..command(&argv)
+    };
+    for signal in [libc::SIGTERM, libc::SIGKILL] {
+        let started = keeper.ensure(&display, spec.clone(), GRACE).await.unwrap();
+        let number = timeout(LONG, async {
+            loop {
+                if let KeeperEvent::Display { generation, number, .. } = events.recv().await.unwrap() {
+                    assert_eq!(generation, started.generation);
+                    return number;
+                }
+            }
+        });
+        let number = number.await.unwrap();
+        let socket = || {
+            let metadata = fs::metadata(format!("/tmp/.X11-unix/X{number}")).ok()?;
+            Some((metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
+        };
+        let its = socket();
+        assert!(its.is_some());
+        assert_eq!(keeper.status().await.unwrap()[0].display, Some(number));
+        assert_eq!(
+            keeper.ensure(&display, spec.clone(), GRACE).await.unwrap().display,
+            Some(number)
+        );
+        keeper.signal(&display, signal).await.unwrap();
+        exit_of(&mut events, &display).await;
+        // Another server may have taken the number by now.
+        assert_ne!(socket(), its);
+    }
+    keeper.end(GRACE).await.unwrap();
+}

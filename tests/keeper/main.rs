@@ -1,0 +1,8 @@
+//! The keeper as a host meets it: a real process, real children, real signals.
+
+mod ending;
+mod hosts;
+mod starting;
+mod stopping;
+mod support;
+mod telling;

@@ -1,0 +1,6 @@
+//! Rules about the source tree itself, which no compiler checks: who may import whom, how long files are, and what
+//! they do not contain.
+
+mod layers;
+mod source;
+mod tidiness;
