@@ -3,11 +3,7 @@
 use std::time::{Duration, Instant};
 
 use x11rb::connection::Connection as _;
-use x11rb::protocol::Event;
-use x11rb::protocol::xproto::{
-    Atom, AtomEnum, ChangeWindowAttributesAux, ConnectionExt as _, CreateWindowAux, EventMask, WindowClass,
-};
-use x11rb::{COPY_DEPTH_FROM_PARENT, COPY_FROM_PARENT};
+use x11rb::protocol::xproto::{Atom, AtomEnum, ChangeWindowAttributesAux, ConnectionExt as _, EventMask};
 
 use super::connect::Display;
 use super::wake::wait_readable;
@@ -41,50 +37,8 @@ pub fn wait_for_window_manager(address: &DisplayAddress, deadline: Duration, can
                 return Err(X11Error::Deadline);
             }
         }
-        while !maps_a_window(display)? {
-            if Instant::now() >= until {
-                return Err(X11Error::Deadline);
-            }
-        }
         Ok(())
     })
-}
-
-/// How long a manager that is at work may take to map a window.
-const PROBE: Duration = Duration::from_millis(100);
-
-/// Whether the manager maps a window of ours. It announces itself before it is at work, and drops the requests to map
-/// that come in between: openbox forgets the windows of an app that is as quick as that.
-fn maps_a_window(display: &Display) -> Result<bool, X11Error> {
-    let window = display.x.generate_id()?;
-    let aux = CreateWindowAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
-    let (root, class) = (display.root(), WindowClass::INPUT_OUTPUT);
-    display.x.create_window(
-        COPY_DEPTH_FROM_PARENT,
-        window,
-        root,
-        0,
-        0,
-        1,
-        1,
-        0,
-        class,
-        COPY_FROM_PARENT,
-        &aux,
-    )?;
-    display.x.map_window(window)?;
-    display.x.flush()?;
-    let until = Instant::now() + PROBE;
-    let mut mapped = false;
-    while !mapped && Instant::now() < until {
-        wait_readable([Some(display.fd())], Some(until)).map_err(X11Error::io("wait for a window manager"))?;
-        while let Some(event) = display.x.poll_for_event()? {
-            mapped |= matches!(event, Event::MapNotify(e) if e.window == window);
-        }
-    }
-    display.x.destroy_window(window)?;
-    display.x.flush()?;
-    Ok(mapped)
 }
 
 fn is_managed(display: &Display, check: Atom) -> Result<bool, X11Error> {
