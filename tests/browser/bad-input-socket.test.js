@@ -8,7 +8,10 @@ import { Socket } from './harness/socket.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 
-const { scenario } = suite({ sections: { instances: { capacity: 4 } }, apps: paths => [pattern(paths)] });
+const { scenario } = suite({
+  sections: { instances: { capacity: 4 }, session: { resume_grace: '1s' } },
+  apps: paths => [pattern(paths)],
+});
 
 const NOBODY = '00000000-0000-4000-8000-000000000000';
 

@@ -20,6 +20,8 @@ try {
   const home = new Home(page);
   await home.app('orrery').waitFor();
 
+  // The size of the picture: nothing around it.
+  await page.setViewportSize({ width: 1280, height: 720 });
   const orrery = await home.launch('orrery', host);
   const planets = orrery.instanceId;
   await orrery.connected();
@@ -27,6 +29,7 @@ try {
   await sleep(6_000);
   await page.screenshot({ path: join(folder, 'stream.png') });
 
+  await page.setViewportSize({ width: 1280, height: 860 });
   await page.goto(host.origin);
   const terminal = await home.launch('xterm', host);
   const shell = terminal.instanceId;
