@@ -67,7 +67,7 @@ impl AppsDir {
     /// # Errors
     /// As of [`AppsDir::open`].
     pub fn at(root: PathBuf, owner: Option<AppOwner>) -> io::Result<Self> {
-        for folder in [root.clone(), root.join("instances"), root.join("homes")] {
+        for folder in [root.clone(), root.join("instances"), root.join("homes"), root.join("t")] {
             own_folder(&folder)?;
         }
         Ok(Self { root, owner })
@@ -96,7 +96,7 @@ impl AppsDir {
                 Home::Ephemeral => instance.join("home"),
                 Home::Keep => self.kept_home(session, app)?,
             },
-            tmp: instance.join("tmp"),
+            tmp: self.tmp(id),
         };
         if instance.symlink_metadata().is_ok() {
             // An app that runs, or ran, owns it by now: nothing in it is touched, only looked at.
@@ -111,12 +111,12 @@ impl AppsDir {
             return Ok(folders);
         }
         DirBuilder::new().mode(0o700).create(&instance)?;
-        for folder in [&folders.tmp, &folders.home] {
-            if folder.starts_with(&instance) {
-                DirBuilder::new().mode(0o700).create(folder)?;
-                self.give(folder)?;
-            }
+        if folders.home.starts_with(&instance) {
+            DirBuilder::new().mode(0o700).create(&folders.home)?;
+            self.give(&folders.home)?;
         }
+        DirBuilder::new().mode(0o700).create(&folders.tmp)?;
+        self.give(&folders.tmp)?;
         self.give(&instance)?;
         Ok(folders)
     }
@@ -126,7 +126,7 @@ impl AppsDir {
     /// # Errors
     /// Something is left.
     pub fn remove(&self, id: InstanceId) -> io::Result<()> {
-        remove_tree(&self.instance(id))
+        remove_tree(&self.instance(id)).and(remove_tree(&self.tmp(id)))
     }
 
     /// Removes the kept homes of a session. Nothing there is fine.
@@ -156,6 +156,11 @@ impl AppsDir {
 
     fn instance(&self, id: InstanceId) -> PathBuf {
         self.root.join("instances").join(id.to_string())
+    }
+
+    /// Its path is short: programs put sockets below it, whose paths may have 107 bytes (unix(7)).
+    fn tmp(&self, id: InstanceId) -> PathBuf {
+        self.root.join("t").join(&id.0.simple().to_string()[..12])
     }
 
     fn kept_home(&self, session: SessionId, app: &str) -> io::Result<PathBuf> {

@@ -38,8 +38,8 @@ scenario('an instance without viewers counts down on the home page and is then e
   await until('the countdown goes down', async () => ((await shown()) ?? first) < first);
 
   await until('the instance is gone', () => processesOf(id).length === 0);
-  const row = await rest.instance(id);
-  assert.deepEqual([row.status, row.reason], ['TERMINATED', 'idle']);
+  await until('the row says so', async () => (await rest.instance(id)).status === 'TERMINATED');
+  assert.equal((await rest.instance(id)).reason, 'idle');
 });
 
 scenario('an instance that is watched, or rejoined in time, lives on', async stage => {
