@@ -64,7 +64,8 @@ for (let round = 1; round <= rounds; round += 1) {
   if (!values['no-launch'] && rows.includes(h264)) one.launch = await measureLaunch(loads);
   for (const content of contents) {
     for (const row of rows) {
-      const of = (one.rows[row.key] ??= { name: row.name, contents: {} });
+      one.rows[row.key] ??= { name: row.name, contents: {} };
+      const of = one.rows[row.key];
       try {
         const { figures, version } = await measure(row, content, { clicks, loads, viewers: 4 });
         of.contents[content] = figures;

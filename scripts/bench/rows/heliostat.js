@@ -88,7 +88,10 @@ const heliostat = codec => ({
       groups() {
         /** @type {Record<string, number[]>} */
         const groups = {};
-        for (const pid of host.pids()) (groups[role(pid)] ??= []).push(pid);
+        for (const pid of host.pids()) {
+          const name = role(pid);
+          groups[name] = [...(groups[name] ?? []), pid];
+        }
         return groups;
       },
       stop: host.stop,
