@@ -37,7 +37,10 @@ fn main() -> ExitCode {
             },
             Err(error) => failed(error.code(), &error),
         },
-        Command::Keep(args) => heliostat::process::keeper::run(&args),
+        Command::Keep(args) => {
+            logging::init("info");
+            heliostat::process::keeper::run(&args)
+        }
         Command::Capture(args) => {
             logging::init("info");
             heliostat::capture::process::run(&args)

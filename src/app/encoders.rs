@@ -52,7 +52,10 @@ pub async fn probe(program: &Path) -> Result<Vec<Probe>, ProbeError> {
 /// The codecs that work, the preferred first.
 #[must_use]
 pub fn working(probes: &[Probe]) -> Vec<Codec> {
-    Codec::ALL.into_iter().filter(|codec| probes.iter().any(|p| p.codec == *codec && p.works)).collect()
+    Codec::ALL
+        .into_iter()
+        .filter(|codec| probes.iter().any(|p| p.codec == *codec && p.works))
+        .collect()
 }
 
 #[cfg(test)]
@@ -61,8 +64,18 @@ mod tests {
 
     #[test]
     fn a_codec_works_if_one_of_its_encoders_does() {
-        let probe = |codec, works| Probe { codec, element: "x".into(), works, ms: 1, reason: None };
-        let probes = [probe(Codec::Vp8, true), probe(Codec::H264, false), probe(Codec::H264, true)];
+        let probe = |codec, works| Probe {
+            codec,
+            element: "x".into(),
+            works,
+            ms: 1,
+            reason: None,
+        };
+        let probes = [
+            probe(Codec::Vp8, true),
+            probe(Codec::H264, false),
+            probe(Codec::H264, true),
+        ];
         assert_eq!(working(&probes), [Codec::H264, Codec::Vp8]);
         assert!(working(&probes[1..2]).is_empty());
     }

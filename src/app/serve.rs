@@ -11,6 +11,7 @@ use super::error::StartError;
 use super::signals::{Signal, Signals};
 use super::{encoders, token, tree};
 use crate::clock::unix_ms;
+use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, OriginPolicy, bind};
@@ -76,7 +77,13 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
         Auth::Token => Some(token::load_or_create(state.path()).map_err(StartError::Token)?),
     };
     let parts = Parts::make(config, state, sources, media).await?;
-    let Parts { services, catalogue, manager, instances, adoptable } = parts;
+    let Parts {
+        services,
+        catalogue,
+        manager,
+        instances,
+        adoptable,
+    } = parts;
     for id in adoptable {
         // The request waits for the supervisor, which is started below.
         let manager = manager.clone();
@@ -89,7 +96,11 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
     tokio::task::yield_now().await;
     let host = make_tree(&services, &catalogue, &manager, instances, token.clone(), listener);
     let mut tree = Tree::start(host);
-    log::info!("server={} listening on {listen}, codecs {:?}", services.server, services.codecs);
+    log::info!(
+        "server={} listening on {listen}, codecs {:?}",
+        services.server,
+        services.codecs
+    );
     announce(&token::address(listen, token.as_ref()));
     let escalated = loop {
         tokio::select! {
@@ -131,12 +142,7 @@ struct Parts {
 }
 
 impl Parts {
-    async fn make(
-        config: Config,
-        state: StateDir,
-        sources: &Sources,
-        media: &Runtime,
-    ) -> Result<Self, StartError> {
+    async fn make(config: Config, state: StateDir, sources: &Sources, media: &Runtime) -> Result<Self, StartError> {
         let program = std::env::current_exe().map_err(StartError::Program)?;
         let owner = AppOwner::resolve(&config.apps_user)?;
         let unprivileged = owner.is_some();
@@ -156,12 +162,19 @@ impl Parts {
         if codecs.is_empty() {
             return Err(StartError::NoEncoder);
         }
-        let beside = if unprivileged { export_demo(&program, &apps)? } else { folder_of(&program) };
+        let beside = if unprivileged {
+            export_demo(&program, &apps)?
+        } else {
+            folder_of(&program)
+        };
         let entries = catalogue::catalogue(&config.apps, &beside, &sources.search_path());
         let catalogue = Arc::new(Catalogue::new(entries));
         let report = sweep(&state.instances());
-        if !report.swept.is_empty() {
-            log::info!("swept what was left of {} instances", report.swept.len());
+        for id in &report.swept {
+            log::info!("instance={id} swept, its keeper is gone");
+            if let Err(error) = removal::remove_tree(&state.instance(*id)) {
+                log::warn!("instance={id} folder not removed: {error}");
+            }
         }
         let journal = Arc::new(Journal::new());
         tree::settle_rows(&store, &journal, server, &report.adoptable).await?;
@@ -172,7 +185,11 @@ impl Parts {
                 log::warn!("instance={id} home of a former instance not removed: {error}");
             }
         }
-        let addresses = if config.media.bind.is_empty() { local_addresses() } else { config.media.bind.clone() };
+        let addresses = if config.media.bind.is_empty() {
+            local_addresses()
+        } else {
+            config.media.bind.clone()
+        };
         let ports = PortRange::new(*config.media.udp_ports.start(), *config.media.udp_ports.end());
         let services = Arc::new(Services {
             config,
@@ -188,7 +205,13 @@ impl Parts {
         });
         let instances = SupervisorRef::new();
         let manager = Manager::new(Arc::clone(&services), Arc::clone(&catalogue), instances.clone());
-        Ok(Self { services, catalogue, manager, instances, adoptable: report.adoptable })
+        Ok(Self {
+            services,
+            catalogue,
+            manager,
+            instances,
+            adoptable: report.adoptable,
+        })
     }
 }
 
@@ -220,7 +243,14 @@ fn make_tree(
 
 /// Nothing is launched any more; instances end, or are left to the next host. A second signal cuts it short.
 async fn drain(manager: &Manager, reason: Option<EndReason>, signals: &mut Signals) {
-    log::info!("stopping, {}", if reason.is_some() { "instances end" } else { "instances stay" });
+    log::info!(
+        "stopping, {}",
+        if reason.is_some() {
+            "instances end"
+        } else {
+            "instances stay"
+        }
+    );
     manager.drain();
     manager.end_all(reason);
     if reason.is_none() {
@@ -289,4 +319,3 @@ fn announce(address: &str) {
     let _ = writeln!(out, "{address}");
     let _ = out.flush();
 }
-

@@ -20,7 +20,12 @@ pub fn load_or_create(state: &Path) -> std::io::Result<Secret> {
     }
     let secret = Secret::generate().map_err(|e| std::io::Error::other(e.to_string()))?;
     let fresh = state.join("token.new");
-    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)?;
     writeln!(file, "{}", secret.expose())?;
     std::fs::rename(fresh, state.join(FILE))?;
     Ok(secret)
@@ -45,7 +50,10 @@ pub fn address(listen: SocketAddr, token: Option<&Secret>) -> String {
             SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
         });
     }
-    token.map_or_else(|| format!("http://{host}/"), |token| format!("http://{host}/#token={}", token.expose()))
+    token.map_or_else(
+        || format!("http://{host}/"),
+        |token| format!("http://{host}/#token={}", token.expose()),
+    )
 }
 
 #[cfg(test)]

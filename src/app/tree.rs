@@ -72,7 +72,11 @@ async fn retention(services: &Services) {
     loop {
         if let Some(kept) = config.store.retention {
             let before = |age: Duration| unix_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-            match services.store.delete_old(before(kept), before(config.session.lifetime)).await {
+            match services
+                .store
+                .delete_old(before(kept), before(config.session.lifetime))
+                .await
+            {
                 Ok(removed) => log::debug!("retention: {removed:?}"),
                 Err(error) => log::warn!("retention: {error}"),
             }
@@ -107,22 +111,35 @@ pub async fn settle_rows(
     adoptable: &[InstanceId],
 ) -> Result<(), StoreError> {
     let now = unix_ms();
-    store.close_left_peers(PeerClosed { closed_at: now, reason: CloseReason::HostShutdown }).await?;
+    store
+        .close_left_peers(PeerClosed {
+            closed_at: now,
+            reason: CloseReason::HostShutdown,
+        })
+        .await?;
     for row in store.instances_not_ended(server).await? {
-        if row.status.is_alive() && !adoptable.contains(&row.instance_id) {
-            journal.status(
-                row.instance_id,
-                StatusChange {
-                    status: InstanceStatus::Failed,
-                    reason: Some("host_lost".into()),
-                    message: Some("the host and the keeper of this instance were lost together".into()),
-                    output: Vec::new(),
-                    restarts: u32::try_from(row.restarts).unwrap_or(0),
-                    modified: now,
-                    ended: Some(now),
-                },
-            );
+        if adoptable.contains(&row.instance_id) {
+            continue;
         }
+        // One that had failed before keeps its own reason.
+        let (reason, message) = if row.status.is_alive() {
+            let lost = "the host and the keeper of this instance were lost together";
+            (Some("host_lost".into()), Some(lost.into()))
+        } else {
+            (row.exit_reason, row.message)
+        };
+        journal.status(
+            row.instance_id,
+            StatusChange {
+                status: InstanceStatus::Failed,
+                reason,
+                message,
+                output: Vec::new(),
+                restarts: u32::try_from(row.restarts).unwrap_or(0),
+                modified: now,
+                ended: Some(now),
+            },
+        );
     }
     Ok(())
 }

@@ -77,7 +77,11 @@ fn ended(shared: &DesktopShared, exit: Exit) -> ExitReason {
     if let Exit::Code(code) = exit
         && CaptureExit::from_status(code) == Some(CaptureExit::DisplayLost)
     {
-        shared.facts.update(|f| f.capture = Part::Lost { reason: "the display is gone".into() });
+        shared.facts.update(|f| {
+            f.capture = Part::Lost {
+                reason: "the display is gone".into(),
+            }
+        });
         return ExitReason::dependency("display_lost");
     }
     lost(shared, "capture_exited", describe("the capture", exit))
@@ -85,7 +89,9 @@ fn ended(shared: &DesktopShared, exit: Exit) -> ExitReason {
 
 fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
     shared.facts.update(|f| {
-        f.capture = Part::Lost { reason: message.clone() };
+        f.capture = Part::Lost {
+            reason: message.clone(),
+        };
         f.restarts += 1;
     });
     ExitReason::error(code, message)

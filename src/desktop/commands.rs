@@ -61,8 +61,23 @@ impl Layout {
         let screen = format!("{}x{}x24", self.width, self.height);
         let authority = self.xauthority.to_string_lossy();
         let argv = [
-            "Xvfb", "-displayfd", "{displayfd}", "-noreset", "-nolisten", "tcp", "-auth", &authority, "-screen", "0", &screen,
-            "-dpi", "96", "+extension", "GLX", "+extension", "RANDR",
+            "Xvfb",
+            "-displayfd",
+            "{displayfd}",
+            "-noreset",
+            "-nolisten",
+            "tcp",
+            "-auth",
+            &authority,
+            "-screen",
+            "0",
+            &screen,
+            "-dpi",
+            "96",
+            "+extension",
+            "GLX",
+            "+extension",
+            "RANDR",
         ];
         Spec {
             argv: argv.map(str::to_owned).to_vec(),
@@ -77,7 +92,9 @@ impl Layout {
     pub fn window_manager(&self, display: DisplayId) -> Spec {
         let config = self.window_manager_config.to_string_lossy();
         Spec {
-            argv: ["openbox", "--sm-disable", "--config-file", &config].map(str::to_owned).to_vec(),
+            argv: ["openbox", "--sm-disable", "--config-file", &config]
+                .map(str::to_owned)
+                .to_vec(),
             oom_score_adj: Some(HELPER_OOM_SCORE),
             ..self.base(Some(display))
         }
@@ -87,10 +104,23 @@ impl Layout {
     #[must_use]
     pub fn app(&self, display: DisplayId) -> Spec {
         let (home, tmp) = (self.home.to_string_lossy(), self.tmp.to_string_lossy());
-        let fill = Placeholders { home: &home, tmp: &tmp, width: self.width, height: self.height, fps: self.fps };
+        let fill = Placeholders {
+            home: &home,
+            tmp: &tmp,
+            width: self.width,
+            height: self.height,
+            fps: self.fps,
+        };
         let mut spec = self.base(Some(display));
-        spec.argv = std::iter::once(self.app.command.clone()).chain(self.app.args.iter().map(|a| fill.fill(a))).collect();
-        spec.env.extend(self.app.env.iter().map(|(name, value)| (name.clone(), fill.fill(value))));
+        spec.argv = std::iter::once(self.app.command.clone())
+            .chain(self.app.args.iter().map(|a| fill.fill(a)))
+            .collect();
+        spec.env.extend(
+            self.app
+                .env
+                .iter()
+                .map(|(name, value)| (name.clone(), fill.fill(value))),
+        );
         if let Some(cwd) = &self.app.cwd {
             spec.cwd = cwd.to_string_lossy().into_owned();
         }
@@ -149,7 +179,12 @@ impl Layout {
             set("DISPLAY", &format!(":{}", display.number));
             set("HELIOSTAT_DISPLAY_GENERATION", &display.generation.to_string());
         }
-        Spec { env, cwd: self.home.to_string_lossy().into_owned(), user: self.user, ..Spec::default() }
+        Spec {
+            env,
+            cwd: self.home.to_string_lossy().into_owned(),
+            user: self.user,
+            ..Spec::default()
+        }
     }
 }
 

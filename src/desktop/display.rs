@@ -49,9 +49,16 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             return down(&shared, "display_failed", message);
         }
     };
-    shared.display.send_replace(Some(DisplayId { number, generation: process.started.generation }));
+    shared.display.send_replace(Some(DisplayId {
+        number,
+        generation: process.started.generation,
+    }));
     shared.facts.update(|f| f.display = Part::Up);
-    log::info!("instance={} display=:{number} attached={}", shared.id, process.started.attached);
+    log::info!(
+        "instance={} display=:{number} attached={}",
+        shared.id,
+        process.started.attached
+    );
     tokio::select! {
         () = cx.stopping() => {
             shared.display.send_replace(None);
@@ -71,7 +78,9 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
 
 fn down(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
     shared.facts.update(|f| {
-        f.display = Part::Lost { reason: message.clone() };
+        f.display = Part::Lost {
+            reason: message.clone(),
+        };
         f.restarts += 1;
     });
     ExitReason::error(code, message)

@@ -105,7 +105,9 @@ pub struct FactsCell {
 
 impl Default for FactsCell {
     fn default() -> Self {
-        Self { sender: watch::Sender::new(Facts::default()) }
+        Self {
+            sender: watch::Sender::new(Facts::default()),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::facts::{Failure, Part};
 use super::shared::DesktopShared;
-use crate::process::KeeperClient;
+use crate::process::{KeeperClient, sweep};
 use crate::supervision::{ChildContext, ExitReason};
 
 /// What the keeper gives what is left between TERM and KILL when the instance ends.
@@ -28,6 +28,9 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
         () = keeper.gone() => {
             shared.keeper.send_replace(None);
             log::error!("instance={} keeper is gone", shared.id);
+            // Its processes are orphans now; nothing else would end them.
+            let instances = shared.folder.parent().map(std::path::Path::to_owned);
+            let _ = tokio::task::spawn_blocking(move || instances.map(|folder| sweep(&folder))).await;
             return lost(&shared, "keeper_gone", "the keeper of this instance was killed".into());
         }
     }
@@ -44,8 +47,14 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
 fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
     let output = shared.last_output();
     shared.facts.update(|f| {
-        f.keeper = Part::Lost { reason: message.clone() };
-        f.failure.get_or_insert(Failure { code, message: message.clone(), output });
+        f.keeper = Part::Lost {
+            reason: message.clone(),
+        };
+        f.failure.get_or_insert(Failure {
+            code,
+            message: message.clone(),
+            output,
+        });
     });
     ExitReason::error(code, message)
 }

@@ -45,21 +45,31 @@ impl Process {
         // Before the start, so that not even an immediate end is missed.
         let events = keeper.events();
         let started = keeper.ensure(&role, spec, GRACE).await?;
-        Ok(Self { keeper, role, events, started })
+        Ok(Self {
+            keeper,
+            role,
+            events,
+            started,
+        })
     }
 
     /// The next thing that happens to this generation of the process. Cancel safe.
     pub(super) async fn news(&mut self) -> News {
         loop {
             match self.events.recv().await {
-                Ok(KeeperEvent::Exited { role, generation, exit, tail })
-                    if role == self.role && generation == self.started.generation =>
-                {
+                Ok(KeeperEvent::Exited {
+                    role,
+                    generation,
+                    exit,
+                    tail,
+                }) if role == self.role && generation == self.started.generation => {
                     return News::Ended(Ended { exit, tail });
                 }
-                Ok(KeeperEvent::Display { role, generation, number })
-                    if role == self.role && generation == self.started.generation =>
-                {
+                Ok(KeeperEvent::Display {
+                    role,
+                    generation,
+                    number,
+                }) if role == self.role && generation == self.started.generation => {
                     return News::Display(number);
                 }
                 Ok(KeeperEvent::Gone) | Err(RecvError::Closed) => return News::KeeperGone,
@@ -97,7 +107,9 @@ impl Process {
 
     async fn catch_up(&self) -> Option<News> {
         let roles = self.keeper.status().await.ok()?;
-        let mine = roles.into_iter().find(|r| r.role == self.role && r.generation == self.started.generation)?;
+        let mine = roles
+            .into_iter()
+            .find(|r| r.role == self.role && r.generation == self.started.generation)?;
         let exit = mine.exit?;
         let tail = self.keeper.tail(&self.role, 200).await.unwrap_or_default();
         Some(News::Ended(Ended { exit, tail }))

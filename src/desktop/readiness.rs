@@ -11,10 +11,12 @@ use super::shared::{DesktopShared, named, role};
 use crate::config::Ready;
 use crate::process::KeeperClient;
 use crate::protocol::keeper::Exit;
-use crate::x11::{Cancel, wait_for_drawn_window};
+use crate::x11::{Cancel, wait_for_drawn_window, wait_for_window_manager};
 
 /// Between two looks at something that cannot be waited for.
 const LOOK: Duration = Duration::from_millis(100);
+/// A window manager takes about a tenth of a second.
+const MANAGER: Duration = Duration::from_secs(3);
 /// One connection attempt, one run of a command.
 const TRY: Duration = Duration::from_secs(5);
 
@@ -30,6 +32,14 @@ pub(super) async fn ready(shared: &Arc<DesktopShared>, keeper: &KeeperClient, di
         }
     };
     tokio::time::timeout_at(until, wait).await.unwrap_or(false)
+}
+
+/// Waits until the window manager manages the display; `false` if it does not in time. Dropping it ends the wait.
+pub(super) async fn managed(shared: &DesktopShared, display: DisplayId) -> bool {
+    let cancel = CancelOnDrop(Arc::default());
+    let (address, token) = (shared.address(display), Arc::clone(&cancel.0));
+    let found = tokio::task::spawn_blocking(move || wait_for_window_manager(&address, MANAGER, &token)).await;
+    matches!(found, Ok(Ok(())))
 }
 
 /// Cancels the blocking wait when the future that started it is dropped.
@@ -71,7 +81,9 @@ async fn tcp(port: u16) -> bool {
 
 async fn log_line(keeper: &KeeperClient, pattern: &str) -> bool {
     // The configuration checked that it compiles.
-    let Ok(pattern) = regex::Regex::new(pattern) else { return false };
+    let Ok(pattern) = regex::Regex::new(pattern) else {
+        return false;
+    };
     loop {
         let lines = keeper.tail(&named(role::RENDER), 200).await.unwrap_or_default();
         if lines.iter().any(|line| pattern.is_match(line)) {

@@ -37,12 +37,21 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
     };
     if shared.layout.app.window_manager {
         let mut up = shared.window_manager_up.subscribe();
-        let _ = cx.unless_stopping(tokio::time::timeout(WINDOW_MANAGER_DEADLINE, up.wait_for(|up| *up))).await;
+        let _ = cx
+            .unless_stopping(tokio::time::timeout(WINDOW_MANAGER_DEADLINE, up.wait_for(|up| *up)))
+            .await;
     }
     let mut process = match Process::ensure(keeper.clone(), role::RENDER, shared.layout.app(display)).await {
         Ok(process) => process,
         // Trying again would not make the command appear.
-        Err(error) => return fail(&shared, error.code(), format!("the app cannot be started: {error}"), Vec::new()),
+        Err(error) => {
+            return fail(
+                &shared,
+                error.code(),
+                format!("the app cannot be started: {error}"),
+                Vec::new(),
+            );
+        }
     };
     log::info!(
         "instance={} app={} pid={} attached={}",
@@ -85,12 +94,18 @@ async fn become_ready(shared: &Arc<DesktopShared>, keeper: &KeeperClient, displa
 }
 
 async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Option<Ended>) -> ExitReason {
-    let Some(Ended { exit, tail }) = ended else { return keeper_gone() };
+    let Some(Ended { exit, tail }) = ended else {
+        return keeper_gone();
+    };
     shared.set_last_output(tail.clone());
     let mut changes = shared.display.subscribe();
     let lost = changes.wait_for(|now| *now != Some(display));
     if tokio::time::timeout(DISPLAY_LOSS, lost).await.is_ok() {
-        shared.facts.update(|f| f.render = Part::Lost { reason: "the display is gone".into() });
+        shared.facts.update(|f| {
+            f.render = Part::Lost {
+                reason: "the display is gone".into(),
+            }
+        });
         return ExitReason::dependency("display_lost");
     }
     let message = describe("the app", exit);
@@ -106,7 +121,9 @@ async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Option<End
         (RestartPolicy::Temporary, _) => fail(shared, "app_exited", message, tail),
         _ => {
             shared.facts.update(|f| {
-                f.render = Part::Lost { reason: message.clone() };
+                f.render = Part::Lost {
+                    reason: message.clone(),
+                };
                 f.restarts += 1;
             });
             ExitReason::error("app_exited", message)

@@ -41,7 +41,10 @@ pub fn prepare(folder: &Path, layout: &Layout, owner: Option<&AppOwner>) -> Resu
         give(&layout.xauthority, owner)?;
     }
     let config = &layout.window_manager_config;
-    std::fs::write(config, OPENBOX).map_err(|source| SetupError::Io { path: config.clone(), source })?;
+    std::fs::write(config, OPENBOX).map_err(|source| SetupError::Io {
+        path: config.clone(),
+        source,
+    })?;
     give(config, owner)
 }
 
@@ -57,11 +60,16 @@ fn make_private(folder: &Path) -> Result<(), SetupError> {
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .map_err(|source| SetupError::Io { path: folder.to_owned(), source })
+        .map_err(|source| SetupError::Io {
+            path: folder.to_owned(),
+            source,
+        })
 }
 
 fn give(path: &Path, owner: Option<&AppOwner>) -> Result<(), SetupError> {
     let Some(owner) = owner else { return Ok(()) };
-    chown(path, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)))
-        .map_err(|e| SetupError::Io { path: path.to_owned(), source: e.into() })
+    chown(path, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid))).map_err(|e| SetupError::Io {
+        path: path.to_owned(),
+        source: e.into(),
+    })
 }

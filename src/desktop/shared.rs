@@ -150,7 +150,10 @@ impl DesktopShared {
     /// Where a display of this instance is.
     #[must_use]
     pub fn address(&self, display: DisplayId) -> DisplayAddress {
-        DisplayAddress { number: display.number, authority: Some(self.layout.xauthority.clone()) }
+        DisplayAddress {
+            number: display.number,
+            authority: Some(self.layout.xauthority.clone()),
+        }
     }
 
     /// The last lines that the app wrote before it ended.

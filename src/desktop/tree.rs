@@ -37,25 +37,33 @@ fn stage(shared: &Arc<DesktopShared>) -> SupervisorSpec {
     let spec = if shared.layout.app.window_manager {
         let id = shared.id;
         spec.child(
-            child("window_manager", Restart::Permanent, shared, window_manager::window_manager)
-                .budget(WINDOW_MANAGER_BUDGET, move |_| log::error!("instance={id} goes on without a window manager")),
+            child(
+                "window_manager",
+                Restart::Permanent,
+                shared,
+                window_manager::window_manager,
+            )
+            .budget(WINDOW_MANAGER_BUDGET, move |_| {
+                log::error!("instance={id} goes on without a window manager")
+            }),
         )
     } else {
         spec
     };
-    spec.child(
-        child("capture", Restart::Permanent, shared, capture::capture)
-            .budget(CAPTURE_BUDGET, failed(shared, "capture_failed", "the picture cannot be captured")),
-    )
+    spec.child(child("capture", Restart::Permanent, shared, capture::capture).budget(
+        CAPTURE_BUDGET,
+        failed(shared, "capture_failed", "the picture cannot be captured"),
+    ))
     .child({
         let id = shared.id;
-        child("input", Restart::Permanent, shared, input::input)
-            .budget(INPUT_BUDGET, move |reason| log::error!("instance={id} input is off: {reason}"))
+        child("input", Restart::Permanent, shared, input::input).budget(INPUT_BUDGET, move |reason| {
+            log::error!("instance={id} input is off: {reason}")
+        })
     })
-    .child(
-        child("render", Restart::Transient, shared, render::render)
-            .budget(RENDER_BUDGET, failed(shared, "crash_loop", "the app ended again and again")),
-    )
+    .child(child("render", Restart::Transient, shared, render::render).budget(
+        RENDER_BUDGET,
+        failed(shared, "crash_loop", "the app ended again and again"),
+    ))
 }
 
 fn child<F, L>(id: &'static str, restart: Restart, shared: &Arc<DesktopShared>, life: F) -> ChildSpec
@@ -81,7 +89,11 @@ fn failed(
         };
         let output = shared.last_output();
         shared.facts.update(|f| {
-            f.failure.get_or_insert(Failure { code, message: format!("{what}: {why}"), output });
+            f.failure.get_or_insert(Failure {
+                code,
+                message: format!("{what}: {why}"),
+                output,
+            });
         });
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::process_child::{Process, describe, keeper_gone};
+use super::readiness::managed;
 use super::shared::{DesktopShared, role};
 use crate::supervision::{ChildContext, ExitReason};
 
@@ -22,8 +23,16 @@ pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> Exi
         Ok(process) => process,
         Err(error) => return ExitReason::error(error.code().to_owned(), error.to_string()),
     };
-    shared.window_manager_up.send_replace(true);
+    let up = async {
+        // An app that maps its window before would get no focus. One that waits for ever would be worse.
+        if !managed(&shared, display).await {
+            log::warn!("instance={} the window manager is not ready", shared.id);
+        }
+        shared.window_manager_up.send_replace(true);
+        std::future::pending::<()>().await
+    };
     tokio::select! {
+        () = up => ExitReason::Normal,
         () = cx.stopping() => {
             shared.window_manager_up.send_replace(false);
             process.stop(&shared).await;

@@ -43,7 +43,9 @@ impl Access {
     pub fn exchange(&self, shown: &str) -> Option<Cookie<'static>> {
         let token = self.token.as_ref()?;
         let shown = Secret::parse(shown)?;
-        token.matches(&shown).then(|| self.cookie("access", token.derive(PURPOSE).expose()))
+        token
+            .matches(&shown)
+            .then(|| self.cookie("access", token.derive(PURPOSE).expose()))
     }
 
     /// Whether the request comes from somebody who has shown the token (or needs none).

@@ -38,7 +38,11 @@ pub async fn favicon(request: HttpRequest) -> Result<HttpResponse, Problem> {
 
 /// Whatever has no route.
 pub async fn nothing() -> Result<HttpResponse, Problem> {
-    Err(Problem::new(actix_web::http::StatusCode::NOT_FOUND, "not_found", "there is nothing at this address"))
+    Err(Problem::new(
+        actix_web::http::StatusCode::NOT_FOUND,
+        "not_found",
+        "there is nothing at this address",
+    ))
 }
 
 fn serve(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
@@ -50,8 +54,15 @@ fn serve(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
         ));
     };
     let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..12]));
-    let known = request.headers().get(IF_NONE_MATCH).is_some_and(|v| v.as_bytes() == etag.as_bytes());
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let known = request
+        .headers()
+        .get(IF_NONE_MATCH)
+        .is_some_and(|v| v.as_bytes() == etag.as_bytes());
+    let mut response = if known {
+        HttpResponse::NotModified()
+    } else {
+        HttpResponse::Ok()
+    };
     response
         .insert_header((CACHE_CONTROL, "no-cache"))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
@@ -65,6 +76,10 @@ fn serve(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
         return Ok(response.finish());
     }
     let kind = mime_guess::from_path(path).first_or_octet_stream();
-    let kind = if kind.type_() == "text" { format!("{kind}; charset=utf-8") } else { kind.to_string() };
+    let kind = if kind.type_() == "text" {
+        format!("{kind}; charset=utf-8")
+    } else {
+        kind.to_string()
+    };
     Ok(response.content_type(kind).body(file.data.into_owned()))
 }

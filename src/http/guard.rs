@@ -21,7 +21,12 @@ pub async fn check_origin(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if let Err(problem) = check(&request) {
-        log::warn!("http refused={} path={} peer={:?}", problem.code(), request.path(), request.peer_addr());
+        log::warn!(
+            "http refused={} path={} peer={:?}",
+            problem.code(),
+            request.path(),
+            request.peer_addr()
+        );
         let response = problem.error_response();
         return Ok(request.into_response(response));
     }
@@ -38,7 +43,9 @@ fn check(request: &ServiceRequest) -> Result<(), Problem> {
     policy.check_host(host).map_err(forbidden)?;
     let changes = !request.method().is_safe() || request.headers().contains_key(UPGRADE);
     if changes {
-        policy.check_origin(host, header(ORIGIN), header(FETCH_SITE)).map_err(forbidden)?;
+        policy
+            .check_origin(host, header(ORIGIN), header(FETCH_SITE))
+            .map_err(forbidden)?;
     }
     Ok(())
 }

@@ -27,6 +27,9 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
             Ok(HttpResponse::Ok().json(json!({ "status": "ready", "total": capacity.total, "used": capacity.used })))
         }
         Ok(Err(error)) => Err(Problem::unavailable(error.code(), error.to_string())),
-        Err(_) => Err(Problem::unavailable("database_unavailable", "the database does not answer")),
+        Err(_) => Err(Problem::unavailable(
+            "database_unavailable",
+            "the database does not answer",
+        )),
     }
 }

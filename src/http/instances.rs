@@ -35,13 +35,13 @@ pub async fn apps(api: web::Data<Api>, _who: Who) -> HttpResponse {
 }
 
 /// `POST /api/v1/instances`: launches an app.
-pub async fn launch(
-    api: web::Data<Api>,
-    who: Who,
-    request: web::Json<LaunchRequest>,
-) -> Result<HttpResponse, Problem> {
+pub async fn launch(api: web::Data<Api>, who: Who, request: web::Json<LaunchRequest>) -> Result<HttpResponse, Problem> {
     who.must_be_member()?;
-    let handle = api.manager.launch(&request, who.0.session).await.map_err(launch_problem)?;
+    let handle = api
+        .manager
+        .launch(&request, who.0.session)
+        .await
+        .map_err(launch_problem)?;
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("/stream/{}", handle.spec().id)))
         .json(handle.describe(who.0.session)))
@@ -49,7 +49,12 @@ pub async fn launch(
 
 /// `GET /api/v1/instances`: those of the session that asks.
 pub async fn list(api: web::Data<Api>, who: Who) -> HttpResponse {
-    let mine: Vec<_> = api.manager.of_session(who.0.session).iter().map(|i| i.describe(who.0.session)).collect();
+    let mine: Vec<_> = api
+        .manager
+        .of_session(who.0.session)
+        .iter()
+        .map(|i| i.describe(who.0.session))
+        .collect();
     let capacity = api.manager.capacity();
     HttpResponse::Ok().json(json!({
         "capacity": {
@@ -93,8 +98,14 @@ pub async fn restart(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Re
 /// `GET /api/v1/instances/{id}/screenshot`: the picture as it is now, as PNG.
 pub async fn screenshot(api: web::Data<Api>, _who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let handle = api.manager.get(parse(&id)?).ok_or_else(Problem::unknown_instance)?;
-    let png = handle.screenshot().await.map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
-    Ok(HttpResponse::Ok().content_type("image/png").insert_header(("Cache-Control", "no-store")).body(png))
+    let png = handle
+        .screenshot()
+        .await
+        .map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
+    Ok(HttpResponse::Ok()
+        .content_type("image/png")
+        .insert_header(("Cache-Control", "no-store"))
+        .body(png))
 }
 
 fn parse(id: &str) -> Result<InstanceId, Problem> {

@@ -56,7 +56,11 @@ pub struct Api {
 fn routes(config: &mut ServiceConfig) {
     let bad = |e: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, "bad_request", e.to_string());
     config
-        .app_data(JsonConfig::default().limit(MAX_BODY).error_handler(move |e, _| json_problem(&e).into()))
+        .app_data(
+            JsonConfig::default()
+                .limit(MAX_BODY)
+                .error_handler(move |e, _| json_problem(&e).into()),
+        )
         .app_data(PathConfig::default().error_handler(move |e, _| bad(&e).into()))
         .app_data(QueryConfig::default().error_handler(move |e, _| bad(&e).into()))
         .route("/", web::get().to(assets::home))
@@ -89,9 +93,11 @@ fn json_problem(error: &actix_web::error::JsonPayloadError) -> Problem {
         E::OverflowKnownLength { .. } | E::Overflow { .. } => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large")
         }
-        E::ContentType => {
-            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_json", "the body has to be application/json")
-        }
+        E::ContentType => Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not_json",
+            "the body has to be application/json",
+        ),
         other => Problem::new(StatusCode::BAD_REQUEST, "bad_request", other.to_string()),
     }
 }

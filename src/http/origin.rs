@@ -67,7 +67,9 @@ impl OriginPolicy {
         };
         let own = host.is_some_and(|host| {
             ["http://", "https://"].iter().any(|scheme| {
-                origin.strip_prefix(scheme).is_some_and(|rest| rest.eq_ignore_ascii_case(host))
+                origin
+                    .strip_prefix(scheme)
+                    .is_some_and(|rest| rest.eq_ignore_ascii_case(host))
             })
         });
         if own || self.origins.iter().any(|o| o.eq_ignore_ascii_case(origin)) {
@@ -110,19 +112,36 @@ mod tests {
     use proptest::prelude::*;
 
     fn policy() -> OriginPolicy {
-        OriginPolicy { hosts: vec!["sky.example".into()], origins: vec!["https://museum.example".into()] }
+        OriginPolicy {
+            hosts: vec!["sky.example".into()],
+            origins: vec!["https://museum.example".into()],
+        }
     }
 
     #[test]
     fn addresses_localhost_and_configured_names_are_ours() {
-        for host in ["127.0.0.1:8080", "localhost:8080", "LOCALHOST", "[::1]:8080", "sky.example", "10.0.0.7"] {
+        for host in [
+            "127.0.0.1:8080",
+            "localhost:8080",
+            "LOCALHOST",
+            "[::1]:8080",
+            "sky.example",
+            "10.0.0.7",
+        ] {
             assert_eq!(policy().check_host(Some(host)), Ok(()), "{host}");
         }
     }
 
     #[test]
     fn a_rebound_name_is_refused() {
-        for host in [None, Some(""), Some("evil.example"), Some("127.0.0.1.evil.example"), Some("localhost:x"), Some("[::1")] {
+        for host in [
+            None,
+            Some(""),
+            Some("evil.example"),
+            Some("127.0.0.1.evil.example"),
+            Some("localhost:x"),
+            Some("[::1"),
+        ] {
             assert_eq!(policy().check_host(host), Err(OriginError::ForeignHost), "{host:?}");
         }
     }
@@ -134,7 +153,12 @@ mod tests {
         assert_eq!(check(Some("http://127.0.0.1:8080"), Some("same-origin")), Ok(()));
         assert_eq!(check(Some("https://museum.example"), Some("cross-site")), Ok(()));
         assert_eq!(check(None, None), Ok(()));
-        for origin in ["http://127.0.0.1:9090", "http://localhost:8080", "null", "https://evil.example"] {
+        for origin in [
+            "http://127.0.0.1:9090",
+            "http://localhost:8080",
+            "null",
+            "https://evil.example",
+        ] {
             assert_eq!(check(Some(origin), None), Err(OriginError::ForeignOrigin), "{origin}");
         }
         assert_eq!(check(None, Some("cross-site")), Err(OriginError::ForeignOrigin));

@@ -92,13 +92,15 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        log::info!("http status={} code={} detail={:?}", self.status, self.code, self.detail);
+        log::info!(
+            "http status={} code={} detail={:?}",
+            self.status,
+            self.code,
+            self.detail
+        );
         let mut response = HttpResponse::build(self.status_code()).json(self);
         let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -115,8 +117,9 @@ mod tests {
         let problem = Problem::unavailable("capacity", "every place is taken").retry_after(Duration::from_millis(4200));
         let response = problem.error_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(response.headers()[RETRY_AFTER], "5");
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let header = |name| response.headers().get(name).map(HeaderValue::as_bytes);
+        assert_eq!(header(RETRY_AFTER), Some(&b"5"[..]));
+        assert_eq!(header(CONTENT_TYPE), Some(&b"application/problem+json"[..]));
         let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["code"], "capacity");

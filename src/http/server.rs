@@ -77,7 +77,11 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
 pub fn serve(listener: &TcpListener, api: Api, policy: OriginPolicy) -> std::io::Result<Server> {
     let (api, policy) = (web::Data::new(api), web::Data::new(policy));
     let server = HttpServer::new(move || {
-        App::new().app_data(api.clone()).app_data(policy.clone()).wrap(from_fn(check_origin)).configure(routes)
+        App::new()
+            .app_data(api.clone())
+            .app_data(policy.clone())
+            .wrap(from_fn(check_origin))
+            .configure(routes)
     })
     .workers(WORKERS)
     .max_connections(MAX_CONNECTIONS)

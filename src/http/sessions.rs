@@ -34,7 +34,11 @@ pub async fn auth(api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<Http
         return Ok(HttpResponse::NoContent().finish());
     }
     let Some(cookie) = api.access.exchange(&body.token) else {
-        return Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_token", "this is not the token of this host"));
+        return Err(Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "bad_token",
+            "this is not the token of this host",
+        ));
     };
     Ok(HttpResponse::NoContent().cookie(cookie).finish())
 }
@@ -50,7 +54,8 @@ pub async fn open(
     let unavailable = |e: crate::session::SessionError| Problem::unavailable(e.code(), e.to_string());
     if let Some(secret) = api.access.session_secret(&request)
         && let Some(identity) = api.sessions.find(&secret).await.map_err(unavailable)?
-        && !(identity.guest && admitted)
+        // Who has the token is more than a guest; who wants more than to watch needs it.
+        && !(identity.guest && (admitted || !body.guest))
     {
         if body.session_id.is_some_and(|id| id != identity.session) {
             log::info!("session={} the browser remembered another one", identity.session);
@@ -62,7 +67,9 @@ pub async fn open(
     }
     let (identity, secret) = api.sessions.create(!admitted).await.map_err(unavailable)?;
     log::info!("session={} opened guest={}", identity.session, identity.guest);
-    Ok(HttpResponse::Created().cookie(api.access.session_cookie(&secret)).json(describe(&api, identity)))
+    Ok(HttpResponse::Created()
+        .cookie(api.access.session_cookie(&secret))
+        .json(describe(&api, identity)))
 }
 
 /// `GET /api/v1/sessions/current`
@@ -72,7 +79,10 @@ pub async fn current(api: web::Data<Api>, who: Who) -> HttpResponse {
 
 /// `DELETE /api/v1/sessions/current`: forgets the session; its instances end by their idle time.
 pub async fn close(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Problem> {
-    api.sessions.delete(who.0.session).await.map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
+    api.sessions
+        .delete(who.0.session)
+        .await
+        .map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
     log::info!("session={} closed", who.0.session);
     Ok(HttpResponse::NoContent().cookie(api.access.forget_session()).finish())
 }

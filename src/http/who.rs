@@ -20,7 +20,11 @@ impl Who {
     /// # Errors
     /// 401 `auth_required` for guests.
     pub fn must_be_member(&self) -> Result<(), Problem> {
-        if self.0.guest { Err(Problem::auth_required()) } else { Ok(()) }
+        if self.0.guest {
+            Err(Problem::auth_required())
+        } else {
+            Ok(())
+        }
     }
 }
 

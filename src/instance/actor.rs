@@ -89,7 +89,12 @@ impl InstanceActor {
     /// An actor that takes up its instance where it stands.
     #[must_use]
     pub fn new(shared: Arc<InstanceShared>, context: &ChildContext) -> Self {
-        Self { shared, context: context.clone(), told: None, stopping: false }
+        Self {
+            shared,
+            context: context.clone(),
+            told: None,
+            stopping: false,
+        }
     }
 
     fn end(&self, reason: EndReason) {
@@ -179,7 +184,9 @@ impl InstanceActor {
     }
 
     fn leave(&self, viewer: ViewerId, from: Option<&Outbound>, reason: CloseReason) {
-        let Some(peer) = self.shared.roster.leave(viewer, from, Instant::now()) else { return };
+        let Some(peer) = self.shared.roster.leave(viewer, from, Instant::now()) else {
+            return;
+        };
         log::info!("instance={} viewer={viewer} left={reason}", self.shared.spec.id);
         if let Some(peer) = peer.and_then(|id| self.shared.peer(id)) {
             peer.send(PeerCommand::Close(reason));
@@ -189,7 +196,11 @@ impl InstanceActor {
 
     fn tick(&self) {
         let now = Instant::now();
-        for viewer in self.shared.roster.expired(self.shared.services.config.session.resume_grace, now) {
+        for viewer in self
+            .shared
+            .roster
+            .expired(self.shared.services.config.session.resume_grace, now)
+        {
             self.leave(viewer, None, CloseReason::ResumeExpired);
         }
         if self.shared.reap_at().is_some_and(|at| at <= now) && self.shared.desktop.facts.get().ending.is_none() {
@@ -247,9 +258,16 @@ impl Handler<Join> for InstanceActor {
 
     fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Option<PeerId> {
         let (peer, _) = self.shared.roster.join(msg.viewer, msg.session, msg.out);
-        log::info!("instance={} viewer={} session={} watches", self.shared.spec.id, msg.viewer, msg.session);
+        log::info!(
+            "instance={} viewer={} session={} watches",
+            self.shared.spec.id,
+            msg.viewer,
+            msg.session
+        );
         let living = peer.filter(|p| msg.peer == Some(*p) && self.shared.peer(*p).is_some());
-        self.shared.roster.tell(msg.viewer, &ServerMessage::Instance(self.shared.instance_message()));
+        self.shared
+            .roster
+            .tell(msg.viewer, &ServerMessage::Instance(self.shared.instance_message()));
         if let Some(peer_id) = living {
             self.shared.roster.tell(msg.viewer, &ServerMessage::Resumed { peer_id });
         }
@@ -347,7 +365,11 @@ impl Handler<Candidate> for InstanceActor {
     type Result = Result<(), InstanceError>;
 
     fn handle(&mut self, msg: Candidate, _: &mut Self::Context) -> Self::Result {
-        let peer = self.shared.peer(msg.peer).filter(|p| p.viewer == msg.viewer).ok_or(InstanceError::UnknownPeer)?;
+        let peer = self
+            .shared
+            .peer(msg.peer)
+            .filter(|p| p.viewer == msg.viewer)
+            .ok_or(InstanceError::UnknownPeer)?;
         peer.send(PeerCommand::Candidate(msg.candidate));
         Ok(())
     }
@@ -427,7 +449,11 @@ impl Handler<RestartApp> for InstanceActor {
             // Down first, so that nothing of before is attached to.
             let _ = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await;
             shared.desktop.facts.update(|f| *f = crate::desktop::Facts::default());
-            shared.parts.restart_child("desktop", DESKTOP_DEADLINE).await.map_err(|_| InstanceError::Busy)
+            shared
+                .parts
+                .restart_child("desktop", DESKTOP_DEADLINE)
+                .await
+                .map_err(|_| InstanceError::Busy)
         };
         Box::pin(work.into_actor(self).map(|result, act, ctx| {
             if !matches!(result, Err(InstanceError::Ending | InstanceError::Busy)) {

@@ -14,7 +14,9 @@ impl Catalogue {
     /// A catalogue of these.
     #[must_use]
     pub fn new(apps: Vec<AppEntry>) -> Self {
-        Self { apps: RwLock::new(Arc::new(apps)) }
+        Self {
+            apps: RwLock::new(Arc::new(apps)),
+        }
     }
 
     /// The apps now.
@@ -31,6 +33,9 @@ impl Catalogue {
     /// The name of an app, or its id where it is no longer in the catalogue.
     #[must_use]
     pub fn name_of(&self, id: &str) -> String {
-        self.apps().iter().find(|a| a.id == id).map_or_else(|| id.to_owned(), |a| a.name.clone())
+        self.apps()
+            .iter()
+            .find(|a| a.id == id)
+            .map_or_else(|| id.to_owned(), |a| a.name.clone())
     }
 }

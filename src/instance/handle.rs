@@ -119,7 +119,8 @@ impl InstanceHandle {
     /// [`RequestError::NoDisplay`] and [`RequestError::Screenshot`].
     pub async fn screenshot(&self) -> Result<Vec<u8>, RequestError> {
         let address = self.shared.desktop.display_now().ok_or(RequestError::NoDisplay)?;
-        let work = tokio::task::spawn_blocking(move || screenshot(&address, Some(THUMBNAIL_WIDTH), SCREENSHOT_DEADLINE));
+        let work =
+            tokio::task::spawn_blocking(move || screenshot(&address, Some(THUMBNAIL_WIDTH), SCREENSHOT_DEADLINE));
         match work.await {
             Ok(result) => result.map_err(RequestError::Screenshot),
             Err(_) => Err(RequestError::NoDisplay),

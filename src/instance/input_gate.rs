@@ -25,7 +25,12 @@ impl ViewerInput {
     /// The way of `viewer`'s input to `queue`.
     #[must_use]
     pub fn new(viewer: ViewerId, roster: Arc<Roster>, queue: Arc<InputQueue>) -> Self {
-        Self { viewer, roster, queue, next: AtomicU32::new(0) }
+        Self {
+            viewer,
+            roster,
+            queue,
+            next: AtomicU32::new(0),
+        }
     }
 }
 
@@ -68,7 +73,12 @@ mod tests {
         InputFrame { seq, time_ms: 0, event }
     }
 
-    const CLICK: InputEvent = InputEvent::Button { number: 0, pressed: true, x: 1, y: 1 };
+    const CLICK: InputEvent = InputEvent::Button {
+        number: 0,
+        pressed: true,
+        x: 1,
+        y: 1,
+    };
     const MOVE: InputEvent = InputEvent::Move { x: 9, y: 9 };
 
     #[test]

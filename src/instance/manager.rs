@@ -104,7 +104,8 @@ impl Manager {
             created: spec.created_ms,
         };
         services.store.insert_instance(row).await.map_err(LaunchError::Store)?;
-        spec.save(&services.state.instance(spec.id)).map_err(|e| LaunchError::Setup(e.to_string()))?;
+        spec.save(&services.state.instance(spec.id))
+            .map_err(|e| LaunchError::Setup(e.to_string()))?;
         self.start(handle).await
     }
 
@@ -130,7 +131,12 @@ impl Manager {
     /// The instances of a session, the oldest first.
     #[must_use]
     pub fn of_session(&self, session: SessionId) -> Vec<InstanceHandle> {
-        let mut mine: Vec<_> = self.lock().values().filter(|i| i.spec().owner == session).cloned().collect();
+        let mut mine: Vec<_> = self
+            .lock()
+            .values()
+            .filter(|i| i.spec().owner == session)
+            .cloned()
+            .collect();
         mine.sort_by_key(|i| i.spec().created_ms);
         mine
     }
@@ -145,7 +151,11 @@ impl Manager {
     #[must_use]
     pub fn capacity(&self) -> Capacity {
         let limits = &self.inner.services.config.instances;
-        Capacity { total: limits.capacity, used: self.lock().len(), per_session: limits.per_session }
+        Capacity {
+            total: limits.capacity,
+            used: self.lock().len(),
+            per_session: limits.per_session,
+        }
     }
 
     /// Whether launches are accepted.
@@ -174,7 +184,9 @@ impl Manager {
     /// # Errors
     /// When the database does not answer.
     pub async fn describe_ended(&self, id: InstanceId, who: SessionId) -> Result<Option<Value>, StoreError> {
-        let Some(row) = self.inner.services.store.instance(id).await? else { return Ok(None) };
+        let Some(row) = self.inner.services.store.instance(id).await? else {
+            return Ok(None);
+        };
         let name = self.inner.catalogue.name_of(&row.app);
         Ok(Some(json!({
             "instance_id": row.instance_id, "session_id": row.session_id, "server_id": row.server_id,
@@ -191,7 +203,9 @@ impl Manager {
     /// # Errors
     /// When the database does not answer.
     pub async fn ended_message(&self, id: InstanceId) -> Result<Option<InstanceMessage>, StoreError> {
-        let Some(row) = self.inner.services.store.instance(id).await? else { return Ok(None) };
+        let Some(row) = self.inner.services.store.instance(id).await? else {
+            return Ok(None);
+        };
         let output = row.output_lines();
         let pixels = |n: i32| u16::try_from(n).unwrap_or(0);
         Ok(Some(InstanceMessage {
@@ -199,8 +213,14 @@ impl Manager {
             status: row.status,
             reason: row.exit_reason,
             message: row.message,
-            app: AppLabel { name: self.inner.catalogue.name_of(&row.app), id: row.app },
-            size: Size { width: pixels(row.width), height: pixels(row.height) },
+            app: AppLabel {
+                name: self.inner.catalogue.name_of(&row.app),
+                id: row.app,
+            },
+            size: Size {
+                width: pixels(row.width),
+                height: pixels(row.height),
+            },
             output,
             retry_in_ms: None,
             restarts: u32::try_from(row.restarts).unwrap_or(0),
@@ -215,15 +235,21 @@ impl Manager {
                 Self { inner }.forget(id);
             }
         });
-        self.inner.supervisor.start_child(spec, START_DEADLINE).await.map_err(|e| LaunchError::Setup(e.to_string()))
+        self.inner
+            .supervisor
+            .start_child(spec, START_DEADLINE)
+            .await
+            .map_err(|e| LaunchError::Setup(e.to_string()))
     }
 
     /// Folders, files and the shared state of a new or adopted instance.
     fn prepare(&self, spec: &InstanceSpec) -> Result<InstanceHandle, LaunchError> {
         let services = &self.inner.services;
         let setup = |e: &dyn std::fmt::Display| LaunchError::Setup(e.to_string());
-        let folders =
-            services.apps.make(spec.id, spec.owner, &spec.app.id, spec.app.home).map_err(|e| setup(&e))?;
+        let folders = services
+            .apps
+            .make(spec.id, spec.owner, &spec.app.id, spec.app.home)
+            .map_err(|e| setup(&e))?;
         let owner = services.apps.owner();
         let (xauthority, window_manager_config) = desktop::files(&folders);
         let layout = Layout {
@@ -259,7 +285,10 @@ impl Manager {
         };
         let desktop = DesktopShared::new(parts).map_err(|e| setup(&e))?;
         let shared = InstanceShared::new(spec.clone(), desktop, Arc::clone(services));
-        Ok(InstanceHandle { shared, actor: ChildRef::new() })
+        Ok(InstanceHandle {
+            shared,
+            actor: ChildRef::new(),
+        })
     }
 
     /// Takes a place, if one is free: decided under one lock, so that no two launches take the same.
@@ -288,7 +317,11 @@ impl Manager {
 
     /// The number of the place that an instance has: its rank by age.
     fn slot(&self, id: InstanceId) -> i32 {
-        self.lock().keys().position(|k| *k == id).and_then(|n| i32::try_from(n).ok()).unwrap_or(0)
+        self.lock()
+            .keys()
+            .position(|k| *k == id)
+            .and_then(|n| i32::try_from(n).ok())
+            .unwrap_or(0)
     }
 
     fn forget(&self, id: InstanceId) {

@@ -40,8 +40,16 @@ pub fn outbound() -> (Outbound, OutboundTexts) {
     let (sender, receiver) = mpsc::channel(MESSAGES);
     let (waiting, overflow) = (Arc::new(AtomicUsize::new(0)), CancellationToken::new());
     (
-        Outbound { texts: sender, waiting: Arc::clone(&waiting), overflow: overflow.clone() },
-        OutboundTexts { texts: receiver, waiting, overflow },
+        Outbound {
+            texts: sender,
+            waiting: Arc::clone(&waiting),
+            overflow: overflow.clone(),
+        },
+        OutboundTexts {
+            texts: receiver,
+            waiting,
+            overflow,
+        },
     )
 }
 

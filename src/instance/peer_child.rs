@@ -65,7 +65,11 @@ pub fn peer_child(
     let (commands, queue) = mpsc::channel(QUEUE);
     let (answer, answered) = oneshot::channel();
     let id = options.peer_id;
-    let start = Arc::new(Mutex::new(Some(Start { options, commands: queue, answer })));
+    let start = Arc::new(Mutex::new(Some(Start {
+        options,
+        commands: queue,
+        answer,
+    })));
     let spec = ChildSpec::task(id.to_string(), Restart::Temporary, move |cx| {
         let (shared, start) = (Arc::clone(&shared), Arc::clone(&start));
         async move {
@@ -81,9 +85,17 @@ pub fn peer_child(
 }
 
 async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: ChildContext) -> ExitReason {
-    let Start { options, mut commands, answer } = start;
+    let Start {
+        options,
+        mut commands,
+        answer,
+    } = start;
     let id = options.peer_id;
-    let gone = Forget { shared: Arc::clone(&shared), viewer, peer: id };
+    let gone = Forget {
+        shared: Arc::clone(&shared),
+        viewer,
+        peer: id,
+    };
     let (peer, sdp, mut events) = match Peer::answer(options).await {
         Ok(made) => made,
         Err(error) => {
@@ -132,9 +144,17 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
     };
     log::info!("instance={} peer={id} viewer={viewer} closed={reason}", shared.spec.id);
     drop(gone);
-    shared.roster.tell(viewer, &ServerMessage::Closed { peer_id: id, reason });
+    shared
+        .roster
+        .tell(viewer, &ServerMessage::Closed { peer_id: id, reason });
     if connected {
-        shared.services.journal.peer_closed(id, PeerClosed { closed_at: unix_ms(), reason });
+        shared.services.journal.peer_closed(
+            id,
+            PeerClosed {
+                closed_at: unix_ms(),
+                reason,
+            },
+        );
     }
     ExitReason::Normal
 }

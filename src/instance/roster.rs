@@ -32,7 +32,12 @@ impl Roster {
     /// Nobody yet.
     #[must_use]
     pub fn new(owner: SessionId, now: Instant) -> Self {
-        Self { inner: Mutex::new(Inner { viewers: Viewers::new(owner, now), sockets: BTreeMap::new() }) }
+        Self {
+            inner: Mutex::new(Inner {
+                viewers: Viewers::new(owner, now),
+                sockets: BTreeMap::new(),
+            }),
+        }
     }
 
     /// A viewer comes, or comes back on a new socket. Gives its living peer and the socket it had before, if another.
@@ -40,7 +45,13 @@ impl Roster {
         let mut inner = self.lock();
         inner.viewers.join(id, session);
         let peer = inner.viewers.iter().find(|(v, _)| *v == id).and_then(|(_, v)| v.peer);
-        let before = inner.sockets.insert(id, Socket { out: out.clone(), lost_at: None });
+        let before = inner.sockets.insert(
+            id,
+            Socket {
+                out: out.clone(),
+                lost_at: None,
+            },
+        );
         (peer, before.map(|s| s.out).filter(|o| !o.same_socket(&out)))
     }
 
@@ -88,12 +99,24 @@ impl Roster {
     /// Tells everybody who is there and who steers.
     pub fn announce(&self) {
         let inner = self.lock();
-        let viewers: Vec<_> =
-            inner.viewers.iter().map(|(id, _)| ViewerEntry { viewer_id: id, role: inner.viewers.role(id) }).collect();
-        let list = ServerMessage::Viewers { count: viewers.len(), viewers };
+        let viewers: Vec<_> = inner
+            .viewers
+            .iter()
+            .map(|(id, _)| ViewerEntry {
+                viewer_id: id,
+                role: inner.viewers.role(id),
+            })
+            .collect();
+        let list = ServerMessage::Viewers {
+            count: viewers.len(),
+            viewers,
+        };
         for (id, socket) in &inner.sockets {
             socket.out.send(&list);
-            socket.out.send(&ServerMessage::Control { holder: inner.viewers.holder(), role: inner.viewers.role(*id) });
+            socket.out.send(&ServerMessage::Control {
+                holder: inner.viewers.holder(),
+                role: inner.viewers.role(*id),
+            });
         }
     }
 
@@ -146,7 +169,10 @@ mod tests {
         roster.join(id, SessionId::new(), out);
         drop(socket);
         roster.expired(Duration::from_secs(8), now);
-        assert_eq!(roster.expired(Duration::from_secs(8), now + Duration::from_secs(8)), [id]);
+        assert_eq!(
+            roster.expired(Duration::from_secs(8), now + Duration::from_secs(8)),
+            [id]
+        );
     }
 
     #[test]
@@ -157,7 +183,12 @@ mod tests {
         let id = ViewerId::new();
         let ((old, _old_socket), (new, _new_socket)) = (outbound(), outbound());
         roster.join(id, owner, old.clone());
-        assert!(roster.join(id, owner, new).1.is_some_and(|before| before.same_socket(&old)));
+        assert!(
+            roster
+                .join(id, owner, new)
+                .1
+                .is_some_and(|before| before.same_socket(&old))
+        );
         assert_eq!(roster.leave(id, Some(&old), now), None);
         assert!(roster.may_steer(id));
     }

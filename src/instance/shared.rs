@@ -67,10 +67,18 @@ impl InstanceShared {
             status: report.status,
             reason: report.reason,
             message: report.message,
-            app: AppLabel { id: self.spec.app.id.clone(), name: self.spec.app.name.clone() },
-            size: Size { width: self.spec.width, height: self.spec.height },
+            app: AppLabel {
+                id: self.spec.app.id.clone(),
+                name: self.spec.app.name.clone(),
+            },
+            size: Size {
+                width: self.spec.width,
+                height: self.spec.height,
+            },
             output: report.output,
-            retry_in_ms: report.retry_in.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
+            retry_in_ms: report
+                .retry_in
+                .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
             restarts: self.desktop.facts.get().restarts,
         }
     }

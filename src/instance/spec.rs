@@ -160,12 +160,15 @@ fn limited(
     limits: &std::ops::RangeInclusive<u16>,
 ) -> Result<u16, LaunchError> {
     let Some(value) = asked else { return Ok(default) };
-    u16::try_from(value).ok().filter(|v| limits.contains(v)).ok_or(LaunchError::OutOfRange {
-        what,
-        value,
-        min: *limits.start(),
-        max: *limits.end(),
-    })
+    u16::try_from(value)
+        .ok()
+        .filter(|v| limits.contains(v))
+        .ok_or(LaunchError::OutOfRange {
+            what,
+            value,
+            min: *limits.start(),
+            max: *limits.end(),
+        })
 }
 
 #[cfg(test)]

@@ -37,10 +37,24 @@ pub struct StatusReport {
 /// Derives the status from what is known.
 #[must_use]
 pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
-    let plain = |status| StatusReport { status, reason: None, message: None, output: Vec::new(), retry_in: None };
+    let plain = |status| StatusReport {
+        status,
+        reason: None,
+        message: None,
+        output: Vec::new(),
+        retry_in: None,
+    };
     if let Some(end) = facts.ending {
-        let status = if facts.ended { InstanceStatus::Terminated } else { InstanceStatus::Deinitializing };
-        return StatusReport { reason: Some(end.code().into()), message: Some(end.message().into()), ..plain(status) };
+        let status = if facts.ended {
+            InstanceStatus::Terminated
+        } else {
+            InstanceStatus::Deinitializing
+        };
+        return StatusReport {
+            reason: Some(end.code().into()),
+            message: Some(end.message().into()),
+            ..plain(status)
+        };
     }
     if let Some(failure) = &facts.failure {
         return StatusReport {
@@ -50,7 +64,11 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
             ..plain(InstanceStatus::Failed)
         };
     }
-    let parts = [("display", &facts.display), ("render", &facts.render), ("capture", &facts.capture)];
+    let parts = [
+        ("display", &facts.display),
+        ("render", &facts.render),
+        ("capture", &facts.capture),
+    ];
     if parts.iter().all(|(_, part)| **part == Part::Up) {
         return plain(InstanceStatus::Running);
     }
@@ -58,13 +76,25 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
         Part::Lost { reason } => Some((*name, reason.clone())),
         _ => None,
     });
-    let status = if facts.was_ready { InstanceStatus::Restarting } else { InstanceStatus::Initializing };
-    let retry_in = lost.as_ref().and(facts.retry_at).map(|at| at.saturating_duration_since(now));
+    let status = if facts.was_ready {
+        InstanceStatus::Restarting
+    } else {
+        InstanceStatus::Initializing
+    };
+    let retry_in = lost
+        .as_ref()
+        .and(facts.retry_at)
+        .map(|at| at.saturating_duration_since(now));
     let (reason, message) = match lost {
         Some((name, reason)) => (format!("{name}_lost"), reason),
         None => explain_start(facts),
     };
-    StatusReport { reason: Some(reason), message: Some(message), retry_in, ..plain(status) }
+    StatusReport {
+        reason: Some(reason),
+        message: Some(message),
+        retry_in,
+        ..plain(status)
+    }
 }
 
 /// What is being waited for.
@@ -104,7 +134,13 @@ mod tests {
         assert_eq!(status(&up()), InstanceStatus::Running);
         let parts: [fn(&mut Facts) -> &mut Part; 3] = [|f| &mut f.display, |f| &mut f.render, |f| &mut f.capture];
         for part in parts {
-            for not_up in [Part::Down, Part::Starting, Part::Lost { reason: "exit code 3".into() }] {
+            for not_up in [
+                Part::Down,
+                Part::Starting,
+                Part::Lost {
+                    reason: "exit code 3".into(),
+                },
+            ] {
                 let mut facts = up();
                 *part(&mut facts) = not_up;
                 assert_eq!(status(&facts), InstanceStatus::Restarting);
@@ -118,7 +154,9 @@ mod tests {
     fn what_was_lost_is_told_with_the_time_of_the_next_try() {
         let now = Instant::now();
         let facts = Facts {
-            render: Part::Lost { reason: "killed by signal 9".into() },
+            render: Part::Lost {
+                reason: "killed by signal 9".into(),
+            },
             retry_at: Some(now + Duration::from_secs(2)),
             ..up()
         };
@@ -130,10 +168,20 @@ mod tests {
 
     #[test]
     fn a_failure_outlasts_everything_but_the_end() {
-        let failure = Failure { code: "crash_loop", message: "it crashed 5 times".into(), output: vec!["boom".into()] };
-        let mut facts = Facts { failure: Some(failure), ..up() };
+        let failure = Failure {
+            code: "crash_loop",
+            message: "it crashed 5 times".into(),
+            output: vec!["boom".into()],
+        };
+        let mut facts = Facts {
+            failure: Some(failure),
+            ..up()
+        };
         let report = derive(&facts, Instant::now());
-        assert_eq!((report.status, report.output), (InstanceStatus::Failed, vec!["boom".to_owned()]));
+        assert_eq!(
+            (report.status, report.output),
+            (InstanceStatus::Failed, vec!["boom".to_owned()])
+        );
         facts.ending = Some(EndReason::Requested);
         assert_eq!(status(&facts), InstanceStatus::Deinitializing);
         facts.ended = true;

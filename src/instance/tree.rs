@@ -39,22 +39,30 @@ fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {
 /// A Desktop that gives up has failed: not even once is it restarted by itself.
 fn desktop_child(shared: &Arc<InstanceShared>) -> ChildSpec {
     let (children, failed) = (Arc::clone(shared), Arc::clone(shared));
-    ChildSpec::supervisor("desktop", Restart::Transient, move || desktop::desktop(&children.desktop))
-        .shutdown(Shutdown::Infinity)
-        .budget(Intensity::new(0, Duration::from_secs(60)), move |reason| {
-            let message = match reason {
-                ExitReason::Error { message, .. } => message.clone(),
-                other => other.to_string(),
-            };
-            let output = failed.desktop.last_output();
-            failed.desktop.facts.update(|f| {
-                f.failure.get_or_insert(Failure { code: "desktop_failed", message, output });
+    ChildSpec::supervisor("desktop", Restart::Transient, move || {
+        desktop::desktop(&children.desktop)
+    })
+    .shutdown(Shutdown::Infinity)
+    .budget(Intensity::new(0, Duration::from_secs(60)), move |reason| {
+        let message = match reason {
+            ExitReason::Error { message, .. } => message.clone(),
+            other => other.to_string(),
+        };
+        let output = failed.desktop.last_output();
+        failed.desktop.facts.update(|f| {
+            f.failure.get_or_insert(Failure {
+                code: "desktop_failed",
+                message,
+                output,
             });
-        })
+        });
+    })
 }
 
 fn actor_child(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -> ChildSpec {
     let shared = Arc::clone(shared);
-    ChildSpec::actor("actor", Restart::Transient, actor.clone(), move |cx| InstanceActor::new(Arc::clone(&shared), cx))
-        .significant()
+    ChildSpec::actor("actor", Restart::Transient, actor.clone(), move |cx| {
+        InstanceActor::new(Arc::clone(&shared), cx)
+    })
+    .significant()
 }

@@ -53,12 +53,20 @@ impl Viewers {
     /// Nobody yet, since `now`.
     #[must_use]
     pub const fn new(owner: SessionId, now: Instant) -> Self {
-        Self { owner, all: BTreeMap::new(), holder: None, empty_since: Some(now) }
+        Self {
+            owner,
+            all: BTreeMap::new(),
+            holder: None,
+            empty_since: Some(now),
+        }
     }
 
     /// A viewer comes (or comes back). An owner's tab takes control unless somebody else was given it.
     pub fn join(&mut self, id: ViewerId, session: SessionId) -> Role {
-        self.all.entry(id).and_modify(|v| v.session = session).or_insert(Viewer { session, peer: None });
+        self.all
+            .entry(id)
+            .and_modify(|v| v.session = session)
+            .or_insert(Viewer { session, peer: None });
         self.empty_since = None;
         if session == self.owner && self.holder.is_none_or(|holder| self.is_owner(holder)) {
             self.holder = Some(id);
@@ -70,7 +78,11 @@ impl Viewers {
     pub fn leave(&mut self, id: ViewerId, now: Instant) -> Option<Viewer> {
         let gone = self.all.remove(&id)?;
         if self.holder == Some(id) {
-            self.holder = self.all.iter().find(|(_, v)| v.session == self.owner).map(|(id, _)| *id);
+            self.holder = self
+                .all
+                .iter()
+                .find(|(_, v)| v.session == self.owner)
+                .map(|(id, _)| *id);
         }
         if self.all.is_empty() {
             self.empty_since = Some(now);
@@ -140,7 +152,11 @@ impl Viewers {
         if self.holder != Some(by) {
             return Err(ControlError::NotAllowed);
         }
-        self.holder = self.all.iter().find(|(id, v)| **id != by && v.session == self.owner).map(|(id, _)| *id);
+        self.holder = self
+            .all
+            .iter()
+            .find(|(id, v)| **id != by && v.session == self.owner)
+            .map(|(id, _)| *id);
         Ok(())
     }
 

@@ -19,7 +19,7 @@
 //! floods (a bounded rate, releases always pass) or sends rubbish (the channel is closed), a connection that does not
 //! close (it is let go after 2 s).
 //!
-//! - [`state`]: when a connection may be closed; pure.
+//! - `task`: owns the connection; [`state`]: when it may be closed; pure.
 //! - [`codec_choice`]: what to answer; pure.
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
 //! - `feeder`, `packets`: the way of a frame. `channels`, `rate`: the way of an input event.
@@ -30,6 +30,8 @@ mod channels;
 pub mod codec_choice;
 pub mod connection;
 mod error;
+#[cfg(test)]
+mod fake;
 mod feeder;
 mod packets;
 #[allow(clippy::module_inception, reason = "the noun of this file is the folder's")]

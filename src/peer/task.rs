@@ -208,3 +208,6 @@ async fn add_candidate(connection: Arc<dyn Connection>, operation: AddCandidate)
     // Whoever asked may have gone.
     let _ = operation.done.send(result);
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,7 +42,7 @@ struct Found<'a> {
     /// Somebody has its lock.
     locked: bool,
     manifest: Option<&'a Manifest>,
-    /// The manifest's process lives and carries the instance's mark or holds its socket's folder.
+    /// The process that it names lives: pid and start time fit.
     named_lives: bool,
     instance: InstanceId,
 }

@@ -18,7 +18,7 @@ pub const MAX_SDP: usize = 64 * 1024;
 pub const MAX_CANDIDATE: usize = 2 * 1024;
 
 /// An ICE candidate as browsers write it (W3C WebRTC, `RTCIceCandidateInit`).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IceCandidate {
     /// The candidate attribute (RFC 8839 section 5.1); empty at the end of candidates.

@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture,
-};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
 
 use super::book::Identity;
 use crate::ids::{InstanceId, ViewerId};
@@ -47,11 +45,19 @@ impl SessionActor {
     /// The actor of a session.
     #[must_use]
     pub fn new(identity: Identity, manager: Manager, context: &ChildContext) -> Self {
-        Self { identity, manager, context: context.clone(), sockets: BTreeMap::new(), quiet_ticks: 0 }
+        Self {
+            identity,
+            manager,
+            context: context.clone(),
+            sockets: BTreeMap::new(),
+            quiet_ticks: 0,
+        }
     }
 
     fn handle_message(&mut self, id: SocketId, message: ClientMessage, ctx: &mut Context<Self>) {
-        let Some(socket) = self.sockets.get_mut(&id) else { return };
+        let Some(socket) = self.sockets.get_mut(&id) else {
+            return;
+        };
         match message {
             ClientMessage::Hello { viewer_id } => {
                 socket.viewer = viewer_id.unwrap_or(socket.viewer);
@@ -63,9 +69,15 @@ impl SessionActor {
             }
             ClientMessage::Ping { t } => socket.out.send(&ServerMessage::Pong { t }),
             ClientMessage::Stats { digest } => {
-                log::debug!("session={} viewer={} stats={digest}", self.identity.session, socket.viewer);
+                log::debug!(
+                    "session={} viewer={} stats={digest}",
+                    self.identity.session,
+                    socket.viewer
+                );
             }
-            ClientMessage::Watch { instance_id, peer_id, .. } => {
+            ClientMessage::Watch {
+                instance_id, peer_id, ..
+            } => {
                 leave(socket);
                 let Some(handle) = self.manager.get(instance_id) else {
                     self.tell_ended(id, instance_id, ctx);
@@ -90,7 +102,9 @@ impl SessionActor {
             ClientMessage::Unwatch => leave(socket),
             message => {
                 let Some(handle) = socket.watching.clone() else {
-                    socket.out.send(&ServerMessage::error("not_watching", "watch an instance first"));
+                    socket
+                        .out
+                        .send(&ServerMessage::error("not_watching", "watch an instance first"));
                     return;
                 };
                 request(handle, socket, message, ctx);
@@ -108,7 +122,9 @@ impl SessionActor {
                 Ok(Some(message)) => socket.out.send(&ServerMessage::Instance(message)),
                 Ok(None) => {
                     log::info!("session={} asked for unknown instance={instance}", act.identity.session);
-                    socket.out.send(&ServerMessage::error("unknown_instance", "there is no such instance"));
+                    socket
+                        .out
+                        .send(&ServerMessage::error("unknown_instance", "there is no such instance"));
                 }
                 Err(error) => socket.out.send(&ServerMessage::error(error.code(), error.to_string())),
             }
@@ -119,7 +135,10 @@ impl SessionActor {
 fn leave(socket: &mut Socket) {
     if let Some(handle) = socket.watching.take() {
         // An instance whose actor is away notices the socket's absence itself.
-        let _ = handle.actor().tell(Leave { viewer: socket.viewer, from: socket.out.clone() });
+        let _ = handle.actor().tell(Leave {
+            viewer: socket.viewer,
+            from: socket.out.clone(),
+        });
     }
 }
 
@@ -134,16 +153,49 @@ fn request(handle: InstanceHandle, socket: &Socket, message: ClientMessage, ctx:
                     actor.ask(Offer { viewer, sdp }, REQUEST_DEADLINE).await??;
                 }
                 ClientMessage::Candidate { peer_id, candidate } => {
-                    actor.ask(Candidate { viewer, peer: peer_id, candidate }, REQUEST_DEADLINE).await??;
+                    actor
+                        .ask(
+                            Candidate {
+                                viewer,
+                                peer: peer_id,
+                                candidate,
+                            },
+                            REQUEST_DEADLINE,
+                        )
+                        .await??;
                 }
                 ClientMessage::RequestControl => {
-                    actor.ask(Control { viewer, wish: ControlWish::Request }, REQUEST_DEADLINE).await??;
+                    actor
+                        .ask(
+                            Control {
+                                viewer,
+                                wish: ControlWish::Request,
+                            },
+                            REQUEST_DEADLINE,
+                        )
+                        .await??;
                 }
                 ClientMessage::ReleaseControl => {
-                    actor.ask(Control { viewer, wish: ControlWish::Release }, REQUEST_DEADLINE).await??;
+                    actor
+                        .ask(
+                            Control {
+                                viewer,
+                                wish: ControlWish::Release,
+                            },
+                            REQUEST_DEADLINE,
+                        )
+                        .await??;
                 }
                 ClientMessage::GrantControl { viewer_id } => {
-                    actor.ask(Control { viewer, wish: ControlWish::Grant(viewer_id) }, REQUEST_DEADLINE).await??;
+                    actor
+                        .ask(
+                            Control {
+                                viewer,
+                                wish: ControlWish::Grant(viewer_id),
+                            },
+                            REQUEST_DEADLINE,
+                        )
+                        .await??;
                 }
                 _ => {}
             }
@@ -151,7 +203,11 @@ fn request(handle: InstanceHandle, socket: &Socket, message: ClientMessage, ctx:
         }
         .await;
         if let Err(error) = result {
-            log::info!("instance={} viewer={viewer} refused={}: {error}", handle.spec().id, error.code());
+            log::info!(
+                "instance={} viewer={viewer} refused={}: {error}",
+                handle.spec().id,
+                error.code()
+            );
             out.send(&ServerMessage::error(error.code(), error.to_string()));
         }
     };
@@ -187,7 +243,14 @@ impl Handler<Attach> for SessionActor {
 
     fn handle(&mut self, msg: Attach, _: &mut Self::Context) {
         self.quiet_ticks = 0;
-        self.sockets.insert(msg.socket, Socket { out: msg.out, viewer: ViewerId::new(), watching: None });
+        self.sockets.insert(
+            msg.socket,
+            Socket {
+                out: msg.out,
+                viewer: ViewerId::new(),
+                watching: None,
+            },
+        );
     }
 }
 

@@ -54,7 +54,11 @@ impl SessionBook {
     /// The sessions in this database.
     #[must_use]
     pub fn new(store: Store, journal: Arc<Journal>) -> Self {
-        Self { store, journal, known: Arc::default() }
+        Self {
+            store,
+            journal,
+            known: Arc::default(),
+        }
     }
 
     /// Opens a new session.
@@ -63,7 +67,10 @@ impl SessionBook {
     /// [`SessionError`].
     pub async fn create(&self, guest: bool) -> Result<(Identity, Secret), SessionError> {
         let secret = Secret::generate().map_err(|_| SessionError::Randomness)?;
-        let identity = Identity { session: SessionId::new(), guest };
+        let identity = Identity {
+            session: SessionId::new(),
+            guest,
+        };
         let now = unix_ms();
         self.store
             .create_session(SessionRow {
@@ -83,14 +90,22 @@ impl SessionBook {
     /// [`SessionError::Store`].
     pub async fn find(&self, secret: &Secret) -> Result<Option<Identity>, SessionError> {
         let hash = secret.hash();
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).copied();
+        let known = self
+            .known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&hash)
+            .copied();
         if let Some(identity) = known {
             self.journal.session_used(identity.session, unix_ms());
             return Ok(Some(identity));
         }
         for guest in [false, true] {
             if let Some(row) = self.store.find_session(stored(secret, guest)).await? {
-                let identity = Identity { session: row.session_id, guest };
+                let identity = Identity {
+                    session: row.session_id,
+                    guest,
+                };
                 self.remember(hash, identity);
                 self.journal.session_used(identity.session, unix_ms());
                 return Ok(Some(identity));
@@ -105,7 +120,10 @@ impl SessionBook {
     /// [`SessionError::Store`].
     pub async fn delete(&self, session: SessionId) -> Result<(), SessionError> {
         self.store.delete_session(session).await?;
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, i| i.session != session);
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|_, i| i.session != session);
         Ok(())
     }
 
@@ -121,6 +139,10 @@ impl SessionBook {
 
 /// A guest's hash is another one, so that the kind of a session cannot be changed by anybody but the host.
 fn stored(secret: &Secret, guest: bool) -> String {
-    let hash = if guest { secret.derive("guest").hash() } else { secret.hash() };
+    let hash = if guest {
+        secret.derive("guest").hash()
+    } else {
+        secret.hash()
+    };
     hash.as_str().to_owned()
 }

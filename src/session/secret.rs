@@ -51,7 +51,11 @@ impl Secret {
     /// A second secret that follows from this one, for another `purpose`: showing it does not show this one.
     #[must_use]
     pub fn derive(&self, purpose: &str) -> Self {
-        let digest = Sha256::new().chain_update(purpose).chain_update([0]).chain_update(&self.0).finalize();
+        let digest = Sha256::new()
+            .chain_update(purpose)
+            .chain_update([0])
+            .chain_update(&self.0)
+            .finalize();
         Self(URL_SAFE_NO_PAD.encode(digest))
     }
 

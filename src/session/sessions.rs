@@ -25,7 +25,11 @@ impl Sessions {
     /// No session yet; `supervisor` will run them.
     #[must_use]
     pub fn new(manager: Manager, supervisor: SupervisorRef) -> Self {
-        Self { manager, supervisor, live: Arc::default() }
+        Self {
+            manager,
+            supervisor,
+            live: Arc::default(),
+        }
     }
 
     /// The actor of a session, started if it does not run.
@@ -39,9 +43,12 @@ impl Sessions {
             return Ok(reference);
         }
         let (manager, live, ended) = (self.manager.clone(), Arc::clone(&self.live), reference.clone());
-        let spec = ChildSpec::actor(identity.session.to_string(), Restart::Temporary, reference.clone(), move |cx| {
-            SessionActor::new(identity, manager.clone(), cx)
-        })
+        let spec = ChildSpec::actor(
+            identity.session.to_string(),
+            Restart::Temporary,
+            reference.clone(),
+            move |cx| SessionActor::new(identity, manager.clone(), cx),
+        )
         .on_end(move || {
             let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
             if live.get(&identity.session).is_some_and(|now| now.is_same(&ended)) {

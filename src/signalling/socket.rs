@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use actix_http::ws::Item;
 use actix::{Actor, ActorContext, AsyncContext, Message, StreamHandler};
+use actix_http::ws::Item;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use futures::stream;
@@ -53,7 +53,14 @@ pub async fn upgrade(
     if session.tell(Attach { socket: id, out }).is_err() {
         return Ok(HttpResponse::ServiceUnavailable().finish());
     }
-    let actor = SocketActor { id, session, texts: Some(texts), heard: Instant::now(), malformed: 0, partial: None };
+    let actor = SocketActor {
+        id,
+        session,
+        texts: Some(texts),
+        heard: Instant::now(),
+        malformed: 0,
+        partial: None,
+    };
     ws::WsResponseBuilder::new(actor, request, payload)
         .protocols(&[SUBPROTOCOL])
         .frame_size(MAX_FRAME)
@@ -66,7 +73,14 @@ impl SocketActor {
     fn text(&mut self, text: &str, ctx: &mut Socket) {
         match decode(text) {
             Ok(message) => {
-                if self.session.tell(FromBrowser { socket: self.id, message }).is_err() {
+                if self
+                    .session
+                    .tell(FromBrowser {
+                        socket: self.id,
+                        message,
+                    })
+                    .is_err()
+                {
                     // The session is gone; a new socket starts it anew.
                     close(ctx, ws::CloseCode::Restart, "session restarted");
                 }
@@ -84,7 +98,10 @@ impl SocketActor {
 
     fn binary(&mut self, ctx: &mut Socket) {
         self.malformed += 1;
-        send(ctx, &ServerMessage::error("malformed", "binary frames are not part of this protocol"));
+        send(
+            ctx,
+            &ServerMessage::error("malformed", "binary frames are not part of this protocol"),
+        );
         if self.malformed >= MAX_MALFORMED {
             close(ctx, ws::CloseCode::Unsupported, "binary frames");
         }
@@ -124,7 +141,10 @@ fn send(ctx: &mut Socket, message: &ServerMessage) {
 }
 
 fn close(ctx: &mut Socket, code: ws::CloseCode, why: &str) {
-    ctx.close(Some(ws::CloseReason { code, description: Some(why.to_owned()) }));
+    ctx.close(Some(ws::CloseReason {
+        code,
+        description: Some(why.to_owned()),
+    }));
     // The close frame alone does not end the actor.
     ctx.stop();
 }

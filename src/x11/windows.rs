@@ -15,9 +15,10 @@ use super::wake::wait_readable;
 use super::{Cancel, DisplayAddress, X11Error};
 
 /// A window that stays of one colour counts after this long: some programs really begin with a black picture.
-const PLAIN_GRACE: Duration = Duration::from_secs(10);
-/// The middle of a window is looked at, at most this far in each direction, in pixels.
-const SAMPLE: u16 = 512;
+const PLAIN_GRACE: Duration = Duration::from_secs(1);
+/// The middle of a window is looked at, at most this far in each direction, in pixels. Usually that is all of it: a
+/// terminal has drawn no more than a prompt in its corner.
+const SAMPLE: u16 = 2048;
 
 /// The first window of a program that has drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -236,7 +237,7 @@ impl Watch<'_> {
         let Ok(geometry) = self.display.x.get_geometry(window)?.reply() else {
             return Ok(None);
         };
-        let viewable = matches!(self.attributes(window)?, Some((_, true)));
+        let viewable = self.is_viewable(window)?;
         let size = DrawnWindow {
             width: geometry.width,
             height: geometry.height,
@@ -297,12 +298,19 @@ impl Watch<'_> {
             .unwrap_or_default())
     }
 
-    /// Whether a window overrides redirection and whether it can be seen; `None` if it is gone.
+    /// Whether a window overrides redirection and whether it is mapped; `None` if it is gone.
     fn attributes(&self, window: Window) -> Result<Option<(bool, bool)>, X11Error> {
         let reply = self.display.x.get_window_attributes(window)?.reply();
+        // Mapped in a frame that is not yet: no event will tell when the frame is, so it counts from here.
         Ok(reply
             .ok()
-            .map(|a| (a.override_redirect, a.map_state == MapState::VIEWABLE)))
+            .map(|a| (a.override_redirect, a.map_state != MapState::UNMAPPED)))
+    }
+
+    /// Whether a window and everything around it is mapped.
+    fn is_viewable(&self, window: Window) -> Result<bool, X11Error> {
+        let reply = self.display.x.get_window_attributes(window)?.reply();
+        Ok(reply.is_ok_and(|a| a.map_state == MapState::VIEWABLE))
     }
 }
 

@@ -43,12 +43,15 @@ export class Api {
   }
 
   /**
-   * Opens or refreshes the session; its public id stays in localStorage, its secret in a cookie.
-   * @returns {Promise<{session_id: string, auth: string}>}
+   * Opens or refreshes the session; its public id stays in localStorage, its secret in a cookie. Whoever was given the
+   * address of an instance may watch it without the token, as a guest.
+   * @param {{guest?: boolean}} [options]
+   * @returns {Promise<{session_id: string, auth: string, guest: boolean}>}
    */
-  async session() {
+  async session({ guest = false } = {}) {
     const known = storage(() => localStorage.getItem(SESSION_KEY));
-    const session = await this.call('POST', '/sessions', known ? { session_id: known } : {});
+    const body = { ...(known ? { session_id: known } : {}), guest };
+    const session = await this.call('POST', '/sessions', body);
     storage(() => localStorage.setItem(SESSION_KEY, session.session_id));
     return session;
   }

@@ -67,7 +67,7 @@ async function begin() {
   const known = storage(() => localStorage.getItem('heliostat.session'));
   if (known) viewer.instance = id;
   // Refused: the socket says so in words, or lets a spectator in.
-  await api.session().catch(() => {});
+  await api.session({ guest: true }).catch(() => {});
   if (!known) viewer.instance = id;
 }
 

@@ -213,7 +213,7 @@ export class HeliostatViewer extends HTMLElement {
   /** A refused upgrade looks like no host at all: ask which it is. @param {Link} link */
   async #checkSession(link) {
     try {
-      await this.#api.session();
+      await this.#api.session({ guest: true });
     } catch (error) {
       const { code, message, status } = /** @type {import('../lib/api.js').ApiError} */ (error);
       if (link === this.#link && (status === 401 || status === 403)) link.fail(code, message);

@@ -73,7 +73,7 @@ pub fn character(keysym: u32) -> Option<char> {
     match keysym {
         0x20..=0x7e | 0xa0..=0xff => char::from_u32(keysym),
         0x20ac => Some('€'),
-        0xffaa..=0xffaf | 0xffb0..=0xffb9 => char::from_u32(keysym - 0xff80),
+        0xffaa..=0xffb9 => char::from_u32(keysym - 0xff80),
         0x0100_0100..=0x0110_ffff => char::from_u32(keysym - 0x0100_0000),
         _ => None,
     }

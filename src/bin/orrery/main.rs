@@ -22,6 +22,7 @@ mod time;
 mod view;
 mod window;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -38,7 +39,8 @@ fn main() -> ExitCode {
         Ok(End::Closed) => ExitCode::SUCCESS,
         Ok(End::TimeUp) => ExitCode::from(args.exit_code),
         Err(error) => {
-            log::error!("code={} {error}", error.code());
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            log::error!("code={} {error}{cause}", error.code());
             ExitCode::FAILURE
         }
     }
@@ -54,5 +56,9 @@ fn run(args: &Args) -> Result<End, DemoError> {
     let mut window = Window::open(title, args.size)?;
     println!("display {} window {:#x}", window.display_name(), window.id());
     let aids = Aids::new(args);
-    if args.pattern { pattern::run(&mut window, args, &aids) } else { view::run(&mut window, args, &aids) }
+    if args.pattern {
+        pattern::run(&mut window, args, &aids)
+    } else {
+        view::run(&mut window, args, &aids)
+    }
 }

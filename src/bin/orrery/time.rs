@@ -31,6 +31,11 @@ impl Pacer {
         self.next
     }
 
+    /// No tick before `until`.
+    pub fn hold(&mut self, until: Instant) {
+        self.next = self.next.max(until);
+    }
+
     /// Whether a tick is due; if so the next one is planned. Missed ticks are skipped, not made up for.
     pub fn tick(&mut self, now: Instant) -> bool {
         if now < self.next {
@@ -60,5 +65,13 @@ mod tests {
         assert!(pacer.tick(late));
         assert!(!pacer.tick(late), "missed ticks are not made up for");
         assert_eq!(pacer.due_at(), late + Duration::from_millis(100));
+        pacer.hold(late);
+        assert_eq!(
+            pacer.due_at(),
+            late + Duration::from_millis(100),
+            "nothing is brought forward"
+        );
+        pacer.hold(late + Duration::from_millis(150));
+        assert!(!pacer.tick(late + Duration::from_millis(149)));
     }
 }

@@ -1,1 +1,125 @@
+use bytes::Bytes;
 
+use super::super::fake::FakeChannel;
+use super::*;
+use crate::protocol::input::encode;
+
+#[derive(Default)]
+struct Sink(Mutex<Vec<InputEvent>>);
+
+impl InputSink for Sink {
+    fn accept(&self, frame: InputFrame, _: InputChannel) {
+        self.0.lock().unwrap().push(frame.event);
+    }
+}
+
+struct Served {
+    channels: Arc<Channels>,
+    sink: Arc<Sink>,
+    status: watch::Sender<Option<String>>,
+    counters: Arc<InputCounters>,
+}
+
+fn serve() -> Served {
+    let (sink, counters) = (Arc::new(Sink::default()), Arc::new(InputCounters::default()));
+    let (status, status_rx) = watch::channel(None);
+    let dynamic: Arc<dyn InputSink> = Arc::<Sink>::clone(&sink);
+    Served {
+        channels: Channels::new(PeerId::new(), dynamic, status_rx, Arc::clone(&counters)),
+        sink,
+        status,
+        counters,
+    }
+}
+
+fn message(event: InputEvent) -> ChannelEvent {
+    ChannelEvent::Message {
+        data: Bytes::from(encode(&InputFrame {
+            seq: 0,
+            time_ms: 0,
+            event,
+        })),
+        text: false,
+    }
+}
+
+fn key(pressed: bool) -> InputEvent {
+    InputEvent::Key {
+        pressed,
+        usage: 4,
+        keysym: 0,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_is_cut_but_no_release_is_lost() {
+    let served = serve();
+    let (channel, tx) = FakeChannel::new("input");
+    let task = tokio::spawn(Arc::clone(&served.channels).serve(channel));
+    for _ in 0..4000 {
+        tx.send(message(key(true))).await.unwrap();
+        tx.send(message(key(false))).await.unwrap();
+    }
+    drop(tx);
+    task.await.unwrap();
+    let taken = served.sink.0.lock().unwrap();
+    assert_eq!(taken.iter().filter(|e| e.is_release()).count(), 4000);
+    let pressed = taken.len() - 4000;
+    assert!((1000..=2000).contains(&pressed), "{pressed}");
+    assert_eq!(served.counters.dropped.load(Ordering::Relaxed), 4000 - pressed as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_newest_state_is_told_when_the_channel_opens_and_at_every_change() {
+    let served = serve();
+    served.status.send_replace(Some("old".into()));
+    served.status.send_replace(Some("new".into()));
+    let (moves, _moves_tx) = FakeChannel::new("moves");
+    let (channel, tx) = FakeChannel::new("input");
+    for one in [&moves, &channel] {
+        let dynamic: Arc<dyn Channel> = Arc::<FakeChannel>::clone(one);
+        tokio::spawn(Arc::clone(&served.channels).serve(dynamic));
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    served.status.send_replace(Some("newer".into()));
+    tx.send(message(InputEvent::Ping { t: 5 })).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut sent = channel.sent.lock().unwrap().clone();
+    sent.sort_by_key(|m| std::cmp::Reverse(m[1]));
+    assert_eq!(sent[..2], [encode_status("new"), encode_status("newer")]);
+    assert_eq!(sent[2][..10], encode_pong(5, 0)[..10]);
+    assert!(moves.sent.lock().unwrap().is_empty());
+    assert!(served.sink.0.lock().unwrap().is_empty(), "a ping is not input");
+}
+
+#[tokio::test(start_paused = true)]
+async fn unknown_labels_second_channels_and_rubbish_are_closed() {
+    let served = serve();
+    let (first, tx) = FakeChannel::new("input");
+    let dynamic: Arc<dyn Channel> = Arc::<FakeChannel>::clone(&first);
+    let task = tokio::spawn(Arc::clone(&served.channels).serve(dynamic));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    for label in ["input", "files", ""] {
+        let (other, _tx) = FakeChannel::new(label);
+        let dynamic: Arc<dyn Channel> = Arc::<FakeChannel>::clone(&other);
+        Arc::clone(&served.channels).serve(dynamic).await;
+        assert!(other.closed.load(Ordering::Relaxed), "{label:?}");
+    }
+    for n in 0..MAX_MALFORMED {
+        assert!(!first.closed.load(Ordering::Relaxed));
+        tx.send(ChannelEvent::Message {
+            data: Bytes::from_static(b"{}"),
+            text: n % 2 == 0,
+        })
+        .await
+        .unwrap();
+    }
+    task.await.unwrap();
+    assert!(first.closed.load(Ordering::Relaxed));
+    // Its place is free again.
+    let (next, _tx) = FakeChannel::new("input");
+    let dynamic: Arc<dyn Channel> = Arc::<FakeChannel>::clone(&next);
+    let task = tokio::spawn(Arc::clone(&served.channels).serve(dynamic));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(!task.is_finished() && !next.closed.load(Ordering::Relaxed));
+}

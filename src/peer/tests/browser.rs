@@ -10,8 +10,7 @@ use ::webrtc::data_channel::{DataChannel, DataChannelEvent};
 use ::webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use ::webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceCandidateInit,
-    RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState, RTCSessionDescription,
-    SettingEngineBuilder,
+    RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCSessionDescription, SettingEngineBuilder,
 };
 use bytes::BytesMut;
 use rtc::data_channel::RTCDataChannelInit;
@@ -21,7 +20,7 @@ use rtc::peer_connection::configuration::interceptor_registry::register_default_
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::super::{Peer, PeerEvent, PeerEvents, state::ConnectionState};
 use crate::protocol::signalling::IceCandidate;
@@ -42,7 +41,6 @@ pub(super) struct Received {
 struct Events {
     received: Arc<Received>,
     gathered: Arc<Notify>,
-    state: watch::Sender<RTCPeerConnectionState>,
 }
 
 #[async_trait::async_trait]
@@ -53,10 +51,6 @@ impl PeerConnectionEventHandler for Events {
         if state == RTCIceGatheringState::Complete {
             self.gathered.notify_one();
         }
-    }
-
-    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        self.state.send_replace(state);
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
@@ -93,7 +87,6 @@ pub(super) struct Browser {
     pub(super) input: Arc<dyn DataChannel>,
     pub(super) moves: Arc<dyn DataChannel>,
     pub(super) received: Arc<Received>,
-    pub(super) state: watch::Receiver<RTCPeerConnectionState>,
     gathered: Arc<Notify>,
 }
 
@@ -108,11 +101,9 @@ impl Browser {
             .build();
         let received = Arc::new(Received::default());
         let gathered = Arc::new(Notify::new());
-        let (state_tx, state) = watch::channel(RTCPeerConnectionState::New);
         let events = Events {
             received: Arc::clone(&received),
             gathered: Arc::clone(&gathered),
-            state: state_tx,
         };
         let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let connection = PeerConnectionBuilder::new()
@@ -146,7 +137,6 @@ impl Browser {
             input,
             moves,
             received,
-            state,
             gathered,
         }
     }
@@ -183,26 +173,20 @@ impl Browser {
         self.connection.add_ice_candidate(init).await.unwrap();
     }
 
-    /// Waits for the channel to open, collecting what comes over it afterwards.
+    /// Waits for both channels to open; what comes over them is kept from then on.
     pub(super) async fn listen(&self) {
-        let opened = Arc::new(Notify::new());
         for channel in [&self.input, &self.moves] {
-            let (channel, opened, received) = (Arc::clone(channel), Arc::clone(&opened), Arc::clone(&self.received));
+            let (reader, received) = (Arc::clone(channel), Arc::clone(&self.received));
             tokio::spawn(async move {
-                while let Some(event) = channel.poll().await {
-                    match event {
-                        DataChannelEvent::OnOpen => opened.notify_one(),
-                        DataChannelEvent::OnMessage(m) => received.messages.lock().unwrap().push(m.data.to_vec()),
-                        _ => {}
+                while let Some(event) = reader.poll().await {
+                    if let DataChannelEvent::OnMessage(message) = event {
+                        received.messages.lock().unwrap().push(message.data.to_vec());
                     }
                 }
             });
-            // One at a time, so that one permit cannot stand for both.
-            tokio::time::timeout(std::time::Duration::from_secs(5), async {
-                self.opened(&self.input).await;
-            })
-            .await
-            .unwrap();
+            tokio::time::timeout(std::time::Duration::from_secs(5), self.opened(channel))
+                .await
+                .unwrap();
         }
     }
 

@@ -88,7 +88,7 @@ fn hand_out(
     waiting: &mut HashMap<u64, oneshot::Sender<Result<Reply, Failure>>>,
     events: &broadcast::Sender<KeeperEvent>,
 ) -> io::Result<()> {
-    while let Some(message) = decoder.next::<Message>().map_err(io::Error::other)? {
+    while let Some(message) = decoder.take::<Message>().map_err(io::Error::other)? {
         match message {
             Message::Reply { id, result } => {
                 if let Some(answer) = waiting.remove(&id) {
@@ -110,7 +110,7 @@ pub(super) async fn exchange(stream: &mut UnixStream, frame: &[u8], decoder: &mu
     stream.write_all(frame).await?;
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        if let Some(message) = decoder.next().map_err(io::Error::other)? {
+        if let Some(message) = decoder.take().map_err(io::Error::other)? {
             return Ok(message);
         }
         match stream.read(&mut buffer).await? {

@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::proc::{Identity, Marks, Process};
 
-/// A process that may be the instance's, and its marks.
+/// A process of the instance.
 #[derive(Debug)]
 struct Seen {
     process: Process,
-    of_instance: bool,
+    /// By its mark.
     role: Option<String>,
 }
 
@@ -52,7 +52,6 @@ impl Census {
                 // A role's name counts only together with the instance's: other instances have the same roles.
                 of_instance.then(|| Seen {
                     process,
-                    of_instance,
                     role: marks.role.filter(|_| marked),
                 })
             })
@@ -62,11 +61,7 @@ impl Census {
 
     /// All processes of the instance but the keeper.
     pub(super) fn everybody(&self) -> Vec<Identity> {
-        self.members
-            .iter()
-            .filter(|seen| seen.of_instance)
-            .map(|seen| seen.process.identity)
-            .collect()
+        self.members.iter().map(|seen| seen.process.identity).collect()
     }
 
     /// The processes of a role.

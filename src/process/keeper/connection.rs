@@ -64,7 +64,7 @@ impl Connection {
             Err(error) => return Err(error.into()),
         }
         let mut calls = Vec::new();
-        while let Some(call) = self.decoder.next()? {
+        while let Some(call) = self.decoder.take()? {
             calls.push(call);
         }
         Ok(calls)

@@ -54,10 +54,11 @@ impl Tail {
     }
 }
 
-/// A line as UTF-8 within its cap: a replaced byte takes three.
+/// A line as UTF-8 within its cap: a replaced byte takes three. It is shown on pages, so that what would steer a
+/// terminal is left out.
 fn text(bytes: &[u8]) -> String {
-    let line = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    let mut line = String::from_utf8_lossy(line).into_owned();
+    let mut line = String::from_utf8_lossy(bytes).into_owned();
+    line.retain(|c| !c.is_control() || c == '\t');
     let end = (0..=line.len().min(MAX_LINE_BYTES))
         .rev()
         .find(|&at| line.is_char_boundary(at));

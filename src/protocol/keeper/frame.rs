@@ -39,17 +39,17 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Adds what was read. The caller drains [`Decoder::next`] before it reads on, so that no more than one message
+    /// Adds what was read. The caller drains [`Decoder::take`] before it reads on, so that no more than one message
     /// and one read are held.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole message, if there is one.
+    /// Takes out the next whole message, if there is one.
     ///
     /// # Errors
     /// The stream is useless after an error: close it.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, FrameError> {
         let Some(head) = self.buffer.first_chunk::<4>() else {
             return Ok(None);
         };
@@ -86,7 +86,7 @@ mod tests {
             let mut seen = Vec::new();
             for piece in bytes.chunks(cut) {
                 decoder.push(piece);
-                while let Some(message) = decoder.next::<String>().unwrap() {
+                while let Some(message) = decoder.take::<String>().unwrap() {
                     seen.push(message);
                 }
             }
@@ -97,7 +97,7 @@ mod tests {
         fn no_bytes_make_the_decoder_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let mut decoder = Decoder::default();
             decoder.push(&bytes);
-            while let Ok(Some(_)) = decoder.next::<super::super::Call>() {}
+            while let Ok(Some(_)) = decoder.take::<super::super::Call>() {}
         }
     }
 
@@ -106,6 +106,6 @@ mod tests {
         assert!(matches!(encode(&"x".repeat(MAX_MESSAGE)), Err(FrameError::TooLarge(_))));
         let mut decoder = Decoder::default();
         decoder.push(&u32::MAX.to_be_bytes());
-        assert!(matches!(decoder.next::<String>(), Err(FrameError::TooLarge(_))));
+        assert!(matches!(decoder.take::<String>(), Err(FrameError::TooLarge(_))));
     }
 }

@@ -18,14 +18,22 @@ impl<'a> Canvas<'a> {
     /// A canvas on `pixels`, of `width * height`.
     pub fn new(pixels: &'a mut [u32], width: i32, height: i32, touched: &'a mut Tiles) -> Self {
         debug_assert_eq!(pixels.len(), (width * height) as usize);
-        Self { pixels, width, height, touched }
+        Self {
+            pixels,
+            width,
+            height,
+            touched,
+        }
     }
 
     /// Takes a box of pixels that is about to be drawn on and cuts it to the canvas; `None` when nothing is left.
     /// All are included: x0, y0, x1, y1.
     pub fn touch(&mut self, x0: f32, y0: f32, x1: f32, y1: f32) -> Option<(i32, i32, i32, i32)> {
         let (x0, y0) = (x0.floor().max(0.0) as i32, y0.floor().max(0.0) as i32);
-        let (x1, y1) = ((x1.ceil() as i32).min(self.width - 1), (y1.ceil() as i32).min(self.height - 1));
+        let (x1, y1) = (
+            (x1.ceil() as i32).min(self.width - 1),
+            (y1.ceil() as i32).min(self.height - 1),
+        );
         if x0 > x1 || y0 > y1 {
             return None;
         }

@@ -1,6 +1,7 @@
 //! Anti-aliased lines and circles.
 
 use super::canvas::Canvas;
+use super::sphere::Disc;
 
 /// A point of a polyline.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +20,12 @@ pub fn segment(canvas: &mut Canvas<'_>, a: Node, b: Node, width: f32, rgb: u32) 
     let (dx, dy) = (b.x - a.x, b.y - a.y);
     let length = dx.hypot(dy);
     let half = width / 2.0 + 0.5;
-    let bounds = canvas.touch(a.x.min(b.x) - half, a.y.min(b.y) - half, a.x.max(b.x) + half, a.y.max(b.y) + half);
+    let bounds = canvas.touch(
+        a.x.min(b.x) - half,
+        a.y.min(b.y) - half,
+        a.x.max(b.x) + half,
+        a.y.max(b.y) + half,
+    );
     let Some((x0, y0, x1, y1)) = bounds else { return };
     if length < 1e-3 || a.alpha.max(b.alpha) <= 0.0 {
         return;
@@ -63,21 +69,24 @@ pub fn polyline(canvas: &mut Canvas<'_>, nodes: &[Node], width: f32, rgb: u32) {
     }
 }
 
-/// Draws arcs of a circle: `count` of them, each as long as the gap after it times `share` / (1 - `share`); one whole
-/// circle for a share of 1.
-#[allow(clippy::too_many_arguments)]
-pub fn arcs(canvas: &mut Canvas<'_>, x: f32, y: f32, radius: f32, width: f32, rgb: u32, alpha: f32, count: u16, share: f32) {
-    let each = std::f32::consts::TAU / f32::from(count.max(1));
-    let steps = ((radius * each * share / 3.0) as u16).clamp(6, 64);
-    for arc in 0..count {
-        let from = each * (f32::from(arc) + 0.5 - share / 2.0);
+/// Draws four arcs round a disc: the mark of what is selected.
+pub fn marks(canvas: &mut Canvas<'_>, round: Disc, rgb: u32, alpha: f32) {
+    const QUARTER: f32 = std::f32::consts::FRAC_PI_2;
+    const SHARE: f32 = 0.78;
+    let steps = ((round.radius * QUARTER * SHARE / 3.0) as u16).clamp(6, 64);
+    for arc in 0..4_u16 {
+        let from = QUARTER * (f32::from(arc) + 0.5 - SHARE / 2.0);
         let nodes: Vec<Node> = (0..=steps)
             .map(|i| {
-                let (s, c) = (from + each * share * f32::from(i) / f32::from(steps)).sin_cos();
-                Node { x: x + radius * c, y: y + radius * s, alpha }
+                let (s, c) = (from + QUARTER * SHARE * f32::from(i) / f32::from(steps)).sin_cos();
+                Node {
+                    x: round.x + round.radius * c,
+                    y: round.y + round.radius * s,
+                    alpha,
+                }
             })
             .collect();
-        polyline(canvas, &nodes, width, rgb);
+        polyline(canvas, &nodes, 1.5, rgb);
     }
 }
 
@@ -98,10 +107,20 @@ mod tests {
 
     #[test]
     fn a_line_covers_as_much_as_it_is_long_and_wide() {
-        for (b, width) in [((30.0, 5.0), 1.0), ((30.0, 30.0), 2.0), ((8.0, 33.0), 1.5), ((5.0, 5.0), 3.0)] {
-            let sum: f32 = drawn(|c| segment(c, node(5.0, 5.0), node(b.0, b.1), width, 0xffffff)).iter().sum();
+        for (b, width) in [
+            ((30.0, 5.0), 1.0),
+            ((30.0, 30.0), 2.0),
+            ((8.0, 33.0), 1.5),
+            ((5.0, 5.0), 3.0),
+        ] {
+            let sum: f32 = drawn(|c| segment(c, node(5.0, 5.0), node(b.0, b.1), width, 0xffffff))
+                .iter()
+                .sum();
             let wanted = (b.0 - 5.0_f32).hypot(b.1 - 5.0) * width;
-            assert!((sum - wanted).abs() <= wanted * 0.08, "{b:?}: {sum} instead of {wanted}");
+            assert!(
+                (sum - wanted).abs() <= wanted * 0.08,
+                "{b:?}: {sum} instead of {wanted}"
+            );
         }
     }
 
@@ -111,7 +130,11 @@ mod tests {
         let nodes: Vec<Node> = (0..=60)
             .map(|i| {
                 let (s, c) = (i as f32 / 60.0 * std::f32::consts::TAU).sin_cos();
-                Node { x: 20.0 + 15.0 * c, y: 20.0 + 15.0 * s, alpha: 0.5 }
+                Node {
+                    x: 20.0 + 15.0 * c,
+                    y: 20.0 + 15.0 * s,
+                    alpha: 0.5,
+                }
             })
             .collect();
         let pixels = drawn(|c| polyline(c, &nodes, 2.0, 0xffffff));
@@ -122,6 +145,10 @@ mod tests {
 
     #[test]
     fn a_line_far_outside_draws_nothing() {
-        assert!(drawn(|c| segment(c, node(-500.0, -3.0), node(900.0, -2.0), 1.0, 0xffffff)).iter().all(|p| *p == 0.0));
+        assert!(
+            drawn(|c| segment(c, node(-500.0, -3.0), node(900.0, -2.0), 1.0, 0xffffff))
+                .iter()
+                .all(|p| *p == 0.0)
+        );
     }
 }

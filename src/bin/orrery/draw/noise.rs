@@ -20,7 +20,9 @@ impl Random {
 }
 
 fn lattice(x: i32, y: i32, z: i32) -> f32 {
-    let mut h = (x as u32).wrapping_mul(0x8da6_b343) ^ (y as u32).wrapping_mul(0xd816_3841) ^ (z as u32).wrapping_mul(0xcb1a_b31f);
+    let mut h = (x as u32).wrapping_mul(0x8da6_b343)
+        ^ (y as u32).wrapping_mul(0xd816_3841)
+        ^ (z as u32).wrapping_mul(0xcb1a_b31f);
     h = (h ^ h >> 15).wrapping_mul(0x2c1b_3c6d);
     h = (h ^ h >> 12).wrapping_mul(0x297a_2d39);
     (h >> 8) as f32 / (1 << 24) as f32
@@ -47,7 +49,13 @@ pub fn fractal(mut p: [f32; 3], octaves: u8) -> f32 {
         sum += smooth(p) * weight;
         total += weight;
         weight *= 0.5;
-        p = p.map(|v| v * 2.03 + 11.7);
+        // Each octave is turned, so that the lattices do not line up into visible edges.
+        let [x, y, z] = p.map(|v| v * 2.03);
+        p = [
+            0.8 * y + 0.6 * z + 11.7,
+            -0.8 * x + 0.36 * y - 0.48 * z - 3.1,
+            -0.6 * x - 0.48 * y + 0.64 * z + 7.9,
+        ];
     }
     sum / total
 }
@@ -68,7 +76,10 @@ mod tests {
 
     #[test]
     fn streams_repeat_by_seed_and_fill_the_range() {
-        let numbers = |seed| { let mut r = Random::new(seed); (0..1000).map(|_| r.next()).collect::<Vec<_>>() };
+        let numbers = |seed| {
+            let mut r = Random::new(seed);
+            (0..1000).map(|_| r.next()).collect::<Vec<_>>()
+        };
         assert_eq!(numbers(3), numbers(3));
         assert_ne!(numbers(3), numbers(4));
         let mean = numbers(3).iter().sum::<f32>() / 1000.0;

@@ -19,7 +19,8 @@ impl Disc {
     /// How much of the pixel whose middle is (`x`, `y`) the disc covers, from 0 to 1.
     #[inline]
     pub fn cover(&self, x: f32, y: f32) -> f32 {
-        (self.radius + 0.5 - (x - self.x).hypot(y - self.y)).clamp(0.0, 1.0)
+        let (dx, dy) = (x - self.x, y - self.y);
+        (self.radius + 0.5 - (dx * dx + dy * dy).sqrt()).clamp(0.0, 1.0)
     }
 }
 
@@ -45,20 +46,27 @@ pub fn sphere(canvas: &mut Canvas<'_>, s: &Sphere<'_>) {
     let Disc { x: cx, y: cy, radius } = s.disc;
     let halo = if s.air == 0 { 0.0 } else { (radius * 0.09).min(9.0) };
     let out = radius + halo + 1.0;
-    let Some((x0, y0, x1, y1)) = canvas.touch(cx - out, cy - out, cx + out, cy + out) else { return };
+    let Some((x0, y0, x1, y1)) = canvas.touch(cx - out, cy - out, cx + out, cy + out) else {
+        return;
+    };
     let air = split(s.air);
+    let level = s.texture.level(radius);
+    let scale = 1.0 / radius;
+    let farthest = (out / radius).powi(2);
     for y in y0..=y1 {
         for x in x0..=x1 {
             let (px, py) = (x as f32 + 0.5, y as f32 + 0.5);
-            let (dx, dy) = ((px - cx) / radius, (cy - py) / radius);
+            let (dx, dy) = ((px - cx) * scale, (cy - py) * scale);
             let d2 = dx * dx + dy * dy;
-            let from_middle = d2.sqrt() * radius;
-            if from_middle > out {
+            if d2 > farthest {
                 continue;
             }
+            let from_middle = d2.sqrt() * radius;
             let seen = s.behind.map_or(1.0, |disc| 1.0 - disc.cover(px, py));
             if halo > 0.0 && from_middle > radius - 0.5 {
-                let lit = s.light.map_or(1.0, |l| (vec3(dx, dy, 0.0).dot(l) + 0.35).clamp(0.0, 1.0));
+                let lit = s
+                    .light
+                    .map_or(1.0, |l| (vec3(dx, dy, 0.0).dot(l) + 0.35).clamp(0.0, 1.0));
                 let fade = 1.0 - ((from_middle - radius) / halo).clamp(0.0, 1.0);
                 canvas.blend(x, y, s.air, fade * fade * lit * 0.5 * seen);
             }
@@ -67,9 +75,11 @@ pub fn sphere(canvas: &mut Canvas<'_>, s: &Sphere<'_>) {
                 continue;
             }
             // The rim's half-covered pixels lie outside the sphere: they take the colour of the rim.
-            let scale = if d2 > 0.998 { (0.998 / d2).sqrt() } else { 1.0 };
-            let n = vec3(dx * scale, dy * scale, (1.0 - d2.min(0.998)).sqrt());
-            let colour = s.texture.at(vec3(n.dot(s.frame.e1), n.dot(s.frame.e2), n.dot(s.frame.pole)));
+            let inwards = if d2 > 0.998 { (0.998 / d2).sqrt() } else { 1.0 };
+            let n = vec3(dx * inwards, dy * inwards, (1.0 - d2.min(0.998)).sqrt());
+            let colour = s
+                .texture
+                .at(level, vec3(n.dot(s.frame.e1), n.dot(s.frame.e2), n.dot(s.frame.pole)));
             let colour = match s.light {
                 Some(light) => lit(colour, n, light, air),
                 None => star(colour, n.z),
@@ -81,8 +91,9 @@ pub fn sphere(canvas: &mut Canvas<'_>, s: &Sphere<'_>) {
 
 fn lit(colour: [f32; 3], n: Vec3, light: Vec3, air: [f32; 3]) -> [f32; 3] {
     // A little softer than true at the terminator and not black at night: the eye forgives it, an encoder thanks it.
-    let day = ((n.dot(light) + 0.12) / 1.12).max(0.0).powf(0.8);
-    let shade = 0.055 + 1.05 * day;
+    let day = ((n.dot(light) + 0.18) / 1.18).max(0.0);
+    let day = day * (1.35 - 0.35 * day);
+    let shade = 0.1 + 1.02 * day;
     let limb = 1.0 - n.z;
     let glow = limb * limb * limb * (day + 0.1) * 0.75;
     [0, 1, 2].map(|i| colour[i] * shade * (1.0 - limb * 0.25) + air[i] * glow)
@@ -104,10 +115,24 @@ mod tests {
     fn drawn(light: Option<Vec3>, behind: Option<Disc>) -> Vec<f32> {
         let (mut tiles, mut pixels) = (Tiles::new(40, 40), vec![0; 1600]);
         let texture = Texture::plain(0xffffff);
-        let disc = Disc { x: 20.0, y: 20.0, radius: 12.0 };
+        let disc = Disc {
+            x: 20.0,
+            y: 20.0,
+            radius: 12.0,
+        };
         let frame = Frame::tilted(0.0, 0.0, 0.0);
         let mut canvas = Canvas::new(&mut pixels, 40, 40, &mut tiles);
-        sphere(&mut canvas, &Sphere { disc, frame, light, texture: &texture, air: 0, behind });
+        sphere(
+            &mut canvas,
+            &Sphere {
+                disc,
+                frame,
+                light,
+                texture: &texture,
+                air: 0,
+                behind,
+            },
+        );
         pixels.iter().map(|p| (p >> 16 & 255) as f32 / 255.0).collect()
     }
 
@@ -127,7 +152,14 @@ mod tests {
 
     #[test]
     fn what_stands_before_it_hides_it() {
-        let pixels = drawn(None, Some(Disc { x: 10.0, y: 20.0, radius: 10.0 }));
+        let pixels = drawn(
+            None,
+            Some(Disc {
+                x: 10.0,
+                y: 20.0,
+                radius: 10.0,
+            }),
+        );
         assert_eq!(pixels[20 * 40 + 15], 0.0);
         assert!(pixels[20 * 40 + 25] > 0.5);
     }

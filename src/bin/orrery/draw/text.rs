@@ -26,7 +26,13 @@ pub struct Style {
 impl Style {
     /// The usual strokes for capitals of `height` pixels.
     pub const fn new(height: f32, rgb: u32) -> Self {
-        Self { height, stroke: 0.9 + height * 0.045, tracking: 0.0, rgb, alpha: 1.0 }
+        Self {
+            height,
+            stroke: 0.9 + height * 0.045,
+            tracking: 0.0,
+            rgb,
+            alpha: 1.0,
+        }
     }
 
     /// Wider spaced by `tracking` pixels.
@@ -80,8 +86,17 @@ impl Pen {
             let whole = at.floor();
             let sub = (((at - whole) * f32::from(SUB)) as u8).min(SUB - 1);
             let key = (c, style.height.to_bits(), style.stroke.to_bits(), sub);
-            let mask = self.masks.entry(key).or_insert_with(|| mask(c, style, f32::from(sub) / f32::from(SUB)));
-            place(canvas, whole as i32 + mask.left, y.round() as i32 + mask.top, mask, style);
+            let mask = self
+                .masks
+                .entry(key)
+                .or_insert_with(|| mask(c, style, f32::from(sub) / f32::from(SUB)));
+            place(
+                canvas,
+                whole as i32 + mask.left,
+                y.round() as i32 + mask.top,
+                mask,
+                style,
+            );
             at += self.advance(c, style);
         }
     }
@@ -133,21 +148,32 @@ fn mask(c: char, style: &Style, shift: f32) -> Mask {
             *pixel = pixel.max((half - d).clamp(0.0, 1.0));
         }
     }
-    Mask { left, top, width: across, cover }
+    Mask {
+        left,
+        top,
+        width: across,
+        cover,
+    }
 }
 
 /// Distance of `p` from the line between `a` and `b`.
 fn distance(p: (f32, f32), a: (f32, f32), b: (f32, f32)) -> f32 {
     let (dx, dy) = (b.0 - a.0, b.1 - a.1);
     let square = dx * dx + dy * dy;
-    let t = if square > 0.0 { (((p.0 - a.0) * dx + (p.1 - a.1) * dy) / square).clamp(0.0, 1.0) } else { 0.0 };
+    let t = if square > 0.0 {
+        (((p.0 - a.0) * dx + (p.1 - a.1) * dy) / square).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
     (p.0 - a.0 - dx * t).hypot(p.1 - a.1 - dy * t)
 }
 
 fn place(canvas: &mut Canvas<'_>, x: i32, y: i32, mask: &Mask, style: &Style) {
     let height = mask.cover.len() as i32 / mask.width.max(1);
     let (x1, y1) = ((x + mask.width - 1) as f32, (y + height - 1) as f32);
-    let Some((x0, y0, x1, y1)) = canvas.touch(x as f32, y as f32, x1, y1) else { return };
+    let Some((x0, y0, x1, y1)) = canvas.touch(x as f32, y as f32, x1, y1) else {
+        return;
+    };
     for py in y0..=y1 {
         for px in x0..=x1 {
             let cover = mask.cover[((py - y) * mask.width + px - x) as usize];
@@ -168,10 +194,19 @@ mod tests {
         let (mut tiles, mut pixels) = (Tiles::new(300, 60), vec![0_u32; 300 * 60]);
         let (mut pen, style) = (Pen::default(), Style::new(20.0, 0xffffff));
         let width = pen.measure("HELIOH", &style);
-        pen.write(&mut Canvas::new(&mut pixels, 300, 60, &mut tiles), 30.0, 40.0, "HELIOH", &style);
+        pen.write(
+            &mut Canvas::new(&mut pixels, 300, 60, &mut tiles),
+            30.0,
+            40.0,
+            "HELIOH",
+            &style,
+        );
         let columns: Vec<usize> = (0..300).filter(|x| (0..60).any(|y| pixels[y * 300 + x] > 0)).collect();
         let (first, last) = (columns[0] as f32, columns[columns.len() - 1] as f32);
-        assert!((first - 30.0).abs() <= 2.0 && (last - 30.0 - width).abs() <= 2.0, "{first} {last} {width}");
+        assert!(
+            (first - 30.0).abs() <= 2.0 && (last - 30.0 - width).abs() <= 2.0,
+            "{first} {last} {width}"
+        );
         let rows: Vec<usize> = (0..60).filter(|y| (0..300).any(|x| pixels[y * 300 + x] > 0)).collect();
         assert!((rows[0] as f32 - 20.0).abs() <= 2.0, "capitals are 20 px high");
     }

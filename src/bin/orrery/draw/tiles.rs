@@ -19,7 +19,12 @@ impl Tiles {
     pub fn new(width: i32, height: i32) -> Self {
         let across = (width + TILE - 1) / TILE;
         let down = (height + TILE - 1) / TILE;
-        Self { width, height, across, marked: vec![false; usize::try_from(across * down).unwrap_or(0)] }
+        Self {
+            width,
+            height,
+            across,
+            marked: vec![false; usize::try_from(across * down).unwrap_or(0)],
+        }
     }
 
     /// Marks the tiles that hold pixels from (`x0`, `y0`) to (`x1`, `y1`), both included.
@@ -65,12 +70,18 @@ impl Tiles {
                 let to = tiles[from..].iter().position(|t| !*t).map_or(tiles.len(), |n| n + from);
                 let x = from as i32 * TILE;
                 let width = small((to as i32 * TILE).min(self.width) - x);
-                let above = parts.iter_mut().rev().find(|p| {
-                    i32::from(p.x) == x && p.width == width && i32::from(p.y) + i32::from(p.height) == y
-                });
+                let above = parts
+                    .iter_mut()
+                    .rev()
+                    .find(|p| i32::from(p.x) == x && p.width == width && i32::from(p.y) + i32::from(p.height) == y);
                 match above {
                     Some(part) => part.height += height,
-                    None => parts.push(Part { x: small(x), y: small(y), width, height }),
+                    None => parts.push(Part {
+                        x: small(x),
+                        y: small(y),
+                        width,
+                        height,
+                    }),
                 }
                 at = to;
             }
@@ -113,6 +124,14 @@ mod tests {
     fn a_full_set_is_one_part() {
         let mut tiles = Tiles::new(1280, 720);
         tiles.mark_all();
-        assert_eq!(tiles.parts(), [Part { x: 0, y: 0, width: 1280, height: 720 }]);
+        assert_eq!(
+            tiles.parts(),
+            [Part {
+                x: 0,
+                y: 0,
+                width: 1280,
+                height: 720
+            }]
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! The calendar.
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
 
 /// Days from J2000 to a number of seconds since 1970.
 pub fn days_of_unix(seconds: f64) -> f64 {
@@ -18,7 +20,10 @@ pub fn text(days: f64) -> String {
     let mp = (5 * doy + 2) / 153;
     let (day, month) = (doy - (153 * mp + 2) / 5 + 1, (mp + 2) % 12);
     let year = yoe + era * 400 + i64::from(month < 2);
-    format!("{day} {} {year}", usize::try_from(month).ok().and_then(|m| MONTHS.get(m)).unwrap_or(&""))
+    format!(
+        "{day} {} {year}",
+        usize::try_from(month).ok().and_then(|m| MONTHS.get(m)).unwrap_or(&"")
+    )
 }
 
 #[cfg(test)]

@@ -30,7 +30,9 @@ impl Elements {
         let mean = self.mean_anomaly(days).rem_euclid(std::f64::consts::TAU);
         let e = self.eccentricity;
         // Newton's method; from here it converges for every ellipse as round as a planet's.
-        (0..8).fold(mean + e * mean.sin(), |at, _| at - (at - e * at.sin() - mean) / (1.0 - e * at.cos()))
+        (0..8).fold(mean + e * mean.sin(), |at, _| {
+            at - (at - e * at.sin() - mean) / (1.0 - e * at.cos())
+        })
     }
 
     /// The point of the ellipse at an eccentric anomaly (radians), for a semi-major axis of `axis` units.
@@ -41,7 +43,11 @@ impl Elements {
         let ((sw, cw), (sn, cn)) = (argument.sin_cos(), self.node.to_radians().sin_cos());
         let (si, ci) = self.inclination.to_radians().sin_cos();
         let (u, v) = (along * cw - across * sw, along * sw + across * cw);
-        vec3((u * cn - v * sn * ci) as f32, (u * sn + v * cn * ci) as f32, (v * si) as f32)
+        vec3(
+            (u * cn - v * sn * ci) as f32,
+            (u * sn + v * cn * ci) as f32,
+            (v * si) as f32,
+        )
     }
 
     /// Where the body is, `days` after J2000.

@@ -26,7 +26,11 @@ impl Vec3 {
 
     /// Cross product.
     pub fn cross(self, o: Self) -> Self {
-        vec3(self.y * o.z - self.z * o.y, self.z * o.x - self.x * o.z, self.x * o.y - self.y * o.x)
+        vec3(
+            self.y * o.z - self.z * o.y,
+            self.z * o.x - self.x * o.z,
+            self.x * o.y - self.y * o.x,
+        )
     }
 
     /// Length.
@@ -37,7 +41,11 @@ impl Vec3 {
     /// The same direction with length 1; +x for the zero vector.
     pub fn unit(self) -> Self {
         let length = self.length();
-        if length > 0.0 { self * (1.0 / length) } else { vec3(1.0, 0.0, 0.0) }
+        if length > 0.0 {
+            self * (1.0 / length)
+        } else {
+            vec3(1.0, 0.0, 0.0)
+        }
     }
 }
 
@@ -89,12 +97,20 @@ impl Frame {
         let a = vec3(-sd, cd, 0.0);
         let b = pole.cross(a);
         let (s, c) = spin.sin_cos();
-        Self { e1: a * c + b * s, e2: b * c - a * s, pole }
+        Self {
+            e1: a * c + b * s,
+            e2: b * c - a * s,
+            pole,
+        }
     }
 
     /// Each direction sent through `f`.
     pub fn map(self, f: impl Fn(Vec3) -> Vec3) -> Self {
-        Self { e1: f(self.e1), e2: f(self.e2), pole: f(self.pole) }
+        Self {
+            e1: f(self.e1),
+            e2: f(self.e2),
+            pole: f(self.pole),
+        }
     }
 }
 

@@ -1,10 +1,9 @@
 //! Title, date, speed and help.
 
-use super::panel::Area;
 use super::state::{SPEEDS, State};
 use crate::args::Size;
 use crate::draw::canvas::Canvas;
-use crate::draw::shape::card;
+use crate::draw::shape::{Area, card};
 use crate::draw::text::{Pen, Style};
 use crate::space::date;
 
@@ -32,8 +31,14 @@ const HELP: [(&str, &str); 11] = [
 pub fn help_area(state: &State) -> Option<Area> {
     let (width, height) = (430.0, 96.0 + 27.0 * HELP.len() as f32);
     let (across, down) = (f32::from(state.size.width), f32::from(state.size.height));
-    (state.help && across > width && down > height)
-        .then(|| (((across - width) / 2.0).round(), ((down - height) / 2.0).round(), width, height))
+    (state.help && across > width && down > height).then(|| {
+        (
+            ((across - width) / 2.0).round(),
+            ((down - height) / 2.0).round(),
+            width,
+            height,
+        )
+    })
 }
 
 /// Draws title, hint and help: all that stands still.
@@ -41,13 +46,26 @@ pub fn draw_still(canvas: &mut Canvas<'_>, pen: &mut Pen, state: &State) {
     let Size { width, height } = state.size;
     if width >= 560 && height >= 300 {
         pen.write(canvas, MARGIN, 44.0, "ORRERY", &Style::new(12.0, BRIGHT).spaced(5.0));
-        let note = "Orbits and places are real, sizes are not to scale";
-        pen.write(canvas, MARGIN, 66.0, note, &Style::new(7.2, DIM).spaced(0.3).faint(0.85));
+        let note = "Real orbits and positions; sizes and distances not to scale";
+        pen.write(
+            canvas,
+            MARGIN,
+            66.0,
+            note,
+            &Style::new(7.2, DIM).spaced(0.3).faint(0.85),
+        );
         let hint = Style::new(8.0, DIM).spaced(0.4);
-        pen.write_end(canvas, f32::from(width) - MARGIN, f32::from(height) - MARGIN, "H for help", &hint);
+        pen.write_end(
+            canvas,
+            f32::from(width) - MARGIN,
+            f32::from(height) - MARGIN,
+            "H for help",
+            &hint,
+        );
     }
-    let Some((x, y, w, h)) = help_area(state) else { return };
-    card(canvas, x, y, w, h, 0x0b1220, 0.88, 0xa8c4f0);
+    let Some(area) = help_area(state) else { return };
+    card(canvas, area, 0.88);
+    let (x, y, ..) = area;
     pen.write(canvas, x + 32.0, y + 48.0, "Help", &Style::new(17.0, BRIGHT));
     for (i, (key, what)) in HELP.iter().enumerate() {
         let at = y + 88.0 + 27.0 * i as f32;
@@ -59,8 +77,18 @@ pub fn draw_still(canvas: &mut Canvas<'_>, pen: &mut Pen, state: &State) {
 /// Draws the date and the speed.
 pub fn draw_moving(canvas: &mut Canvas<'_>, pen: &mut Pen, state: &State) {
     let bottom = f32::from(state.size.height);
-    pen.write(canvas, MARGIN, bottom - 58.0, &date::text(state.days), &Style::new(21.0, BRIGHT));
-    let text = if state.paused { "Paused".to_owned() } else { speed(state.speed) };
+    pen.write(
+        canvas,
+        MARGIN,
+        bottom - 58.0,
+        &date::text(state.days),
+        &Style::new(21.0, BRIGHT),
+    );
+    let text = if state.paused {
+        "Paused".to_owned()
+    } else {
+        speed(state.speed)
+    };
     let style = Style::new(8.8, if state.paused { ACCENT } else { DIM }).spaced(0.3);
     let end = MARGIN + 10.0 * SPEEDS.len() as f32 + 8.0;
     pen.write(canvas, end, bottom - MARGIN, &text, &style);
@@ -68,7 +96,9 @@ pub fn draw_moving(canvas: &mut Canvas<'_>, pen: &mut Pen, state: &State) {
     for (i, step) in SPEEDS.iter().enumerate() {
         let on = *step <= state.speed.abs() * 1.001 && !state.paused;
         let (x, tall) = (MARGIN + 10.0 * i as f32, 3.0 + i as f32 * 0.8);
-        let Some((x0, y0, x1, y1)) = canvas.touch(x, bottom - MARGIN - tall, x + 5.0, bottom - MARGIN - 1.0) else { continue };
+        let Some((x0, y0, x1, y1)) = canvas.touch(x, bottom - MARGIN - tall, x + 5.0, bottom - MARGIN - 1.0) else {
+            continue;
+        };
         for py in y0..=y1 {
             for px in x0..=x1 {
                 canvas.blend(px, py, if on { ACCENT } else { DIM }, if on { 0.95 } else { 0.32 });

@@ -33,11 +33,17 @@ const LONGEST_STEP: f32 = 0.1;
 /// # Errors
 /// The display is lost or refuses a resource.
 pub fn run(window: &mut Window, args: &Args, aids: &Aids) -> Result<End, DemoError> {
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |t| t.as_secs_f64());
+    let unix = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |t| t.as_secs_f64());
     let mut state = State::new(window.size(), date::days_of_unix(unix), args.speed, args.paused);
     let mut scene = Scene::new(args.seed);
     let mut surface = Surface::new(window, window.size())?;
-    println!("mode orrery fps={} shared memory {}", args.fps, if surface.is_shared() { "yes" } else { "no" });
+    println!(
+        "mode orrery fps={} shared memory {}",
+        args.fps,
+        if surface.is_shared() { "yes" } else { "no" }
+    );
     let mut pacer = Pacer::new(args.fps, Instant::now());
     let mut redraw = Redraw::All;
     let mut exposed = false;
@@ -50,7 +56,10 @@ pub fn run(window: &mut Window, args: &Args, aids: &Aids) -> Result<End, DemoErr
             Some(Happening::Shown) => surface.shown(),
             Some(Happening::Exposed) => exposed = true,
             Some(happening) => {
-                if let Happening::Key { keysym, pressed: true, .. } = happening {
+                if let Happening::Key {
+                    keysym, pressed: true, ..
+                } = happening
+                {
                     aids.on_key(keysym);
                 }
                 if let Happening::Resized(size) = happening {
@@ -76,9 +85,16 @@ pub fn run(window: &mut Window, args: &Args, aids: &Aids) -> Result<End, DemoErr
             parts = scene.draw(&state, surface.pixels(), redraw);
         }
         if exposed {
-            parts = vec![Part { x: 0, y: 0, width: state.size.width, height: state.size.height }];
+            parts = vec![Part {
+                x: 0,
+                y: 0,
+                width: state.size.width,
+                height: state.size.height,
+            }];
         }
         surface.put(window, 0, 0, &parts)?;
+        // Drawing takes at most half of a core, however large the window or slow the machine.
+        pacer.hold(now + now.elapsed() * 2);
         (redraw, exposed) = (Redraw::Nothing, false);
     }
 }

@@ -3,7 +3,7 @@
 use crate::args::Size;
 use crate::draw::canvas::Canvas;
 use crate::draw::rings::rings;
-use crate::draw::shape::card;
+use crate::draw::shape::{Area, card};
 use crate::draw::sphere::{Disc, Sphere, sphere};
 use crate::draw::text::{Pen, Style};
 use crate::draw::texture::Texture;
@@ -24,24 +24,31 @@ const LABEL: Style = Style::new(8.4, DIM);
 const VALUE: Style = Style::new(8.6, BRIGHT);
 const FACTS: Style = Style::new(8.2, 0xbac7da);
 
-/// A rectangle in pixels: left, top, width, height.
-pub type Area = (f32, f32, f32, f32);
-
 /// Where the card of a body is; `None` in a window too small for it.
 pub fn area(pen: &mut Pen, size: Size, body: usize) -> Option<Area> {
     let lines = pen.wrap(BODIES[body].facts, &FACTS, WIDTH - 2.0 * PAD).len();
     let rows = BODIES[body].rows.len() + usize::from(BODIES[body].orbit.is_some());
     let height = FIRST_ROW + rows as f32 * ROW + 14.0 + lines as f32 * LINE + PAD - 10.0;
     let (width, down) = (f32::from(size.width), f32::from(size.height));
-    (width >= WIDTH + 2.0 * MARGIN && down >= height + 2.0 * MARGIN)
-        .then_some((width - WIDTH - MARGIN, MARGIN, WIDTH, height))
+    (width >= WIDTH + 2.0 * MARGIN && down >= height + 2.0 * MARGIN).then_some((
+        width - WIDTH - MARGIN,
+        MARGIN,
+        WIDTH,
+        height,
+    ))
 }
 
 /// Draws what does not change while the body is selected.
 pub fn draw_still(canvas: &mut Canvas<'_>, pen: &mut Pen, body: usize, area: Area) {
-    let (b, (x, y, width, height)) = (&BODIES[body], area);
-    card(canvas, x, y, width, height, 0x0b1220, 0.80, 0xa8c4f0);
-    pen.write(canvas, x + PAD, y + 48.0, &b.kind.to_uppercase(), &Style::new(7.4, b.colour).spaced(1.6));
+    let (b, (x, y, width, _)) = (&BODIES[body], area);
+    card(canvas, area, 0.8);
+    pen.write(
+        canvas,
+        x + PAD,
+        y + 48.0,
+        &b.kind.to_uppercase(),
+        &Style::new(7.4, b.colour).spaced(1.6),
+    );
     pen.write(canvas, x + PAD, y + 84.0, b.name, &Style::new(21.0, BRIGHT));
     line(canvas, x + PAD, y + 108.0, width - 2.0 * PAD);
     let mut at = y + FIRST_ROW + 4.0;
@@ -65,19 +72,42 @@ pub fn draw_still(canvas: &mut Canvas<'_>, pen: &mut Pen, body: usize, area: Are
 /// Draws what moves: the portrait and today's distance.
 pub fn draw_moving(canvas: &mut Canvas<'_>, pen: &mut Pen, state: &State, body: usize, texture: &Texture, area: Area) {
     let (b, (x, y, width, _)) = (&BODIES[body], area);
-    let lens = Camera { yaw: -1.2, pitch: 0.35, ..Camera::default() }.lens(100.0, 100.0);
+    let lens = Camera {
+        yaw: -1.2,
+        pitch: 0.12,
+        ..Camera::default()
+    }
+    .lens(100.0, 100.0);
     let light = vec3(-0.62, 0.42, 0.66).unit();
     let frame = state.frame(body).map(|v| lens.turn(v));
     let radius = if b.rings.is_some() { 23.0 } else { 33.0 };
-    let disc = Disc { x: x + width - PAD - 36.0, y: y + 58.0, radius };
+    let disc = Disc {
+        x: x + width - PAD - 36.0,
+        y: y + 58.0,
+        radius,
+    };
     let shines = matches!(b.look, Look::Star);
     let light_on = (!shines).then_some(light);
-    sphere(canvas, &Sphere { disc, frame, light: light_on, texture, air: b.air, behind: None });
+    sphere(
+        canvas,
+        &Sphere {
+            disc,
+            frame,
+            light: light_on,
+            texture,
+            air: b.air,
+            behind: None,
+        },
+    );
     if let Some(kind) = b.rings {
         rings(canvas, kind, disc, frame, light, None);
     }
     if let Some(orbit) = b.orbit {
-        let au = distance_au(orbit.elements.period, orbit.elements.eccentricity, orbit.elements.eccentric_anomaly(state.days));
+        let au = distance_au(
+            orbit.elements.period,
+            orbit.elements.eccentricity,
+            orbit.elements.eccentric_anomaly(state.days),
+        );
         let at = y + FIRST_ROW + 4.0 + b.rows.len() as f32 * ROW;
         pen.write_end(canvas, x + width - PAD, at, &format!("{au:.3} AU"), &VALUE);
     }
@@ -104,9 +134,27 @@ mod tests {
     fn every_card_fits_a_window_of_1280_by_720_and_none_a_tiny_one() {
         let mut pen = Pen::default();
         for body in 0..BODIES.len() {
-            let (x, y, w, h) = area(&mut pen, Size { width: 1280, height: 720 }, body).unwrap();
+            let (x, y, w, h) = area(
+                &mut pen,
+                Size {
+                    width: 1280,
+                    height: 720,
+                },
+                body,
+            )
+            .unwrap();
             assert!(x + w <= 1280.0 && y + h <= 720.0);
-            assert!(area(&mut pen, Size { width: 320, height: 200 }, body).is_none());
+            assert!(
+                area(
+                    &mut pen,
+                    Size {
+                        width: 320,
+                        height: 200
+                    },
+                    body
+                )
+                .is_none()
+            );
         }
     }
 
@@ -114,13 +162,19 @@ mod tests {
     fn rows_leave_room_between_label_and_value() {
         let mut pen = Pen::default();
         for (label, value) in BODIES.iter().flat_map(|b| b.rows) {
-            assert!(pen.measure(label, &LABEL) + pen.measure(value, &VALUE) + 10.0 < WIDTH - 2.0 * PAD, "{label}");
+            assert!(
+                pen.measure(label, &LABEL) + pen.measure(value, &VALUE) + 10.0 < WIDTH - 2.0 * PAD,
+                "{label}"
+            );
         }
     }
 
     #[test]
     fn the_earth_is_one_unit_away() {
         assert!((distance_au(365.256, 0.0167, std::f64::consts::FRAC_PI_2) - 1.0).abs() < 1e-6);
-        assert!((distance_au(4_332.59, 0.0484, 0.0) - 4.95).abs() < 0.02, "Jupiter at perihelion");
+        assert!(
+            (distance_au(4_332.59, 0.0484, 0.0) - 4.95).abs() < 0.02,
+            "Jupiter at perihelion"
+        );
     }
 }

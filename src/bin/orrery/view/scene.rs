@@ -1,21 +1,20 @@
 //! The picture: a background that changes only with the view, and on it what moves.
 
-use super::panel::Area;
 use super::sky::Sky;
 use super::state::{Redraw, State};
 use super::{hud, panel};
 use crate::args::Size;
 use crate::draw::canvas::{Canvas, mix};
-use crate::draw::line::{Node, arcs, polyline, segment};
+use crate::draw::line::{Node, marks, polyline, segment};
 use crate::draw::rings::rings;
-use crate::draw::shape::glow;
+use crate::draw::shape::{Area, glow};
 use crate::draw::sphere::{Disc, Sphere, sphere};
 use crate::draw::text::{Pen, Style};
 use crate::draw::texture::Texture;
 use crate::draw::tiles::Tiles;
 use crate::space::bodies::BODIES;
 use crate::space::camera::{Lens, Spot};
-use crate::space::vec3::vec3;
+use crate::space::vec3::{Frame, vec3};
 use crate::surface::Part;
 
 /// Segments of an orbit.
@@ -51,8 +50,15 @@ pub struct Scene {
 impl Scene {
     /// Makes the sky and the surfaces.
     pub fn new(seed: u64) -> Self {
-        let textures = BODIES.iter().enumerate().map(|(i, b)| Texture::new(b.look, 3.0 + i as f32 * 5.3)).collect();
-        let moons = BODIES.iter().map(|b| b.moons.iter().map(|m| Texture::plain(m.colour)).collect()).collect();
+        let textures = BODIES
+            .iter()
+            .enumerate()
+            .map(|(i, b)| Texture::new(b.look, 3.0 + i as f32 * 5.3))
+            .collect();
+        let moons = BODIES
+            .iter()
+            .map(|b| b.moons.iter().map(|m| Texture::plain(m.colour)).collect())
+            .collect();
         Self {
             sky: Sky::new(seed),
             sky_pixels: Vec::new(),
@@ -94,7 +100,8 @@ impl Scene {
         let sky_of = (state.size, state.camera.yaw, state.camera.pitch);
         if self.sky_of != Some(sky_of) {
             self.sky_pixels.resize((width * height) as usize, 0);
-            self.sky.draw(&mut Canvas::new(&mut self.sky_pixels, width, height, &mut tiles), lens);
+            self.sky
+                .draw(&mut Canvas::new(&mut self.sky_pixels, width, height, &mut tiles), lens);
             self.sky_of = Some(sky_of);
         }
         self.base.clone_from(&self.sky_pixels);
@@ -106,12 +113,20 @@ impl Scene {
         }
         orbits(canvas, state, lens, |d| d >= depth);
         if let Some(spot) = sun {
-            let item = Item { body: 0, moon: None, spot, radius: BODIES[0].radius };
+            let item = Item {
+                body: 0,
+                moon: None,
+                spot,
+                radius: BODIES[0].radius,
+            };
             body(canvas, state, lens, &item, &self.textures[0], None);
         }
         orbits(canvas, state, lens, |d| d < depth);
         self.cards.clear();
-        if let Some((body, area)) = state.selected.and_then(|b| Some((b, panel::area(&mut self.pen, state.size, b)?))) {
+        if let Some((body, area)) = state
+            .selected
+            .and_then(|b| Some((b, panel::area(&mut self.pen, state.size, b)?)))
+        {
             panel::draw_still(canvas, &mut self.pen, body, area);
             self.cards.push(area);
         }
@@ -128,14 +143,31 @@ impl Scene {
             trail(canvas, state, lens, item.body, &hider);
         }
         for item in &items {
-            let texture = item.moon.map_or(&self.textures[item.body], |m| &self.moons[item.body][m]);
+            let texture = item
+                .moon
+                .map_or(&self.textures[item.body], |m| &self.moons[item.body][m]);
             if item.body != 0 {
                 body(canvas, state, lens, item, texture, hider(item.spot.depth));
             }
         }
-        if let Some(item) = items.iter().find(|i| i.moon.is_none() && Some(i.body) == state.selected) {
+        if let Some(item) = items
+            .iter()
+            .find(|i| i.moon.is_none() && Some(i.body) == state.selected)
+        {
             let reach = item.radius * item.spot.scale * if BODIES[item.body].rings.is_some() { 1.75 } else { 1.0 };
-            arcs(canvas, item.spot.x, item.spot.y, (reach + 8.0).max(14.0), 1.5, 0x9fd0ff, 0.9, 4, 0.78);
+            // A body that fills the view needs no mark.
+            let alpha = ((150.0 - reach) / 60.0).clamp(0.0, 0.9);
+            let radius = (reach + 8.0).max(14.0);
+            marks(
+                canvas,
+                Disc {
+                    x: item.spot.x,
+                    y: item.spot.y,
+                    radius,
+                },
+                0x9fd0ff,
+                alpha,
+            );
         }
         if state.labels {
             self.labels(canvas, state, &items);
@@ -155,16 +187,26 @@ impl Scene {
         for item in items.iter().rev().filter(|i| i.moon.is_none()) {
             let b = &BODIES[item.body];
             let chosen = state.selected == Some(item.body);
-            let style = Style::new(8.2, mix(b.colour, 0xffffff, 0.45)).spaced(0.7).faint(if chosen { 1.0 } else { 0.78 });
+            let style = Style::new(8.2, mix(b.colour, 0xffffff, 0.45))
+                .spaced(0.7)
+                .faint(if chosen { 1.0 } else { 0.78 });
             let flat = if b.rings.is_some() { 1.35 } else { 1.0 };
-            let (x, y) = (item.spot.x, item.spot.y + item.radius * item.spot.scale * flat + if chosen { 28.0 } else { 19.0 });
+            let (x, y) = (
+                item.spot.x,
+                item.spot.y + item.radius * item.spot.scale * flat + if chosen { 28.0 } else { 19.0 },
+            );
             let width = self.pen.measure(b.name, &style);
             let place = (x - width / 2.0 - 4.0, y - 12.0, width + 8.0, 18.0);
             let free = taken.iter().all(|t| {
                 place.0 >= t.0 + t.2 || t.0 >= place.0 + place.2 || place.1 >= t.1 + t.3 || t.1 >= place.1 + place.3
             });
             if free || chosen {
-                let shade = Style { rgb: 0x05070c, stroke: style.stroke + 2.4, alpha: 0.5, ..style };
+                let shade = Style {
+                    rgb: 0x05070c,
+                    stroke: style.stroke + 2.4,
+                    alpha: 0.5,
+                    ..style
+                };
                 self.pen.write_middle(canvas, x, y, b.name, &shade);
                 self.pen.write_middle(canvas, x, y, b.name, &style);
                 taken.push(place);
@@ -177,7 +219,10 @@ impl Scene {
         for (x, y, width, height) in &self.cards {
             // The tiles drawn on are known already and need not be marked again.
             let (x0, y0) = (x.max(0.0) as i32, y.max(0.0) as i32);
-            let (x1, y1) = (((x + width) as i32).min(canvas.width), ((y + height) as i32).min(canvas.height));
+            let (x1, y1) = (
+                ((x + width) as i32).min(canvas.width),
+                ((y + height) as i32).min(canvas.height),
+            );
             for row in y0..y1 {
                 let (from, to) = ((row * canvas.width + x0) as usize, (row * canvas.width + x1) as usize);
                 canvas.pixels[from..to].copy_from_slice(&self.base[from..to]);
@@ -196,7 +241,11 @@ fn restore(pixels: &mut [u32], base: &[u32], width: i32, part: &Part) {
 }
 
 fn disc(spot: &Spot, radius: f32) -> Disc {
-    Disc { x: spot.x, y: spot.y, radius: radius * spot.scale }
+    Disc {
+        x: spot.x,
+        y: spot.y,
+        radius: radius * spot.scale,
+    }
 }
 
 /// All bodies and moons on the screen, from far to near.
@@ -205,11 +254,21 @@ fn items(state: &State, lens: &Lens) -> Vec<Item> {
     for (i, b) in BODIES.iter().enumerate() {
         let place = state.place(i);
         if let Some(spot) = lens.project(place) {
-            items.push(Item { body: i, moon: None, spot, radius: b.radius });
+            items.push(Item {
+                body: i,
+                moon: None,
+                spot,
+                radius: b.radius,
+            });
         }
         for (m, moon) in b.moons.iter().enumerate() {
             if let Some(spot) = lens.project(place + state.moon(i, m)) {
-                items.push(Item { body: i, moon: Some(m), spot, radius: moon.radius });
+                items.push(Item {
+                    body: i,
+                    moon: Some(m),
+                    spot,
+                    radius: moon.radius,
+                });
             }
         }
     }
@@ -222,11 +281,27 @@ fn body(canvas: &mut Canvas<'_>, state: &State, lens: &Lens, item: &Item, textur
     let mut disc = disc(&item.spot, item.radius);
     // Smaller than this a moon would flicker from pixel to pixel.
     disc.radius = disc.radius.max(0.9);
-    let frame = state.frame(item.body).map(|v| lens.turn(v));
+    // The sun is part of the background, which is not drawn again while it turns.
+    let frame = if item.body == 0 {
+        Frame::tilted(b.tilt, b.towards, 0.0)
+    } else {
+        state.frame(item.body)
+    };
+    let frame = frame.map(|v| lens.turn(v));
     let light = lens.turn(-state.place(item.body)).unit();
     let lit = b.orbit.is_some().then_some(light);
     let air = if item.moon.is_some() { 0 } else { b.air };
-    sphere(canvas, &Sphere { disc, frame, light: lit, texture, air, behind });
+    sphere(
+        canvas,
+        &Sphere {
+            disc,
+            frame,
+            light: lit,
+            texture,
+            air,
+            behind,
+        },
+    );
     if let (Some(kind), None) = (b.rings, item.moon) {
         rings(canvas, kind, disc, frame, light, behind);
     }
@@ -243,7 +318,14 @@ fn orbits(canvas: &mut Canvas<'_>, state: &State, lens: &Lens, shown: impl Fn(f3
             let spot = lens.project(orbit.elements.point(orbit.axis, anomaly))?;
             let far = spot.depth / state.camera.distance;
             let alpha = (0.62 - 0.36 * far).clamp(0.10, 0.5) * if chosen { 1.5 } else { 0.8 };
-            Some((Node { x: spot.x, y: spot.y, alpha }, spot.depth))
+            Some((
+                Node {
+                    x: spot.x,
+                    y: spot.y,
+                    alpha,
+                },
+                spot.depth,
+            ))
         };
         let nodes: Vec<_> = (0..=ORBIT).map(node).collect();
         for pair in nodes.windows(2) {
@@ -266,7 +348,11 @@ fn trail(canvas: &mut Canvas<'_>, state: &State, lens: &Lens, i: usize, hider: &
             let part = f64::from(k) / f64::from(TRAIL.1);
             let spot = lens.project(orbit.elements.point(orbit.axis, now + back * (1.0 - part)))?;
             let seen = hider(spot.depth).map_or(1.0, |disc| 1.0 - disc.cover(spot.x, spot.y));
-            Some(Node { x: spot.x, y: spot.y, alpha: (part * part) as f32 * 0.8 * seen })
+            Some(Node {
+                x: spot.x,
+                y: spot.y,
+                alpha: (part * part) as f32 * 0.8 * seen,
+            })
         })
         .collect();
     if let Some(nodes) = nodes {
@@ -278,7 +364,10 @@ fn trail(canvas: &mut Canvas<'_>, state: &State, lens: &Lens, i: usize, hider: &
 mod tests {
     use super::*;
 
-    const SIZE: Size = Size { width: 320, height: 180 };
+    const SIZE: Size = Size {
+        width: 320,
+        height: 180,
+    };
 
     fn draw(scene: &mut Scene, state: &State, pixels: &mut [u32], redraw: Redraw) -> Vec<Part> {
         scene.draw(state, pixels, redraw)
@@ -300,7 +389,9 @@ mod tests {
             assert!(pixels == whole, "a part of the picture was not drawn again");
             for (i, (old, new)) in before.iter().zip(&pixels).enumerate() {
                 let (x, y) = ((i % 320) as u16, (i / 320) as u16);
-                let told = parts.iter().any(|p| x >= p.x && x < p.x + p.width && y >= p.y && y < p.y + p.height);
+                let told = parts
+                    .iter()
+                    .any(|p| x >= p.x && x < p.x + p.width && y >= p.y && y < p.y + p.height);
                 assert!(old == new || told, "a change at {x},{y} was not told");
             }
         }

@@ -1,0 +1,124 @@
+//! A connection and a channel that tests hold in their hands.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, watch};
+
+use super::connection::{Channel, ChannelEvent, Connection, MediaPacket};
+use super::error::PeerError;
+use super::state::ConnectionState;
+use crate::protocol::signalling::IceCandidate;
+
+/// A connection whose every behaviour is set from outside.
+pub(super) struct FakeConnection {
+    pub(super) state: watch::Sender<ConnectionState>,
+    pub(super) packets: Mutex<Vec<MediaPacket>>,
+    pub(super) key: Notify,
+    /// While true, nothing written gets through.
+    pub(super) stuck: AtomicBool,
+    /// Whether `close` and `add_candidate` hang for ever.
+    pub(super) hangs: AtomicBool,
+    pub(super) closes: AtomicU32,
+}
+
+impl FakeConnection {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            state: watch::Sender::new(ConnectionState::New),
+            packets: Mutex::default(),
+            key: Notify::new(),
+            stuck: AtomicBool::new(false),
+            hangs: AtomicBool::new(false),
+            closes: AtomicU32::new(0),
+        })
+    }
+
+    pub(super) fn marked(&self) -> usize {
+        self.packets.lock().unwrap().iter().filter(|p| p.marker).count()
+    }
+
+    async fn hang(&self, on: &AtomicBool) {
+        if on.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Connection for FakeConnection {
+    async fn answer(&self, _: &str) -> Result<String, PeerError> {
+        Ok("answer".to_owned())
+    }
+
+    async fn add_candidate(&self, _: IceCandidate) -> Result<(), PeerError> {
+        self.hang(&self.hangs).await;
+        Ok(())
+    }
+
+    fn state(&self) -> watch::Receiver<ConnectionState> {
+        self.state.subscribe()
+    }
+
+    async fn key_request(&self) {
+        self.key.notified().await;
+    }
+
+    async fn write(&self, packet: MediaPacket) -> Result<(), PeerError> {
+        self.hang(&self.stuck).await;
+        self.packets.lock().unwrap().push(packet);
+        Ok(())
+    }
+
+    fn nacked(&self) -> u64 {
+        0
+    }
+
+    async fn close(&self) {
+        self.closes.fetch_add(1, Ordering::Relaxed);
+        self.hang(&self.hangs).await;
+    }
+}
+
+/// A channel fed by a test.
+pub(super) struct FakeChannel {
+    label: &'static str,
+    inbox: AsyncMutex<mpsc::Receiver<ChannelEvent>>,
+    pub(super) sent: Mutex<Vec<Vec<u8>>>,
+    pub(super) closed: AtomicBool,
+}
+
+impl FakeChannel {
+    pub(super) fn new(label: &'static str) -> (Arc<Self>, mpsc::Sender<ChannelEvent>) {
+        // overflow: the test waits.
+        let (tx, rx) = mpsc::channel(16);
+        let channel = Self {
+            label,
+            inbox: AsyncMutex::new(rx),
+            sent: Mutex::default(),
+            closed: AtomicBool::new(false),
+        };
+        (Arc::new(channel), tx)
+    }
+}
+
+#[async_trait]
+impl Channel for FakeChannel {
+    async fn label(&self) -> String {
+        self.label.to_owned()
+    }
+
+    async fn next(&self) -> ChannelEvent {
+        self.inbox.lock().await.recv().await.unwrap_or(ChannelEvent::Closed)
+    }
+
+    async fn send(&self, data: &[u8]) -> bool {
+        self.sent.lock().unwrap().push(data.to_vec());
+        true
+    }
+
+    async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,102 @@
+// Who may do what.
+
+import assert from 'node:assert/strict';
+
+import { pattern } from './harness/apps.js';
+import { isAlive, pidOf } from './harness/proc.js';
+import { assertProblem, Client } from './harness/rest.js';
+import { Socket } from './harness/socket.js';
+import { suite } from './harness/suite.js';
+import { Viewer } from './harness/viewer.js';
+import { until } from './harness/wait.js';
+
+const { scenario } = suite({ sections: { instances: { capacity: 4 } }, apps: paths => [pattern(paths)] });
+
+scenario('a visitor without the token is told how to get in', async stage => {
+  const user = await stage.stranger();
+  const page = await user.newPage();
+  await page.goto(stage.host.origin);
+  await page.getByText(/token/i).first().waitFor();
+  assert.equal(await page.getByRole('button', { name: /launch/i }).count(), 0);
+});
+
+scenario('a wrong token opens nothing', async stage => {
+  const user = await stage.stranger();
+  const page = await user.newPage();
+  await page.goto(`${stage.host.origin}/#token=${'0'.repeat(stage.host.token.length)}`);
+  await page.getByText(/token/i).first().waitFor();
+  assert.equal(await page.getByRole('button', { name: /launch/i }).count(), 0);
+
+  const client = new Client(stage.host);
+  assertProblem(await client.post('/api/v1/auth', { token: 'wrong' }), 401, 'bad_token');
+  assertProblem(await client.post('/api/v1/sessions', {}), 401, 'auth_required');
+  assertProblem(await client.post('/api/v1/instances', { app: 'pattern' }), 401, 'auth_required');
+  assertProblem(await client.get('/api/v1/instances'), 401, 'auth_required');
+  const { status } = await Socket.open(client);
+  assert.equal(status, 401);
+});
+
+scenario('an existing session is given back, and only to its secret', async stage => {
+  const client = await stage.client();
+  const again = await client.post('/api/v1/sessions', { session_id: client.sessionId });
+  assert.deepEqual([again.status, again.body.session_id], [200, client.sessionId]);
+  const other = await stage.client();
+  const taken = await other.post('/api/v1/sessions', { session_id: client.sessionId });
+  assert.equal(taken.body.session_id, other.sessionId, 'the id alone opens nothing');
+});
+
+scenario("somebody else's instance can be watched, but neither ended nor restarted", async stage => {
+  const owner = await stage.client();
+  const { instance_id } = await owner.launch('pattern');
+  const other = await stage.client();
+  const seen = await other.instance(instance_id);
+  assert.equal(seen.mine, false);
+  assert.equal((await owner.instance(instance_id)).mine, true);
+  assertProblem(await other.delete(`/api/v1/instances/${instance_id}`), 403, 'not_allowed');
+  assertProblem(await other.post(`/api/v1/instances/${instance_id}/restart`, {}), 403, 'not_allowed');
+  assert.deepEqual(await other.instances(), [], 'it is not in the list of others');
+  const stranger = new Client(stage.host);
+  assertProblem(await stranger.delete(`/api/v1/instances/${instance_id}`), 401, 'auth_required');
+  await until('it runs on', async () => (await owner.instance(instance_id)).status === 'RUNNING');
+});
+
+scenario('pages of other origins can change nothing and open no socket', async stage => {
+  const client = await stage.client();
+  const { instance_id } = await client.launch('pattern');
+  const app = await pidOf(instance_id, 'render');
+  for (const origin of ['https://evil.example', 'http://127.0.0.1:1', 'null']) {
+    const headers = { origin };
+    assertProblem(
+      await client.ask('POST', '/api/v1/instances', { app: 'pattern' }, headers),
+      403,
+      'foreign_origin',
+    );
+    const path = `/api/v1/instances/${instance_id}`;
+    assertProblem(await client.ask('DELETE', path, undefined, headers), 403, 'foreign_origin');
+    assert.equal((await Socket.open(client, headers)).status, 403);
+  }
+  const rebound = { host: 'evil.example', origin: 'http://evil.example' };
+  assertProblem(
+    await client.ask('POST', '/api/v1/instances', { app: 'pattern' }, rebound),
+    403,
+    'foreign_host',
+  );
+  assert.equal((await Socket.open(client, rebound)).status, 403);
+  assert.ok(isAlive(app));
+  assert.equal((await client.instances()).length, 1, 'nothing was launched');
+});
+
+scenario('the page of an instance that does not exist says so', async stage => {
+  const { page } = await stage.visitor();
+  await page.goto(`${stage.host.origin}/stream/00000000-0000-4000-8000-000000000000`);
+  const viewer = new Viewer(page);
+  await viewer.stateBecomes('error');
+  assert.match(await viewer.says(), /no such instance/i);
+});
+
+scenario('no secret and no token is ever written to the log', async stage => {
+  const client = await stage.client();
+  const log = stage.host.log();
+  for (const [name, secret] of client.cookies) assert.ok(!log.includes(secret), `the log has ${name}`);
+  assert.equal(log.split(stage.host.token).length - 1, 1, 'the token stands there once: in the address');
+});

@@ -1,0 +1,111 @@
+// The programs that the tests launch.
+
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** @typedef {{ folder: string, demo: string }} Paths */
+
+/** Small pictures leave the machine's cores to what is tested. */
+const size = { width: 640, height: 360 };
+
+/** The measuring pattern, beside moving shapes. @param {Paths} paths */
+export const pattern = ({ demo }) => ({
+  id: 'pattern',
+  name: 'Pattern',
+  description: 'Flips at every press',
+  command: demo,
+  args: ['--pattern', '--content', 'animation', '--fps', '30'],
+  ...size,
+});
+
+/** The measuring pattern, which prints every event that reaches it. @param {Paths} paths */
+export const logging = ({ demo }) => ({
+  id: 'logging',
+  command: demo,
+  args: ['--pattern', '--content', 'still', '--log-events'],
+  ...size,
+});
+
+/** Says boom and exits 3 while a file is there (see `breakCrasher`); otherwise it is the pattern. @param {Paths} paths */
+export const crasher = ({ demo, folder }) => ({
+  id: 'crasher',
+  name: 'Crasher',
+  command: 'sh',
+  args: [
+    '-c',
+    `if [ -e ${join(folder, 'broken')} ]; then echo boom from the app; exit 3; fi; exec ${demo} --pattern`,
+  ],
+  ...size,
+});
+
+/** @param {import('./host.js').Host} host @param {boolean} broken */
+export function breakCrasher(host, broken) {
+  const mark = join(host.folder, 'broken');
+  if (!broken) return rmSync(mark);
+  writeFileSync(mark, '');
+  return chmodSync(mark, 0o644);
+}
+
+/** Ends by itself, with success, some seconds after its start. @param {Paths} paths */
+export const brief = ({ demo }) => ({
+  id: 'brief',
+  name: 'Brief',
+  command: demo,
+  args: ['--pattern', '--exit-after', '4000'],
+  ...size,
+});
+
+/** A command that does not exist. */
+export const missing = () => ({ id: 'missing', name: 'Missing', command: '/nonexistent/program', ...size });
+
+/** A program that never opens a window. */
+export const windowless = () => ({ id: 'windowless', command: 'sleep', args: ['1000'], ...size });
+
+/** A terminal with the simplest shell. */
+export const terminal = () => ({
+  id: 'terminal',
+  name: 'Terminal',
+  command: 'xterm',
+  args: ['-fn', '10x20', '-bg', 'black', '-fg', 'white', '-e', '/bin/sh'],
+  ...size,
+});
+
+/** A browser that shows one page and nothing else. @param {Paths} paths */
+export const browser = ({ folder }) => ({
+  id: 'browser',
+  name: 'Browser',
+  command: '/usr/bin/chromium',
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-dev-shm-usage',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--password-store=basic',
+    '--user-data-dir={home}/profile',
+    '--kiosk',
+    `file://${join(folder, 'typing.html')}`,
+  ],
+  width: 800,
+  height: 450,
+});
+
+/** The page of `browser`: red, and green once the word has been typed into its text field. */
+export const typingPage = `<!doctype html>
+<meta charset="utf-8">
+<title>Typing</title>
+<style>
+  html { background: rgb(200, 0, 0) }
+  html.done { background: rgb(0, 160, 0) }
+  input { font-size: 40px; margin: 40px; width: 300px }
+</style>
+<input autofocus aria-label="Word">
+<script>
+  const field = document.querySelector('input');
+  field.addEventListener('input', () => {
+    document.documentElement.classList.toggle('done', field.value === 'Heliostat: 42%');
+  });
+</script>
+`;

@@ -1,0 +1,45 @@
+// Headless Chromium, and users of it: each a context with cookies and storage of its own.
+
+import { chromium } from 'playwright-core';
+
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--autoplay-policy=no-user-gesture-required',
+  '--allow-loopback-in-peer-connection',
+  '--disable-background-timer-throttling',
+  '--disable-renderer-backgrounding',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-dev-shm-usage',
+  '--mute-audio',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  // Host candidates by their address: nobody answers mDNS where only loopback exists.
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+
+export function launchBrowser() {
+  return chromium.launch({
+    executablePath: process.env.HELIOSTAT_TEST_CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    args: flags,
+  });
+}
+
+/** The size of a page's window unless a test says otherwise. */
+export const WINDOW = { width: 1280, height: 800 };
+
+/**
+ * A user: cookies and storage of their own.
+ *
+ * @param {import('playwright-core').Browser} browser
+ * @param {{ viewport?: { width: number, height: number } }} [options]
+ */
+export async function newUser(browser, { viewport = WINDOW } = {}) {
+  const context = await browser.newContext({ viewport });
+  context.setDefaultTimeout(30_000);
+  return context;
+}

@@ -1,0 +1,311 @@
+// A host of the test's own: `heliostat serve` with a state folder, a port and a configuration of its own.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+import { isAlive, processesIn, processesOf, staleDisplayLocks, unixSocketsBelow } from './proc.js';
+import { until } from './wait.js';
+
+const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
+const target = process.env.CARGO_TARGET_DIR ?? join(repository, 'target');
+
+/** The program under test: `HELIOSTAT_BIN`, or the development build. */
+export const program = resolve(process.env.HELIOSTAT_BIN ?? join(target, 'debug/heliostat'));
+
+/** How long a host may take to start: a cold debug build on a busy machine. */
+const START_LIMIT = 60_000;
+
+/** @returns {Promise<number>} a TCP port of loopback that is free now */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Variables that would configure the host are not the test's to inherit. */
+export function environment() {
+  const clean = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('HELIOSTAT_') && name !== 'DATABASE_URL' && name !== 'DISPLAY',
+  );
+  return Object.fromEntries(clean);
+}
+
+/** A folder that programs running as any user can enter. @returns {string} its path */
+export function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'heliostat-test-'));
+  chmodSync(folder, 0o755);
+  return folder;
+}
+
+/**
+ * The demo, where every user can run it: where the host is root, programs run as somebody who may be barred from the
+ * build folder.
+ *
+ * @param {string} folder where to put a copy if need be
+ */
+function demoFor(folder) {
+  const demo = join(dirname(program), 'heliostat-orrery');
+  for (let path = dirname(demo); path !== '/'; path = dirname(path)) {
+    if ((statSync(path).mode & 0o001) === 0) {
+      const copy = join(folder, 'heliostat-orrery');
+      copyFileSync(demo, copy);
+      chmodSync(copy, 0o755);
+      return copy;
+    }
+  }
+  return demo;
+}
+
+/**
+ * @typedef {object} App an `[[app]]` entry; any further key of the configuration is allowed
+ * @property {string} id
+ * @property {string} command
+ * @property {string} [name]
+ * @property {string[]} [args]
+ * @property {number} [width]
+ * @property {number} [height]
+ */
+
+/** @param {unknown} value @returns {string} as TOML writes it */
+function toml(value) {
+  if (Array.isArray(value)) return `[${value.map(toml).join(', ')}]`;
+  if (value !== null && typeof value === 'object') {
+    return `{ ${Object.entries(value)
+      .map(([key, inner]) => `${key} = ${toml(inner)}`)
+      .join(', ')} }`;
+  }
+  return JSON.stringify(value);
+}
+
+/** @param {object} entries */
+const lines = entries => Object.entries(entries).map(([key, value]) => `${key} = ${toml(value)}`);
+
+export class Host {
+  /** Ids of instances that its tests met. @type {Set<string>} */
+  instances = new Set();
+  /** @type {import('node:child_process').ChildProcess | null} */
+  process = null;
+  /** The URL it printed, with the token in its fragment. */
+  entry = '';
+  #runs = 0;
+
+  /**
+   * @param {object} settings
+   * @param {string} settings.folder
+   * @param {number} settings.port
+   * @param {'token' | 'open'} settings.auth
+   */
+  constructor({ folder, port, auth }) {
+    this.folder = folder;
+    this.state = join(folder, 'state');
+    this.config = join(folder, 'heliostat.toml');
+    this.port = port;
+    this.auth = auth;
+    this.origin = `http://127.0.0.1:${port}`;
+    this.logFile = join(folder, 'host.log');
+    this.staleLocksBefore = new Set(staleDisplayLocks());
+  }
+
+  /**
+   * Starts a host.
+   *
+   * @param {object} [options]
+   * @param {'token' | 'open'} [options.auth]
+   * @param {Record<string, object>} [options.sections] sections of the configuration
+   * @param {(paths: { folder: string, demo: string }) => App[]} [options.apps]
+   */
+  static async start({ auth = 'token', sections = {}, apps = () => [] } = {}) {
+    const folder = temporaryFolder();
+    const host = new Host({ folder, port: await freePort(), auth });
+    const text = Object.entries(sections).flatMap(([name, keys]) => [`[${name}]`, ...lines(keys), '']);
+    for (const app of apps({ folder, demo: demoFor(folder) })) {
+      text.push('[[app]]', ...lines(app), '');
+    }
+    writeFileSync(host.config, text.join('\n'));
+    await host.run();
+    return host;
+  }
+
+  get pid() {
+    assert.ok(this.process?.pid, 'the host has been started');
+    return this.process.pid;
+  }
+
+  /** Starts it, again if need be: the same port, state and configuration. */
+  async run() {
+    this.#runs += 1;
+    const log = openSync(this.logFile, 'a');
+    const begin = statSync(this.logFile).size;
+    const flags = ['--config', this.config, '--listen', `127.0.0.1:${this.port}`];
+    const child = spawn(program, ['serve', ...flags, '--state', this.state, '--auth', this.auth], {
+      cwd: this.folder,
+      env: environment(),
+      stdio: ['ignore', log, log],
+    });
+    this.process = child;
+    let spawnError = '';
+    child.on('error', error => {
+      spawnError = error.message;
+    });
+    await until(
+      'the host says where it is',
+      () => {
+        const said = readFileSync(this.logFile, 'utf8').slice(begin);
+        if (child.exitCode !== null || spawnError) return 'ended';
+        this.entry = /http:\/\/\S+\/(#token=\S+)?/.exec(said)?.[0] ?? '';
+        return this.entry !== '' && (this.auth === 'open' || this.entry.includes('#token='));
+      },
+      { within: START_LIMIT },
+    );
+    if (child.exitCode !== null || spawnError) {
+      throw new Error(`the host did not start: ${spawnError || this.log().slice(begin)}`);
+    }
+    await until('the host answers', () => fetch(`${this.origin}/healthz`).then(r => r.ok));
+  }
+
+  /** The token it printed. */
+  get token() {
+    return this.entry.split('#token=')[1] ?? '';
+  }
+
+  log() {
+    return readFileSync(this.logFile, 'utf8');
+  }
+
+  /** Kills it at once, as a crash would: its instances live on. */
+  async crash() {
+    const child = this.process;
+    assert.ok(child?.pid, 'the host runs');
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Ends it as a service manager would, and makes sure that nothing of it is left. */
+  async stop() {
+    const child = this.process;
+    if (child && child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit');
+      child.kill('SIGTERM');
+      const patience = sleep(30_000, 'late', { ref: false });
+      if ((await Promise.race([ended, patience])) === 'late') {
+        child.kill('SIGKILL');
+        await ended;
+        throw new Error('the host did not end within 30 s of SIGTERM');
+      }
+      const [code] = await ended;
+      assert.equal(code, 0, `the host ended with ${code}`);
+    }
+    await this.assertNothingLeft();
+    assert.doesNotMatch(this.log(), /panicked at/, 'no panic in the log of the host');
+  }
+
+  /**
+   * Every process, socket and X lock of its instances is gone; those of the host, too, unless it is alive.
+   *
+   * @param {{ alive?: boolean }} [options]
+   */
+  async assertNothingLeft({ alive = false } = {}) {
+    await until('nothing of the host and its instances is left', () => {
+      const left = this.leftovers(alive ? /\/instances\// : /./);
+      if (left.length > 0) throw new Error(`left: ${left.join('; ')}`);
+      return true;
+    });
+  }
+
+  /** What is still there, in words. @param {RegExp} where which sockets count */
+  leftovers(where) {
+    const ours = [...this.instances].flatMap(processesOf);
+    const pids = new Set(ours.map(process => process.pid));
+    const others = processesIn(this.state).filter(({ pid }) => !pids.has(pid) && pid !== this.process?.pid);
+    const locks = staleDisplayLocks().filter(path => !this.staleLocksBefore.has(path));
+    return [
+      ...[...ours, ...others].map(
+        process => `process ${process.pid} ${process.role ?? ''} ${process.command}`,
+      ),
+      ...unixSocketsBelow(this.state)
+        .filter(path => where.test(path))
+        .map(path => `socket ${path}`),
+      ...this.socketFiles()
+        .filter(path => where.test(path))
+        .map(path => `socket file ${path}`),
+      ...locks.map(path => `lock ${path}`),
+    ];
+  }
+
+  /** What is still running of some instances. @param {Iterable<string>} instances */
+  processesLeft(instances) {
+    return [...instances].flatMap(processesOf);
+  }
+
+  /** Files of sockets in the state folder. */
+  socketFiles() {
+    return this.files().filter(path => statSync(path, { throwIfNoEntry: false })?.isSocket());
+  }
+
+  /** Every file in the state folder. @returns {string[]} */
+  files(folder = this.state) {
+    try {
+      return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
+        const path = join(folder, entry.name);
+        return entry.isDirectory() ? this.files(path) : [path];
+      });
+    } catch {
+      return [];
+    }
+  }
+
+  /** What the program of an instance wrote so far, as far as it is kept. @param {string} instance */
+  outputOf(instance) {
+    return this.files()
+      .filter(path => path.includes(instance) && /\.(log|out|output|txt)(\.\d+)?$/.test(path))
+      .map(path => readFileSync(path, 'utf8'))
+      .join('\n');
+  }
+
+  /** For after a failure, or a test that does without a host in the end: nothing lives on, whatever happened. */
+  async destroy() {
+    if (this.process?.pid && isAlive(this.process.pid)) this.process.kill('SIGKILL');
+    for (const { pid } of [...[...this.instances].flatMap(processesOf), ...processesIn(this.state)]) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Gone by itself.
+      }
+    }
+  }
+
+  removeFolder() {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A file for programs to read. @param {string} name @param {string} content */
+  give(name, content) {
+    const path = join(this.folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+    chmodSync(path, 0o644);
+    return path;
+  }
+}

@@ -1,0 +1,91 @@
+// The people of one scenario, and what is kept when it fails.
+
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { newUser } from './browser.js';
+import { Home } from './home.js';
+import { temporaryFolder } from './host.js';
+import { Client } from './rest.js';
+import { until } from './wait.js';
+
+/** @typedef {Parameters<typeof newUser>[1]} UserOptions */
+
+export class Stage {
+  /** @type {import('playwright-core').BrowserContext[]} */
+  #users = [];
+  /** @type {Client[]} */
+  #clients = [];
+  /** What the pages complained about. @type {string[]} */
+  #complaints = [];
+
+  /** @param {import('./host.js').Host} host @param {import('playwright-core').Browser} browser */
+  constructor(host, browser) {
+    this.host = host;
+    this.browser = browser;
+  }
+
+  /** Somebody with a browser of their own, who has not been here. @param {UserOptions} [options] */
+  async stranger(options) {
+    const user = await newUser(this.browser, options);
+    this.#users.push(user);
+    user.on('weberror', error => this.#complaints.push(`error: ${error.error().stack}`));
+    user.on('console', message => this.#complaints.push(`${message.type()}: ${message.text()}`));
+    return user;
+  }
+
+  /** Somebody who came by the printed address and now sees the home page. @param {UserOptions} [options] */
+  async visitor(options) {
+    const user = await this.stranger(options);
+    const page = await user.newPage();
+    await page.goto(this.host.entry);
+    await page.locator('article[data-app]').first().waitFor();
+    return { user, page, home: new Home(page) };
+  }
+
+  /** Somebody who uses the REST interface. */
+  async client() {
+    const client = await Client.withSession(this.host);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** The REST interface with somebody's cookies. @param {import('playwright-core').BrowserContext} user */
+  rest(user) {
+    return Client.of(this.host, user);
+  }
+
+  /** Ends what the scenario launched and closes its pages. */
+  async clear() {
+    const all = [...this.#clients];
+    for (const user of this.#users) all.push(await this.rest(user));
+    const ended = new Set();
+    for (const client of all.filter(one => one.mayLaunch)) {
+      for (const { instance_id } of await client.instances()) {
+        await client.delete(`/api/v1/instances/${instance_id}`);
+        ended.add(instance_id);
+      }
+    }
+    for (const user of this.#users) await user.close();
+    await until('the instances are gone', () => this.host.processesLeft(ended).length === 0);
+  }
+
+  /** Keeps what helps to understand a failure, and says where. @param {string} name */
+  async keepEvidence(name) {
+    const folder = temporaryFolder();
+    let number = 0;
+    for (const page of this.#users.flatMap(user => user.pages())) {
+      number += 1;
+      const base = join(folder, `page-${number}`);
+      await page.screenshot({ path: `${base}.png`, timeout: 10_000 }).catch(() => {});
+      const content = await page.content().catch(() => '');
+      writeFileSync(`${base}.html`, `<!-- ${page.url()} -->\n${content}`);
+    }
+    writeFileSync(join(folder, 'console.txt'), this.#complaints.join('\n'));
+    if (existsSync(this.host.logFile)) copyFileSync(this.host.logFile, join(folder, 'host.log'));
+    const last = this.host.log().split('\n').slice(-40).join('\n');
+    console.error(
+      `FAILED: ${name}\n  screenshots and log: ${folder}\n  state folder: ${this.host.state}\n${last}`,
+    );
+  }
+}

@@ -1,0 +1,66 @@
+// One host and one browser for the scenarios of a file.
+
+import { after, before, test } from 'node:test';
+
+import { launchBrowser } from './browser.js';
+import { Host } from './host.js';
+import { Stage } from './stage.js';
+
+/** A scenario that takes longer hangs, in milliseconds. */
+const LIMIT = 150_000;
+
+/**
+ * Declares what the scenarios of this file share.
+ *
+ * @param {Parameters<typeof Host.start>[0]} options of the host
+ */
+export function suite(options) {
+  /** @type {Host | undefined} */
+  let host;
+  /** @type {import('playwright-core').Browser | undefined} */
+  let browser;
+  let failed = false;
+
+  const start = async () => {
+    host = await Host.start(options);
+    browser = await launchBrowser();
+  };
+  const stop = async () => {
+    await browser?.close();
+    try {
+      // What a failed scenario left is no second failure; its folder stays, to be looked at.
+      if (host && !failed) {
+        await host.stop();
+        host.removeFolder();
+      }
+    } finally {
+      await host?.destroy();
+    }
+  };
+  before(start, { timeout: 120_000 });
+  after(stop, { timeout: 90_000 });
+
+  /**
+   * One test: a sentence about behaviour.
+   *
+   * @param {string} sentence
+   * @param {(stage: Stage) => Promise<void>} act
+   */
+  function scenario(sentence, act) {
+    test(sentence, { timeout: LIMIT }, async () => {
+      if (!host || !browser) throw new Error('the host did not start');
+      const stage = new Stage(host, browser);
+      try {
+        await act(stage);
+        await stage.clear();
+      } catch (error) {
+        failed = true;
+        await stage.keepEvidence(sentence);
+        await stage.clear().catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  return { scenario };
+}

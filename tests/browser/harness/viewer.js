@@ -1,0 +1,132 @@
+// A stream page as a test sees it: the <heliostat-viewer> of the page, its picture, and hands on mouse and keyboard.
+
+import assert from 'node:assert/strict';
+
+import { Pattern } from './pattern.js';
+import { Picture } from './picture.js';
+import { until } from './wait.js';
+
+export class Viewer {
+  /** @param {import('playwright-core').Page} page at `/stream/<instance_id>` */
+  constructor(page) {
+    this.page = page;
+    this.picture = new Picture(page);
+    this.pattern = new Pattern(this.picture);
+  }
+
+  get instanceId() {
+    const id = /\/stream\/([0-9a-f-]{36})/.exec(this.page.url())?.[1];
+    assert.ok(id, `a stream page, not ${this.page.url()}`);
+    return id;
+  }
+
+  /** A property of the element. @param {'state' | 'peerId' | 'role'} name @returns {Promise<string>} */
+  property(name) {
+    return this.page.evaluate(
+      key => /** @type {any} */ (document.querySelector('heliostat-viewer'))?.[key] ?? '',
+      name,
+    );
+  }
+
+  /** Everything the page says, the viewer's shadow included. @returns {Promise<string>} */
+  says() {
+    return this.page.evaluate(() => {
+      /** @param {Node} node @returns {string} */
+      const text = node => {
+        if (node instanceof HTMLElement) {
+          if (!node.checkVisibility() || node instanceof HTMLStyleElement) return '';
+        }
+        const own = node instanceof Text ? node.data : '';
+        const inner = /** @type {any} */ (node).shadowRoot ?? node;
+        return own + [...inner.childNodes].map(text).join(' ');
+      };
+      return text(document.body).replace(/\s+/g, ' ');
+    });
+  }
+
+  /** @param {string} wanted @param {number} [within] */
+  async stateBecomes(wanted, within = 60_000) {
+    await until(
+      `the state becomes ${wanted}`,
+      async () => {
+        const state = await this.property('state');
+        if (state !== wanted)
+          throw new Error(`${state}; the page says: ${(await this.says()).slice(0, 300)}`);
+        return true;
+      },
+      { within },
+    );
+  }
+
+  /** Connected, with a picture. */
+  async connected() {
+    await this.stateBecomes('connected');
+    await this.picture.appears();
+  }
+
+  /** Keeps the current connection in mind, for `sameConnection`. @returns {Promise<string>} its id at the server */
+  async rememberConnection() {
+    await this.page.evaluate(() => {
+      const viewer = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+      /** @type {any} */ (window).testConnection = viewer.peerConnection;
+    });
+    const peer = await this.property('peerId');
+    assert.match(peer, /^[0-9a-f-]{36}$/, 'a peer id');
+    return peer;
+  }
+
+  /** Whether the connection is the one remembered: the same object, alive. */
+  sameConnection() {
+    return this.page.evaluate(() => {
+      const viewer = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+      const { testConnection } = /** @type {any} */ (window);
+      return (
+        testConnection !== undefined &&
+        testConnection === viewer.peerConnection &&
+        testConnection.connectionState === 'connected'
+      );
+    });
+  }
+
+  /**
+   * Where a pixel of the picture is on the page, told from the box of the video alone: the picture is as large as fits,
+   * in the middle.
+   *
+   * @param {number} x of the picture
+   * @param {number} y
+   */
+  async onPage(x, y) {
+    const box = await this.page.evaluate(() => {
+      const { video } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+      const { left, top, width, height } = video.getBoundingClientRect();
+      return { left, top, width, height, w: video.videoWidth, h: video.videoHeight };
+    });
+    const scale = Math.min(box.width / box.w, box.height / box.h);
+    return {
+      x: box.left + (box.width - box.w * scale) / 2 + (x + 0.5) * scale,
+      y: box.top + (box.height - box.h * scale) / 2 + (y + 0.5) * scale,
+      scale,
+    };
+  }
+
+  /**
+   * Clicks on a pixel of the picture.
+   *
+   * @param {number} x
+   * @param {number} y
+   * @param {{ button?: 'left' | 'middle' | 'right' }} [options]
+   */
+  async click(x, y, options = {}) {
+    const at = await this.onPage(x, y);
+    await this.page.mouse.click(at.x, at.y, options);
+  }
+
+  /** Whether it may steer, as the host told it. */
+  async becomesRole(/** @type {string} */ role) {
+    await until(`the viewer is ${role}`, async () => {
+      const seen = await this.property('role');
+      if (seen !== role) throw new Error(`it is ${seen}`);
+      return true;
+    });
+  }
+}

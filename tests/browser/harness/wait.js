@@ -1,0 +1,47 @@
+// Waiting with a deadline. The one place of the harness that lets time pass.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Asks again and again until the answer is neither false, null nor undefined, and returns it.
+ *
+ * @template T
+ * @param {string} what what is waited for; the error says so
+ * @param {() => T | Promise<T>} ask may throw: that counts as not yet
+ * @param {{ within?: number, every?: number }} [limits] in milliseconds
+ * @returns {Promise<Exclude<Awaited<T>, null | undefined | false>>}
+ */
+export async function until(what, ask, { within = 30_000, every = 50 } = {}) {
+  const deadline = Date.now() + within;
+  let last;
+  for (;;) {
+    try {
+      last = await ask();
+      if (last !== false && last !== null && last !== undefined) {
+        return /** @type {any} */ (last);
+      }
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() >= deadline) {
+      const seen = last instanceof Error ? last.message : JSON.stringify(last);
+      throw new Error(`${what}: not within ${within / 1000} s (last: ${seen})`, { cause: last });
+    }
+    await sleep(every);
+  }
+}
+
+/**
+ * Watches for a while and fails if it happens: for things that must not happen.
+ *
+ * @param {string} what what must not happen
+ * @param {() => unknown} ask truthy when it happened
+ * @param {number} during milliseconds
+ */
+export async function never(what, ask, during) {
+  const end = Date.now() + during;
+  while (Date.now() < end) {
+    if (await ask()) throw new Error(`this must not happen: ${what}`);
+    await sleep(50);
+  }
+}

@@ -1,0 +1,53 @@
+// Real programs: a terminal that outlives the host, and a browser inside the browser.
+
+import assert from 'node:assert/strict';
+
+import { browser, terminal, typingPage } from './harness/apps.js';
+import { pidOf } from './harness/proc.js';
+import { suite } from './harness/suite.js';
+
+const { scenario } = suite({
+  sections: { instances: { capacity: 4 } },
+  apps: paths => [terminal(), browser(paths)],
+});
+
+scenario('a command typed into xterm does its work, and the terminal outlives the host', async stage => {
+  const { home, page } = await stage.visitor();
+  const viewer = await home.launch('terminal', stage.host);
+  await viewer.connected();
+  const region = { x: 200, y: 120, width: 300, height: 160 };
+  await viewer.picture.becomes(region, { r: 0, g: 0, b: 0 });
+  const shell = await pidOf(viewer.instanceId, 'render');
+
+  await viewer.click(320, 180);
+  await page.keyboard.type('colour() { printf \'\\033[%sm\\033[2J\' "$1"; }; colour 42');
+  await page.keyboard.press('Enter');
+  const green = { r: 0, g: 205, b: 0 };
+  await viewer.picture.becomes(region, green);
+
+  await stage.host.crash();
+  await viewer.stateBecomes('reconnecting');
+  await stage.host.run();
+  await viewer.connected();
+  await viewer.picture.becomes(region, green, 60_000);
+  assert.equal(await pidOf(viewer.instanceId, 'render'), shell);
+  // The shell still knows the function that was typed before.
+  await viewer.click(320, 180);
+  await page.keyboard.type('colour 41');
+  await page.keyboard.press('Enter');
+  await viewer.picture.becomes(region, { r: 205, g: 0, b: 0 });
+});
+
+scenario('a real Chromium is an instance: seen and typed into', async stage => {
+  stage.host.give('typing.html', typingPage);
+  const { home, page } = await stage.visitor();
+  const viewer = await home.launch('browser', stage.host);
+  await viewer.connected();
+  const below = { x: 300, y: 250, width: 200, height: 150 };
+  await viewer.picture.becomes(below, { r: 200, g: 0, b: 0 }, 90_000);
+  await viewer.click(150, 68);
+  await page.keyboard.type('Heliostat: 42%');
+  await viewer.picture.becomes(below, { r: 0, g: 160, b: 0 });
+  await page.keyboard.press('Backspace');
+  await viewer.picture.becomes(below, { r: 200, g: 0, b: 0 });
+});
