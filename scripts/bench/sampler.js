@@ -62,13 +62,15 @@ export function sampler() {
     return null;
   }
 
-  /** Calls `look` once a frame of the page until it is true; resolves to the time then. */
+  /** Calls `look` once a frame of the page until it is true; resolves to when that frame began. */
   function eachFrame(look, limit) {
     return new Promise(resolve => {
       const end = performance.now() + limit;
       const frame = () => {
-        if (look()) resolve(performance.now());
-        else if (performance.now() > end) resolve(null);
+        // Taken before looking: what reading a pixel costs is no part of the picture's way.
+        const now = performance.now();
+        if (look()) resolve(now);
+        else if (now > end) resolve(null);
         else requestAnimationFrame(frame);
       };
       requestAnimationFrame(frame);
