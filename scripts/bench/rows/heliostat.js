@@ -1,0 +1,103 @@
+// Heliostat itself: a host with a state folder of its own, the target in its catalogue.
+
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { targetArgs } from '../display.js';
+import { freePort, orrery, program, temporaryFolder } from '../places.js';
+import { commandLine, start, stop, tree, until } from '../processes.js';
+
+/** What a process of a host is, by its command line. @param {number} pid */
+function role(pid) {
+  const [path = '', command = ''] = commandLine(pid);
+  const name = path.split('/').pop() ?? '';
+  if (name === 'heliostat') return { serve: 'host', keep: 'keeper', capture: 'capture' }[command] ?? 'other';
+  return { Xvfb: 'display', 'heliostat-orrery': 'app', openbox: 'window manager' }[name] ?? 'other';
+}
+
+/** Offers VP8 alone. */
+function onlyVp8() {
+  const add = RTCPeerConnection.prototype.addTransceiver;
+  RTCPeerConnection.prototype.addTransceiver = function (...args) {
+    const transceiver = add.apply(this, args);
+    const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
+    transceiver.setCodecPreferences(
+      codecs.filter(c => c.mimeType === 'video/VP8' || c.mimeType === 'video/rtx'),
+    );
+    return transceiver;
+  };
+}
+
+/** A running host. @param {string} content */
+export async function startHost(content) {
+  const folder = temporaryFolder();
+  const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
+  const config = join(folder, 'heliostat.toml');
+  const app = ['[[app]]', 'id = "target"', `command = ${JSON.stringify(orrery())}`];
+  writeFileSync(config, [...app, `args = ${JSON.stringify(targetArgs(content))}`, ''].join('\n'));
+  const flags = ['--config', config, '--listen', `127.0.0.1:${port}`, '--state', join(folder, 'state')];
+  const log = join(folder, 'host.log');
+  const child = start(program, ['serve', ...flags, '--auth', 'open', '--set', 'instances.capacity=2'], {
+    log,
+  });
+  await until('the host answers', () => fetch(`${origin}/readyz`).then(r => r.ok)).catch(error => {
+    child.kill('SIGKILL');
+    throw new Error(`${error.message}\n${readFileSync(log, 'utf8')}`);
+  });
+  return {
+    origin,
+    pids: () => tree(child.pid ?? 0),
+    async stop() {
+      await stop(child, 30_000);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The REST interface, with the cookies of a browser's context. @param {string} origin */
+export function rest(origin, /** @type {import('playwright-core').BrowserContext} */ context) {
+  const options = { headers: { origin } };
+  const base = `${origin}/api/v1`;
+  return {
+    openSession: () => context.request.post(`${base}/sessions`, { ...options, data: {} }),
+    launch: async () =>
+      (await context.request.post(`${base}/instances`, { ...options, data: { app: 'target' } })).json(),
+    instance: async (/** @type {string} */ id) =>
+      (await context.request.get(`${base}/instances/${id}`)).json(),
+    terminate: (/** @type {string} */ id) => context.request.delete(`${base}/instances/${id}`, options),
+  };
+}
+
+/** @param {'H.264' | 'VP8'} codec */
+const heliostat = codec => ({
+  key: codec === 'VP8' ? 'heliostat-vp8' : 'heliostat',
+  name: `Heliostat (${codec})`,
+  prepare: codec === 'VP8' ? onlyVp8 : null,
+  missing: () => null,
+  /** @param {string} content @param {import('playwright-core').BrowserContext} context */
+  async start(content, context) {
+    const host = await startHost(content);
+    const api = rest(host.origin, context);
+    await api.openSession();
+    const { instance_id: id } = await api.launch();
+    await until('the instance runs', async () => (await api.instance(id)).status === 'RUNNING');
+    return {
+      url: `${host.origin}/stream/${id}`,
+      /** @returns {Record<string, number[]>} */
+      groups() {
+        /** @type {Record<string, number[]>} */
+        const groups = {};
+        for (const pid of host.pids()) {
+          const name = role(pid);
+          groups[name] = [...(groups[name] ?? []), pid];
+        }
+        return groups;
+      },
+      stop: host.stop,
+    };
+  },
+});
+
+export const h264 = heliostat('H.264');
+export const vp8 = heliostat('VP8');

@@ -1,0 +1,70 @@
+// Selkies, in each of its two modes.
+
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+
+import { startDisplay, startTarget } from '../display.js';
+import { freePort, selkies, temporaryFolder } from '../places.js';
+import { start, stop, tree, until } from '../processes.js';
+
+/** @param {'webrtc' | 'websockets'} mode @param {string} name */
+const row = (mode, name) => ({
+  key: `selkies-${mode}`,
+  name,
+  prepare: null,
+  missing() {
+    if (!existsSync(selkies)) return 'Selkies is not installed';
+    // Its ICE agent leaves out loopback.
+    const outside = Object.values(networkInterfaces()).some(list => list?.some(address => !address.internal));
+    return mode === 'webrtc' && !outside ? 'it needs a network interface other than loopback' : null;
+  },
+  /** @param {string} content */
+  async start(content) {
+    const folder = temporaryFolder();
+    const display = await startDisplay(folder);
+    const target = startTarget(display.name, content, folder);
+    const port = await freePort();
+    const ice = join(folder, 'rtc.json');
+    writeFileSync(ice, '{"lifetimeDuration":"86400s","iceServers":[],"blockStatus":"NOT_BLOCKED"}');
+    const picture = [
+      '--manual-width',
+      '1280',
+      '--manual-height',
+      '720',
+      '--framerate',
+      '60',
+      '--encoder',
+      'h264enc',
+    ];
+    const service = ['--addr', '127.0.0.1', '--port', `${port}`, '--enable-basic-auth', 'false'];
+    const extras = ['--audio-enabled', 'false', '--rtc-config-json', ice, '--enable-resize', 'false'];
+    const log = join(folder, 'selkies.log');
+    const env = { DISPLAY: display.name, XDG_RUNTIME_DIR: folder, HOME: folder };
+    const server = start(selkies, ['--mode', mode, ...service, ...picture, ...extras], { log, env });
+    const origin = `http://127.0.0.1:${port}`;
+    const stopAll = async () => {
+      for (const child of [server, target, display.child]) await stop(child);
+      if (!process.env.BENCH_KEEP) rmSync(folder, { recursive: true, force: true });
+    };
+    try {
+      await until('Selkies answers', () => fetch(`${origin}/`).then(r => r.ok), 30_000);
+    } catch (error) {
+      const said = readFileSync(log, 'utf8').slice(-2000);
+      await stopAll();
+      throw new Error(`${error}\n${said}`);
+    }
+    return {
+      url: `${origin}/`,
+      groups: () => ({
+        selkies: tree(server.pid ?? 0),
+        display: [display.child.pid ?? 0],
+        app: [target.pid ?? 0],
+      }),
+      stop: stopAll,
+    };
+  },
+});
+
+export const webrtc = row('webrtc', 'Selkies, WebRTC');
+export const websockets = row('websockets', 'Selkies, WebSocket');

@@ -1,0 +1,116 @@
+// Runs inside the page, the same for every row: what the user would see, read from the picture itself.
+
+/**
+ * Puts `window.bench` into a page. Times are the page's own (`performance.now()`); coordinates are those of the
+ * 1280×720 picture, whatever its size on the page.
+ */
+export function sampler() {
+  const small = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
+  const strip = new OffscreenCanvas(1280, 1).getContext('2d', { willReadFrequently: true });
+
+  /** The largest video or canvas that is shown, also within open shadow roots. */
+  function picture() {
+    let best = null;
+    let area = 320 * 240;
+    const roots = [document];
+    for (const root of roots) {
+      for (const element of root.querySelectorAll('*')) {
+        if (element.shadowRoot) roots.push(element.shadowRoot);
+        if (element.localName !== 'video' && element.localName !== 'canvas') continue;
+        const { width, height } = element.getBoundingClientRect();
+        if (width * height > area && getComputedStyle(element).visibility === 'visible') {
+          best = element;
+          area = width * height;
+        }
+      }
+    }
+    return best;
+  }
+  let known = null;
+  /** As `picture`, but looked for again only when the one known is gone or hidden. */
+  function current() {
+    if (!known?.isConnected || known.getClientRects().length === 0) known = picture();
+    return known;
+  }
+
+  /** Draws the part of the picture that begins at (x, y) into a context of that part's size. */
+  function part(context, x, y) {
+    const element = current();
+    const width = element?.videoWidth ?? element?.width;
+    const height = element?.videoHeight ?? element?.height;
+    if (!width || !height) return null;
+    const { width: w, height: h } = context.canvas;
+    context.clearRect(0, 0, w, h);
+    const [sx, sy] = [width / 1280, height / 720];
+    context.drawImage(element, x * sx, y * sy, w * sx, h * sy, 0, 0, w, h);
+    return context.getImageData(0, 0, w, h).data;
+  }
+
+  /** Which of its two colours the flip area shows: 0, 1, or null when there is no picture. */
+  function colour() {
+    const rgb = part(small, 150, 200);
+    if (rgb && rgb[0] < 90 && rgb[1] < 90 && rgb[2] > 90) return 0;
+    if (rgb && rgb[0] > 150 && rgb[1] > 130 && rgb[2] < 110) return 1;
+    return null;
+  }
+
+  /** Where the moving bar begins, in pixels, or null when there is none. */
+  function bar() {
+    const row = part(strip, 0, 705);
+    if (!row) return null;
+    for (let x = 0; x < 1280; x += 1) if (row[4 * x] > 127) return x;
+    return null;
+  }
+
+  /** Calls `look` once a frame of the page until it is true; resolves to when that frame began. */
+  function eachFrame(look, limit) {
+    return new Promise(resolve => {
+      const end = performance.now() + limit;
+      const frame = () => {
+        // Taken before looking: what reading a pixel costs is no part of the picture's way.
+        const now = performance.now();
+        if (look()) resolve(now);
+        else if (now > end) resolve(null);
+        else requestAnimationFrame(frame);
+      };
+      requestAnimationFrame(frame);
+    });
+  }
+
+  let click = null;
+  window.bench = {
+    colour,
+    kind: () => current()?.localName ?? null,
+    rect: () => current()?.getBoundingClientRect().toJSON() ?? null,
+    /** Waits for the next press; `taken` then resolves to the milliseconds until the picture showed it, or null. */
+    arm() {
+      const before = colour();
+      click = new Promise(resolve => {
+        const pressed = () => {
+          const at = performance.now();
+          eachFrame(() => colour() === 1 - before, 2000).then(seen =>
+            resolve(seen === null ? null : seen - at),
+          );
+        };
+        window.addEventListener('pointerdown', pressed, { capture: true, once: true });
+      });
+      return before !== null;
+    },
+    taken: () => click,
+    /** Changes of the bar's place seen in so many milliseconds, in a second. */
+    async rate(ms) {
+      let [changes, last] = [0, null];
+      const began = performance.now();
+      await eachFrame(() => {
+        const place = bar();
+        if (place !== last) changes += 1;
+        last = place;
+        return performance.now() - began >= ms;
+      }, ms * 2);
+      return (changes * 1000) / (performance.now() - began);
+    },
+    /** Resolves to the time at which the flip area was seen first, from the navigation. */
+    first: null,
+  };
+  window.bench.first = eachFrame(() => document.body && colour() !== null, 30_000);
+}
