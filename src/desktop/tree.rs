@@ -50,20 +50,28 @@ fn stage(shared: &Arc<DesktopShared>) -> SupervisorSpec {
     } else {
         spec
     };
-    spec.child(child("capture", Restart::Permanent, shared, capture::capture).budget(
-        CAPTURE_BUDGET,
-        failed(shared, "capture_failed", "the picture cannot be captured"),
-    ))
+    spec.child(
+        child("capture", Restart::Permanent, shared, capture::capture)
+            .on_restart(countdown(shared))
+            .budget(
+                CAPTURE_BUDGET,
+                failed(shared, "capture_failed", "the picture cannot be captured"),
+            ),
+    )
     .child({
         let id = shared.id;
         child("input", Restart::Permanent, shared, input::input).budget(INPUT_BUDGET, move |reason| {
             log::error!("instance={id} input is off: {reason}")
         })
     })
-    .child(child("render", Restart::Transient, shared, render::render).budget(
-        RENDER_BUDGET,
-        failed(shared, "crash_loop", "the app ended again and again"),
-    ))
+    .child(
+        child("render", Restart::Transient, shared, render::render)
+            .on_restart(countdown(shared))
+            .budget(
+                RENDER_BUDGET,
+                failed(shared, "crash_loop", "the app ended again and again"),
+            ),
+    )
 }
 
 fn child<F, L>(id: &'static str, restart: Restart, shared: &Arc<DesktopShared>, life: F) -> ChildSpec
@@ -73,6 +81,15 @@ where
 {
     let shared = Arc::clone(shared);
     ChildSpec::task(id, restart, move |cx| life(Arc::clone(&shared), cx)).shutdown(PROCESS_SHUTDOWN)
+}
+
+/// Viewers see when the next try is due, if they have to wait for it.
+fn countdown(shared: &Arc<DesktopShared>) -> impl Fn(Duration) + Send + Sync + 'static {
+    let shared = Arc::clone(shared);
+    move |delay| {
+        let due = (!delay.is_zero()).then(|| std::time::Instant::now() + delay);
+        shared.facts.update(|f| f.retry_at = due);
+    }
 }
 
 /// What happens when a budget is used up: the instance has failed, and says why.

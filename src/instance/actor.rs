@@ -107,9 +107,8 @@ impl InstanceActor {
     /// Tells what has changed, and does what follows from it.
     fn follow(&mut self, ctx: &mut Context<Self>) {
         let report = self.shared.report();
-        let changed = self.told.as_ref().is_none_or(|told| {
-            (told.status, &told.reason, &told.message) != (report.status, &report.reason, &report.message)
-        });
+        let shown = |r: &StatusReport| (r.status, r.reason.clone(), r.message.clone(), r.retry_in.is_some());
+        let changed = self.told.as_ref().is_none_or(|told| shown(told) != shown(&report));
         if changed {
             log::info!(
                 "instance={} status={} reason={}",

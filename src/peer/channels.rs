@@ -131,6 +131,8 @@ impl Channels {
                     ChannelEvent::Closed => return,
                     ChannelEvent::Message { data, text } => {
                         let read = if text { Err("text") } else { decode(&data).map_err(|e| e.code()) };
+                        // What may be lost on the way is only for what may be lost.
+                        let read = read.and_then(|f| if which == InputChannel::Moves && !f.event.is_move() { Err("not_a_move") } else { Ok(f) });
                         match read {
                             Ok(frame) => self.handle(frame, which, channel).await,
                             Err(code) => {

@@ -67,6 +67,9 @@ pub enum ChildKind {
 /// Called when a child has used up its own budget; its siblings go on without it.
 pub type GiveUp = Arc<dyn Fn(&ExitReason) + Send + Sync>;
 
+/// Called when a child that has ended is to be started again, with the delay until then.
+pub type RestartHook = Arc<dyn Fn(Duration) + Send + Sync>;
+
 /// What a supervisor has to know to run a child.
 #[derive(Clone)]
 pub struct ChildSpec {
@@ -77,6 +80,7 @@ pub struct ChildSpec {
     pub(super) significant: bool,
     pub(super) budget: Option<(Intensity, GiveUp)>,
     pub(super) backoff: Backoff,
+    pub(super) on_restart: Option<RestartHook>,
     pub(super) start: Arc<dyn Fn(ChildContext) -> Life + Send + Sync>,
 }
 
@@ -118,6 +122,7 @@ impl ChildSpec {
             significant: false,
             budget: None,
             backoff: Backoff::default(),
+            on_restart: None,
             start: Arc::new(move |context| Box::pin(life(context))),
         }
     }
@@ -194,6 +199,13 @@ impl ChildSpec {
     #[must_use]
     pub const fn backoff(mut self, backoff: Backoff) -> Self {
         self.backoff = backoff;
+        self
+    }
+
+    /// Calls `hook` when it is to be started again, with the delay until then. Must neither wait nor panic.
+    #[must_use]
+    pub fn on_restart(mut self, hook: impl Fn(Duration) + Send + Sync + 'static) -> Self {
+        self.on_restart = Some(Arc::new(hook));
         self
     }
 

@@ -300,6 +300,9 @@ impl Supervisor {
             let slot = &self.slots[failed];
             slot.spec.backoff.delay(slot.failures, dice())
         };
+        if let Some(hook) = &self.slots[failed].spec.on_restart {
+            hook(delay);
+        }
         let culprit = self.slots[failed].key;
         self.stop_keys(&concerned).await;
         for slot in self.slots.iter_mut().filter(|s| concerned.contains(&s.key)) {

@@ -174,6 +174,26 @@ async fn lost_dependencies_are_charged_to_nobody() {
 }
 
 #[actix_rt::test]
+async fn whoever_waits_for_a_child_is_told_when_it_is_started_again() {
+    pause();
+    let (journal, told) = (Journal::default(), Journal::default());
+    let note = told.clone();
+    let spec = one_for_one().child(
+        ending("a", Restart::Permanent, &journal, "error")
+            .backoff(Backoff {
+                base: SECOND,
+                max: SECOND,
+                healthy_after: SECOND * 60,
+            })
+            .on_restart(move |delay| note.note(if delay.is_zero() { "at once" } else { "later" })),
+    );
+    let tree = Tree::start(spec);
+    sleep(Duration::from_millis(2500)).await;
+    assert_eq!(told.take(), ["at once", "later"]);
+    tree.shutdown(SECOND).await;
+}
+
+#[actix_rt::test]
 async fn a_child_past_its_own_budget_stays_down_until_it_is_restarted_by_hand() {
     pause();
     let journal = Journal::default();
