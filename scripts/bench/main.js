@@ -56,6 +56,8 @@ const results = { machine: describeMachine(), clicks, loads, rounds: [], browser
 const save = () => writeFileSync(file, JSON.stringify(results, null, 1));
 console.error(`results go to ${file}`);
 
+if (load() >= 1) console.error(`the load is ${load()}: other work on this machine will be in the figures`);
+
 for (let round = 1; round <= rounds; round += 1) {
   /** @type {import('./report.js').Round} */
   const one = { load: load(), launch: null, rows: {} };
@@ -68,7 +70,7 @@ for (let round = 1; round <= rounds; round += 1) {
       const of = one.rows[row.key];
       try {
         const { figures, version } = await measure(row, content, { clicks, loads, viewers: 4 });
-        of.contents[content] = figures;
+        of.contents[content] = { ...figures, load: load() };
         results.browser = version;
         console.error(`${row.name} · ${content}: ${inShort(figures)}`);
       } catch (error) {

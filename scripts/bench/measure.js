@@ -25,6 +25,7 @@ const WATCH = 5000;
  * @property {number} proportional MiB of the server, with one viewer, pages shared between processes counted once
  * @property {number | null} perViewer MiB more of the host for each further viewer
  * @property {number[]} first page to first frame, ms
+ * @property {number} [load] of the machine, this row's own work included
  */
 
 /** @param {any} row @param {string} content @param {{ clicks: number, loads: number, viewers: number }} options */
