@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -296,8 +297,12 @@ export class Host {
     }
   }
 
+  /** Removes everything it had on disk. */
   removeFolder() {
     rmSync(this.folder, { recursive: true, force: true });
+    // Where the host is root, its programs have their homes apart from its state.
+    const name = createHash('sha256').update(this.state).digest('hex').slice(0, 16);
+    rmSync(join('/var/lib/heliostat-apps', name), { recursive: true, force: true });
   }
 
   /** A file for programs to read. @param {string} name @param {string} content */
