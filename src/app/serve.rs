@@ -124,9 +124,6 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
     if escalated.is_none() && !tree.shutdown(STOP_DEADLINE).await {
         log::warn!("not everything stopped in time");
     }
-    if !services.journal.flush(Duration::from_secs(2)).await {
-        log::warn!("the last notes did not reach the database");
-    }
     Ok(escalated.unwrap_or(0))
 }
 

@@ -20,6 +20,8 @@ const ROOT_INTENSITY: Intensity = Intensity::new(3, Duration::from_secs(60));
 const TEMPORARY_INTENSITY: Intensity = Intensity::new(0, Duration::from_secs(1));
 /// Sessions with sockets at once.
 const MAX_SESSIONS: usize = 10_000;
+/// For what was noted last, when the host stops.
+const LAST_NOTES: Duration = Duration::from_secs(2);
 /// How often old rows are deleted.
 const RETENTION_PERIOD: Duration = Duration::from_secs(3600);
 
@@ -55,14 +57,23 @@ fn store(services: &Arc<Services>) -> ChildSpec {
     ChildSpec::task("store", Restart::Permanent, move |cx| {
         let services = Arc::clone(&services);
         async move {
+            let writer = services.journal.write_to(services.store.clone());
+            tokio::pin!(writer);
             tokio::select! {
-                () = services.journal.write_to(services.store.clone()) => ExitReason::error("journal", "the journal's writer ended"),
-                () = retention(&services) => ExitReason::Normal,
-                () = cx.stopping() => {
-                    services.journal.flush(Duration::from_secs(2)).await;
-                    ExitReason::Shutdown
+                () = &mut writer => return ExitReason::error("journal", "the journal's writer ended"),
+                () = retention(&services) => return ExitReason::Normal,
+                () = cx.stopping() => {}
+            }
+            // It stops last of all; whatever the others noted is written before.
+            tokio::select! {
+                () = writer => {}
+                written = services.journal.flush(LAST_NOTES) => {
+                    if !written {
+                        log::warn!("the last notes did not reach the database");
+                    }
                 }
             }
+            ExitReason::Shutdown
         }
     })
 }

@@ -101,7 +101,8 @@ impl Pacing {
         if self.repeat {
             return Step::Settle;
         }
-        match self.settle_at() {
+        // A picture that an input is about to cause must not wait for the encoder behind an old one.
+        match self.settle_at().map(|at| at.max(self.expecting_until_us)) {
             Some(at) if at <= now => Step::Settle,
             Some(at) => Step::Wait(at),
             None => Step::Idle,
