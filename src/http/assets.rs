@@ -165,7 +165,13 @@ mod tests {
             request = request.insert_header((IF_NONE_MATCH, etag));
         }
         let response = test::call_service(&app, request.to_request()).await;
-        let header = |name| response.headers().get(name).map_or("", |v| v.to_str().unwrap()).to_owned();
+        let header = |name| {
+            response
+                .headers()
+                .get(name)
+                .map_or("", |v| v.to_str().unwrap())
+                .to_owned()
+        };
         let (status, cache, etag) = (response.status(), header(CACHE_CONTROL), header(ETAG));
         let body = String::from_utf8_lossy(&test::read_body(response).await).into_owned();
         (status, cache, etag, body)
@@ -176,7 +182,10 @@ mod tests {
         let (status, cache, etag, body) = get("/", None).await;
         assert_eq!((status, cache.as_str()), (StatusCode::OK, ASK));
         let prefix = format!("\"/static/{}/", version());
-        assert!(!body.replace(&prefix, "").contains("\"/static/"), "every address has the version");
+        assert!(
+            !body.replace(&prefix, "").contains("\"/static/"),
+            "every address has the version"
+        );
         let addresses: Vec<_> = body.split('"').filter(|part| part.starts_with("/static/")).collect();
         assert!(addresses.len() > 10, "{addresses:?}");
         for address in addresses {
