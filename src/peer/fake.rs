@@ -18,7 +18,7 @@ pub(super) struct FakeConnection {
     pub(super) key: Notify,
     /// While true, nothing written gets through.
     pub(super) stuck: AtomicBool,
-    /// Whether `close` and `add_candidate` hang for ever.
+    /// Whether `answer`, `add_candidate` and `close` hang for ever.
     pub(super) hangs: AtomicBool,
     pub(super) closes: AtomicU32,
 }
@@ -49,6 +49,7 @@ impl FakeConnection {
 #[async_trait]
 impl Connection for FakeConnection {
     async fn answer(&self, _: &str) -> Result<String, PeerError> {
+        self.hang(&self.hangs).await;
         Ok("answer".to_owned())
     }
 
@@ -87,6 +88,8 @@ pub(super) struct FakeChannel {
     inbox: AsyncMutex<mpsc::Receiver<ChannelEvent>>,
     pub(super) sent: Mutex<Vec<Vec<u8>>>,
     pub(super) closed: AtomicBool,
+    /// Whether the browser acknowledges nothing.
+    pub(super) deaf: AtomicBool,
 }
 
 impl FakeChannel {
@@ -98,6 +101,7 @@ impl FakeChannel {
             inbox: AsyncMutex::new(rx),
             sent: Mutex::default(),
             closed: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
         };
         (Arc::new(channel), tx)
     }
@@ -116,6 +120,12 @@ impl Channel for FakeChannel {
     async fn send(&self, data: &[u8]) -> bool {
         self.sent.lock().unwrap().push(data.to_vec());
         true
+    }
+
+    async fn flushed(&self) {
+        if self.deaf.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn close(&self) {
