@@ -31,7 +31,7 @@ const VISIBLE: u8 = 9;
 const PING: u8 = 10;
 const PONG: u8 = 0x81;
 const STATUS: u8 = 0x82;
-const CLOSED: u8 = 0x83;
+const CLOSED: u8 = 0x85;
 
 /// What a viewer did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -453,7 +453,7 @@ mod tests {
             [1, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0]
         );
         assert_eq!(encode_status("{}"), [1, 0x82, b'{', b'}']);
-        assert_eq!(encode_closed(CloseReason::Fault), *b"\x01\x83fault");
+        assert_eq!(encode_closed(CloseReason::Fault), *b"\x01\x85fault");
     }
 
     #[test]
