@@ -261,3 +261,6 @@ impl Drop for End {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ pub mod codec_choice;
 pub mod connection;
 mod error;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod feeder;
 mod operation;
 mod packets;

@@ -160,7 +160,13 @@ fn closes() {
         let source = source(&hub, Codec::H264);
         let begun = Instant::now();
         let (mut connecting, mut others) = (Vec::new(), Vec::new());
+        let mut before = Footprint::now();
         for round in 0..rounds {
+            if round == 1 {
+                nothing_is_left(&factory, &hub).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                before = Footprint::now();
+            }
             for end in round_of_closes(&factory, &hub, round).await {
                 let kind = match end.state {
                     ConnectionState::Connecting => &mut connecting,
@@ -170,6 +176,12 @@ fn closes() {
             }
         }
         nothing_is_left(&factory, &hub).await;
+        assert!(
+            until(10, || !Footprint::now().exceeds(&before)).await,
+            "{before} -> {}",
+            Footprint::now()
+        );
+        println!("before: {before}; after: {}", Footprint::now());
         let (n, m) = (others.len(), connecting.len());
         println!("{} closes in {:.0} s", n + m, begun.elapsed().as_secs_f64());
         if m > 0 {
