@@ -159,7 +159,7 @@ fn closes() {
         let (hub, factory) = (Hub::new(), factory());
         let source = source(&hub, Codec::H264);
         let begun = Instant::now();
-        let (mut connecting, mut others) = (Vec::new(), Vec::new());
+        let (mut connecting, mut others, mut rss) = (Vec::new(), Vec::new(), Vec::new());
         let mut before = Footprint::now();
         for round in 0..rounds {
             if round == 1 {
@@ -173,6 +173,9 @@ fn closes() {
                     _ => &mut others,
                 };
                 kind.push(end.took);
+            }
+            if round > rounds / 4 {
+                rss.push(((connecting.len() + others.len()) as f64, Footprint::now().rss));
             }
         }
         nothing_is_left(&factory, &hub).await;
@@ -189,6 +192,9 @@ fn closes() {
         }
         let (p99, close) = percentiles(others);
         println!("{n} in other states: {close}");
+        if rss.len() > 1 {
+            println!("memory {:+.0} bytes a close", slope(&rss));
+        }
         assert!(p99 < P99_WITHIN, "{p99:?}");
         source.abort();
     });
