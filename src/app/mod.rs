@@ -9,6 +9,7 @@ pub mod control;
 pub mod doctor;
 pub mod encoders;
 pub mod error;
+mod fleet;
 pub mod logging;
 pub mod serve;
 pub mod signals;

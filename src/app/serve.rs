@@ -15,13 +15,14 @@ use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, OriginPolicy, bind};
+use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, Services};
 use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{PortRange, local_addresses};
 use crate::process::sweep;
 use crate::session::{Secret, SessionBook, Sessions};
-use crate::store::{Journal, Machine, ServerRow, Store, identity};
+use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
 use crate::supervision::{SupervisorRef, Tree};
 
 /// Threads for frames, data channels and connections.
@@ -84,11 +85,11 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
         instances,
         adoptable,
     } = parts;
-    for id in adoptable {
+    for (id, row) in adoptable {
         // The request waits for the supervisor, which is started below.
         let manager = manager.clone();
         actix_rt::spawn(async move {
-            if let Err(error) = manager.adopt(id).await {
+            if let Err(error) = manager.adopt(id, row).await {
                 log::error!("instance={id} not adopted: {error}");
             }
         });
@@ -133,7 +134,8 @@ struct Parts {
     catalogue: Arc<Catalogue>,
     manager: Manager,
     instances: SupervisorRef,
-    adoptable: Vec<crate::ids::InstanceId>,
+    /// With what the database says of them.
+    adoptable: Vec<(InstanceId, Option<InstanceRow>)>,
 }
 
 impl Parts {
@@ -172,7 +174,7 @@ impl Parts {
             }
         }
         let journal = Arc::new(Journal::new());
-        tree::settle_rows(&store, &journal, server, |id| state.instance(id).exists()).await?;
+        let mut rows = tree::settle_rows(&store, server, |id| state.instance(id).exists()).await?;
         for id in apps.instances().map_err(StartError::AppsFolder)? {
             // Where the folder stands, a keeper may still live.
             if !state.instance(id).exists()
@@ -212,7 +214,14 @@ impl Parts {
             catalogue,
             manager,
             instances,
-            adoptable: report.adoptable,
+            adoptable: report
+                .adoptable
+                .into_iter()
+                .map(|id| {
+                    let row = rows.iter().position(|row| row.instance_id == id);
+                    (id, row.map(|at| rows.swap_remove(at)))
+                })
+                .collect(),
         })
     }
 }
@@ -240,10 +249,10 @@ fn make_tree(
         hosts: server.hosts.iter().filter_map(|h| OriginPolicy::name_of(h)).collect(),
         origins: server.embedders.clone(),
     };
-    let manager = manager.clone();
+    let ending = manager.clone();
     // A host that starts anew finds its instances as they were.
-    tree::host(services, sessions, instances, api, policy, Arc::new(listener))
-        .on_escalation(move || manager.end_all(None))
+    tree::host(services, manager, sessions, instances, api, policy, Arc::new(listener))
+        .on_escalation(move || ending.end_all(None))
 }
 
 /// Nothing is launched any more; instances end, or are left to the next host. A second signal cuts it short.

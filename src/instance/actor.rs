@@ -11,6 +11,7 @@ use actix::{
 };
 use futures::stream;
 
+use super::events::{InstanceEvent, of_status};
 use super::outbound::Outbound;
 use super::peer_child::{PeerCommand, peer_child};
 use super::shared::InstanceShared;
@@ -119,6 +120,9 @@ impl InstanceActor {
             self.shared.touch(unix_ms());
             self.shared.announce_status();
             self.note(&report);
+            if let Some((event, detail)) = of_status(self.shared.tell_status(report.status), &report) {
+                self.shared.event(event, detail);
+            }
         }
         let status = report.status;
         self.told = Some(report);
@@ -183,10 +187,14 @@ impl InstanceActor {
     }
 
     fn leave(&self, viewer: ViewerId, from: Option<&Outbound>, reason: CloseReason) {
+        let steered = self.shared.roster.with(|v| v.holder());
         let Some(peer) = self.shared.roster.leave(viewer, from, Instant::now()) else {
             return;
         };
         log::info!("instance={} viewer={viewer} left={reason}", self.shared.spec.id);
+        self.shared
+            .event(InstanceEvent::ViewerLeft, format!("viewer={viewer} reason={reason}"));
+        self.shared.control_event(steered);
         if let Some(peer) = peer.and_then(|id| self.shared.peer(id)) {
             peer.send(PeerCommand::Close(reason));
         }
@@ -207,8 +215,9 @@ impl InstanceActor {
         }
     }
 
-    fn after_control(&self, result: Result<(), ControlError>) -> Result<(), InstanceError> {
+    fn after_control(&self, before: Option<ViewerId>, result: Result<(), ControlError>) -> Result<(), InstanceError> {
         result?;
+        self.shared.control_event(before);
         self.shared.release_input();
         self.shared.roster.announce();
         Ok(())
@@ -257,6 +266,10 @@ impl Handler<Join> for InstanceActor {
 
     fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Option<PeerId> {
         let out = msg.out.clone();
+        let (known, steered) = self
+            .shared
+            .roster
+            .with(|v| (v.session_of(msg.viewer).is_some(), v.holder()));
         let (peer, before) = match self.shared.roster.join(msg.viewer, msg.session, msg.out) {
             Ok(joined) => joined,
             Err(error) => {
@@ -285,6 +298,12 @@ impl Handler<Join> for InstanceActor {
             msg.viewer,
             msg.session
         );
+        if !known {
+            let role = self.shared.roster.with(|v| v.role(msg.viewer));
+            let who = format!("viewer={} session={} role={role}", msg.viewer, msg.session);
+            self.shared.event(InstanceEvent::ViewerJoined, who);
+        }
+        self.shared.control_event(steered);
         let living = peer.filter(|p| msg.peer == Some(*p) && self.shared.peer(*p).is_some());
         self.shared
             .roster
@@ -421,12 +440,16 @@ impl Handler<Control> for InstanceActor {
     type Result = Result<(), InstanceError>;
 
     fn handle(&mut self, msg: Control, _: &mut Self::Context) -> Self::Result {
-        let result = self.shared.roster.with(|v| match msg.wish {
-            ControlWish::Request => v.request(msg.viewer),
-            ControlWish::Release => v.release(msg.viewer),
-            ControlWish::Grant(to) => v.grant(msg.viewer, to),
+        let (before, result) = self.shared.roster.with(|v| {
+            let before = v.holder();
+            let result = match msg.wish {
+                ControlWish::Request => v.request(msg.viewer),
+                ControlWish::Release => v.release(msg.viewer),
+                ControlWish::Grant(to) => v.grant(msg.viewer, to),
+            };
+            (before, result)
         });
-        self.after_control(result)
+        self.after_control(before, result)
     }
 }
 
@@ -462,8 +485,10 @@ impl Handler<RestartApp> for InstanceActor {
         let shared = Arc::clone(&self.shared);
         let work = async move {
             log::info!("instance={} restarted by hand", shared.spec.id);
+            shared.event(InstanceEvent::Restarted, "by hand");
             // Down first, so that nothing of before is attached to.
             let _ = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await;
+            shared.desktop.forgive_encoders().await;
             // Somebody may have ended it meanwhile: that wish stays.
             shared.desktop.facts.update(|f| {
                 *f = Facts {

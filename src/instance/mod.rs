@@ -15,12 +15,14 @@
 
 pub mod actor;
 mod catalogue;
+pub mod events;
 mod handle;
 mod input_gate;
 mod manager;
 mod outbound;
 mod peer_child;
 mod roster;
+mod rows;
 mod services;
 mod shared;
 mod spec;
@@ -32,5 +34,6 @@ pub use catalogue::Catalogue;
 pub use handle::{InstanceHandle, RequestError};
 pub use manager::{Capacity, Manager};
 pub use outbound::{Outbound, OutboundTexts, outbound};
+pub use rows::RowError;
 pub use services::Services;
 pub use spec::{InstanceSpec, LaunchError, LaunchRequest};

@@ -357,7 +357,7 @@ async fn retention_deletes_what_ended_and_leaves_what_lives() {
         detail: String::new(),
     };
     bench.store.append_events(vec![event(5), event(500)]).await.unwrap();
-    let removed = bench.store.delete_old(100, 100).await.unwrap();
+    let removed = bench.store.delete_old(100, 100, 10).await.unwrap();
     assert_eq!(
         (removed.instances, removed.sessions, removed.events, removed.peers),
         (1, 1, 1, 0)
@@ -368,6 +368,26 @@ async fn retention_deletes_what_ended_and_leaves_what_lives() {
     assert_eq!(bench.store.peers_of(alive).await.unwrap().len(), 1);
     assert!(bench.store.find_session(living.secret_hash).await.unwrap().is_some());
     assert_eq!(bench.store.events(10).await.unwrap(), vec![event(500)]);
+}
+
+#[tokio::test]
+async fn of_events_only_the_newest_stay_when_there_are_too_many() {
+    let bench = Bench::new().await;
+    let event = |at| NewEvent {
+        at,
+        actor: "root".to_owned(),
+        kind: "test".to_owned(),
+        detail: String::new(),
+    };
+    bench.store.append_events((0..10).map(event).collect()).await.unwrap();
+    assert_eq!(bench.store.delete_old(0, 0, 3).await.unwrap().events, 7);
+    assert_eq!(
+        bench.store.events(100).await.unwrap(),
+        vec![event(9), event(8), event(7)]
+    );
+    assert_eq!(bench.store.delete_old(0, 0, 3).await.unwrap().events, 0);
+    assert_eq!(bench.store.delete_old(0, 0, 0).await.unwrap().events, 3);
+    assert_eq!(bench.store.events(100).await.unwrap(), vec![]);
 }
 
 #[tokio::test]
