@@ -29,6 +29,7 @@ use crate::config::VideoConfig;
 use crate::instance::{Catalogue, Manager};
 use crate::session::{SessionBook, Sessions};
 use crate::store::Store;
+use crate::supervision::TreeView;
 
 /// The largest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -50,6 +51,8 @@ pub struct Api {
     pub video: VideoConfig,
     /// For health checks.
     pub store: Store,
+    /// The supervision tree: shown, followed, and restarted in part.
+    pub tree: TreeView,
 }
 
 /// All routes.

@@ -26,29 +26,43 @@
 //!
 //! Sources: OTP design principles, "Supervisor Behaviour"; `supervisor(3)`; Elixir `DynamicSupervisor`.
 
+mod actor;
 mod backoff;
 mod child;
 mod child_spec;
+mod context;
 mod control;
+mod dynamic;
+mod event;
 mod exit;
+mod inject;
 mod intensity;
+mod lineage;
+mod link;
+mod node;
 mod reference;
 mod slot;
 mod snapshot;
+mod stop;
 mod strategy;
 mod supervisor;
+mod supervisor_spec;
 #[cfg(test)]
 mod tests;
 mod tree;
 
 pub use backoff::Backoff;
-pub use child::{ChildContext, ChildState};
-pub use child_spec::{ChildKind, ChildSpec, Life, Restart, Shutdown};
+pub use child_spec::{ChildSpec, Life, Restart};
+pub use context::ChildContext;
 pub use control::{ControlError, SupervisorRef};
+pub use event::{ChildEvent, Events, Missed, What};
 pub use exit::{ExitCell, ExitReason};
+#[cfg(debug_assertions)]
+pub use inject::Fault;
 pub use intensity::Intensity;
 pub use reference::{CallError, ChildRef};
-pub use snapshot::ChildSnapshot;
+pub use snapshot::{BudgetView, ChildKind, ChildSnapshot, ChildState, LastExit, ProgressView, Restarts};
+pub use stop::Shutdown;
 pub use strategy::Strategy;
-pub use supervisor::{AutoShutdown, SupervisorSpec};
+pub use supervisor_spec::{AutoShutdown, SpecError, SupervisorSpec};
 pub use tree::{Tree, TreeView};
