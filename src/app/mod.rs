@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod encoders;
 pub mod error;
 mod fleet;
+mod history;
 pub mod logging;
 pub mod serve;
 pub mod signals;

@@ -14,7 +14,7 @@ use crate::clock::unix_ms;
 use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogue};
 use crate::desktop::EndReason;
-use crate::http::{Access, Api, OriginPolicy, bind};
+use crate::http::{Access, Api, OriginPolicy, Watchers, bind};
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, Services};
 use crate::media::Codec;
@@ -73,10 +73,8 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
     let listen = config.server.listen;
     let state = StateDir::open(&config.server.state)?;
     let listener = bind(listen)?;
-    let token = match config.server.auth {
-        Auth::Open => None,
-        Auth::Token => Some(token::load_or_create(state.path()).map_err(StartError::Token)?),
-    };
+    let token = token::load_or_create(state.path()).map_err(StartError::Token)?;
+    let open = config.server.auth == Auth::Open;
     let parts = Parts::make(config, state, sources, media).await?;
     let Parts {
         services,
@@ -111,7 +109,8 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
         services.server,
         services.codecs
     );
-    announce(&token::address(listen, token.as_ref()));
+    // Where everybody may launch, only administrators need it, and `heliostat token` tells it.
+    announce(&token::address(listen, (!open).then_some(&token)));
     let escalated = loop {
         tokio::select! {
             reason = tree.exited() => {
@@ -240,13 +239,13 @@ fn make_tree(
     catalogue: &Arc<Catalogue>,
     manager: &Manager,
     instances: SupervisorRef,
-    token: Option<Secret>,
+    token: Secret,
     listener: TcpListener,
     tree: TreeView,
 ) -> crate::supervision::SupervisorSpec {
     let sessions = SupervisorRef::new();
     let api = Api {
-        access: Access::new(token, services.server),
+        access: Access::new(token, services.config.server.auth == Auth::Open, services.server),
         sessions: SessionBook::new(services.store.clone(), Arc::clone(&services.journal)),
         live: Sessions::new(manager.clone(), sessions.clone()),
         manager: manager.clone(),
@@ -254,6 +253,7 @@ fn make_tree(
         video: services.config.video,
         store: services.store.clone(),
         tree,
+        watchers: Watchers::default(),
     };
     let server = &services.config.server;
     let policy = OriginPolicy {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::fleet::fleet;
+use super::history::history;
 use crate::clock::unix_ms;
 use crate::http::{Api, OriginPolicy, serve};
 use crate::ids::{InstanceId, ServerId};
@@ -26,7 +27,7 @@ const LAST_NOTES: Duration = Duration::from_secs(2);
 /// How often old rows are deleted.
 const RETENTION_PERIOD: Duration = Duration::from_secs(600);
 
-/// Store, Fleet, Sessions, Instances and Http, in this order.
+/// Store, History, Fleet, Sessions, Instances and Http, in this order.
 pub fn host(
     services: &Arc<Services>,
     manager: &Manager,
@@ -39,6 +40,7 @@ pub fn host(
     let capacity = services.config.instances.capacity;
     SupervisorSpec::new(Strategy::OneForOne, ROOT_INTENSITY)
         .child(store(services))
+        .child(history(services, &api.tree))
         .child(fleet(services, manager))
         .child(ChildSpec::supervisor("sessions", Restart::Permanent, move || {
             SupervisorSpec::dynamic(TEMPORARY_INTENSITY, MAX_SESSIONS).reference(&sessions)

@@ -27,6 +27,11 @@ pub async fn stream(request: HttpRequest, id: web::Path<String>) -> Result<HttpR
     serve(&request, "stream.html")
 }
 
+/// `GET /admin`: for everybody, since it holds nothing; what it asks for is for administrators.
+pub async fn admin(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    serve(&request, "admin.html")
+}
+
 /// `GET /static/{path}`
 pub async fn asset(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     serve(&request, &path)
