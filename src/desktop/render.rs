@@ -55,6 +55,7 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             );
         }
     };
+    cx.set_pid(u32::try_from(process.started.pid).ok());
     log::info!(
         "instance={} app={} pid={} attached={}",
         shared.id,
@@ -67,7 +68,6 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
         f.retry_at = None;
     });
     let started = process.started.clone();
-    cx.set_pid(u32::try_from(started.pid).ok());
     tokio::select! {
         () = cx.stopping() => {
             process.stop(&shared).await;

@@ -6,6 +6,8 @@
 mod access;
 mod admin;
 mod assets;
+#[cfg(debug_assertions)]
+mod debug;
 mod guard;
 mod health;
 mod instances;
@@ -78,25 +80,30 @@ fn routes(config: &mut ServiceConfig) {
         .route("/ws", web::get().to(socket::socket))
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))
-        .service(
-            web::scope("/api/v1")
-                .route("/auth", web::post().to(sessions::auth))
-                .route("/sessions", web::post().to(sessions::open))
-                .route("/sessions/current", web::get().to(sessions::current))
-                .route("/sessions/current", web::delete().to(sessions::close))
-                .route("/apps", web::get().to(instances::apps))
-                .route("/instances", web::post().to(instances::launch))
-                .route("/instances", web::get().to(instances::list))
-                .route("/instances/{id}", web::get().to(instances::get))
-                .route("/instances/{id}", web::delete().to(instances::terminate))
-                .route("/instances/{id}/restart", web::post().to(instances::restart))
-                .route("/instances/{id}/screenshot", web::get().to(instances::screenshot))
-                .route("/admin/supervision", web::get().to(admin::tree))
-                .route("/admin/supervision/stream", web::get().to(admin::stream))
-                .route("/admin/supervision/restart", web::post().to(admin::restart))
-                .route("/admin/events", web::get().to(admin::events)),
-        )
+        .service(api_routes())
         .default_service(web::to(assets::nothing));
+}
+
+fn api_routes() -> actix_web::Scope {
+    let scope = web::scope("/api/v1")
+        .route("/auth", web::post().to(sessions::auth))
+        .route("/sessions", web::post().to(sessions::open))
+        .route("/sessions/current", web::get().to(sessions::current))
+        .route("/sessions/current", web::delete().to(sessions::close))
+        .route("/apps", web::get().to(instances::apps))
+        .route("/instances", web::post().to(instances::launch))
+        .route("/instances", web::get().to(instances::list))
+        .route("/instances/{id}", web::get().to(instances::get))
+        .route("/instances/{id}", web::delete().to(instances::terminate))
+        .route("/instances/{id}/restart", web::post().to(instances::restart))
+        .route("/instances/{id}/screenshot", web::get().to(instances::screenshot))
+        .route("/admin/supervision", web::get().to(admin::tree))
+        .route("/admin/supervision/stream", web::get().to(admin::stream))
+        .route("/admin/supervision/restart", web::post().to(admin::restart))
+        .route("/admin/events", web::get().to(admin::events));
+    #[cfg(debug_assertions)]
+    let scope = scope.route("/debug/panic", web::post().to(debug::panic));
+    scope
 }
 
 fn json_problem(error: &actix_web::error::JsonPayloadError) -> Problem {

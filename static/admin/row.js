@@ -1,4 +1,5 @@
 import { h, setText } from '../lib/dom.js';
+import { plural } from '../lib/format.js';
 import { exitWords, instanceOf, isFault, label, restartable, span } from './model.js';
 
 /** @typedef {import('./model.js').Row} RowModel */
@@ -69,8 +70,9 @@ export class Row {
     this.#expandable(row, name);
     setText(this.#name, name);
     setText(this.#more, more);
-    const kind = child.strategy ? (STRATEGY[child.strategy] ?? child.strategy) : child.kind;
-    const count = child.kind === 'dynamic' ? `${child.children.length + row.more} children` : '';
+    const dynamic = child.kind === 'dynamic';
+    const kind = child.strategy && !dynamic ? (STRATEGY[child.strategy] ?? child.strategy) : child.kind;
+    const count = dynamic ? plural(child.children.length + row.more, 'child', 'children') : '';
     const words = [kind, child.restart, child.significant && 'significant', count, ...factWords(child.facts)];
     setText(this.#kind, words.filter(Boolean).join(' · '));
     const failed = isInstance && told.status === 'FAILED';

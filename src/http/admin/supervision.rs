@@ -40,7 +40,7 @@ pub async fn tree(api: web::Data<Api>, _: Admin) -> HttpResponse {
 pub async fn restart(api: web::Data<Api>, _: Admin, body: web::Json<RestartBody>) -> Result<HttpResponse, Problem> {
     let child = body.into_inner().child;
     if child.len() > MOST_BYTES {
-        return Err(problem(ControlError::NotFound));
+        return Err(ControlError::NotFound.into());
     }
     if let Some(instance) = whole_instance(&api, &child) {
         // Its tree is temporary; what can be restarted is what it does.
@@ -51,7 +51,7 @@ pub async fn restart(api: web::Data<Api>, _: Admin, body: web::Json<RestartBody>
         let (tree, path) = (api.tree.clone(), child.clone());
         let restarted = actix_rt::spawn(async move { tree.restart_child(&path, RESTART_DEADLINE).await });
         let answer = restarted.await.unwrap_or(Err(ControlError::ShuttingDown));
-        answer.map_err(problem)?;
+        answer?;
     }
     log::info!("child={child} restarted by an administrator");
     Ok(HttpResponse::Ok().json(json!({ "child": child })))
@@ -59,14 +59,4 @@ pub async fn restart(api: web::Data<Api>, _: Admin, body: web::Json<RestartBody>
 
 fn whole_instance(api: &Api, child: &str) -> Option<InstanceHandle> {
     api.manager.get(child.strip_prefix(INSTANCES)?.parse().ok()?)
-}
-
-fn problem(error: ControlError) -> Problem {
-    let status = match error {
-        ControlError::NotFound => StatusCode::NOT_FOUND,
-        ControlError::Busy | ControlError::ShuttingDown => StatusCode::SERVICE_UNAVAILABLE,
-        ControlError::Timeout => StatusCode::GATEWAY_TIMEOUT,
-        _ => StatusCode::CONFLICT,
-    };
-    Problem::new(status, error.code(), error.to_string())
 }
