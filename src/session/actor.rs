@@ -86,10 +86,16 @@ impl SessionActor {
             ClientMessage::Watch {
                 instance_id, peer_id, ..
             } => {
-                leave(socket);
+                // Who asks anew about what it watches already keeps its connection.
+                if peer_id.is_none() || socket.watching.as_ref().is_none_or(|w| w.spec().id != instance_id) {
+                    leave(socket);
+                }
                 match self.manager.get(instance_id) {
                     Some(handle) => watch(socket, self.identity.session, handle, peer_id),
-                    None => self.tell_ended(id, instance_id, ctx),
+                    None => {
+                        leave(socket);
+                        self.tell_ended(id, instance_id, ctx);
+                    }
                 }
             }
             ClientMessage::Unwatch => leave(socket),
