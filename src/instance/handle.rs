@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::actor::{End, InstanceActor, InstanceError, RestartApp};
+use super::actor::{End, InstanceActor, RestartApp};
+use super::error::InstanceError;
 use super::shared::InstanceShared;
 use super::spec::InstanceSpec;
 use super::status::StatusReport;

@@ -15,6 +15,7 @@
 
 pub mod actor;
 mod catalogue;
+mod error;
 pub mod events;
 mod handle;
 mod input_gate;
@@ -31,6 +32,7 @@ mod tree;
 mod viewers;
 
 pub use catalogue::Catalogue;
+pub use error::InstanceError;
 pub use handle::{InstanceHandle, RequestError};
 pub use manager::{Capacity, Manager};
 pub use outbound::{Outbound, OutboundTexts, outbound};

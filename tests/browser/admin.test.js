@@ -80,7 +80,8 @@ scenario(
   async stage => {
     const { user, page, id, stagePath } = await watched(stage);
     await open(page, `${stagePath}/render`);
-    const asked = [];
+    /** @type {string[]} */
+  const asked = [];
     page.on('request', request => asked.push(request.url()));
     await killNow(await pidOf(id, 'render'));
     const render = row(page, `${stagePath}/render`);
