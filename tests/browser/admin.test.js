@@ -81,7 +81,7 @@ scenario(
     const { user, page, id, stagePath } = await watched(stage);
     await open(page, `${stagePath}/render`);
     /** @type {string[]} */
-  const asked = [];
+    const asked = [];
     page.on('request', request => asked.push(request.url()));
     await killNow(await pidOf(id, 'render'));
     const render = row(page, `${stagePath}/render`);
