@@ -39,7 +39,8 @@ pub async fn tree(api: web::Data<Api>, _: Admin) -> HttpResponse {
 /// Answers when it has been started again.
 pub async fn restart(api: web::Data<Api>, _: Admin, body: web::Json<RestartBody>) -> Result<HttpResponse, Problem> {
     let child = body.into_inner().child;
-    if child.len() > MOST_BYTES {
+    // Each child has one path only.
+    if child.len() > MOST_BYTES || child.split('/').any(str::is_empty) {
         return Err(ControlError::NotFound.into());
     }
     if let Some(instance) = whole_instance(&api, &child) {
