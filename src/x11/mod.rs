@@ -37,7 +37,6 @@ pub use held::HeldInput;
 pub use input_queue::InputQueue;
 pub use input_thread::{InputHooks, InputThread};
 pub use manager::wait_for_window_manager;
-pub use picture::Picture;
 pub use screenshot::screenshot;
 pub use wake::{Wake, wait_readable};
 pub use windows::{DrawnWindow, wait_for_drawn_window};
