@@ -100,7 +100,8 @@ fn api_routes() -> actix_web::Scope {
         .route("/admin/supervision", web::get().to(admin::tree))
         .route("/admin/supervision/stream", web::get().to(admin::stream))
         .route("/admin/supervision/restart", web::post().to(admin::restart))
-        .route("/admin/events", web::get().to(admin::events));
+        .route("/admin/events", web::get().to(admin::events))
+        .route("/admin/servers", web::get().to(admin::servers));
     #[cfg(debug_assertions)]
     let scope = scope.route("/debug/panic", web::post().to(debug::panic));
     scope

@@ -189,11 +189,30 @@ scenario('the page comes back by itself when the host does', async stage => {
   await until('it is live again', async () => (await page.locator('#live').textContent()) === 'live');
 });
 
+scenario('the server says that it lives, and what it can still take', async stage => {
+  const client = await stage.client();
+  const server = async () => {
+    const { status, body } = await client.get('/api/v1/admin/servers');
+    assert.equal(status, 200);
+    assert.equal(body.servers.length, 1);
+    return body.servers[0];
+  };
+  const first = await server();
+  assert.deepEqual([first.status, first.num_instances], ['ONLINE', 4]);
+  await client.launch('pattern');
+  const later = await until('a later beat counts the instance', async () => {
+    const now = await server();
+    return now.heartbeat_at > first.heartbeat_at && now.available_instances === 3 && now;
+  });
+  assert.ok(later.modified >= later.heartbeat_at && later.lease_until > later.heartbeat_at);
+  assert.equal(later.created, first.created);
+});
+
 scenario('guests and strangers are not let in', async stage => {
   const guest = new Client(stage.host);
   assert.equal((await guest.post('/api/v1/sessions', { guest: true })).status, 201);
   const stranger = new Client(stage.host);
-  for (const path of ['/admin/supervision', '/admin/supervision/stream', '/admin/events']) {
+  for (const path of ['/admin/supervision', '/admin/supervision/stream', '/admin/events', '/admin/servers']) {
     assertProblem(await guest.get(`/api/v1${path}`), 403, 'not_allowed');
     assertProblem(await stranger.get(`/api/v1${path}`), 401, 'auth_required');
   }

@@ -4,9 +4,11 @@
 
 mod events;
 mod live;
+mod servers;
 mod supervision;
 mod view;
 
 pub use events::events;
 pub use live::{Watchers, stream};
+pub use servers::servers;
 pub use supervision::{restart, tree};
