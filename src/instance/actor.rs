@@ -146,16 +146,20 @@ impl InstanceActor {
     }
 
     fn leave(&self, viewer: ViewerId, from: Option<&Outbound>, reason: CloseReason) {
-        let steered = self.shared.roster.with(|v| v.holder());
+        let (holder, steered) = self.shared.roster.with(|v| (v.holder(), v.may_steer(viewer)));
         let Some(peer) = self.shared.roster.leave(viewer, from, Instant::now()) else {
             return;
         };
+        // From here on its peer's input goes nowhere, releases included.
+        if steered {
+            self.shared.release_input();
+        }
         log::info!("instance={} viewer={viewer} left={reason}", self.shared.spec.id);
         self.shared
             .event(InstanceEvent::ViewerLeft, format!("viewer={viewer} reason={reason}"));
-        self.shared.control_event(steered);
+        self.shared.control_event(holder);
         if let Some(peer) = peer.and_then(|id| self.shared.peer(id)) {
-            peer.send(PeerCommand::Close(reason));
+            peer.close(reason);
         }
         self.shared.roster.announce();
     }
@@ -324,6 +328,7 @@ impl Handler<Offer> for InstanceActor {
                 available: shared.services.codecs.clone(),
                 sink: Arc::new(super::input_gate::ViewerInput::new(
                     msg.viewer,
+                    peer,
                     Arc::clone(&shared.roster),
                     Arc::clone(&shared.desktop.input),
                 )),
@@ -332,17 +337,18 @@ impl Handler<Offer> for InstanceActor {
             };
             let (spec, handle, answered) = peer_child(Arc::clone(&shared), msg.viewer, options);
             let before = shared.remember_peer(peer, handle);
+            // The browser has let go of it; nothing waits for its end.
+            if let Some(before) = before.and_then(|id| shared.peer(id)) {
+                before.close(CloseReason::Superseded);
+            }
             let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;
             if started.is_err() {
                 shared.forget_peer(msg.viewer, peer);
                 return Err(InstanceError::TooManyPeers);
             }
-            if let Some(before) = before.and_then(|id| shared.peer(id)) {
-                before.send(PeerCommand::Close(CloseReason::Superseded));
-            }
             match tokio::time::timeout(ANSWER_DEADLINE, answered).await {
-                Ok(Ok(answer)) => Ok(answer.map(|()| peer)?),
-                _ => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),
+                Ok(answer) => Ok(answer.unwrap_or(Err(PeerError::Closing)).map(|()| peer)?),
+                Err(_) => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),
             }
         };
         Box::pin(work.into_actor(self))

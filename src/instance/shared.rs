@@ -148,18 +148,25 @@ impl InstanceShared {
         self.living().len()
     }
 
-    /// A new peer lives; gives the one that its viewer had before.
+    /// A new peer lives; gives the one that its viewer had before. From here on that one has no say, and what was held
+    /// down through it is released.
     pub fn remember_peer(&self, id: PeerId, handle: PeerHandle) -> Option<PeerId> {
-        let before = self.roster.with(|v| v.set_peer(handle.viewer, Some(id)));
+        let viewer = handle.viewer;
+        let (before, steered) = self
+            .roster
+            .with(|v| (v.set_peer(viewer, Some(id)), v.may_steer(viewer)));
         self.living().insert(id, handle);
+        if before.is_some() && steered {
+            self.release_input();
+        }
         before
     }
 
-    /// A peer is gone. What its viewer held down is released.
+    /// A peer is gone. What its viewer held down is released, unless the viewer has a newer peer by now.
     pub fn forget_peer(&self, viewer: ViewerId, id: PeerId) {
         self.living().remove(&id);
         let steered = self.roster.with(|v| {
-            let steered = v.may_steer(viewer);
+            let steered = v.may_steer_by(viewer, id);
             v.clear_peer(viewer, id);
             steered
         });
