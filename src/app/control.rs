@@ -54,9 +54,6 @@ pub fn stop(state: &Path, signal: Signal) -> Result<(), ControlError> {
 /// # Errors
 /// [`ControlError::Token`].
 pub fn address(config: &Config) -> Result<String, ControlError> {
-    let token = match config.server.auth {
-        crate::config::Auth::Open => None,
-        crate::config::Auth::Token => Some(token::load(&config.server.state).map_err(ControlError::Token)?),
-    };
-    Ok(token::address(config.server.listen, token.as_ref()))
+    let token = token::load(&config.server.state).map_err(ControlError::Token)?;
+    Ok(token::address(config.server.listen, Some(&token)))
 }

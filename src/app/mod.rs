@@ -9,6 +9,8 @@ pub mod control;
 pub mod doctor;
 pub mod encoders;
 pub mod error;
+mod fleet;
+mod history;
 pub mod logging;
 pub mod serve;
 pub mod signals;

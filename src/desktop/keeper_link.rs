@@ -52,7 +52,7 @@ fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReas
             reason: message.clone(),
         };
         f.failure.get_or_insert(Failure {
-            code,
+            code: code.into(),
             message: message.clone(),
             output,
         });

@@ -41,6 +41,11 @@ pub async fn stream(request: HttpRequest, id: web::Path<String>) -> Result<HttpR
     page(&request, "stream.html", &["stream/", "viewer/", "lib/"])
 }
 
+/// `GET /admin`: for everybody, since it holds nothing; what it asks for is for administrators.
+pub async fn admin(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    page(&request, "admin.html", &["admin/", "home/", "lib/"])
+}
+
 /// `GET /static/{path}` and `GET /static/{version}/{path}`
 pub async fn asset(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
     let (version, name) = match path.split_once('/') {

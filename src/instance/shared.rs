@@ -13,7 +13,7 @@ use crate::config::removal;
 use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
 use crate::protocol::input::InputEvent;
-use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, ServerMessage, Size};
+use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
 use crate::supervision::SupervisorRef;
 
 /// What belongs to an instance and outlives each of its actors.
@@ -33,6 +33,8 @@ pub struct InstanceShared {
     pub peers: SupervisorRef,
     living: Mutex<BTreeMap<PeerId, PeerHandle>>,
     modified_ms: Mutex<i64>,
+    /// The status that was told last: kept here, so that an actor that follows a panicked one tells nothing twice.
+    told: Mutex<Option<InstanceStatus>>,
 }
 
 impl InstanceShared {
@@ -49,6 +51,7 @@ impl InstanceShared {
             parts: SupervisorRef::new(),
             peers: SupervisorRef::new(),
             living: Mutex::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -114,6 +117,11 @@ impl InstanceShared {
     #[must_use]
     pub fn modified_ms(&self) -> i64 {
         *self.modified_ms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This status is being told; gives the one told before.
+    pub fn tell_status(&self, status: InstanceStatus) -> Option<InstanceStatus> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).replace(status)
     }
 
     /// Something of it has changed.
