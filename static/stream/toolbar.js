@@ -1,4 +1,4 @@
-import { confirmable } from '../home/confirm.js';
+import { confirmable } from '../lib/confirm.js';
 import { h, setText } from '../lib/dom.js';
 import { plural } from '../lib/format.js';
 import { icon } from './icons.js';

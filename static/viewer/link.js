@@ -83,8 +83,9 @@ export class Link extends EventTarget {
       this.#input({ type: 'fault', code: 'unsupported_browser', message: '' });
       return;
     }
-    this.#prepare();
+    // First the socket: it connects while the page is busy making the peer.
     this.signalling.start();
+    this.#prepare();
   }
 
   stop() {
