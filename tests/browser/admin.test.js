@@ -127,6 +127,7 @@ scenario('the life of an instance is in the events', async stage => {
     );
   await told(failing, ['instance_created', 'instance_launched', 'instance_failed', 'given_up']);
   await viewer.page.goto(stage.host.origin);
+  await told(id, ['viewer_left']);
   await client.delete(`/api/v1/instances/${id}`);
   const events = await told(id, [
     'instance_created',
