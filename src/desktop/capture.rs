@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::facts::Part;
-use super::process_child::{Process, describe, keeper_gone};
+use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::shared::{DesktopShared, role};
-use crate::capture::{CaptureClient, CaptureClientConfig, CaptureExit};
+use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit};
 use crate::protocol::keeper::Exit;
 use crate::supervision::{ChildContext, ExitReason};
+
+/// Between the end of a connection and that of the process.
+const LAST_BREATH: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// The life of a capture: process and client end together.
 pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
@@ -45,9 +48,10 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     let outcome = tokio::select! {
         () = cx.stopping() => None,
         () = greeted => None,
-        ended = process.ended() => Some(match ended {
-            Some(ended) => Ok(ended.exit),
-            None => return keeper_gone(),
+        life = process.life(tell_stopped(&shared, "the capture", |f| &mut f.capture)) => Some(match life {
+            LifeEnd::Ended(ended) => Ok(ended.exit),
+            LifeEnd::Stalled => Err(CaptureError::Stalled),
+            LifeEnd::KeeperGone => return keeper_gone(),
         }),
         error = client.ended() => Some(Err(error)),
     };
@@ -63,12 +67,16 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         Some(Err(error)) => {
             log::warn!("instance={} capture: {error}", shared.id);
             // A connection that ends is usually the process ending: then that tells more.
-            let end = tokio::time::timeout(std::time::Duration::from_millis(500), process.ended()).await;
-            if let Ok(Some(end)) = end {
-                return ended(&shared, end.exit);
+            if matches!(error, CaptureError::Closed | CaptureError::Reported { .. }) {
+                let end = tokio::time::timeout(LAST_BREATH, process.life(|_| ())).await;
+                if let Ok(LifeEnd::Ended(end)) = end {
+                    return ended(&shared, end.exit);
+                }
             }
-            process.stop(&shared).await;
-            lost(&shared, error.code(), error.to_string())
+            // One that hangs or sends rubbish is not asked to end.
+            process.kill(&shared).await;
+            let reason = lost(&shared, error.code(), error.to_string());
+            if matches!(error, CaptureError::Stalled) { ExitReason::Stalled } else { reason }
         }
     }
 }

@@ -25,10 +25,12 @@ mod facts;
 mod input;
 mod keeper_link;
 mod process_child;
+mod pulse;
 mod readiness;
 mod render;
 mod setup;
 mod shared;
+mod standstill;
 mod tree;
 mod window_manager;
 

@@ -97,11 +97,14 @@ export class Link extends EventTarget {
 
   /** Asks the host anew what this instance is, for instance after a restart was requested. */
   retry() {
+    this.backoff.reset();
+    const living = this.signalling.open && this.peer?.connection.connectionState === 'connected';
+    // Whoever is connected hears by itself what follows; to watch again would end the connection first.
+    if (this.#watching && living && !this.facts.fault) return;
     this.#input({ type: 'start' });
     if (this.signalling.open) this.#input({ type: 'socket', state: 'open' });
     if (this.peer?.connection.connectionState === 'connected')
       this.#input({ type: 'peer', state: 'connected' });
-    this.backoff.reset();
     if (this.signalling.open) this.#watch();
     else this.signalling.wake();
   }

@@ -183,6 +183,10 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
         _ => return Err(ProcessError::Unexpected),
     };
 
+    let identity = Identity {
+        pid: manifest.pid,
+        start_time: manifest.start_time,
+    };
     let (read, write) = stream.into_split();
     let (calls, calls_out) = mpsc::channel(UNSENT_CALLS);
     let (events, _) = broadcast::channel(EVENTS);
@@ -200,6 +204,7 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
     Ok(KeeperClient {
         inner: Arc::new(Inner {
             pid,
+            identity,
             next: AtomicU64::new(1),
             calls,
             events,
