@@ -151,6 +151,7 @@ impl KeeperClient {
     /// or another instance's.
     pub async fn connect(options: &KeeperOptions) -> Result<Self, ProcessError> {
         let client = start::connect(options).await?;
+        start::reap_adopted(client.pid(), client.inner.gone.clone());
         log::info!("instance={} keeper={} connected", options.instance, client.pid());
         Ok(client)
     }

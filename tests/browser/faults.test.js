@@ -74,10 +74,11 @@ const faults = [
  * Launches the moving pattern and types a word into it.
  *
  * @param {import('./harness/stage.js').Stage} stage
+ * @param {string} [app]
  */
-async function launched(stage) {
+async function launched(stage, app = 'moving') {
   const { home, page } = await stage.visitor();
-  const viewer = await home.launch('moving', stage.host);
+  const viewer = await home.launch(app, stage.host);
   await viewer.connected();
   await viewer.pattern.appears();
   await viewer.click(400, 100);
@@ -96,8 +97,12 @@ async function answers(viewer, before) {
 for (const { name, role, keeps, told, inflict } of faults) {
   scenario(`${name}: the picture is back on the same connection, ${rounds} times`, async stage => {
     const bystander = await Bystander.watching(await launched(stage));
+    /** @type {Viewer | undefined} */
+    let viewer;
+    let typed = 'kept';
     for (let round = 0; round < rounds; round += 1) {
-      const viewer = await launched(stage);
+      // A program that lives through it goes on being used; after another the next one is the first to fall again.
+      viewer ??= await launched(stage);
       const id = viewer.instanceId;
       const peer = await viewer.rememberConnection();
       const recovery = new Recovery(viewer);
@@ -121,8 +126,10 @@ for (const { name, role, keeps, told, inflict } of faults) {
           `the page says what happens: ${JSON.stringify(said)}`,
         );
       }
-      await viewer.pattern.textBecomes(keeps ? 'kept' : '', 60_000);
-      await answers(viewer, keeps ? 'kept' : '');
+      if (!keeps) typed = '';
+      await viewer.pattern.textBecomes(typed, 60_000);
+      await answers(viewer, typed);
+      typed += 'x';
       // Nothing else was touched, and nothing runs twice.
       const touched = role === 'xvfb' && !keeps ? ['render', 'xvfb', 'capture', 'wm'] : [role];
       for (const [kind, before] of others) {
@@ -132,7 +139,10 @@ for (const { name, role, keeps, told, inflict } of faults) {
       const servers = processesOf(id).filter(process => process.role === 'xvfb');
       assert.equal(servers.length, 1, 'one X server');
       await bystander.noticedNothing();
-      await stage.end(viewer);
+      if (!keeps) {
+        await stage.end(viewer);
+        [viewer, typed] = [undefined, 'kept'];
+      }
     }
   });
 }
@@ -178,13 +188,9 @@ scenario(`the keeper is killed: FAILED is told, Restart brings the program back,
 });
 
 scenario('a program that does not respond is reported, and goes on when it responds again', async stage => {
-  const { home, page, user } = await stage.visitor();
-  const viewer = await home.launch('troubled', stage.host);
-  await viewer.connected();
-  await viewer.pattern.appears();
-  await viewer.click(400, 100);
-  await page.keyboard.press('F11');
-  const rest = await stage.rest(user);
+  const viewer = await launched(stage, 'troubled');
+  await viewer.page.keyboard.press('F11');
+  const rest = await stage.rest(viewer.page.context());
   await until('the host says that it does not respond', async () => {
     const { status, reason } = await rest.instance(viewer.instanceId);
     return status === 'RUNNING' && reason === 'not_responding';
@@ -195,18 +201,14 @@ scenario('a program that does not respond is reported, and goes on when it respo
     return status === 'RUNNING' && !reason;
   });
   await until('the page says nothing any more', async () => !/does not respond/.test(await viewer.says()));
-  await answers(viewer, '');
+  await answers(viewer, 'kept');
 });
 
 scenario('an app that takes all memory it may have is restarted', async stage => {
-  const { home, page } = await stage.visitor();
-  const viewer = await home.launch('troubled', stage.host);
-  await viewer.connected();
-  await viewer.pattern.appears();
-  await viewer.click(400, 100);
+  const viewer = await launched(stage, 'troubled');
   const before = await pidOf(viewer.instanceId, 'render');
   const peer = await viewer.rememberConnection();
-  await page.keyboard.press('F10');
+  await viewer.page.keyboard.press('F10');
   await until('the app has ended', () => !isAlive(before));
   await viewer.stateBecomes('connected');
   await viewer.pattern.textBecomes('', 60_000);

@@ -39,6 +39,14 @@ export const troubled = ({ demo }) => ({
   ...size,
 });
 
+/** The still pattern within a shell that does not end when it is asked to. @param {Paths} paths */
+export const stubborn = ({ demo }) => ({
+  id: 'stubborn',
+  command: 'sh',
+  args: ['-c', `trap '' TERM; ${demo} --pattern & while :; do sleep 1; done`],
+  ...size,
+});
+
 /** The measuring pattern, which prints every event that reaches it. @param {Paths} paths */
 export const logging = ({ demo }) => ({
   id: 'logging',

@@ -185,6 +185,24 @@ export class Host {
     await until('the host answers', () => fetch(`${this.origin}/healthz`).then(r => r.ok));
   }
 
+  /** `heliostat <command>` for this host. @param {string} command @param {string[]} more */
+  async command(command, ...more) {
+    const flags = ['--config', this.config, '--listen', `127.0.0.1:${this.port}`, '--state', this.state];
+    const child = spawn(program, [command, ...flags, ...more], {
+      cwd: this.folder,
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', text => {
+        said += text;
+      });
+    }
+    const [code] = await once(child, 'exit');
+    return { code, said };
+  }
+
   /** The token it printed. */
   get token() {
     return this.entry.split('#token=')[1] ?? '';
