@@ -4,3 +4,4 @@
 mod layers;
 mod source;
 mod tidiness;
+mod unit;
