@@ -7,8 +7,8 @@ use std::thread;
 use super::debt::Debt;
 use super::outbox::Outbox;
 use crate::gst::{ENCODERS, Encoder, GstError, Pipeline, PipelineConfig};
-use crate::media::{Codec, Frame};
-use crate::x11::{Picture, Wake};
+use crate::media::{Codec, Frame, PlanarPicture};
+use crate::x11::Wake;
 
 /// Where encoded frames go: the outbox of whichever host is connected.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ impl Encoders {
     }
 
     /// Encodes a picture with every one.
-    pub(super) fn push(&self, picture: &Picture, pts_us: u64) {
+    pub(super) fn push(&self, picture: &PlanarPicture, pts_us: u64) {
         for running in self.running.values() {
             running.pipeline.push(picture.clone(), pts_us);
         }

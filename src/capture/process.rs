@@ -18,8 +18,9 @@ use super::pacing::{Pacing, Step};
 use super::privileges;
 use crate::clock::monotonic_us;
 use crate::gst::{Encoder, GstError, init, probe};
+use crate::media::{Planar, PlanarPicture};
 use crate::protocol::capture::{CaptureMessage, HostMessage, VERSION};
-use crate::x11::{DisplayAddress, Grabber, Picture, Wake, X11Error, wait_readable};
+use crate::x11::{DisplayAddress, Grabber, Wake, X11Error, wait_readable};
 
 /// Names the file descriptor of the listening socket.
 pub const LISTEN_FD: &str = "HELIOSTAT_LISTEN_FD";
@@ -96,7 +97,8 @@ struct Process {
     wake: Arc<Wake>,
     link: Option<Link>,
     pacing: Pacing,
-    last: Option<Picture>,
+    planar: Planar,
+    last: Option<PlanarPicture>,
     grabbed: u64,
     damage: u64,
     alive_at_us: u64,
@@ -123,6 +125,8 @@ impl Process {
         privileges::give_up(args.user, args.debuggable).map_err(std::io::Error::from)?;
         let wake = Arc::new(Wake::new()?);
         let outlet = Arc::new(Outlet::new(Arc::clone(&wake)));
+        let (width, height) = grabber.size();
+        let planar = Planar::new(width, height);
         let encoders = Encoders::new(
             &preferred,
             grabber.size(),
@@ -144,6 +148,7 @@ impl Process {
             wake,
             link: None,
             pacing: Pacing::new(args.fps),
+            planar,
             last: None,
             grabbed: 0,
             damage: 0,
@@ -220,11 +225,13 @@ impl Process {
                 // An encoder that is behind raises the flag when it has room again.
                 Step::Grab | Step::Settle if !self.encoders.ready() => return Ok(None),
                 Step::Grab => {
-                    let Some(picture) = self.take_picture()? else {
-                        return Ok(None);
-                    };
-                    self.encoders.push(&picture, now);
-                    self.last = Some(picture);
+                    let picture = self.grabber.grab()?;
+                    self.grabbed += 1;
+                    // Always of the grabber's size.
+                    self.last = self.planar.convert(picture);
+                    if let Some(picture) = &self.last {
+                        self.encoders.push(picture, now);
+                    }
                     self.pacing.grabbed(now);
                 }
                 Step::Settle => {
@@ -235,12 +242,6 @@ impl Process {
                 }
             }
         }
-    }
-
-    fn take_picture(&mut self) -> Result<Option<Picture>, Failure> {
-        let picture = self.grabber.grab()?;
-        self.grabbed += u64::from(picture.is_some());
-        Ok(picture)
     }
 
     fn accept(&mut self) {

@@ -146,7 +146,7 @@ impl Encoder {
 }
 
 /// Makes an element.
-pub(super) fn make(name: &str) -> Result<gst::Element, GstError> {
+fn make(name: &str) -> Result<gst::Element, GstError> {
     gst::ElementFactory::make(name)
         .build()
         .map_err(|error| GstError::Missing {

@@ -4,8 +4,8 @@
 //! capture process and in the probe, which are processes of their own and can be killed.
 //!
 //! ```text
-//! Picture ─▶ appsrc ─▶ videoconvert ─▶ I420 ─▶ encoder ─▶ appsink ─▶ Frame
-//!            (one picture at a time)            (never drops a frame)
+//! PlanarPicture ─▶ appsrc ─▶ encoder ─▶ appsink ─▶ Frame
+//!         (one picture at a time)    (never drops a frame)
 //! ```
 //!
 //! Faults it notices: an element's error, and pictures that go in without anything coming out.

@@ -11,9 +11,9 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::GstError;
-use super::encoder::{Encoder, make};
+use super::encoder::Encoder;
 use super::ledger::Ledger;
-use crate::media::Frame;
+use crate::media::{Frame, PlanarPicture};
 
 /// Pictures went in and nothing came out for this long: the encoder hangs. µs.
 const STALL_US: u64 = 2_000_000;
@@ -21,6 +21,10 @@ const STALL_US: u64 = 2_000_000;
 /// Pictures that may be on their way at once. A second one would only wait, and be older than one that is grabbed when
 /// the encoder is free: at an encoder that is too slow for the rate, two doubled the delay and gave no more frames.
 const MAX_IN_FLIGHT: usize = 1;
+
+/// Range 16–235, the matrix of BT.601, and the transfer and primaries of BT.709, which are those of sRGB: what
+/// [`crate::media::PlanarPicture`] holds.
+const COLORIMETRY: &str = "2:4:5:1";
 
 /// What a pipeline encodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +80,8 @@ impl Pipeline {
         output: impl Fn(Option<Frame>) + Send + Sync + 'static,
     ) -> Result<Self, GstError> {
         let caps = gst::Caps::builder("video/x-raw")
-            .field("format", "BGRx")
+            .field("format", "I420")
+            .field("colorimetry", COLORIMETRY)
             .field("width", i32::from(config.width))
             .field("height", i32::from(config.height))
             // Not 0/1: with a variable rate x264 holds back a frame.
@@ -93,12 +98,6 @@ impl Pipeline {
             .max_time(gst::ClockTime::ZERO)
             .leaky_type(gst_app::AppLeakyType::Downstream)
             .build();
-        let convert = make("videoconvert")?;
-        let planar = make("capsfilter")?;
-        planar.set_property(
-            "caps",
-            gst::Caps::builder("video/x-raw").field("format", "I420").build(),
-        );
         let encoder = config.encoder.make(config.kbps, config.threads)?;
         let shared = Arc::new(Shared::default());
         let output = Arc::new(output);
@@ -112,7 +111,7 @@ impl Pipeline {
             .callbacks(callbacks(&shared, &output))
             .build();
         let pipeline = gst::Pipeline::new();
-        let elements = [source.upcast_ref(), &convert, &planar, &encoder, sink.upcast_ref()];
+        let elements = [source.upcast_ref(), &encoder, sink.upcast_ref()];
         let start_error = |reason: String| GstError::Start {
             element: config.encoder.element.into(),
             reason,
@@ -144,10 +143,9 @@ impl Pipeline {
         &self.config
     }
 
-    /// Encodes a picture (BGRx, rows without padding) of time `pts_us` (`CLOCK_MONOTONIC`, rising from call to call); to be
-    /// called when [`Self::ready`].
-    /// Its memory is used without a copy and let go when it has been converted.
-    pub fn push(&self, picture: impl AsRef<[u8]> + Send + 'static, pts_us: u64) {
+    /// Encodes a picture of time `pts_us` (`CLOCK_MONOTONIC`, rising from call to call); to be called when
+    /// [`Self::ready`]. Its memory is used without a copy and let go when it has been encoded.
+    pub fn push(&self, picture: PlanarPicture, pts_us: u64) {
         let mut buffer = gst::Buffer::from_slice(picture);
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::from_useconds(pts_us));

@@ -1,7 +1,7 @@
 //! Loads only the plug-ins that are used.
 //!
 //! A full registry names some 250 plug-ins: reading its cache costs memory in every capture process, and making it
-//! takes seconds and a writable home. Neither is needed for six plug-ins whose names are known.
+//! takes seconds and a writable home. Neither is needed for a few plug-ins whose names are known.
 
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -10,8 +10,8 @@ use gstreamer as gst;
 
 use super::GstError;
 
-/// Always needed; converters were two plug-ins before GStreamer 1.22.
-const BASE: [&str; 4] = ["coreelements", "app", "videoconvertscale", "videoconvert"];
+/// Always needed.
+const BASE: [&str; 2] = ["coreelements", "app"];
 
 /// Starts GStreamer in this process. To be called while the process has one thread.
 ///

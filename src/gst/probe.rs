@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ENCODERS, Encoder, GstError, Pipeline, PipelineConfig};
 use crate::clock::monotonic_us;
-use crate::media::{Codec, Frame};
+use crate::media::{Codec, Frame, Planar};
 
 /// How long one encoder may take for its first frame.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -70,7 +70,9 @@ fn first_frame(encoder: Encoder) -> Result<Frame, GstError> {
     let pattern: Vec<u8> = (0..usize::from(WIDTH) * usize::from(HEIGHT) * 4)
         .map(|n| (n / 7 % 251) as u8)
         .collect();
-    pipeline.push(pattern, monotonic_us());
+    if let Some(picture) = Planar::new(WIDTH, HEIGHT).convert(&pattern) {
+        pipeline.push(picture, monotonic_us());
+    }
     match answers.recv_timeout(DEADLINE) {
         Ok(Some(frame)) => Ok(frame),
         Ok(None) | Err(_) => {

@@ -1,4 +1,4 @@
-//! Where capture and peers meet: encoded frames, the hub that fans them out, and RTP time.
+//! Where capture and peers meet: pictures as encoders take them, encoded frames, the hub that fans them out, RTP time.
 //!
 //! The hub of an instance outlives its capture process and its peers: either side may be restarted while the other
 //! goes on. A capture that comes back starts with a key frame; a viewer that comes late, or was too slow, gets
@@ -15,8 +15,10 @@
 
 mod frame;
 mod hub;
+mod planar;
 mod rtp_time;
 
 pub use frame::{Codec, Frame};
 pub use hub::{Hub, HubStats, KeyRequests, Subscription};
+pub use planar::{Planar, PlanarPicture};
 pub use rtp_time::RtpClock;

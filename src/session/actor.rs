@@ -78,7 +78,10 @@ impl SessionActor {
             ClientMessage::Watch {
                 instance_id, peer_id, ..
             } => {
-                leave(socket);
+                // Who asks anew about what it watches already keeps its connection.
+                if peer_id.is_none() || socket.watching.as_ref().is_none_or(|w| w.spec().id != instance_id) {
+                    leave(socket);
+                }
                 let Some(handle) = self.manager.get(instance_id) else {
                     self.tell_ended(id, instance_id, ctx);
                     return;

@@ -12,11 +12,8 @@ use x11rb::protocol::shm::{ConnectionExt as _, Seg};
 use x11rb::protocol::xproto::{ImageFormat, ImageOrder};
 
 use super::connect::Display;
-use super::picture::{Picture, PicturePool};
+use super::picture::Picture;
 use super::{Aborter, DisplayAddress, X11Error};
-
-/// One that was grabbed last and may have to be encoded again, one being grabbed, one that an encoder is slow to let go.
-const SLOTS: usize = 3;
 
 /// A connection that grabs the root window into shared memory.
 #[derive(Debug)]
@@ -24,7 +21,7 @@ pub struct Grabber {
     display: Display,
     damage: Damage,
     segment: Seg,
-    pool: PicturePool,
+    picture: Picture,
     width: u16,
     height: u16,
 }
@@ -62,18 +59,18 @@ impl Grabber {
             what: "make shared memory",
             source: e.into(),
         })?;
-        let bytes = i64::try_from(size * SLOTS).map_err(|_| X11Error::Unsupported("too many pixels".into()))?;
+        let bytes = i64::try_from(size).map_err(|_| X11Error::Unsupported("too many pixels".into()))?;
         ftruncate(&memory, bytes).map_err(|e| X11Error::Io {
             what: "size shared memory",
             source: e.into(),
         })?;
-        let pool = PicturePool::map(memory.as_fd(), size, SLOTS).map_err(X11Error::io("map shared memory"))?;
+        let picture = Picture::map(memory.as_fd(), size).map_err(X11Error::io("map shared memory"))?;
         let (damage, segment) = display.within(deadline, |d| d.prepare(memory))?;
         Ok(Self {
             display,
             damage,
             segment,
-            pool,
+            picture,
             width,
             height,
         })
@@ -116,14 +113,12 @@ impl Grabber {
         Ok(seen)
     }
 
-    /// Grabs the picture as it is now; what changes from here on is new damage. `None` when every slot is in use by
-    /// an encoder: grab again when one has become free.
+    /// Grabs the picture as it is now; what changes from here on is new damage. 4 bytes a pixel (blue, green, red,
+    /// unused), rows from the top without padding, in memory that the next grab writes to.
     ///
     /// # Errors
     /// [`X11Error::DisplayLost`], or the server refuses the grab.
-    pub fn grab(&self) -> Result<Option<Picture>, X11Error> {
-        let Some(slot) = self.pool.take() else { return Ok(None) };
-        let offset = u32::try_from(slot.offset()).map_err(|_| X11Error::Unsupported("too many pixels".into()))?;
+    pub fn grab(&mut self) -> Result<&[u8], X11Error> {
         // First the subtraction: what is drawn between the two is in the picture and reported again, never lost.
         self.display.x.damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?;
         self.display
@@ -137,11 +132,11 @@ impl Grabber {
                 !0,
                 ImageFormat::Z_PIXMAP.into(),
                 self.segment,
-                offset,
+                0,
             )?
             .reply()
             .map_err(X11Error::reply("a grab"))?;
-        Ok(Some(slot.filled()))
+        Ok(self.picture.bytes())
     }
 }
 

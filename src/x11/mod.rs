@@ -38,7 +38,6 @@ pub use held::HeldInput;
 pub use input_queue::InputQueue;
 pub use input_thread::{InputHooks, InputThread};
 pub use manager::wait_for_window_manager;
-pub use picture::Picture;
 pub use pulse::Pulse;
 pub use screenshot::screenshot;
 pub use wake::{Wake, wait_readable};

@@ -95,16 +95,12 @@ export class Link extends EventTarget {
     this.signalling.wake();
   }
 
-  /** Asks the host anew what this instance is, for instance after a restart was requested. */
+  /**
+   * Asks the host anew what this instance is, for instance after a restart was requested. What was shown stays until it
+   * answers.
+   */
   retry() {
     this.backoff.reset();
-    const living = this.signalling.open && this.peer?.connection.connectionState === 'connected';
-    // Whoever is connected hears by itself what follows; to watch again would end the connection first.
-    if (this.#watching && living && !this.facts.fault) return;
-    this.#input({ type: 'start' });
-    if (this.signalling.open) this.#input({ type: 'socket', state: 'open' });
-    if (this.peer?.connection.connectionState === 'connected')
-      this.#input({ type: 'peer', state: 'connected' });
     if (this.signalling.open) this.#watch();
     else this.signalling.wake();
   }
@@ -295,6 +291,7 @@ export class Link extends EventTarget {
     peer.addEventListener('channel', () => {
       this.#emit('channel', null);
       this.#ping();
+      this.#peerState(peer, peer.connection.connectionState);
     });
     peer.addEventListener('message', event => this.#frame(detail(event)));
     this.#emit('peer', peer);
@@ -351,6 +348,8 @@ export class Link extends EventTarget {
   #peerState(peer, state) {
     if (peer !== this.peer) return;
     if (state === 'connected') {
+      // Not before it can be steered, too: what is clicked until then would be lost.
+      if (peer.input.readyState !== 'open') return;
       this.env.clearTimeout(this.#peerTimer);
       this.#connectedAt = this.env.now();
       this.#input({ type: 'peer', state: 'connected' });

@@ -46,10 +46,12 @@ scenario('a crash loop ends in FAILED with the output shown, and Restart works',
   assert.ok(failed.output.some((/** @type {string} */ line) => line.includes('boom from the app')));
 
   breakCrasher(stage.host, false);
+  await viewer.rememberConnection();
   await page.getByRole('button', { name: /restart/i }).click();
   await viewer.connected();
   assert.equal(viewer.instanceId, id, 'the same instance');
   await viewer.pattern.appears();
+  assert.ok(await viewer.sameConnection(), 'the page kept its connection');
   await viewer.click(400, 100);
   await page.keyboard.type('up again');
   await viewer.pattern.textBecomes('up again');

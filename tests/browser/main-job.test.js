@@ -31,6 +31,37 @@ scenario('a click on Launch brings the moving picture of the program', async sta
   assert.equal(await viewer.property('role'), 'owner');
 });
 
+for (const codec of ['H264', 'VP8']) {
+  scenario(`colours arrive by ${codec} as the program drew them`, async stage => {
+    const { home, page } = await stage.visitor();
+    await page.addInitScript(onlyCodec, codec);
+    const viewer = await home.launch('pattern', stage.host);
+    await viewer.connected();
+    const { flips } = await viewer.pattern.appears();
+    for (const flip of [0, 1]) {
+      const drawn = (flips + flip) % 2 === 0 ? EVEN : ODD;
+      await until('the colour is the drawn one', async () => {
+        const { colours } = await viewer.picture.look([FLIP]);
+        if (colours[0] && distance(colours[0], drawn) < 9) return true;
+        throw new Error(`${JSON.stringify(colours[0])} instead of ${JSON.stringify(drawn)}`);
+      });
+      await viewer.click(400, 100);
+      await viewer.pattern.flipsBecome(flips + flip + 1);
+    }
+  });
+}
+
+/** Runs in the page: offers one codec alone. @param {string} codec */
+function onlyCodec(codec) {
+  const add = RTCPeerConnection.prototype.addTransceiver;
+  RTCPeerConnection.prototype.addTransceiver = function (...args) {
+    const transceiver = add.apply(this, args);
+    const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
+    transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === `video/${codec}`));
+    return transceiver;
+  };
+}
+
 scenario('the token is exchanged and no longer in the address', async stage => {
   const { page, user } = await stage.visitor();
   await until('the token is gone from the address', () => !page.url().includes(stage.host.token));

@@ -143,6 +143,8 @@ test('a peer closed for a fault is replaced, and only the current one counts', a
   FakeSocket.last.say(answer('p2'));
   await settle();
   FakeConnection.last.become('connected');
+  assert.equal(viewer.shown.state, 'reconnecting', 'it cannot be steered yet');
+  FakeConnection.last.channels.input.open();
   assert.equal(viewer.shown.state, 'connected');
   assert.equal(viewer.peer?.id, 'p2');
 });

@@ -1,0 +1,189 @@
+//! Pictures as encoders take them: I420, converted once for all of them.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use yuv::{BufferStoreMut, YuvConversionMode, YuvPlanarImageMut, YuvRange, YuvStandardMatrix};
+
+/// Pictures whose memory is kept for the next ones: one to be encoded again, one that each of two encoders still reads.
+const KEPT: usize = 3;
+
+/// A picture of three planes: brightness at full size, the two colour differences at half of it both ways (4:2:0).
+///
+/// BT.601 and limited range (16–235), which is what decoders take a stream for that does not say: VP8 cannot say.
+/// Planes follow each other without a gap; rows are padded to four bytes, as GStreamer lays out I420. Cheap to clone; its
+/// memory is used again when the last clone is gone.
+#[derive(Clone)]
+pub struct PlanarPicture {
+    shared: Arc<Memory>,
+}
+
+struct Memory {
+    bytes: Vec<u8>,
+    home: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl fmt::Debug for PlanarPicture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlanarPicture")
+            .field("bytes", &self.shared.bytes.len())
+            .finish()
+    }
+}
+
+impl AsRef<[u8]> for PlanarPicture {
+    fn as_ref(&self) -> &[u8] {
+        &self.shared.bytes
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let mut free = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+        // overflow: memory beyond what is kept goes back to the system.
+        if free.len() < KEPT {
+            free.push(std::mem::take(&mut self.bytes));
+        }
+    }
+}
+
+/// Converts pictures of one size.
+#[derive(Debug)]
+pub struct Planar {
+    width: u16,
+    height: u16,
+    free: Arc<Mutex<Vec<Vec<u8>>>>,
+}
+
+impl Planar {
+    /// For pictures of this size in pixels, both even.
+    #[must_use]
+    pub fn new(width: u16, height: u16) -> Self {
+        Self {
+            width,
+            height,
+            free: Arc::default(),
+        }
+    }
+
+    /// Bytes a row of the brightness, and of each colour difference.
+    fn strides(&self) -> (usize, usize) {
+        let padded = |n: usize| n.next_multiple_of(4);
+        (padded(self.width.into()), padded(usize::from(self.width) / 2))
+    }
+
+    /// Bytes of a converted picture.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let (luma, chroma) = self.strides();
+        (luma + chroma) * usize::from(self.height)
+    }
+
+    /// Converts a picture of 4 bytes a pixel (blue, green, red, unused), rows from the top without padding. `None` if it
+    /// is not of this size.
+    #[must_use]
+    pub fn convert(&self, bgrx: &[u8]) -> Option<PlanarPicture> {
+        let row = usize::from(self.width) * 4;
+        if bgrx.len() != row * usize::from(self.height) {
+            return None;
+        }
+        let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut bytes = kept.unwrap_or_else(|| vec![0; self.size()]);
+        let (luma, chroma) = self.strides();
+        let (y_plane, colour) = bytes.split_at_mut(luma * usize::from(self.height));
+        let (u_plane, v_plane) = colour.split_at_mut(chroma * usize::from(self.height) / 2);
+        let mut planes = YuvPlanarImageMut {
+            y_plane: BufferStoreMut::Borrowed(y_plane),
+            y_stride: u32::try_from(luma).ok()?,
+            u_plane: BufferStoreMut::Borrowed(u_plane),
+            u_stride: u32::try_from(chroma).ok()?,
+            v_plane: BufferStoreMut::Borrowed(v_plane),
+            v_stride: u32::try_from(chroma).ok()?,
+            width: self.width.into(),
+            height: self.height.into(),
+        };
+        yuv::bgra_to_yuv420(
+            &mut planes,
+            bgrx,
+            u32::try_from(row).ok()?,
+            YuvRange::Limited,
+            YuvStandardMatrix::Bt601,
+            YuvConversionMode::Balanced,
+        )
+        .ok()?;
+        Some(PlanarPicture {
+            shared: Arc::new(Memory {
+                bytes,
+                home: Arc::clone(&self.free),
+            }),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn solid(width: u16, height: u16, bgr: [u8; 3]) -> Vec<u8> {
+        [bgr[0], bgr[1], bgr[2], 0].repeat(usize::from(width) * usize::from(height))
+    }
+
+    #[test]
+    fn colours_are_those_of_bt_601_in_limited_range() {
+        let planar = Planar::new(64, 32);
+        // Brightness and the differences to blue and red, from the formulas of ITU-R BT.601.
+        let known = [
+            ([0, 0, 0], [16, 128, 128]),
+            ([255, 255, 255], [235, 128, 128]),
+            ([255, 0, 0], [41, 240, 110]),
+            ([0, 255, 0], [145, 54, 34]),
+            ([0, 0, 255], [81, 90, 240]),
+        ];
+        for (bgr, yuv) in known {
+            let picture = planar.convert(&solid(64, 32, bgr)).unwrap();
+            let bytes = picture.as_ref();
+            let at = [0, 64 * 32, 64 * 32 + 32 * 16];
+            for (plane, wanted) in at.into_iter().zip(yuv) {
+                assert!(
+                    bytes[plane].abs_diff(wanted) <= 1,
+                    "{bgr:?}: {} not {wanted}",
+                    bytes[plane]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_padded_to_four_bytes() {
+        let planar = Planar::new(642, 2);
+        assert_eq!(planar.size(), (644 + 324) * 2);
+        let picture = planar.convert(&solid(642, 2, [255, 255, 255])).unwrap();
+        assert_eq!(picture.as_ref().len(), planar.size());
+        assert_eq!(picture.as_ref()[644], 235, "the second row");
+    }
+
+    #[test]
+    fn a_picture_of_another_size_is_refused() {
+        assert!(Planar::new(64, 32).convert(&[0; 64]).is_none());
+    }
+
+    #[test]
+    fn memory_is_used_again_and_not_without_end() {
+        let planar = Planar::new(64, 32);
+        let grey = solid(64, 32, [9, 9, 9]);
+        let first = planar.convert(&grey).unwrap();
+        let place = first.as_ref().as_ptr();
+        let copy = first.clone();
+        drop(first);
+        assert_ne!(
+            planar.convert(&grey).unwrap().as_ref().as_ptr(),
+            place,
+            "it is still read"
+        );
+        drop(copy);
+        assert_eq!(planar.convert(&grey).unwrap().as_ref().as_ptr(), place);
+        let many: Vec<_> = (0..9).map(|_| planar.convert(&grey)).collect();
+        drop(many);
+        assert_eq!(planar.free.lock().unwrap().len(), KEPT);
+    }
+}
