@@ -24,7 +24,7 @@ use crate::peer::{PortRange, local_addresses};
 use crate::process::sweep;
 use crate::session::{Secret, SessionBook, Sessions};
 use crate::store::{Journal, Machine, ServerRow, Store, identity};
-use crate::supervision::{SupervisorRef, Tree};
+use crate::supervision::{SupervisorRef, Tree, TreeView};
 
 /// Threads for frames, data channels and connections.
 const MEDIA_THREADS: usize = 2;
@@ -140,8 +140,17 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         });
     }
     tokio::task::yield_now().await;
-    let host = make_tree(&services, &catalogue, &manager, instances, token.clone(), listener);
-    let mut tree = Tree::start(host);
+    let view = TreeView::default();
+    let host = make_tree(
+        &services,
+        &catalogue,
+        &manager,
+        instances,
+        token.clone(),
+        listener,
+        view.clone(),
+    );
+    let mut tree = Tree::start_in(&view, host);
     log::info!(
         "server={} listening on {listen}, codecs {:?}",
         services.server,
@@ -317,6 +326,7 @@ fn make_tree(
     instances: SupervisorRef,
     token: Option<Secret>,
     listener: TcpListener,
+    tree: TreeView,
 ) -> crate::supervision::SupervisorSpec {
     let sessions = SupervisorRef::new();
     let api = Api {
@@ -327,6 +337,7 @@ fn make_tree(
         catalogue: Arc::clone(catalogue),
         video: services.config.video,
         store: services.store.clone(),
+        tree,
     };
     let server = &services.config.server;
     let policy = OriginPolicy {

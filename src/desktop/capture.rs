@@ -33,6 +33,7 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         Ok(process) => process,
         Err(error) => return lost(&shared, error.code(), format!("the capture cannot be started: {error}")),
     };
+    cx.set_pid(u32::try_from(process.started.pid).ok());
     let config = CaptureClientConfig::new(shared.folder.join("capture.sock"));
     let mut client = CaptureClient::start(&shared.media, config, Arc::clone(&shared.hub));
     let mut info = client.handle().info();

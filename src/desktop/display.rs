@@ -29,6 +29,7 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         Ok(process) => process,
         Err(error) => return down(&shared, error.code(), format!("the display cannot be started: {error}")),
     };
+    cx.set_pid(u32::try_from(process.started.pid).ok());
     let number = match process.started.display {
         Some(number) => Ok(number),
         None => tokio::time::timeout(START_DEADLINE, process.news()).await.map_or_else(

@@ -29,6 +29,7 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
         }
     };
     shared.keeper.send_replace(Some(keeper.clone()));
+    cx.set_pid(u32::try_from(keeper.pid()).ok());
     shared.facts.update(|f| f.keeper = Part::Up);
     tokio::select! {
         () = cx.stopping() => {}

@@ -53,6 +53,7 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             );
         }
     };
+    cx.set_pid(u32::try_from(process.started.pid).ok());
     log::info!(
         "instance={} app={} pid={} attached={}",
         shared.id,

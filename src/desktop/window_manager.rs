@@ -23,6 +23,7 @@ pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> Exi
         Ok(process) => process,
         Err(error) => return ExitReason::error(error.code().to_owned(), error.to_string()),
     };
+    cx.set_pid(u32::try_from(process.started.pid).ok());
     let up = async {
         // An app that maps its window before would get no focus. One that waits for ever would be worse.
         if !managed(&shared, display).await {

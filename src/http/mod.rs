@@ -5,6 +5,8 @@
 
 mod access;
 mod assets;
+#[cfg(debug_assertions)]
+mod debug;
 mod guard;
 mod health;
 mod instances;
@@ -29,6 +31,7 @@ use crate::config::VideoConfig;
 use crate::instance::{Catalogue, Manager};
 use crate::session::{SessionBook, Sessions};
 use crate::store::Store;
+use crate::supervision::TreeView;
 
 /// The largest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -50,6 +53,8 @@ pub struct Api {
     pub video: VideoConfig,
     /// For health checks.
     pub store: Store,
+    /// The supervision tree: shown, followed, and restarted in part.
+    pub tree: TreeView,
 }
 
 /// All routes.
@@ -70,21 +75,26 @@ fn routes(config: &mut ServiceConfig) {
         .route("/ws", web::get().to(socket::socket))
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))
-        .service(
-            web::scope("/api/v1")
-                .route("/auth", web::post().to(sessions::auth))
-                .route("/sessions", web::post().to(sessions::open))
-                .route("/sessions/current", web::get().to(sessions::current))
-                .route("/sessions/current", web::delete().to(sessions::close))
-                .route("/apps", web::get().to(instances::apps))
-                .route("/instances", web::post().to(instances::launch))
-                .route("/instances", web::get().to(instances::list))
-                .route("/instances/{id}", web::get().to(instances::get))
-                .route("/instances/{id}", web::delete().to(instances::terminate))
-                .route("/instances/{id}/restart", web::post().to(instances::restart))
-                .route("/instances/{id}/screenshot", web::get().to(instances::screenshot)),
-        )
+        .service(api_routes())
         .default_service(web::to(assets::nothing));
+}
+
+fn api_routes() -> actix_web::Scope {
+    let scope = web::scope("/api/v1")
+        .route("/auth", web::post().to(sessions::auth))
+        .route("/sessions", web::post().to(sessions::open))
+        .route("/sessions/current", web::get().to(sessions::current))
+        .route("/sessions/current", web::delete().to(sessions::close))
+        .route("/apps", web::get().to(instances::apps))
+        .route("/instances", web::post().to(instances::launch))
+        .route("/instances", web::get().to(instances::list))
+        .route("/instances/{id}", web::get().to(instances::get))
+        .route("/instances/{id}", web::delete().to(instances::terminate))
+        .route("/instances/{id}/restart", web::post().to(instances::restart))
+        .route("/instances/{id}/screenshot", web::get().to(instances::screenshot));
+    #[cfg(debug_assertions)]
+    let scope = scope.route("/debug/panic", web::post().to(debug::panic));
+    scope
 }
 
 fn json_problem(error: &actix_web::error::JsonPayloadError) -> Problem {

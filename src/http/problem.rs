@@ -8,6 +8,8 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use crate::supervision::ControlError;
+
 /// An error as REST tells it. Built where the HTTP status is decided; the `code` is the same as on the socket.
 #[derive(Clone, Debug, Serialize)]
 pub struct Problem {
@@ -85,6 +87,20 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+/// What a supervisor answers to a request that it does not do.
+impl From<ControlError> for Problem {
+    fn from(error: ControlError) -> Self {
+        let status = match error {
+            ControlError::NotFound => StatusCode::NOT_FOUND,
+            ControlError::Busy | ControlError::Timeout | ControlError::ShuttingDown | ControlError::MaxChildren => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            _ => StatusCode::CONFLICT,
+        };
+        Self::new(status, error.code(), error.to_string())
+    }
+}
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {

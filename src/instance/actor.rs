@@ -194,6 +194,7 @@ impl InstanceActor {
     }
 
     fn tick(&self) {
+        self.context.progress();
         let now = Instant::now();
         for viewer in self
             .shared

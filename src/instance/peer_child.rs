@@ -21,6 +21,11 @@ const QUEUE: usize = 64;
 /// A peer drains for at most 5 s and closes within 2 s.
 const SHUTDOWN: Duration = Duration::from_secs(8);
 
+/// How often it shows that it still looks at what comes.
+const BEAT: Duration = Duration::from_secs(5);
+/// An answer is made within 10 s, and after that it beats.
+const STALL: Duration = Duration::from_secs(25);
+
 /// What a peer can be asked for.
 #[derive(Debug)]
 pub enum PeerCommand {
@@ -65,6 +70,7 @@ pub fn peer_child(
     let (commands, queue) = mpsc::channel(QUEUE);
     let (answer, answered) = oneshot::channel();
     let id = options.peer_id;
+    let waiting = commands.downgrade();
     let start = Arc::new(Mutex::new(Some(Start {
         options,
         commands: queue,
@@ -72,6 +78,8 @@ pub fn peer_child(
     })));
     let spec = ChildSpec::task(id.to_string(), Restart::Temporary, move |cx| {
         let (shared, start) = (Arc::clone(&shared), Arc::clone(&start));
+        let waiting = waiting.clone();
+        cx.set_mailbox(move || waiting.upgrade().map(|queue| queue.max_capacity() - queue.capacity()));
         async move {
             let start = start.lock().unwrap_or_else(PoisonError::into_inner).take();
             match start {
@@ -80,6 +88,7 @@ pub fn peer_child(
             }
         }
     })
+    .stalled_after(STALL)
     .shutdown(Shutdown::Timeout(SHUTDOWN));
     (spec, PeerHandle { viewer, commands }, answered)
 }
@@ -109,6 +118,7 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
     peer.send_status(&shared.status_text());
     let mut connected = false;
     let mut closing = false;
+    let mut beat = tokio::time::interval(BEAT);
     let reason = loop {
         tokio::select! {
             biased;
@@ -116,9 +126,10 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
                 closing = true;
                 peer.close(shared.close_reason());
             }
+            _ = beat.tick() => cx.progress(),
             command = commands.recv() => match command {
                 Some(PeerCommand::Candidate(Some(candidate))) => {
-                    refuse_later(&shared, viewer, id, peer.add_candidate(candidate));
+                    refuse_later(&cx, &shared, viewer, id, peer.add_candidate(candidate));
                 }
                 // Their end is nothing that has to be known: checks go on until the deadline anyway.
                 Some(PeerCommand::Candidate(None)) => {}
@@ -161,13 +172,14 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
 
 /// Adding a candidate takes its time; a refusal is told when it comes. The peer bounds how many are under way.
 fn refuse_later(
+    cx: &ChildContext,
     shared: &Arc<InstanceShared>,
     viewer: ViewerId,
     id: PeerId,
     added: impl Future<Output = Result<(), PeerError>> + 'static,
 ) {
     let shared = Arc::clone(shared);
-    actix_rt::spawn(async move {
+    cx.link(async move {
         if let Err(error) = added.await {
             log::info!("instance={} peer={id} candidate refused: {error}", shared.spec.id);
             shared.roster.tell(

@@ -12,6 +12,8 @@ use crate::supervision::{
 
 /// The actor panics more often than this: the instance's tree is given up, its processes are swept.
 const ACTOR_INTENSITY: Intensity = Intensity::new(5, Duration::from_secs(60));
+/// It looks at its viewers every second; one that does not any more waits for something that never comes.
+const ACTOR_STALL: Duration = Duration::from_secs(15);
 /// No peer is ever restarted, so none is charged.
 const PEERS_INTENSITY: Intensity = Intensity::new(0, Duration::from_secs(1));
 
@@ -64,5 +66,6 @@ fn actor_child(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) ->
     ChildSpec::actor("actor", Restart::Transient, actor.clone(), move |cx| {
         InstanceActor::new(Arc::clone(&shared), cx)
     })
+    .stalled_after(ACTOR_STALL)
     .significant()
 }

@@ -16,8 +16,12 @@ use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
 use crate::protocol::signalling::{ClientMessage, ServerMessage};
 use crate::supervision::ChildContext;
 
-/// A session without sockets ends after this time; the next socket starts it again.
-const QUIET: Duration = Duration::from_secs(60);
+/// How often it looks whether anybody is left.
+const TICK: Duration = Duration::from_secs(5);
+/// A session that has been without sockets at so many looks ends; the next socket starts it again.
+const QUIET_TICKS: u32 = 12;
+/// A session that does not look any more waits for something that never comes.
+pub(super) const STALL: Duration = Duration::from_secs(20);
 /// An instance answers an offer within 10 s.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
 
@@ -221,9 +225,10 @@ impl Actor for SessionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(QUIET / 2, |act, ctx| {
+        ctx.run_interval(TICK, |act, ctx| {
+            act.context.progress();
             act.quiet_ticks = if act.sockets.is_empty() { act.quiet_ticks + 1 } else { 0 };
-            if act.quiet_ticks > 2 {
+            if act.quiet_ticks > QUIET_TICKS {
                 log::debug!("{} is quiet", act.context.path());
                 ctx.stop();
             }

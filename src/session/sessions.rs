@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::actor::SessionActor;
+use super::actor::{STALL, SessionActor};
 use super::book::Identity;
 use crate::ids::SessionId;
 use crate::instance::Manager;
@@ -49,6 +49,7 @@ impl Sessions {
             reference.clone(),
             move |cx| SessionActor::new(identity, manager.clone(), cx),
         )
+        .stalled_after(STALL)
         .on_end(move || {
             let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
             if live.get(&identity.session).is_some_and(|now| now.is_same(&ended)) {

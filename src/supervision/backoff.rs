@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 /// The delays between restarts that follow one another closely.
+///
+/// The first restart after a calm time is immediate, so that a single crash costs as little as possible; the second
+/// waits about `base`, each further one twice as long, never longer than `max`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// The delay before the second restart; the first happens at once.
@@ -24,6 +27,13 @@ impl Default for Backoff {
 }
 
 impl Backoff {
+    /// No waiting at all, as in OTP. Sensible only where few restarts are survived.
+    pub const NONE: Self = Self {
+        base: Duration::ZERO,
+        max: Duration::ZERO,
+        healthy_after: Duration::ZERO,
+    };
+
     /// The delay before the restart that follows `failures` failures in a row (at least 1). `dice` in 0.0..1.0 takes up
     /// to a quarter off, so that children that failed together do not come back together.
     #[must_use]
@@ -34,6 +44,11 @@ impl Backoff {
         let doubled = self.base.saturating_mul(1 << (failures - 2).min(20));
         doubled.min(self.max).mul_f64(1.0 - 0.25 * dice.clamp(0.0, 1.0))
     }
+}
+
+/// A number in 0.0..=1.0 for jitter; without randomness there is no jitter.
+pub(super) fn dice() -> f64 {
+    getrandom::u32().map_or(0.0, |n| f64::from(n) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]
@@ -49,6 +64,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_delay_is_its_step_or_up_to_a_quarter_less(failures in 2u32..200, dice in 0.0f64..1.0) {
+            let backoff = Backoff::default();
+            let step = backoff.base.saturating_mul(1 << (failures - 2).min(20)).min(backoff.max);
+            let delay = backoff.delay(failures, dice);
+            prop_assert!(delay <= step && delay >= step.mul_f64(0.749), "{delay:?} of {step:?}");
+        }
+
+        #[test]
+        fn without_jitter_delays_never_shrink(failures in 0u32..100) {
+            let backoff = Backoff::default();
+            prop_assert!(backoff.delay(failures, 0.0) <= backoff.delay(failures + 1, 0.0));
+        }
+
         #[test]
         fn no_delay_exceeds_the_bound(failures in 0u32.., dice in -1.0f64..2.0) {
             let backoff = Backoff::default();

@@ -2,19 +2,25 @@
 
 use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context};
+use actix::{Actor, Context};
 use serde::Serialize;
 
+use super::actor;
 use super::backoff::Backoff;
-use super::child::ChildContext;
+use super::context::ChildContext;
 use super::exit::ExitReason;
 use super::intensity::Intensity;
 use super::reference::ChildRef;
-use super::supervisor::{SupervisorSpec, supervise};
+use super::snapshot::ChildKind;
+use super::stop::Shutdown;
+use super::supervisor::supervise;
+use super::supervisor_spec::SupervisorSpec;
 
 /// The whole life of a child, from its start to its exit reason. It runs as a task of its own on the arbiter.
 pub type Life = Pin<Box<dyn Future<Output = ExitReason>>>;
@@ -43,26 +49,7 @@ impl Restart {
     }
 }
 
-/// How a child is stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shutdown {
-    /// Aborted at its next yield (OTP: `brutal_kill`).
-    BrutalKill,
-    /// Asked, and aborted if it has not ended in this time.
-    Timeout(Duration),
-    /// Asked and waited for: for supervisors, whose children all have deadlines of their own.
-    Infinity,
-}
-
-/// Worker or supervisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChildKind {
-    /// Does the work.
-    Worker,
-    /// Has children.
-    Supervisor,
-}
+pub(super) type StartFn = Arc<dyn Fn(ChildContext) -> Life + Send + Sync>;
 
 /// Called when a child has used up its own budget; its siblings go on without it.
 pub type GiveUp = Arc<dyn Fn(&ExitReason) + Send + Sync>;
@@ -81,7 +68,10 @@ pub struct ChildSpec {
     pub(super) budget: Option<(Intensity, GiveUp)>,
     pub(super) backoff: Backoff,
     pub(super) on_restart: Option<RestartHook>,
-    pub(super) start: Arc<dyn Fn(ChildContext) -> Life + Send + Sync>,
+    pub(super) stalled_after: Option<Duration>,
+    /// The last generation that a reference to it has seen, so that numbers never come twice.
+    pub(super) last_generation: Arc<AtomicU64>,
+    pub(super) start: StartFn,
 }
 
 impl fmt::Debug for ChildSpec {
@@ -92,14 +82,6 @@ impl fmt::Debug for ChildSpec {
             .field("restart", &self.restart)
             .field("shutdown", &self.shutdown)
             .finish_non_exhaustive()
-    }
-}
-
-struct CallOnDrop<F: Fn()>(Arc<F>);
-
-impl<F: Fn()> Drop for CallOnDrop<F> {
-    fn drop(&mut self) {
-        (self.0)();
     }
 }
 
@@ -123,37 +105,24 @@ impl ChildSpec {
             budget: None,
             backoff: Backoff::default(),
             on_restart: None,
+            stalled_after: None,
+            last_generation: Arc::default(),
             start: Arc::new(move |context| Box::pin(life(context))),
         }
     }
 
-    /// A child that is an actix actor, made anew at each start; `reference` follows it. It is stopped by ending its
-    /// context, and may watch [`ChildContext::stopping`] to do something before.
+    /// A child that is an actix actor, made anew at each start; `reference` follows it. It is stopped between two
+    /// messages: its context ends at once, `stopped` runs, and nothing that it spawned goes on. Whatever has to be
+    /// tidied up at length belongs into a task.
     pub fn actor<A, F>(id: impl Into<Arc<str>>, restart: Restart, reference: ChildRef<A>, make: F) -> Self
     where
         A: Actor<Context = Context<A>>,
         F: Fn(&ChildContext) -> A + Send + Sync + 'static,
     {
-        let make = Arc::new(make);
-        Self::task(id, restart, move |context| {
-            let (reference, make) = (reference.clone(), Arc::clone(&make));
-            async move {
-                let actor = make(&context);
-                let actix = Context::new();
-                let _published = reference.publish(actix.address(), context.generation());
-                let stopping = context.clone();
-                tokio::select! {
-                    () = actix.into_future(actor) => {}
-                    () = stopping.stopping() => {}
-                }
-                let default = if context.is_stopping() {
-                    ExitReason::Shutdown
-                } else {
-                    ExitReason::Normal
-                };
-                context.exit_cell().take().unwrap_or(default)
-            }
-        })
+        let last_generation = reference.generations();
+        let mut spec = Self::task(id, restart, actor::life(reference, make));
+        spec.last_generation = last_generation;
+        spec
     }
 
     /// A child that is a supervisor; its own children are specified anew at each start.
@@ -167,21 +136,26 @@ impl ChildSpec {
         spec
     }
 
-    /// Calls `hook` whenever a life of it has ended, however it ended. Must neither wait nor panic.
+    /// Calls `hook` whenever a life of it has ended, however it ended. Must not wait.
     #[must_use]
     pub fn on_end(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
         let (start, hook) = (self.start, Arc::new(hook));
         self.start = Arc::new(move |context| {
-            let (guard, life) = (CallOnDrop(Arc::clone(&hook)), start(context));
+            let ended = CallOnDrop {
+                hook: Arc::clone(&hook),
+                path: context.path().into(),
+            };
+            let life = start(context);
             Box::pin(async move {
-                let _guard = guard;
+                let _ended = ended;
                 life.await
             })
         });
         self
     }
 
-    /// How it is stopped; workers have 5 s, supervisors as long as their children.
+    /// How it is stopped; workers have 5 s, supervisors as long as their children. A supervisor refuses a worker with
+    /// [`Shutdown::Infinity`].
     #[must_use]
     pub const fn shutdown(mut self, shutdown: Shutdown) -> Self {
         self.shutdown = shutdown;
@@ -202,10 +176,18 @@ impl ChildSpec {
         self
     }
 
-    /// Calls `hook` when it is to be started again, with the delay until then. Must neither wait nor panic.
+    /// Calls `hook` when it is to be started again, with the delay until then. Must not wait.
     #[must_use]
     pub fn on_restart(mut self, hook: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         self.on_restart = Some(Arc::new(hook));
+        self
+    }
+
+    /// It is aborted, as [`ExitReason::Stalled`], when it calls [`ChildContext::progress`] less often than this. Not for
+    /// supervisors.
+    #[must_use]
+    pub const fn stalled_after(mut self, limit: Duration) -> Self {
+        self.stalled_after = Some(limit);
         self
     }
 
@@ -221,5 +203,23 @@ impl ChildSpec {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+}
+
+/// Calls what others gave us: its panic is theirs.
+pub(super) fn guarded(path: &str, hook: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(hook)) {
+        log::error!("child={path} hook: {}", ExitReason::from_panic(payload.as_ref()));
+    }
+}
+
+struct CallOnDrop<F: Fn()> {
+    hook: Arc<F>,
+    path: String,
+}
+
+impl<F: Fn()> Drop for CallOnDrop<F> {
+    fn drop(&mut self) {
+        guarded(&self.path, || (self.hook)());
     }
 }

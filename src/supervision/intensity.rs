@@ -39,27 +39,45 @@ impl Window {
         }
     }
 
-    /// Notes a restart; `false` if it is one too many.
-    pub fn charge(&mut self, now: Instant) -> bool {
-        self.restarts.push_back(now);
-        self.count(now) <= self.limit.max
+    /// The limit that it is judged by.
+    #[must_use]
+    pub const fn limit(&self) -> Intensity {
+        self.limit
     }
 
-    /// Restarts within the period before `now`.
-    pub fn count(&mut self, now: Instant) -> usize {
-        while self
-            .restarts
-            .front()
-            .is_some_and(|at| now.duration_since(*at) > self.limit.period)
-        {
+    /// Notes a restart; `false` if it is one too many. One exactly a period old still counts.
+    pub fn charge(&mut self, now: Instant) -> bool {
+        while self.restarts.front().is_some_and(|at| !self.holds(*at, now)) {
             self.restarts.pop_front();
         }
-        self.restarts.len()
+        self.restarts.push_back(now);
+        let survived = self.restarts.len() <= self.limit.max;
+        // A window over its limit needs no more than the newest `max + 1` to stay over it.
+        while self.restarts.len() > self.limit.max.saturating_add(1) {
+            self.restarts.pop_front();
+        }
+        survived
+    }
+
+    /// Restarts within the period before `now`, at most one more than are survived.
+    #[must_use]
+    pub fn count(&self, now: Instant) -> usize {
+        self.restarts.iter().filter(|at| self.holds(**at, now)).count()
+    }
+
+    /// Restarts that would still be survived at `now`.
+    #[must_use]
+    pub fn left(&self, now: Instant) -> usize {
+        self.limit.max.saturating_sub(self.count(now))
     }
 
     /// Forgets all: somebody started the child again by hand.
     pub fn reset(&mut self) {
         self.restarts.clear();
+    }
+
+    fn holds(&self, restart: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(restart) <= self.limit.period
     }
 }
 
@@ -98,7 +116,10 @@ mod tests {
                 t += gap;
                 at.push(t);
                 let within = at.iter().filter(|x| t - **x <= period).count();
-                prop_assert_eq!(window.charge(start + Duration::from_secs(t)), within <= max);
+                let now = start + Duration::from_secs(t);
+                prop_assert_eq!(window.charge(now), within <= max);
+                prop_assert_eq!(window.count(now), within.min(max + 1));
+                prop_assert_eq!(window.left(now), max.saturating_sub(within));
             }
         }
     }

@@ -1,6 +1,8 @@
 //! References that follow a child over its restarts.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::dev::ToEnvelope;
@@ -13,6 +15,9 @@ pub enum CallError {
     /// The child is not running now.
     #[error("it is not running at the moment")]
     Down,
+    /// It runs, but in another generation than the one that was meant.
+    #[error("it has been restarted since")]
+    Stale,
     /// It ended, or was restarted, before it answered.
     #[error("it ended before it answered")]
     Ended,
@@ -26,7 +31,7 @@ impl CallError {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Down | Self::Ended => "restarting",
+            Self::Down | Self::Stale | Self::Ended => "restarting",
             Self::Timeout => "timeout",
         }
     }
@@ -38,17 +43,21 @@ struct Living<A: Actor> {
     generation: u64,
 }
 
-/// A reference to a child, made before it and valid over all its restarts. Cheap to clone.
+/// A reference to a child, made before it and valid over all its restarts. Cheap to clone; keeps nobody alive.
 ///
 /// The address of a dead child can never be had through it: it is withdrawn before the supervisor hears of the end.
 pub struct ChildRef<A: Actor> {
     cell: watch::Sender<Option<Living<A>>>,
+    generations: Arc<AtomicU64>,
+    unanswered: Arc<AtomicUsize>,
 }
 
 impl<A: Actor> Clone for ChildRef<A> {
     fn clone(&self) -> Self {
         Self {
             cell: self.cell.clone(),
+            generations: Arc::clone(&self.generations),
+            unanswered: Arc::clone(&self.unanswered),
         }
     }
 }
@@ -65,6 +74,8 @@ impl<A: Actor> Default for ChildRef<A> {
     fn default() -> Self {
         Self {
             cell: watch::Sender::new(None),
+            generations: Arc::default(),
+            unanswered: Arc::default(),
         }
     }
 }
@@ -103,6 +114,26 @@ impl<A: Actor> ChildRef<A> {
         living.as_ref().map(|l| l.addr.do_send(message)).ok_or(CallError::Down)
     }
 
+    /// As [`ChildRef::tell`], but only to this very generation: a message that was meant for an older one is dropped.
+    ///
+    /// # Errors
+    /// [`CallError::Stale`] besides.
+    pub fn tell_generation<M>(&self, generation: u64, message: M) -> Result<(), CallError>
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        let living = self.cell.borrow();
+        let living = living.as_ref().ok_or(CallError::Down)?;
+        if living.generation != generation {
+            return Err(CallError::Stale);
+        }
+        living.addr.do_send(message);
+        Ok(())
+    }
+
     /// Sends and waits for the answer, at most `deadline`.
     ///
     /// # Errors
@@ -114,6 +145,7 @@ impl<A: Actor> ChildRef<A> {
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
+        let _unanswered = Unanswered::new(&self.unanswered);
         let request = {
             let living = self.cell.borrow();
             living.as_ref().ok_or(CallError::Down)?.addr.send(message)
@@ -130,6 +162,16 @@ impl<A: Actor> ChildRef<A> {
         let mut changes = self.cell.subscribe();
         let newer = changes.wait_for(|l| l.as_ref().is_some_and(|l| l.generation > after));
         tokio::time::timeout(deadline, newer).await.is_ok_and(|r| r.is_ok())
+    }
+
+    /// Questions that were sent and not yet answered.
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// Where the last generation is counted, so that no number comes twice.
+    pub(super) fn generations(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.generations)
     }
 
     pub(super) fn publish(&self, addr: Addr<A>, generation: u64) -> Published<A> {
@@ -157,5 +199,21 @@ impl<A: Actor> Drop for Published<A> {
             }
             mine
         });
+    }
+}
+
+/// Counts a question until it is answered, or nobody waits for the answer any more.
+struct Unanswered(Arc<AtomicUsize>);
+
+impl Unanswered {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,146 +1,250 @@
-//! A child's place at its supervisor: the spec, and what became of it so far.
+//! What a supervisor keeps of one child over its generations: the spec, and what became of it so far.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::child::{AbortOnDrop, ChildContext, ChildState};
-use super::child_spec::{ChildSpec, GiveUp};
+use super::backoff::dice;
+use super::child::{Crew, Exited, Parent, Running};
+use super::child_spec::{ChildSpec, guarded};
+use super::context::ChildContext;
+use super::event::What;
 use super::exit::ExitReason;
-use super::intensity::Window;
-use super::snapshot::{ChildView, Node};
+use super::intensity::{Intensity, Window};
+use super::node::{Node, millis};
+use super::snapshot::ChildState;
+use super::strategy::{Activity, ChildView};
 
-/// The end of one generation of a child.
-pub(super) struct Exit {
-    pub(super) key: u64,
-    pub(super) generation: u64,
-    pub(super) reason: ExitReason,
+pub(super) enum State {
+    Running(Running),
+    /// To be started then.
+    Waiting(Instant),
+    /// Ended by itself or with its group.
+    Ended,
+    /// Stopped by request, or given up.
+    Withdrawn,
+}
+
+/// What follows from an exit.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It stays ended.
+    Ended,
+    /// It comes back after so long.
+    Restart(Duration),
+    /// Its own budget is used up.
+    GiveUp,
+    /// The supervisor's intensity is exceeded.
+    Escalate,
 }
 
 pub(super) struct Slot {
-    /// Never used twice, unlike the id.
     pub(super) key: u64,
     pub(super) spec: ChildSpec,
-    pub(super) state: ChildState,
-    pub(super) context: Option<ChildContext>,
-    /// Held while the child's task may be alive.
-    pub(super) guard: Option<AbortOnDrop>,
-    pub(super) generation: u64,
-    pub(super) restarts: u64,
+    pub(super) node: Arc<Node>,
+    pub(super) state: State,
+    path: Arc<str>,
+    generation: u64,
+    begun: bool,
+    /// Restarts that count: against its own budget if it has one, and to be shown.
+    window: Window,
     /// Failures in a row, each soon after its start.
-    pub(super) failures: u32,
-    /// When to start it.
-    pub(super) due: Option<Instant>,
-    window: Option<Window>,
-    since: Option<Instant>,
-    last_exit: Option<ExitReason>,
-    node: Node,
+    failures: u32,
 }
 
 impl Slot {
-    pub(super) fn new(key: u64, spec: ChildSpec, now: Instant) -> Self {
-        let window = spec.budget.as_ref().map(|(limit, _)| Window::new(*limit));
-        Self {
-            key,
-            spec,
-            state: ChildState::Restarting,
-            context: None,
-            guard: None,
-            generation: 0,
-            restarts: 0,
-            failures: 0,
-            due: Some(now),
-            window,
-            since: None,
-            last_exit: None,
-            node: Node::default(),
-        }
-    }
-
-    /// A new generation begins.
-    pub(super) fn begin(&mut self, path: Arc<str>) -> ChildContext {
-        self.due = None;
-        self.generation += 1;
-        self.since = Some(Instant::now());
-        self.state = ChildState::Running;
-        ChildContext::new(path, self.generation, self.node.clone())
-    }
-
-    /// The living generation has ended by itself.
-    pub(super) fn ended(&mut self, reason: &ExitReason, now: Instant) {
-        let lived = self.since.map(|at| now.duration_since(at)).unwrap_or_default();
-        self.failures = if lived >= self.spec.backoff.healthy_after {
-            1
-        } else {
-            self.failures + 1
+    /// A child that is to be started at `due`. `node`: its place, where its supervisor had it before.
+    pub(super) fn new(
+        key: u64,
+        spec: ChildSpec,
+        own: &ChildContext,
+        node: Option<Arc<Node>>,
+        intensity: Intensity,
+        due: Instant,
+    ) -> Self {
+        let node = match node {
+            Some(node) => {
+                node.specify(&spec, intensity);
+                node
+            }
+            None => Node::new(&spec, intensity),
         };
-        self.last_exit = Some(reason.clone());
-        self.guard = None;
-        self.context = None;
-        self.since = None;
+        own.node().add_child(key, Arc::clone(&node));
+        let limit = spec.budget.as_ref().map_or(intensity, |(own, _)| *own);
+        let mut slot = Self {
+            key,
+            path: format!("{}/{}", own.path(), spec.id).into(),
+            generation: node.generation(),
+            node,
+            state: State::Ended,
+            begun: false,
+            window: Window::new(limit),
+            failures: 0,
+            spec,
+        };
+        slot.wait_until(due);
+        slot
     }
 
-    /// The living generation was stopped on purpose.
-    pub(super) fn stopped(&mut self) {
-        self.guard = None;
-        self.context = None;
-        self.since = None;
-        if matches!(self.state, ChildState::Running | ChildState::Restarting) {
-            self.state = ChildState::Stopped;
-        }
-    }
-
-    pub(super) fn ask_to_stop(&self) {
-        if let Some(context) = &self.context {
-            context.stop();
-        }
-    }
-
-    pub(super) fn was_asked(&self) -> bool {
-        self.context.as_ref().is_some_and(ChildContext::is_stopping)
-    }
-
-    pub(super) fn abort(&self) {
-        if let Some(guard) = &self.guard {
-            guard.0.abort();
-        }
-    }
-
-    /// The child's own budget with what to call when it is used up.
-    pub(super) fn budget(&mut self) -> Option<(&mut Window, GiveUp)> {
-        let give_up = self.spec.budget.as_ref().map(|(_, give_up)| Arc::clone(give_up))?;
-        Some((self.window.as_mut()?, give_up))
-    }
-
-    /// Somebody starts it again by hand: earlier failures no longer count.
-    pub(super) fn forgive(&mut self) {
-        self.failures = 0;
-        if let Some(window) = &mut self.window {
-            window.reset();
-        }
-    }
-
-    /// Whether it runs or is about to.
-    pub(super) fn is_live(&self) -> bool {
-        self.guard.is_some() || self.due.is_some()
-    }
-
-    /// Whether it has ended and is not started again.
-    pub(super) fn is_over(&self) -> bool {
-        matches!(self.state, ChildState::Ended { .. } | ChildState::GivenUp { .. })
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
     }
 
     pub(super) fn view(&self) -> ChildView {
         ChildView {
-            id: self.spec.id.to_string(),
-            kind: self.spec.kind,
             restart: self.spec.restart,
-            state: self.state.clone(),
-            generation: self.generation,
-            restarts: self.restarts,
-            last_exit: self.last_exit.clone(),
-            since: self.since,
-            node: self.node.clone(),
+            activity: match self.state {
+                State::Running(_) => Activity::Running,
+                State::Waiting(_) => Activity::Waiting,
+                State::Ended => Activity::Ended,
+                State::Withdrawn => Activity::Withdrawn,
+            },
         }
+    }
+
+    pub(super) const fn due(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting(due) => Some(due),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn running(&self) -> Option<&Running> {
+        match &self.state {
+            State::Running(running) => Some(running),
+            _ => None,
+        }
+    }
+
+    /// Whether it has ended and is not started again.
+    pub(super) const fn is_over(&self) -> bool {
+        matches!(self.state, State::Ended | State::Withdrawn)
+    }
+
+    /// Starts the child; gives what fires when it has been.
+    pub(super) fn start(&mut self, crew: &mut Crew, own: &ChildContext) -> CancellationToken {
+        let seen = self.spec.last_generation.load(Ordering::Acquire);
+        self.generation = self.node.generation().max(seen) + 1;
+        self.spec.last_generation.store(self.generation, Ordering::Release);
+        self.node.begins(self.generation, self.begun);
+        self.begun = true;
+        let parent = Parent {
+            path: own.path(),
+            lineage: own.lineage().upgrade(),
+            events: own.events(),
+        };
+        let running = crew.start(self.key, self.generation, &self.spec, parent, &self.node);
+        let started = running.context.started();
+        self.state = State::Running(running);
+        log::debug!("child={} generation={} started", self.path, self.generation);
+        self.tell(own, What::Started);
+        started
+    }
+
+    /// Whether this exit is news: of the present generation, and not dealt with.
+    pub(super) const fn expects(&self, exited: &Exited) -> bool {
+        self.generation == exited.generation && self.running().is_some()
+    }
+
+    /// Notes the exit; the child is `Ended` until something else is decided. `asked`: it was to end.
+    pub(super) fn exited(&mut self, own: &ChildContext, reason: &ExitReason, asked: bool) {
+        if let State::Running(running) = &self.state {
+            self.failures = if running.since.elapsed() >= self.spec.backoff.healthy_after {
+                0
+            } else {
+                self.failures
+            };
+        }
+        let level = match (asked, reason.is_abnormal()) {
+            (true, false) => log::Level::Debug,
+            (false, false) => log::Level::Info,
+            (_, true) => log::Level::Warn,
+        };
+        log::log!(
+            level,
+            "child={} generation={} exit={reason}",
+            self.path,
+            self.generation
+        );
+        self.state = State::Ended;
+        self.node.ended(reason);
+        if asked {
+            self.node.set_state(ChildState::Stopped);
+        }
+        self.tell(own, What::Exited { exit: reason.clone() });
+    }
+
+    /// Decides on an exit that nobody ordered. Counts it where it counts.
+    pub(super) fn judge(&mut self, own: &ChildContext, reason: &ExitReason, charged: &mut Window) -> Verdict {
+        if !self.spec.restart.applies(reason) {
+            return Verdict::Ended;
+        }
+        let now = Instant::now();
+        if reason.is_counted() {
+            let within_own = self.window.charge(now);
+            self.node.set_window(&self.window);
+            if self.spec.budget.is_some() {
+                if !within_own {
+                    return Verdict::GiveUp;
+                }
+            } else {
+                let within = charged.charge(now);
+                own.node().set_charged(charged);
+                if !within {
+                    return Verdict::Escalate;
+                }
+            }
+        }
+        self.failures = self.failures.saturating_add(1);
+        // What was lost needs time to come back, so the loss of a dependency is never followed by a restart at once.
+        let failures = self.failures.saturating_add(u32::from(!reason.is_counted()));
+        Verdict::Restart(self.spec.backoff.delay(failures, dice()))
+    }
+
+    /// Tells that it will be started again.
+    pub(super) fn announce_restart(&self, own: &ChildContext, delay: Duration) {
+        self.tell(
+            own,
+            What::Restarting {
+                after_ms: millis(delay),
+            },
+        );
+        if let Some(hook) = &self.spec.on_restart {
+            guarded(&self.path, || hook(delay));
+        }
+    }
+
+    pub(super) fn wait_until(&mut self, due: Instant) {
+        self.state = State::Waiting(due);
+        self.node.restarting(due);
+    }
+
+    pub(super) fn withdraw(&mut self, shown: ChildState) {
+        self.state = State::Withdrawn;
+        self.node.set_state(shown);
+    }
+
+    /// Its own budget is used up.
+    pub(super) fn give_up(&mut self, own: &ChildContext, reason: &ExitReason) {
+        log::warn!("child={} has used up its budget", self.path);
+        self.withdraw(ChildState::GivenUp);
+        self.tell(own, What::GivenUp { exit: reason.clone() });
+        if let Some((_, hook)) = &self.spec.budget {
+            guarded(&self.path, || hook(reason));
+        }
+    }
+
+    /// A fresh budget: somebody asked for this start.
+    pub(super) fn forgive(&mut self) {
+        self.window.reset();
+        self.node.set_window(&self.window);
+        self.failures = 0;
+    }
+
+    pub(super) fn tell(&self, own: &ChildContext, what: What) {
+        own.events().tell(&self.path, self.generation, what);
     }
 }

@@ -1,112 +1,136 @@
 //! The tree as it stands: what the admin page shows and tests look at.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tokio::time::Instant;
 
-use super::child::ChildState;
-use super::child_spec::{ChildKind, Restart};
+use super::child_spec::Restart;
 use super::exit::ExitReason;
 use super::strategy::Strategy;
+
+/// What a child is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildKind {
+    /// Does the work.
+    Worker,
+    /// Has a fixed list of children.
+    Supervisor,
+    /// Has children that come and go.
+    Dynamic,
+}
+
+/// Where a child is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChildState {
+    /// It has been started and has not run yet; a supervisor: not all of its children have been started.
+    Starting,
+    /// It runs.
+    Running,
+    /// Asked to stop.
+    Stopping,
+    /// Between two generations: it is started again, perhaps after a back-off.
+    Restarting,
+    /// It has ended for good.
+    Ended,
+    /// Its own budget is used up; somebody has to start it again.
+    GivenUp,
+    /// It was stopped on purpose.
+    Stopped,
+}
+
+/// How often a child was restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize)]
+pub struct Restarts {
+    /// Those that were charged, within the period that counts now.
+    pub in_period: usize,
+    /// All, of every kind, over the restarts of its supervisor too.
+    pub total: u64,
+}
+
+/// What is left of the restarts that are survived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct BudgetView {
+    /// Whether it is the child's own; otherwise it is its supervisor's, shared with the siblings.
+    pub own: bool,
+    /// Restarts that are survived within the period.
+    pub max: usize,
+    /// The period, in ms.
+    pub period_ms: u64,
+    /// How many of them are left now.
+    pub left: usize,
+}
+
+/// How a generation ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LastExit {
+    /// Why.
+    #[serde(flatten)]
+    pub reason: ExitReason,
+    /// When, ms since 1970.
+    pub at_ms: i64,
+}
+
+/// When a child last made progress, for those that tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct ProgressView {
+    /// ms since then, or since its start.
+    pub since_ms: u64,
+    /// After so many ms without it counts as stalled.
+    pub limit_ms: Option<u64>,
+}
 
 /// One child with everything below it.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChildSnapshot {
     /// Its name among its siblings.
     pub id: String,
-    /// Worker or supervisor.
+    /// Ids from the root down, joined by `/`: what [`super::TreeView::restart_child`] takes.
+    pub path: String,
+    /// What it is.
     pub kind: ChildKind,
     /// When it is restarted.
     pub restart: Restart,
+    /// Whether its end may end its supervisor.
+    pub significant: bool,
     /// Where it is in its life.
-    #[serde(flatten)]
     pub state: ChildState,
+    /// Its strategy, if it is a supervisor that runs.
+    pub strategy: Option<Strategy>,
     /// Its starts so far.
     pub generation: u64,
     /// Its restarts so far.
-    pub restarts: u64,
-    /// Why it last ended.
-    pub last_exit: Option<ExitReason>,
+    pub restarts: Restarts,
+    /// What is left of the budget that its restarts are charged to; none for the root.
+    pub budget: Option<BudgetView>,
+    /// How it last ended.
+    pub last_exit: Option<LastExit>,
     /// How long this generation has run, in ms.
     pub uptime_ms: Option<u64>,
-    /// Its strategy, if it is a supervisor that has started.
-    pub strategy: Option<Strategy>,
-    /// Its children, if it is a supervisor.
+    /// In how many ms it is started again, if that is due.
+    pub restart_in_ms: Option<u64>,
+    /// When it last made progress, if it tells or has to.
+    pub progress: Option<ProgressView>,
+    /// What waits to be dealt with. A supervisor: requests; an actor: questions sent and not yet answered; others as
+    /// they say themselves.
+    pub mailbox: Option<usize>,
+    /// The process that it stands for, if there is one.
+    pub pid: Option<u32>,
+    /// What else it tells of itself.
+    pub facts: BTreeMap<&'static str, String>,
+    /// Its children in start order, if it is a supervisor.
     pub children: Vec<ChildSnapshot>,
 }
 
 impl ChildSnapshot {
-    /// The child at a path of ids below this one: `["desktop", "display"]`.
+    /// The child at a path of ids below this one, joined by `/`: `desktop/display`; the empty path is this one.
     #[must_use]
-    pub fn find(&self, path: &[&str]) -> Option<&Self> {
-        match path {
-            [] => Some(self),
-            [first, rest @ ..] => self.children.iter().find(|c| c.id == *first)?.find(rest),
+    pub fn find(&self, path: &str) -> Option<&Self> {
+        if path.is_empty() {
+            return Some(self);
         }
-    }
-}
-
-/// What a supervisor shows of itself; a place in the tree that outlives its generations.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Node(Arc<Mutex<NodeState>>);
-
-#[derive(Debug, Default)]
-struct NodeState {
-    strategy: Option<Strategy>,
-    children: Vec<ChildView>,
-}
-
-/// One child as its supervisor sees it.
-#[derive(Clone, Debug)]
-pub(super) struct ChildView {
-    pub(super) id: String,
-    pub(super) kind: ChildKind,
-    pub(super) restart: Restart,
-    pub(super) state: ChildState,
-    pub(super) generation: u64,
-    pub(super) restarts: u64,
-    pub(super) last_exit: Option<ExitReason>,
-    pub(super) since: Option<Instant>,
-    pub(super) node: Node,
-}
-
-impl Node {
-    pub(super) fn show(&self, strategy: Strategy, children: Vec<ChildView>) {
-        let mut state = self.lock();
-        state.strategy = Some(strategy);
-        state.children = children;
-    }
-
-    pub(super) fn strategy(&self) -> Option<Strategy> {
-        self.lock().strategy
-    }
-
-    pub(super) fn children(&self) -> Vec<ChildSnapshot> {
-        let views = self.lock().children.clone();
-        views.into_iter().map(|view| view.snapshot()).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, NodeState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ChildView {
-    fn snapshot(self) -> ChildSnapshot {
-        ChildSnapshot {
-            strategy: self.node.strategy(),
-            children: self.node.children(),
-            id: self.id,
-            kind: self.kind,
-            restart: self.restart,
-            state: self.state,
-            generation: self.generation,
-            restarts: self.restarts,
-            last_exit: self.last_exit,
-            uptime_ms: self
-                .since
-                .map(|at| u64::try_from(at.elapsed().as_millis()).unwrap_or(u64::MAX)),
-        }
+        let (id, rest) = path.split_once('/').unwrap_or((path, ""));
+        self.children.iter().find(|c| c.id == id)?.find(rest)
     }
 }

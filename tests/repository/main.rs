@@ -1,6 +1,7 @@
 //! Rules about the source tree itself, which no compiler checks: who may import whom, how long files are, and what
 //! they do not contain.
 
+mod documents;
 mod layers;
 mod source;
 mod tidiness;
