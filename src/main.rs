@@ -39,9 +39,11 @@ fn main() -> ExitCode {
             }
         }
         Command::Stop(settings) => done(load(&settings).map(|config| control::stop(&config.server.state))),
-        Command::Upgrade(args) => done(load(&args.settings).map(|config| {
-            control::upgrade(&config.server.state, args.binary.as_deref()).map(|now| println!("{now}"))
-        })),
+        Command::Upgrade(args) => {
+            done(load(&args.settings).map(|config| {
+                control::upgrade(&config.server.state, args.binary.as_deref()).map(|now| println!("{now}"))
+            }))
+        }
         Command::Token(settings) => match load(&settings) {
             Ok(config) => match control::address(&config) {
                 Ok(address) => {

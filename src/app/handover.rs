@@ -216,8 +216,8 @@ pub async fn check(program: &Path, arguments: &[OsString]) -> Result<(), Handove
             said: format!("{}: {said}", output.status),
         });
     }
-    let said: Check = serde_json::from_slice(&output.stdout)
-        .map_err(|_| HandoverError::NotHeliostat(program.to_owned()))?;
+    let said: Check =
+        serde_json::from_slice(&output.stdout).map_err(|_| HandoverError::NotHeliostat(program.to_owned()))?;
     if said.keeper_protocol != keeper::VERSION {
         return Err(HandoverError::Protocol {
             program: program.to_owned(),

@@ -21,7 +21,9 @@ pub enum News {
 
 /// Tells the service manager, if there is one. Never waits.
 pub fn tell(news: News) {
-    let Some(address) = std::env::var_os(SOCKET) else { return };
+    let Some(address) = std::env::var_os(SOCKET) else {
+        return;
+    };
     let text = match news {
         News::Ready => "READY=1\n".to_owned(),
         News::Alive => "WATCHDOG=1\n".to_owned(),

@@ -93,7 +93,9 @@ pub fn check(sources: &Sources) -> Result<String, StartError> {
     AppOwner::resolve(&config.apps_user)?;
     let program = std::env::current_exe().map_err(StartError::Program)?;
     let system = actix_rt::System::new();
-    let probed = system.block_on(encoders::probe(&program)).map_err(StartError::Encoders)?;
+    let probed = system
+        .block_on(encoders::probe(&program))
+        .map_err(StartError::Encoders)?;
     if encoders::working(&probed).is_empty() {
         return Err(StartError::NoEncoder);
     }
@@ -193,7 +195,11 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
             },
         }
     };
-    notify::tell(if next.is_some() { News::Reloading } else { News::Stopping });
+    notify::tell(if next.is_some() {
+        News::Reloading
+    } else {
+        News::Stopping
+    });
     let reason = next.is_none().then_some(EndReason::HostShutdown);
     tokio::select! {
         () = wind_up(tree, &manager, reason) => {}

@@ -77,7 +77,11 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             // One that hangs or sends rubbish is not asked to end.
             process.kill(&shared).await;
             let reason = lost(&shared, error.code(), error.to_string());
-            if matches!(error, CaptureError::Stalled) { ExitReason::Stalled } else { reason }
+            if matches!(error, CaptureError::Stalled) {
+                ExitReason::Stalled
+            } else {
+                reason
+            }
         }
     }
 }

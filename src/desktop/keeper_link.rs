@@ -63,9 +63,17 @@ async fn silence(shared: &DesktopShared, keeper: &KeeperClient) {
     loop {
         tokio::time::sleep(HEARTBEAT).await;
         if keeper.wake() {
-            log::warn!("instance={} keeper={} was stopped, continuing it", shared.id, keeper.pid());
+            log::warn!(
+                "instance={} keeper={} was stopped, continuing it",
+                shared.id,
+                keeper.pid()
+            );
         }
-        misses = if keeper.answers_within(ANSWER).await { 0 } else { misses + 1 };
+        misses = if keeper.answers_within(ANSWER).await {
+            0
+        } else {
+            misses + 1
+        };
         if misses >= MISSES && !keeper.is_gone() {
             return;
         }

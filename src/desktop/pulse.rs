@@ -42,7 +42,9 @@ pub(super) async fn watch(shared: &Arc<DesktopShared>, display: DisplayId) {
             return;
         }
         let hung = pulse.unanswered() >= HUNG_BEATS;
-        shared.app_hung.send_if_modified(|before| std::mem::replace(before, hung) != hung);
+        shared
+            .app_hung
+            .send_if_modified(|before| std::mem::replace(before, hung) != hung);
     }
 }
 

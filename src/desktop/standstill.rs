@@ -117,7 +117,10 @@ mod tests {
                 })
                 .collect::<Vec<_>>()
         };
-        assert_eq!(stop_every(5)[..4], [Act::Continue, Act::Continue, Act::Continue, Act::GiveUp]);
+        assert_eq!(
+            stop_every(5)[..4],
+            [Act::Continue, Act::Continue, Act::Continue, Act::GiveUp]
+        );
         assert_eq!(stop_every(30), [Act::Continue; 6]);
     }
 }

@@ -185,7 +185,9 @@ mod tests {
             (report.status, report.reason.as_deref()),
             (InstanceStatus::Running, Some("not_responding"))
         );
-        facts.render = Part::Lost { reason: "exit code 3".into() };
+        facts.render = Part::Lost {
+            reason: "exit code 3".into(),
+        };
         assert_eq!(derive(&facts, Instant::now()).reason.as_deref(), Some("render_lost"));
     }
 

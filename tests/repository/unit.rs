@@ -6,7 +6,10 @@ use std::process::Command;
 fn systemd_finds_nothing_wrong_with_the_unit() {
     let unit = std::fs::read_to_string("scripts/heliostat.service").unwrap();
     for needed in ["Type=notify", "WatchdogSec=", "KillMode=process", "OOMPolicy=continue"] {
-        assert!(unit.contains(needed), "{needed} keeps instances alive without their host");
+        assert!(
+            unit.contains(needed),
+            "{needed} keeps instances alive without their host"
+        );
     }
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("heliostat.service");
