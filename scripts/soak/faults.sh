@@ -10,7 +10,7 @@ done
 
 {
   need_runtime_packages
-  need "browser tests" chromium
+  need "browser tests" chromium sqlite3
   need_node
   need_app_user
   need_front_end_packages
