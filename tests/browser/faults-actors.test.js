@@ -52,38 +52,41 @@ const children = [
 ];
 
 for (const [name, path] of children) {
-  scenario(`a panic of ${name} costs neither the program nor the connection, ${rounds} times`, async stage => {
-    const bystander = await Bystander.watching((await launched(stage)).viewer);
-    const { viewer, rest } = await launched(stage);
-    const id = viewer.instanceId;
-    const peer = await viewer.rememberConnection();
-    const before = processesOf(id).map(({ pid }) => pid);
-    const recovery = new Recovery(viewer);
-    await recovery.begin();
-    let typed = 'kept';
-    for (let round = 0; round < Math.min(rounds, 3); round += 1) {
-      const panics = stage.host.log().match(/panicked at/g)?.length ?? 0;
-      const since = Date.now();
-      await panic(rest, path(id));
-      const { took } = await recovery.waitFor(
-        since,
-        () => (stage.host.log().match(/panicked at/g)?.length ?? 0) > panics,
+  scenario(
+    `a panic of ${name} costs neither the program nor the connection, ${rounds} times`,
+    async stage => {
+      const bystander = await Bystander.watching((await launched(stage)).viewer);
+      const { viewer, rest } = await launched(stage);
+      const id = viewer.instanceId;
+      const peer = await viewer.rememberConnection();
+      const before = processesOf(id).map(({ pid }) => pid);
+      const recovery = new Recovery(viewer);
+      await recovery.begin();
+      let typed = 'kept';
+      for (let round = 0; round < Math.min(rounds, 3); round += 1) {
+        const panics = stage.host.log().match(/panicked at/g)?.length ?? 0;
+        const since = Date.now();
+        await panic(rest, path(id));
+        const { took } = await recovery.waitFor(
+          since,
+          () => (stage.host.log().match(/panicked at/g)?.length ?? 0) > panics,
+        );
+        note(`a panic of ${name}`, took);
+        assert.equal(await viewer.property('peerId'), peer);
+        assert.ok(await viewer.sameConnection());
+        await viewer.click(400, 100);
+        await viewer.page.keyboard.type('x');
+        typed += 'x';
+        await viewer.pattern.textBecomes(typed);
+      }
+      assert.deepEqual(
+        processesOf(id).map(({ pid }) => pid),
+        before,
+        'every process was found again',
       );
-      note(`a panic of ${name}`, took);
-      assert.equal(await viewer.property('peerId'), peer);
-      assert.ok(await viewer.sameConnection());
-      await viewer.click(400, 100);
-      await viewer.page.keyboard.type('x');
-      typed += 'x';
-      await viewer.pattern.textBecomes(typed);
-    }
-    assert.deepEqual(
-      processesOf(id).map(({ pid }) => pid),
-      before,
-      'every process was found again',
-    );
-    await bystander.noticedNothing();
-  });
+      await bystander.noticedNothing();
+    },
+  );
 }
 
 scenario('when the tree gives up, the host exits 70 and the next one finds everything', async stage => {

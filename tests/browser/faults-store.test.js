@@ -27,27 +27,30 @@ async function lock(file) {
   return () => holder.stdin.end('ROLLBACK;\n.quit\n');
 }
 
-scenario('a locked database stops no picture, launches answer 503, and all is well afterwards', async stage => {
-  const { home, user } = await stage.visitor();
-  const viewer = await home.launch('moving', stage.host);
-  await viewer.connected();
-  await viewer.pattern.appears();
-  const rest = await stage.rest(user);
-  const bystander = await Bystander.watching(viewer);
-  for (let round = 0; round < Math.min(rounds, 3); round += 1) {
-    const free = await lock(join(stage.host.state, 'heliostat.db'));
-    const refused = await rest.post('/api/v1/instances', { app: 'moving' });
-    assertProblem(refused, 503, /./);
-    await viewer.picture.goesOn(10);
-    await bystander.noticedNothing();
-    free();
-    const { instance_id } = await until('launches work again', async () => {
-      const answer = await rest.post('/api/v1/instances', { app: 'moving' });
-      return answer.status === 201 && answer.body;
-    });
-    stage.host.instances.add(instance_id);
-    await rest.delete(`/api/v1/instances/${instance_id}`);
-  }
-  const [mine] = (await rest.instances()).filter(one => one.instance_id === viewer.instanceId);
-  assert.equal(mine.status, 'RUNNING');
-});
+scenario(
+  'a locked database stops no picture, launches answer 503, and all is well afterwards',
+  async stage => {
+    const { home, user } = await stage.visitor();
+    const viewer = await home.launch('moving', stage.host);
+    await viewer.connected();
+    await viewer.pattern.appears();
+    const rest = await stage.rest(user);
+    const bystander = await Bystander.watching(viewer);
+    for (let round = 0; round < Math.min(rounds, 3); round += 1) {
+      const free = await lock(join(stage.host.state, 'heliostat.db'));
+      const refused = await rest.post('/api/v1/instances', { app: 'moving' });
+      assertProblem(refused, 503, /./);
+      await viewer.picture.goesOn(10);
+      await bystander.noticedNothing();
+      free();
+      const { instance_id } = await until('launches work again', async () => {
+        const answer = await rest.post('/api/v1/instances', { app: 'moving' });
+        return answer.status === 201 && answer.body;
+      });
+      stage.host.instances.add(instance_id);
+      await rest.delete(`/api/v1/instances/${instance_id}`);
+    }
+    const [mine] = (await rest.instances()).filter(one => one.instance_id === viewer.instanceId);
+    assert.equal(mine.status, 'RUNNING');
+  },
+);

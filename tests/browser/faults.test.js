@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { troubled, moving } from './harness/apps.js';
+import { moving, troubled } from './harness/apps.js';
 import { isAlive, keeperOf, pidOf, processesOf, stateOf } from './harness/proc.js';
 import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
@@ -60,7 +60,13 @@ const faults = [
   { name: 'the app is stopped', role: 'render', keeps: true, told: /app was stopped/, inflict: stopOnce },
   { name: 'the app is held stopped', role: 'render', keeps: false, told: /app/, inflict: holdStopped },
   { name: 'the X server is killed', role: 'xvfb', keeps: false, told: /display/, inflict: by('SIGKILL') },
-  { name: 'the X server is stopped', role: 'xvfb', keeps: true, told: /display was stopped/, inflict: stopOnce },
+  {
+    name: 'the X server is stopped',
+    role: 'xvfb',
+    keeps: true,
+    told: /display was stopped/,
+    inflict: stopOnce,
+  },
   { name: 'the X server is held stopped', role: 'xvfb', keeps: false, told: /display/, inflict: holdStopped },
   { name: 'the capture is killed', role: 'capture', keeps: true, inflict: by('SIGKILL') },
   { name: 'the capture is stopped', role: 'capture', keeps: true, told: /capture/, inflict: stopOnce },
@@ -165,27 +171,30 @@ scenario(`the keeper is stopped: it is continued and nothing is lost, ${rounds} 
   await bystander.noticedNothing();
 });
 
-scenario(`the keeper is killed: FAILED is told, Restart brings the program back, ${rounds} times`, async stage => {
-  const bystander = await Bystander.watching(await launched(stage));
-  const viewer = await launched(stage);
-  const id = viewer.instanceId;
-  const peer = await viewer.rememberConnection();
-  for (let round = 0; round < rounds; round += 1) {
-    const before = processesOf(id).map(({ pid }) => pid);
-    const since = Date.now();
-    send(keeperOf(stage.host, id), 'SIGKILL');
-    await viewer.stateBecomes('failed');
-    note('the keeper is killed (until told)', Date.now() - since);
-    await until('the page says why', async () => /keeper/.test(await viewer.says()));
-    await until('the processes of the dead keeper are gone', () => before.every(pid => !isAlive(pid)));
-    await viewer.page.getByRole('button', { name: /restart/i }).click();
-    await viewer.connected();
-    await viewer.pattern.textBecomes('', 60_000);
-    await answers(viewer, '');
-    assert.equal(await viewer.property('peerId'), peer, 'all on the same connection');
-  }
-  await bystander.noticedNothing();
-});
+scenario(
+  `the keeper is killed: FAILED is told, Restart brings the program back, ${rounds} times`,
+  async stage => {
+    const bystander = await Bystander.watching(await launched(stage));
+    const viewer = await launched(stage);
+    const id = viewer.instanceId;
+    const peer = await viewer.rememberConnection();
+    for (let round = 0; round < rounds; round += 1) {
+      const before = processesOf(id).map(({ pid }) => pid);
+      const since = Date.now();
+      send(keeperOf(stage.host, id), 'SIGKILL');
+      await viewer.stateBecomes('failed');
+      note('the keeper is killed (until told)', Date.now() - since);
+      await until('the page says why', async () => /keeper/.test(await viewer.says()));
+      await until('the processes of the dead keeper are gone', () => before.every(pid => !isAlive(pid)));
+      await viewer.page.getByRole('button', { name: /restart/i }).click();
+      await viewer.connected();
+      await viewer.pattern.textBecomes('', 60_000);
+      await answers(viewer, '');
+      assert.equal(await viewer.property('peerId'), peer, 'all on the same connection');
+    }
+    await bystander.noticedNothing();
+  },
+);
 
 scenario('a program that does not respond is reported, and goes on when it responds again', async stage => {
   const viewer = await launched(stage, 'troubled');

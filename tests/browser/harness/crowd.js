@@ -9,7 +9,9 @@
  */
 export async function join(page, crowd) {
   await page.evaluate(async ({ instance, connected, connecting }) => {
-    const kept = (/** @type {any} */ (window).testCrowd ??= []);
+    const page = /** @type {any} */ (window);
+    page.testCrowd ??= [];
+    const kept = page.testCrowd;
     /** @param {boolean} whole */
     const one = whole =>
       new Promise((resolve, reject) => {

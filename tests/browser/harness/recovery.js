@@ -67,7 +67,10 @@ export class Recovery {
   async begin() {
     await this.viewer.page.evaluate(watch);
     await until('the picture moves', async () => {
-      const { calm, state } = await this.viewer.page.evaluate(lookBack, { since: Date.now() - 2 * GAP, gap: GAP });
+      const { calm, state } = await this.viewer.page.evaluate(lookBack, {
+        since: Date.now() - 2 * GAP,
+        gap: GAP,
+      });
       return state === 'connected' && calm > GAP;
     });
   }
