@@ -69,6 +69,7 @@ for (const [name, path, keeps] of children) {
     const display = await pidOf(id, 'xvfb');
     const recovery = new Recovery(viewer);
     await recovery.begin();
+    await bystander.settle();
     const panicked = () => stage.host.log().match(/panicked at/g)?.length ?? 0;
     let typed = 'kept';
     for (let round = 0; round < panics; round += 1) {
@@ -81,6 +82,7 @@ for (const [name, path, keeps] of children) {
       assert.ok(await viewer.sameConnection());
       if (!keeps) typed = '';
       await viewer.pattern.textBecomes(typed, 60_000);
+      await viewer.stateBecomes('connected');
       await viewer.click(400, 100);
       await viewer.page.keyboard.type('x');
       typed += 'x';

@@ -118,6 +118,7 @@ for (const { name, role, keeps, told, inflict } of faults) {
         others.set(kind, await pidOf(id, kind));
       }
       const pid = others.get(role);
+      if (round === 0) await bystander.settle();
       const since = Date.now();
       const healed = await inflict(pid);
       const back = await recovery.waitFor(since, async () => (await healed()) && pidOf(id, role));
@@ -156,6 +157,7 @@ for (const { name, role, keeps, told, inflict } of faults) {
 scenario(`the keeper is stopped: it is continued and nothing is lost, ${rounds} times`, async stage => {
   const bystander = await Bystander.watching(await launched(stage));
   const viewer = await launched(stage);
+  await bystander.settle();
   const keeper = keeperOf(stage.host, viewer.instanceId);
   const app = await pidOf(viewer.instanceId, 'render');
   const recovery = new Recovery(viewer);
@@ -198,7 +200,7 @@ scenario(
 
 scenario('a program that does not respond is reported, and goes on when it responds again', async stage => {
   const viewer = await launched(stage, 'troubled');
-  await viewer.page.keyboard.press('F11');
+  await viewer.page.keyboard.press('F9');
   const rest = await stage.rest(viewer.page.context());
   await until('the host says that it does not respond', async () => {
     const { status, reason } = await rest.instance(viewer.instanceId);

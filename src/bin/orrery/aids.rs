@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::args::Args;
-use crate::keymap::{KEYSYM_F10, KEYSYM_F11, KEYSYM_F12};
+use crate::keymap::{KEYSYM_F9, KEYSYM_F10, KEYSYM_F12};
 
 /// How long `--hang-key` hangs.
 const HANG: Duration = Duration::from_secs(15);
@@ -57,7 +57,7 @@ impl Aids {
             log::error!("aborting because F12 was pressed");
             std::process::abort();
         }
-        if self.hang_key && keysym == KEYSYM_F11 {
+        if self.hang_key && keysym == KEYSYM_F9 {
             println!("hang key pressed");
             std::thread::sleep(HANG);
         }

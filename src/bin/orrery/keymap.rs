@@ -1,9 +1,9 @@
 //! From key codes to keysyms and characters, by the rules of the core protocol (X11 protocol, "Keyboards").
 
-/// F10, as all of these from `keysymdef.h`.
+/// F9, as all of these from `keysymdef.h`.
+pub const KEYSYM_F9: u32 = 0xffc6;
+/// F10.
 pub const KEYSYM_F10: u32 = 0xffc7;
-/// F11.
-pub const KEYSYM_F11: u32 = 0xffc8;
 /// F12.
 pub const KEYSYM_F12: u32 = 0xffc9;
 /// Keysym of the Backspace key.

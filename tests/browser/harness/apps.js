@@ -27,7 +27,7 @@ export const moving = ({ demo }) => ({
 });
 
 /**
- * The still pattern that hangs for a while at F11 and at F10 takes memory, of which it may have one gigabyte (RLIMIT_AS,
+ * The still pattern that hangs for a while at F9 and at F10 takes memory, of which it may have one gigabyte (RLIMIT_AS,
  * so that the machine is spared what a real shortage of memory would do to it).
  *
  * @param {Paths} paths

@@ -129,6 +129,11 @@ export class Bystander {
     this.before = before;
   }
 
+  /** Counts from here: a connection's first moments, with a launch beside it, are behind it. */
+  async settle() {
+    this.before = await counted(this.viewer);
+  }
+
   /**
    * No packet was lost, and none of its frames: who had lost one would have needed a key frame. Those that the browser
    * itself asked for do not count: on a machine without a core to spare its decoder may fall behind.
