@@ -4,17 +4,24 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use heliostat::app::cli::{Cli, Command, Settings};
+use heliostat::app::control::ControlError;
 use heliostat::app::error::{StartError, chain};
 use heliostat::app::{config_command, control, doctor, logging, serve};
 use heliostat::config::Config;
-use nix::sys::signal::Signal;
 
 /// The exit status of a wrong configuration or a machine that is not ready.
 const EXIT_FAILED: u8 = 1;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve(settings) => match serve::run(&settings.sources()) {
+        Command::Serve(args) if args.check => match serve::check(&args.settings.sources()) {
+            Ok(said) => {
+                println!("{said}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => failed(error.code(), &error),
+        },
+        Command::Serve(args) => match serve::run(&args.settings.sources()) {
             Ok(status) => ExitCode::from(status),
             Err(error) => failed(error.code(), &error),
         },
@@ -31,8 +38,12 @@ fn main() -> ExitCode {
                 Err(error) => failed("output", &error),
             }
         }
-        Command::Stop(settings) => stop(&settings, Signal::SIGTERM),
-        Command::Upgrade(settings) => stop(&settings, Signal::SIGUSR2),
+        Command::Stop(settings) => done(load(&settings).map(|config| control::stop(&config.server.state))),
+        Command::Upgrade(args) => {
+            done(load(&args.settings).map(|config| {
+                control::upgrade(&config.server.state, args.binary.as_deref()).map(|now| println!("{now}"))
+            }))
+        }
         Command::Token(settings) => match load(&settings) {
             Ok(config) => match control::address(&config) {
                 Ok(address) => {
@@ -58,14 +69,11 @@ fn load(settings: &Settings) -> Result<Config, StartError> {
     Ok(Config::load(&settings.sources())?.0)
 }
 
-fn stop(settings: &Settings, signal: Signal) -> ExitCode {
-    let config = match load(settings) {
-        Ok(config) => config,
-        Err(error) => return failed(error.code(), &error),
-    };
-    match control::stop(&config.server.state, signal) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed("stop", &error),
+fn done(result: Result<Result<(), ControlError>, StartError>) -> ExitCode {
+    match result {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => failed(error.code(), &error),
+        Err(error) => failed(error.code(), &error),
     }
 }
 

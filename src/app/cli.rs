@@ -21,15 +21,15 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the host: serve the pages, start and stream instances
-    Serve(Settings),
+    Serve(ServeArgs),
     /// Show the effective configuration and where each value comes from
     Config(ConfigArgs),
     /// Check this machine and say what to do about each problem
     Doctor(DoctorArgs),
     /// End the host and its instances
     Stop(Settings),
-    /// End the host and leave its instances to the next one
-    Upgrade(Settings),
+    /// Hand the host over to a new binary; the instances live on
+    Upgrade(UpgradeArgs),
     /// Print the address of the running host with its token
     Token(Settings),
     /// Keep the processes of one instance (started by the host)
@@ -61,6 +61,28 @@ pub struct Settings {
     /// Set any key of the configuration; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
+}
+
+/// The arguments of `heliostat serve`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct ServeArgs {
+    /// What configures.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Only say whether the host would start, as JSON
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// The arguments of `heliostat upgrade`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct UpgradeArgs {
+    /// What configures.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// The new binary, instead of what is now at the path of the running one
+    #[arg(long, value_name = "PATH")]
+    pub binary: Option<PathBuf>,
 }
 
 /// The arguments of `heliostat config`.
@@ -146,11 +168,11 @@ mod tests {
             "--insecure-http",
             "--set=server.auth=open",
         ];
-        let Ok(Command::Serve(settings)) = parse(&args) else {
+        let Ok(Command::Serve(serve)) = parse(&args) else {
             panic!("serve is not understood")
         };
         assert_eq!(
-            settings.flags(),
+            serve.settings.flags(),
             [
                 Flag::new("--set", "video.fps", "30"),
                 Flag::new("--set", "server.auth", "open"),

@@ -1,16 +1,19 @@
 //! `heliostat stop`, `upgrade` and `token`: what is asked of a host that runs already.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::handover::{self, HostNote};
 use super::token;
 use crate::config::{Config, StateDir};
 
 /// A host drains for at most 15 s.
 const STOP_DEADLINE: Duration = Duration::from_secs(40);
+/// The new binary is tried, instances are let go of, and it starts.
+const UPGRADE_DEADLINE: Duration = Duration::from_secs(90);
 /// Between two looks at whether it is gone.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -26,27 +29,94 @@ pub enum ControlError {
     /// It did not end.
     #[error("the host (pid {0}) did not end within {seconds} s", seconds = STOP_DEADLINE.as_secs())]
     Timeout(i32),
+    /// The new binary cannot be named to it.
+    #[error("the new binary {0} cannot be named to the host")]
+    Binary(PathBuf, #[source] std::io::Error),
+    /// It goes on as it was.
+    #[error("the host goes on as it was: {0}")]
+    Refused(String),
+    /// The new one does not serve.
+    #[error("no new host serves after {seconds} s; its log says more", seconds = UPGRADE_DEADLINE.as_secs())]
+    NotUpgraded,
     /// The token.
     #[error("the token cannot be read")]
     Token(#[source] std::io::Error),
 }
 
-/// Asks the host for `signal` and waits until it has let go of its state folder.
+impl ControlError {
+    /// The stable word.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotRunning(_) => "not_running",
+            Self::Signal(..) => "not_signalled",
+            Self::Timeout(_) => "not_stopped",
+            Self::Binary(..) => "upgrade_binary",
+            Self::Refused(_) => "upgrade_refused",
+            Self::NotUpgraded => "not_upgraded",
+            Self::Token(_) => "token",
+        }
+    }
+}
+
+fn user_of(state: &Path) -> Option<i32> {
+    StateDir::user_of(state).ok().flatten()
+}
+
+fn running(state: &Path) -> Result<i32, ControlError> {
+    user_of(state).ok_or_else(|| ControlError::NotRunning(state.display().to_string()))
+}
+
+fn send(pid: i32, signal: Signal) -> Result<(), ControlError> {
+    kill(Pid::from_raw(pid), signal).map_err(|e| ControlError::Signal(pid, e))
+}
+
+/// Asks the host to end and waits until it has let go of its state folder.
 ///
 /// # Errors
 /// [`ControlError`].
-pub fn stop(state: &Path, signal: Signal) -> Result<(), ControlError> {
-    let user = || StateDir::user_of(state).ok().flatten();
-    let pid = user().ok_or_else(|| ControlError::NotRunning(state.display().to_string()))?;
-    kill(Pid::from_raw(pid), signal).map_err(|e| ControlError::Signal(pid, e))?;
+pub fn stop(state: &Path) -> Result<(), ControlError> {
+    let pid = running(state)?;
+    send(pid, Signal::SIGTERM)?;
     let until = Instant::now() + STOP_DEADLINE;
-    while user() == Some(pid) {
+    while user_of(state) == Some(pid) {
         if Instant::now() > until {
             return Err(ControlError::Timeout(pid));
         }
         std::thread::sleep(LOOK);
     }
     Ok(())
+}
+
+/// Asks the host to hand over to a new binary and waits until that serves; says what serves now.
+///
+/// # Errors
+/// [`ControlError`].
+pub fn upgrade(state: &Path, binary: Option<&Path>) -> Result<String, ControlError> {
+    let pid = running(state)?;
+    let before = HostNote::read(state).ok();
+    if let Some(binary) = binary {
+        let named = std::fs::canonicalize(binary).and_then(|path| handover::ask_for(state, &path));
+        named.map_err(|e| ControlError::Binary(binary.to_owned(), e))?;
+    }
+    send(pid, Signal::SIGUSR2)?;
+    let until = Instant::now() + UPGRADE_DEADLINE;
+    while Instant::now() < until {
+        std::thread::sleep(LOOK);
+        let Ok(now) = HostNote::read(state) else { continue };
+        if before.as_ref().is_none_or(|b| b.since_ms != now.since_ms) {
+            return Ok(format!("heliostat {} serves, pid {}", now.version, now.pid));
+        }
+        if before.as_ref().is_some_and(|b| b.refusals != now.refusals) {
+            return Err(ControlError::Refused(now.refused.unwrap_or_default()));
+        }
+        if user_of(state).is_none() {
+            // Between the two nobody has the folder for a moment; longer means that it has ended.
+            std::thread::sleep(LOOK * 100);
+            running(state)?;
+        }
+    }
+    Err(ControlError::NotUpgraded)
 }
 
 /// The address of the host with its token.

@@ -1,7 +1,8 @@
 //! The program: its command line, and the composition of the components.
 //!
 //! `cli` says what can be asked for; each command that is more than a call of one component has a file of its own.
-//! `serve` makes everything once and puts it together; `tree` is the supervision tree of the host.
+//! `serve` makes everything once and puts it together; `tree` is the supervision tree of the host; `handover` becomes
+//! another binary without ending the instances; `watchdog` notices when the actors stand still.
 
 pub mod cli;
 pub mod config_command;
@@ -10,9 +11,12 @@ pub mod doctor;
 pub mod encoders;
 pub mod error;
 mod fleet;
+pub mod handover;
 mod history;
 pub mod logging;
+pub mod notify;
 pub mod serve;
 pub mod signals;
 pub mod token;
 mod tree;
+pub mod watchdog;

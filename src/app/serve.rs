@@ -8,8 +8,10 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use super::error::StartError;
+use super::handover::{self, Check, HandoverError, HostNote};
+use super::notify::{self, News};
 use super::signals::{Signal, Signals};
-use super::{encoders, token, tree};
+use super::{encoders, token, tree, watchdog};
 use crate::clock::unix_ms;
 use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogue};
@@ -29,10 +31,12 @@ use crate::supervision::{SupervisorRef, Tree, TreeView};
 const MEDIA_THREADS: usize = 2;
 /// Blocking work (database, screenshots, folders) at once.
 const BLOCKING_THREADS: usize = 16;
-/// A drain that takes longer is cut off.
-const DRAIN_DEADLINE: Duration = Duration::from_secs(15);
-/// The tree's own stop, and the last writes.
-const STOP_DEADLINE: Duration = Duration::from_secs(10);
+/// For everything together, from the signal to the end of the process.
+const STOP_DEADLINE: Duration = Duration::from_secs(15);
+/// Instances that take longer to end are cut off; the rest is for the tree's own stop and the last writes.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// For what still runs on the media threads.
+const MEDIA_DEADLINE: Duration = Duration::from_secs(1);
 /// Between two looks at whether all instances have ended.
 const LOOK: Duration = Duration::from_millis(50);
 /// What the service manager takes for "start me again".
@@ -45,6 +49,11 @@ const EXIT_ESCALATED: u8 = 70;
 pub fn run(sources: &Sources) -> Result<u8, StartError> {
     let (config, warnings) = Config::load(sources)?;
     super::logging::init(&config.log.filter);
+    // Taken before anything else could have its number.
+    let listener = match handover::inherited(config.server.listen) {
+        Some(listener) => listener,
+        None => bind(config.server.listen)?,
+    };
     for warning in warnings {
         log::warn!("config: {warning}");
     }
@@ -63,16 +72,55 @@ pub fn run(sources: &Sources) -> Result<u8, StartError> {
             .build()
             .expect("a current-thread runtime needs only an epoll descriptor")
     });
-    let status = system.block_on(async { host(config, sources, &media).await });
-    media.shutdown_timeout(Duration::from_secs(2));
-    status
+    let kept = listener.try_clone().map_err(StartError::Threads)?;
+    let end = system.block_on(async { host(config, sources, &media, listener).await });
+    media.shutdown_timeout(MEDIA_DEADLINE);
+    match end? {
+        End::Status(status) => Ok(status),
+        End::Next(program) => {
+            let error = handover::become_it(&program, &arguments(), &kept);
+            log::error!("{} cannot be run: {error}", program.display());
+            Ok(EXIT_ESCALATED)
+        }
+    }
 }
 
-async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, StartError> {
+/// Says whether the host would start: as far as that can be known without taking anything that a running one has.
+///
+/// # Errors
+/// Why it would not.
+pub fn check(sources: &Sources) -> Result<String, StartError> {
+    let (config, _) = Config::load(sources)?;
+    AppOwner::resolve(&config.apps_user)?;
+    let program = std::env::current_exe().map_err(StartError::Program)?;
+    let system = actix_rt::System::new();
+    let probed = system
+        .block_on(encoders::probe(&program))
+        .map_err(StartError::Encoders)?;
+    if encoders::working(&probed).is_empty() {
+        return Err(StartError::NoEncoder);
+    }
+    Ok(serde_json::to_string(&Check::own()).expect("a version and two numbers are JSON"))
+}
+
+/// What follows the host.
+enum End {
+    /// Nothing.
+    Status(u8),
+    /// Another binary.
+    Next(PathBuf),
+}
+
+/// What this program was started with.
+fn arguments() -> Vec<std::ffi::OsString> {
+    std::env::args_os().skip(1).collect()
+}
+
+async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpListener) -> Result<End, StartError> {
     let mut signals = Signals::new().map_err(StartError::Threads)?;
     let listen = config.server.listen;
     let state = StateDir::open(&config.server.state)?;
-    let listener = bind(listen)?;
+    let folder = state.path().to_owned();
     let token = token::load_or_create(state.path()).map_err(StartError::Token)?;
     let open = config.server.auth == Auth::Open;
     let parts = Parts::make(config, state, sources, media).await?;
@@ -109,31 +157,82 @@ async fn host(config: Config, sources: &Sources, media: &Runtime) -> Result<u8, 
         services.server,
         services.codecs
     );
+    let _watchdog = watchdog::watch(watchdog::TICK, watchdog::judge).map_err(StartError::Threads)?;
+    let mut note = HostNote::own(&services.program);
+    note.write(&folder);
     // Where everybody may launch, only administrators need it, and `heliostat token` tells it.
     announce(&token::address(listen, (!open).then_some(&token)));
-    let escalated = loop {
+    notify::tell(News::Ready);
+    let mut trial: Option<Trial> = None;
+    let next = loop {
         tokio::select! {
             reason = tree.exited() => {
                 log::error!("the tree has given up: {reason}");
-                break Some(EXIT_ESCALATED);
+                return Ok(End::Status(EXIT_ESCALATED));
             }
             signal = signals.next() => match signal {
                 Signal::Reload => reload(sources, &catalogue),
-                Signal::Stop => {
-                    drain(&manager, Some(EndReason::HostShutdown), &mut signals).await;
-                    break None;
-                }
+                Signal::Stop => break None,
+                Signal::Upgrade if trial.is_some() => log::info!("an upgrade is being tried already"),
                 Signal::Upgrade => {
-                    drain(&manager, None, &mut signals).await;
-                    break None;
+                    let program = handover::asked_for(&folder, &services.program);
+                    log::info!("upgrade to {}: trying it", program.display());
+                    trial = Some(Box::pin(async move {
+                        handover::check(&program, &arguments()).await.map(|()| program)
+                    }));
+                }
+            },
+            tried = finished(&mut trial) => match tried {
+                Ok(program) => break Some(program),
+                Err(error) => {
+                    trial = None;
+                    let why = super::error::chain(&error);
+                    log::error!("upgrade refused, code={}: {why}", error.code());
+                    note.refusals += 1;
+                    note.refused = Some(why);
+                    note.write(&folder);
                 }
             },
         }
     };
-    if escalated.is_none() && !tree.shutdown(STOP_DEADLINE).await {
+    notify::tell(if next.is_some() {
+        News::Reloading
+    } else {
+        News::Stopping
+    });
+    let reason = next.is_none().then_some(EndReason::HostShutdown);
+    tokio::select! {
+        () = wind_up(tree, &manager, reason) => {}
+        () = signals.another_stop() => at_once(&services),
+    }
+    Ok(next.map_or(End::Status(0), End::Next))
+}
+
+/// A binary that is being tried.
+type Trial = std::pin::Pin<Box<dyn Future<Output = Result<PathBuf, HandoverError>>>>;
+
+async fn finished(trial: &mut Option<Trial>) -> Result<PathBuf, HandoverError> {
+    match trial {
+        Some(trial) => trial.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Instances end, or are left to the next host; then the tree.
+async fn wind_up(tree: Tree, manager: &Manager, reason: Option<EndReason>) {
+    let began = tokio::time::Instant::now();
+    drain(manager, reason).await;
+    let rest = STOP_DEADLINE.saturating_sub(began.elapsed() + MEDIA_DEADLINE);
+    if !tree.shutdown(rest).await {
         log::warn!("not everything stopped in time");
     }
-    Ok(escalated.unwrap_or(0))
+}
+
+/// Somebody does not want to wait: what is left is for the keepers, which end their instances by themselves.
+fn at_once(services: &Services) -> ! {
+    log::warn!("stopping at once");
+    crate::process::end_keepers(&services.state.instances());
+    std::process::exit(0)
 }
 
 /// The parts that the tree is made of.
@@ -266,8 +365,8 @@ fn make_tree(
         .on_escalation(move || ending.end_all(None))
 }
 
-/// Nothing is launched any more; instances end, or are left to the next host. A second signal cuts it short.
-async fn drain(manager: &Manager, reason: Option<EndReason>, signals: &mut Signals) {
+/// Nothing is launched any more; instances end, or are left to the next host.
+async fn drain(manager: &Manager, reason: Option<EndReason>) {
     log::info!(
         "stopping, {}",
         if reason.is_some() {
@@ -286,13 +385,8 @@ async fn drain(manager: &Manager, reason: Option<EndReason>, signals: &mut Signa
             tokio::time::sleep(LOOK).await;
         }
     };
-    tokio::select! {
-        result = tokio::time::timeout(DRAIN_DEADLINE, all_ended) => {
-            if result.is_err() {
-                log::warn!("{} instances did not end in time", manager.capacity().used);
-            }
-        }
-        () = signals.another_stop() => log::warn!("stopping at once"),
+    if tokio::time::timeout(DRAIN_DEADLINE, all_ended).await.is_err() {
+        log::warn!("{} instances did not end in time", manager.capacity().used);
     }
 }
 

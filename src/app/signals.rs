@@ -7,7 +7,7 @@ use tokio::signal::unix::{self, SignalKind};
 pub enum Signal {
     /// SIGTERM, SIGINT: end, and the instances with it.
     Stop,
-    /// SIGUSR2: end, and leave the instances to the next host.
+    /// SIGUSR2: hand over to a new binary; the instances live on.
     Upgrade,
     /// SIGHUP: read the catalogue again.
     Reload,

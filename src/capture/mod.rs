@@ -27,6 +27,8 @@ mod outbox;
 mod pacing;
 mod privileges;
 pub mod process;
+#[cfg(debug_assertions)]
+mod sabotage;
 mod socket;
 
 pub use args::{CaptureArgs, UserAndGroup};

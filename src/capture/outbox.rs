@@ -65,6 +65,15 @@ impl Outbox {
         self.changed.notify_all();
     }
 
+    /// Queues what is no message at all.
+    #[cfg(debug_assertions)]
+    pub(super) fn rubbish(&self) {
+        let mut queue = self.lock();
+        queue.messages += 1;
+        queue.items.push_back(Item::Message(vec![0xff; 64]));
+        self.changed.notify_all();
+    }
+
     /// Queues a frame, or drops it. Never waits.
     pub(super) fn frame(&self, codec: Codec, frame: Frame) {
         let mut queue = self.lock();

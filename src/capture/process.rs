@@ -117,6 +117,8 @@ impl Process {
         let listener = listener()?;
         // Before anything starts a thread.
         init()?;
+        #[cfg(debug_assertions)]
+        super::sabotage::install().map_err(std::io::Error::from)?;
         let allowed_uid = geteuid().as_raw();
         let address = DisplayAddress {
             number: args.display,
@@ -159,6 +161,8 @@ impl Process {
 
     fn run(mut self) -> Result<(), Failure> {
         loop {
+            #[cfg(debug_assertions)]
+            self.sabotage();
             let until = match self.turn() {
                 Ok(until) => until,
                 Err(failure) => {
@@ -333,6 +337,22 @@ impl Process {
             HostMessage::ExpectChange => self.pacing.expect_change(now),
         }
         Ok(())
+    }
+
+    #[cfg(debug_assertions)]
+    fn sabotage(&self) {
+        use super::sabotage::{Sabotage, take};
+        match take() {
+            None => {}
+            Some(Sabotage::Rubbish) => {
+                if let Some(link) = &self.link {
+                    link.outbox.rubbish();
+                }
+            }
+            Some(Sabotage::Hang) => loop {
+                std::thread::park();
+            },
+        }
     }
 
     fn tell(&self, message: &CaptureMessage) {

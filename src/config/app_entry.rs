@@ -42,6 +42,9 @@ pub struct AppEntry {
     pub fps: Option<u16>,
     /// Whether it is started again when it ended.
     pub restart: RestartPolicy,
+    /// What is done when it leaves its window manager's pings unanswered. Instances of a host before this key have none.
+    #[serde(default)]
+    pub on_hang: OnHang,
     /// Whether a window manager maximises its main window.
     pub window_manager: bool,
     /// How printable keys arrive.
@@ -74,6 +77,17 @@ pub enum RestartPolicy {
     Transient,
     /// Never.
     Temporary,
+}
+
+/// What is done about an app that does not respond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnHang {
+    /// Viewers are told, and may restart it: it may only be busy.
+    #[default]
+    Report,
+    /// It is killed and started again, if it is one that is restarted at all.
+    Restart,
 }
 
 /// How printable keys arrive at an app.
@@ -166,6 +180,7 @@ impl AppEntry {
             height: None,
             fps: None,
             restart: RestartPolicy::default(),
+            on_hang: OnHang::default(),
             window_manager: true,
             keyboard: Keyboard::default(),
             network: true,
@@ -213,6 +228,9 @@ impl AppEntry {
                         ("transient", RestartPolicy::Transient),
                         ("temporary", RestartPolicy::Temporary),
                     ])?;
+                }
+                "on_hang" => {
+                    entry.on_hang = reader.word(&[("report", OnHang::Report), ("restart", OnHang::Restart)])?;
                 }
                 "window_manager" => entry.window_manager = reader.truth()?,
                 "keyboard" => {

@@ -97,6 +97,12 @@ pub const FIELDS: &[Field] = &[
         "Whether it is started again when it has ended: always, only when it failed, or never.",
     ),
     field(
+        "on_hang",
+        "`report`",
+        "`report` or `restart`",
+        "What is done when it leaves pings (`_NET_WM_PING`) unanswered for 5 s: viewers are told, or it is restarted.",
+    ),
+    field(
         "window_manager",
         "`true`",
         "`true` or `false`",

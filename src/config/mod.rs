@@ -33,7 +33,7 @@ mod suggest;
 pub mod types;
 pub mod value;
 
-pub use app_entry::{AppEntry, Home, Keyboard, Placeholders, RestartPolicy};
+pub use app_entry::{AppEntry, Home, Keyboard, OnHang, Placeholders, RestartPolicy};
 pub use apps_dir::{AppsDir, InstanceFolders};
 pub use error::{ConfigError, Warning};
 pub use explain::Row;

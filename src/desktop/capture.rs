@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::facts::Part;
-use super::process_child::{Process, describe, keeper_gone};
+use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::shared::{DesktopShared, role};
 use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit};
 use crate::protocol::keeper::Exit;
@@ -58,9 +58,10 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     let outcome = tokio::select! {
         () = cx.stopping() => None,
         () = greeted => None,
-        ended = process.ended() => Some(match ended {
-            Some(ended) => Ok(ended.exit),
-            None => return keeper_gone(),
+        life = process.life(tell_stopped(&shared, "the capture", |f| &mut f.capture)) => Some(match life {
+            LifeEnd::Ended(ended) => Ok(ended.exit),
+            LifeEnd::Stalled => Err(CaptureError::Stalled),
+            LifeEnd::KeeperGone => return keeper_gone(),
         }),
         error = client.ended() => Some(Err(error)),
     };
@@ -79,12 +80,20 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         Some(Err(error)) => {
             log::warn!("instance={} capture: {error}", shared.id);
             // A connection that ends is usually the process ending: then that tells more.
-            let end = tokio::time::timeout(Duration::from_millis(500), process.ended()).await;
-            if let Ok(Some(end)) = end {
-                return ended(&shared, end.exit);
+            if matches!(error, CaptureError::Closed | CaptureError::Reported { .. }) {
+                let end = tokio::time::timeout(LAST_WORDS, process.life(|_| ())).await;
+                if let Ok(LifeEnd::Ended(end)) = end {
+                    return ended(&shared, end.exit);
+                }
             }
-            process.stop(&shared).await;
-            lost(&shared, error.code(), error.to_string())
+            // One that hangs or sends rubbish is not asked to end.
+            process.kill(&shared).await;
+            let reason = lost(&shared, error.code(), error.to_string());
+            if matches!(error, CaptureError::Stalled) {
+                ExitReason::Stalled
+            } else {
+                reason
+            }
         }
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::commands::DisplayId;
 use super::facts::Part;
-use super::process_child::{News, Process, describe, keeper_gone};
+use super::process_child::{LifeEnd, News, Process, describe, keeper_gone, tell_stopped};
+use super::pulse::watch;
 use super::shared::{DesktopShared, role};
 use crate::supervision::{ChildContext, ExitReason};
 
@@ -39,6 +40,7 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
                     log::warn!("instance={} xvfb: {}", shared.id, ended.tail.join(" | "));
                     Err(describe("the display", ended.exit))
                 }
+                News::Stopped(_) => Err("the display was stopped before it had started".to_owned()),
                 News::KeeperGone => Err("the keeper is gone".to_owned()),
             },
         ),
@@ -50,10 +52,11 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             return down(&shared, "display_failed", message);
         }
     };
-    shared.display.send_replace(Some(DisplayId {
+    let id = DisplayId {
         number,
         generation: process.started.generation,
-    }));
+    };
+    shared.display.send_replace(Some(id));
     shared.facts.update(|f| f.display = Part::Up);
     log::info!(
         "instance={} display=:{number} attached={}",
@@ -67,14 +70,27 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             shared.facts.update(|f| f.display = Part::Down);
             ExitReason::Shutdown
         }
-        ended = process.ended() => {
+        life = process.life(tell_stopped(&shared, "the display", |f| &mut f.display)) => {
             shared.display.send_replace(None);
-            match ended {
-                Some(ended) => down(&shared, "display_lost", describe("the display", ended.exit)),
-                None => keeper_gone(),
+            match life {
+                LifeEnd::Ended(ended) => down(&shared, "display_lost", describe("the display", ended.exit)),
+                LifeEnd::Stalled => stalled(&shared, &process, "the display was stopped again and again").await,
+                LifeEnd::KeeperGone => keeper_gone(),
             }
         }
+        () = watch(&shared, id) => {
+            shared.display.send_replace(None);
+            stalled(&shared, &process, "the display does not answer").await
+        }
     }
+}
+
+/// Kills what does not answer.
+async fn stalled(shared: &DesktopShared, process: &Process, message: &str) -> ExitReason {
+    log::warn!("instance={} {message}", shared.id);
+    process.kill(shared).await;
+    down(shared, "display_stalled", message.to_owned());
+    ExitReason::Stalled
 }
 
 fn down(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {

@@ -91,6 +91,10 @@ pub struct Facts {
     pub render: Part,
     /// The capture process; `Up` once it is connected.
     pub capture: Part,
+    /// The connection that injects input; `Down` also where it is off for good.
+    pub input: Part,
+    /// The app runs and shows its picture, but leaves pings unanswered.
+    pub hung: bool,
     /// The instance has been usable at least once since it was launched or restarted.
     pub was_ready: bool,
     /// How often a process of it was started again since the launch.

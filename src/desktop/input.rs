@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::facts::Part;
 use super::shared::DesktopShared;
 use crate::config::Keyboard;
 use crate::supervision::{ChildContext, ExitReason};
@@ -15,6 +16,24 @@ const STOP_DEADLINE: Duration = Duration::from_secs(1);
 
 /// The life of the injecting thread: it ends with its display.
 pub async fn input(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    shared.facts.update(|f| {
+        if f.input == Part::Down {
+            f.input = Part::Starting;
+        }
+    });
+    let reason = life(&shared, &cx).await;
+    shared.facts.update(|f| {
+        f.input = match &reason {
+            ExitReason::Shutdown => Part::Down,
+            other => Part::Lost {
+                reason: other.to_string(),
+            },
+        }
+    });
+    reason
+}
+
+async fn life(shared: &Arc<DesktopShared>, cx: &ChildContext) -> ExitReason {
     let display = match cx.unless_stopping(shared.display()).await {
         Some(Ok(display)) => display,
         Some(Err(_)) => return ExitReason::dependency("display_lost"),
@@ -26,9 +45,12 @@ pub async fn input(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
     };
     let (ended, wait) = oneshot::channel();
     let hooks = InputHooks {
-        ready: Box::new(|| {}),
+        ready: {
+            let shared = Arc::clone(shared);
+            Box::new(move || shared.facts.update(|f| f.input = Part::Up))
+        },
         injected: {
-            let shared = Arc::clone(&shared);
+            let shared = Arc::clone(shared);
             Box::new(move || shared.expect_change())
         },
         ended: Box::new(move |error| {

@@ -12,6 +12,13 @@ use crate::supervision::{ChildContext, ExitReason};
 
 /// What the keeper gives what is left between TERM and KILL when the instance ends.
 const END_GRACE: Duration = Duration::from_secs(2);
+/// Between two questions whether it still answers.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// It answers within a millisecond; its one thread waits for nothing but a disk.
+const ANSWER: Duration = Duration::from_secs(4);
+/// Questions in a row without an answer. More than one: after this host was stopped itself, the answer to the first may
+/// be there and not yet read.
+const MISSES: u32 = 3;
 
 /// A keeper that has ended its instance ends itself within this time.
 const PREDECESSOR: Duration = Duration::from_secs(3);
@@ -34,12 +41,16 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     tokio::select! {
         () = cx.stopping() => {}
         () = keeper.gone() => {
-            shared.keeper.send_replace(None);
             log::error!("instance={} keeper is gone", shared.id);
-            // Its processes are orphans now; nothing else would end them.
-            let (folder, id) = (shared.folder.clone(), shared.id);
-            let _ = tokio::task::spawn_blocking(move || sweep_instance(&folder, id)).await;
+            sweep(&shared).await;
             return lost(&shared, "keeper_gone", "the keeper of this instance was killed".into());
+        }
+        () = silence(&shared, &keeper) => {
+            log::error!("instance={} keeper={} does not answer, killing it", shared.id, keeper.pid());
+            keeper.kill();
+            sweep(&shared).await;
+            lost(&shared, "keeper_stalled", "the keeper of this instance did not answer any more".into());
+            return ExitReason::Stalled;
         }
     }
     shared.keeper.send_replace(None);
@@ -61,6 +72,37 @@ async fn start(shared: &DesktopShared) -> Result<KeeperClient, ProcessError> {
             result => return result,
         }
     }
+}
+
+/// Returns when the keeper does not answer. One that a signal has stopped is continued first: its loss costs the whole
+/// instance, its continuation nothing.
+async fn silence(shared: &DesktopShared, keeper: &KeeperClient) {
+    let mut misses = 0;
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        if keeper.wake() {
+            log::warn!(
+                "instance={} keeper={} was stopped, continuing it",
+                shared.id,
+                keeper.pid()
+            );
+        }
+        misses = if keeper.answers_within(ANSWER).await {
+            0
+        } else {
+            misses + 1
+        };
+        if misses >= MISSES && !keeper.is_gone() {
+            return;
+        }
+    }
+}
+
+/// Its processes are orphans now; nothing else would end them.
+async fn sweep(shared: &DesktopShared) {
+    shared.keeper.send_replace(None);
+    let (folder, id) = (shared.folder.clone(), shared.id);
+    let _ = tokio::task::spawn_blocking(move || sweep_instance(&folder, id)).await;
 }
 
 fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {

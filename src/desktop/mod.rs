@@ -26,11 +26,13 @@ mod facts;
 mod input;
 mod keeper_link;
 mod process_child;
+mod pulse;
 mod readiness;
 mod ready_mark;
 mod render;
 mod setup;
 mod shared;
+mod standstill;
 mod tree;
 mod window_manager;
 

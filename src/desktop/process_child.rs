@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
+use super::facts::{Facts, Part};
 use super::shared::{DesktopShared, named};
+use super::standstill::{Act, Standstill};
 use crate::process::{KeeperClient, KeeperEvent, ProcessError};
-use crate::protocol::keeper::{Exit, Role, Spec, Started};
+use crate::protocol::keeper::{Exit, MAX_TAIL_LINES, Role, Spec, Started};
 use crate::supervision::ExitReason;
 
 /// How a process that is told to end is given time to do so.
@@ -18,6 +21,7 @@ pub(super) struct Process {
     keeper: KeeperClient,
     role: Role,
     events: broadcast::Receiver<KeeperEvent>,
+    standstill: Standstill,
     /// What the keeper said at its start.
     pub(super) started: Started,
 }
@@ -34,6 +38,18 @@ pub(super) enum News {
     Ended(Ended),
     /// It is an X server and told its number.
     Display(u32),
+    /// A signal stopped it, or it goes on.
+    Stopped(bool),
+    /// The keeper is gone, and with it everything.
+    KeeperGone,
+}
+
+/// The end of a process's life.
+pub(super) enum LifeEnd {
+    /// It ended by itself or by somebody's signal.
+    Ended(Ended),
+    /// It was stopped again and again, or does not go on: whoever watches it has to kill it.
+    Stalled,
     /// The keeper is gone, and with it everything.
     KeeperGone,
 }
@@ -45,10 +61,15 @@ impl Process {
         // Before the start, so that not even an immediate end is missed.
         let events = keeper.events();
         let started = keeper.ensure(&role, spec, GRACE).await?;
+        let mut standstill = Standstill::default();
+        if started.stopped {
+            standstill.stopped(Instant::now());
+        }
         Ok(Self {
             keeper,
             role,
             events,
+            standstill,
             started,
         })
     }
@@ -72,6 +93,13 @@ impl Process {
                 }) if role == self.role && generation == self.started.generation => {
                     return News::Display(number);
                 }
+                Ok(KeeperEvent::Stopped {
+                    role,
+                    generation,
+                    stopped,
+                }) if role == self.role && generation == self.started.generation => {
+                    return News::Stopped(stopped);
+                }
                 Ok(KeeperEvent::Gone) | Err(RecvError::Closed) => return News::KeeperGone,
                 Ok(_) => {}
                 // News were missed: ask how it is.
@@ -84,14 +112,42 @@ impl Process {
         }
     }
 
-    /// Returns when the process has ended, with its end unless the keeper is gone.
-    pub(super) async fn ended(&mut self) -> Option<Ended> {
+    /// Returns when the life of the process is over. One that a signal has stopped is continued after a moment, for
+    /// nobody can work with it; `stopped` hears of both. Cancel safe.
+    pub(super) async fn life(&mut self, mut stopped: impl FnMut(bool)) -> LifeEnd {
         loop {
-            match self.news().await {
-                News::Ended(ended) => return Some(ended),
-                News::KeeperGone => return None,
-                News::Display(_) => {}
+            let due = self.standstill.due();
+            tokio::select! {
+                news = self.news() => match news {
+                    News::Ended(ended) => return LifeEnd::Ended(ended),
+                    News::KeeperGone => return LifeEnd::KeeperGone,
+                    News::Stopped(true) => {
+                        self.standstill.stopped(Instant::now());
+                        stopped(true);
+                    }
+                    News::Stopped(false) => {
+                        self.standstill.continued();
+                        stopped(false);
+                    }
+                    News::Display(_) => {}
+                },
+                () = at(due) => match self.standstill.act(Instant::now()) {
+                    Act::Continue => {
+                        log::warn!("role={} pid={} is stopped, continuing it", self.role, self.started.pid);
+                        if let Err(error) = self.keeper.signal(&self.role, libc::SIGCONT).await {
+                            log::warn!("role={} not continued: {error}", self.role);
+                        }
+                    }
+                    Act::GiveUp => return LifeEnd::Stalled,
+                },
             }
+        }
+    }
+
+    /// Ends at once what does not answer, with everything it started.
+    pub(super) async fn kill(&self, shared: &DesktopShared) {
+        if let Err(error) = self.keeper.stop(&self.role, Duration::ZERO).await {
+            log::warn!("instance={} role={} not killed: {error}", shared.id, self.role);
         }
     }
 
@@ -105,14 +161,46 @@ impl Process {
         }
     }
 
+    /// The last lines that it wrote.
+    pub(super) async fn tail(&self) -> Vec<String> {
+        self.keeper.tail(&self.role, MAX_TAIL_LINES).await.unwrap_or_default()
+    }
+
     async fn catch_up(&self) -> Option<News> {
         let roles = self.keeper.status().await.ok()?;
         let mine = roles
             .into_iter()
             .find(|r| r.role == self.role && r.generation == self.started.generation)?;
         let exit = mine.exit?;
-        let tail = self.keeper.tail(&self.role, 200).await.unwrap_or_default();
+        let tail = self.tail().await;
         Some(News::Ended(Ended { exit, tail }))
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Viewers are told while a process is stopped; afterwards its part is what it was before.
+pub(super) fn tell_stopped(
+    shared: &DesktopShared,
+    what: &'static str,
+    part: fn(&mut Facts) -> &mut Part,
+) -> impl FnMut(bool) {
+    let mut before = None;
+    move |stopped| {
+        shared.facts.update(|facts| {
+            let part = part(facts);
+            if stopped {
+                let reason = format!("{what} was stopped by a signal and is being continued");
+                before = Some(std::mem::replace(part, Part::Lost { reason }));
+            } else if let Some(before) = before.take() {
+                *part = before;
+            }
+        });
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::commands::DisplayId;
 use super::facts::{EndReason, Failure, Part};
-use super::process_child::{Ended, Process, describe, keeper_gone};
+use super::process_child::{Ended, LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::readiness::ready;
 use super::ready_mark::{Life, time_left};
 use super::shared::{DesktopShared, role};
 use crate::clock::unix_ms;
-use crate::config::RestartPolicy;
+use crate::config::{OnHang, RestartPolicy};
 use crate::process::KeeperClient;
 use crate::protocol::keeper::{Exit, Started};
 use crate::supervision::{ChildContext, ExitReason};
@@ -74,11 +74,16 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             shared.facts.update(|f| f.render = Part::Down);
             ExitReason::Shutdown
         }
-        ended = process.ended() => after_end(&shared, display, ended).await,
+        life = process.life(tell_stopped(&shared, "the app", |f| &mut f.render)) => match life {
+            LifeEnd::Ended(ended) => after_end(&shared, display, ended).await,
+            LifeEnd::Stalled => stalled(&shared, &process, "the app was stopped again and again").await,
+            LifeEnd::KeeperGone => keeper_gone(),
+        },
+        () = hung(&shared) => stalled(&shared, &process, "the app did not respond").await,
         () = become_ready(&shared, &keeper, display, &started) => {
             process.stop(&shared).await;
             let seconds = shared.readiness_timeout.as_secs();
-            let output = keeper.tail(&super::shared::named(role::RENDER), 200).await.unwrap_or_default();
+            let output = process.tail().await;
             fail(&shared, "not_ready", format!("the app was not ready after {seconds} s"), output)
         }
     }
@@ -141,10 +146,58 @@ async fn off_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(move || work(&folder)).await.ok()
 }
 
-async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Option<Ended>) -> ExitReason {
-    let Some(Ended { exit, tail }) = ended else {
-        return keeper_gone();
-    };
+/// Returns only if the app hangs and its entry says that it is to be restarted then. Otherwise viewers are told: it may
+/// be busy, and only they know what a restart would cost them.
+async fn hung(shared: &DesktopShared) {
+    let _reset = ResetOnDrop(shared);
+    let mut changes = shared.app_hung.subscribe();
+    loop {
+        let hung = *changes.borrow_and_update();
+        if shared.facts.get().hung != hung {
+            log::warn!(
+                "instance={} the app {}",
+                shared.id,
+                if hung { "does not respond" } else { "responds again" }
+            );
+        }
+        shared.facts.update(|f| f.hung = hung);
+        if hung && shared.layout.app.on_hang == OnHang::Restart {
+            return;
+        }
+        if changes.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// The next app is another one.
+struct ResetOnDrop<'a>(&'a DesktopShared);
+
+impl Drop for ResetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.facts.update(|f| f.hung = false);
+    }
+}
+
+/// Kills what does not answer; its restart policy decides as after a crash.
+async fn stalled(shared: &DesktopShared, process: &Process, message: &str) -> ExitReason {
+    log::warn!("instance={} {message}", shared.id);
+    process.kill(shared).await;
+    shared.set_last_output(process.tail().await);
+    if shared.layout.app.restart == RestartPolicy::Temporary {
+        return fail(shared, "app_stalled", message.to_owned(), shared.last_output());
+    }
+    shared.facts.update(|f| {
+        f.render = Part::Lost {
+            reason: message.to_owned(),
+        };
+        f.restarts += 1;
+    });
+    ExitReason::Stalled
+}
+
+async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Ended) -> ExitReason {
+    let Ended { exit, tail } = ended;
     shared.set_last_output(tail.clone());
     let mut changes = shared.display.subscribe();
     let lost = changes.wait_for(|now| *now != Some(display));

@@ -62,6 +62,8 @@ pub struct DesktopShared {
     pub(super) keeper: watch::Sender<Option<KeeperClient>>,
     pub(super) display: watch::Sender<Option<DisplayId>>,
     pub(super) window_manager_up: watch::Sender<bool>,
+    /// The app leaves pings unanswered.
+    pub(super) app_hung: watch::Sender<bool>,
     capture: Mutex<Option<CaptureHandle>>,
     leave: AtomicBool,
     last_output: Mutex<Vec<String>>,
@@ -112,6 +114,7 @@ impl DesktopShared {
             keeper: watch::Sender::new(None),
             display: watch::Sender::new(None),
             window_manager_up: watch::Sender::new(false),
+            app_hung: watch::Sender::new(false),
             capture: Mutex::default(),
             leave: AtomicBool::new(false),
             last_output: Mutex::default(),

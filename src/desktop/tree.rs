@@ -59,9 +59,11 @@ fn stage(shared: &Arc<DesktopShared>) -> SupervisorSpec {
             ),
     )
     .child({
-        let id = shared.id;
+        let off = Arc::clone(shared);
         child("input", Restart::Permanent, shared, input::input).budget(INPUT_BUDGET, move |reason| {
-            log::error!("instance={id} input is off: {reason}")
+            log::error!("instance={} input is off: {reason}", off.id);
+            // The picture goes on without.
+            off.facts.update(|f| f.input = super::facts::Part::Down);
         })
     })
     .child(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::process_child::{Process, describe, keeper_gone};
+use super::process_child::{LifeEnd, Process, describe, keeper_gone};
 use super::readiness::managed;
 use super::shared::{DesktopShared, role};
 use crate::supervision::{ChildContext, ExitReason};
@@ -39,12 +39,18 @@ pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> Exi
             process.stop(&shared).await;
             ExitReason::Shutdown
         }
-        ended = process.ended() => {
+        life = process.life(|_| ()) => {
             shared.window_manager_up.send_replace(false);
-            match ended {
+            match life {
+                LifeEnd::Stalled => {
+                    process.kill(&shared).await;
+                    ExitReason::Stalled
+                }
                 _ if shared.display_now().is_none() => ExitReason::dependency("display_lost"),
-                Some(ended) => ExitReason::error("window_manager_exited", describe("the window manager", ended.exit)),
-                None => keeper_gone(),
+                LifeEnd::Ended(ended) => {
+                    ExitReason::error("window_manager_exited", describe("the window manager", ended.exit))
+                }
+                LifeEnd::KeeperGone => keeper_gone(),
             }
         }
     }

@@ -69,7 +69,16 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
         ("render", &facts.render),
         ("capture", &facts.capture),
     ];
-    if parts.iter().all(|(_, part)| **part == Part::Up) {
+    // What was typed before would be lost. Without any input the picture is still worth showing.
+    let takes_input = matches!(facts.input, Part::Up | Part::Down);
+    if takes_input && parts.iter().all(|(_, part)| **part == Part::Up) {
+        if facts.hung {
+            return StatusReport {
+                reason: Some("not_responding".into()),
+                message: Some("the app does not respond; it may be busy".into()),
+                ..plain(InstanceStatus::Running)
+            };
+        }
         return plain(InstanceStatus::Running);
     }
     let lost = parts.iter().find_map(|(name, part)| match part {
@@ -103,8 +112,10 @@ fn explain_start(facts: &Facts) -> (String, String) {
         ("display_starting", "the display is starting")
     } else if facts.render != Part::Up {
         ("app_starting", "the app is starting")
-    } else {
+    } else if facts.capture != Part::Up {
         ("capture_starting", "the picture is coming")
+    } else {
+        ("input_starting", "mouse and keyboard are being connected")
     };
     (reason.into(), message.into())
 }
@@ -164,6 +175,20 @@ mod tests {
         assert_eq!(report.reason.as_deref(), Some("render_lost"));
         assert_eq!(report.message.as_deref(), Some("killed by signal 9"));
         assert_eq!(report.retry_in, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn an_app_that_does_not_respond_runs_and_says_so() {
+        let mut facts = Facts { hung: true, ..up() };
+        let report = derive(&facts, Instant::now());
+        assert_eq!(
+            (report.status, report.reason.as_deref()),
+            (InstanceStatus::Running, Some("not_responding"))
+        );
+        facts.render = Part::Lost {
+            reason: "exit code 3".into(),
+        };
+        assert_eq!(derive(&facts, Instant::now()).reason.as_deref(), Some("render_lost"));
     }
 
     #[test]

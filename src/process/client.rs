@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::ProcessError;
+use super::proc::{Identity, Process};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{
     Call, Event, Exit, Failure, FailureCode, MAX_TAIL_LINES, Message, Reply, Request, Role, RoleStatus, Spec, Started,
@@ -64,6 +66,15 @@ pub enum KeeperEvent {
         /// `N` of `:N`.
         number: u32,
     },
+    /// The main process of a role was stopped by a signal, or continued.
+    Stopped {
+        /// The role.
+        role: Role,
+        /// Its generation.
+        generation: u64,
+        /// Stopped, or running again.
+        stopped: bool,
+    },
     /// The connection is lost; nothing follows.
     Gone,
 }
@@ -91,6 +102,15 @@ impl From<Event> for KeeperEvent {
                 generation,
                 number,
             },
+            Event::Stopped {
+                role,
+                generation,
+                stopped,
+            } => Self::Stopped {
+                role,
+                generation,
+                stopped,
+            },
         }
     }
 }
@@ -104,6 +124,7 @@ pub struct KeeperClient {
 #[derive(Debug)]
 struct Inner {
     pid: i32,
+    identity: Identity,
     next: AtomicU64,
     // overflow: the caller waits, within its deadline.
     calls: mpsc::Sender<link::Outgoing>,
@@ -130,6 +151,7 @@ impl KeeperClient {
     /// or another instance's.
     pub async fn connect(options: &KeeperOptions) -> Result<Self, ProcessError> {
         let client = start::connect(options).await?;
+        start::reap_adopted(client.pid(), client.inner.gone.clone());
         log::info!("instance={} keeper={} connected", options.instance, client.pid());
         Ok(client)
     }
@@ -196,6 +218,24 @@ impl KeeperClient {
             Duration::ZERO,
         )
         .await
+    }
+
+    /// Whether the keeper answers within `limit`.
+    pub async fn answers_within(&self, limit: Duration) -> bool {
+        matches!(timeout(limit, self.status()).await, Ok(Ok(_)))
+    }
+
+    /// Lets a keeper go on that a signal has stopped; false if it was not stopped.
+    #[must_use]
+    pub fn wake(&self) -> bool {
+        let identity = self.inner.identity;
+        Process::read(identity.pid).is_some_and(|p| p.identity == identity && p.stopped)
+            && identity.signal(Signal::SIGCONT)
+    }
+
+    /// Kills the keeper, and it alone: what it kept is for a sweep to end.
+    pub fn kill(&self) {
+        self.inner.identity.signal(Signal::SIGKILL);
     }
 
     /// All roles that were started and how they are.

@@ -15,4 +15,4 @@ mod sweep;
 
 pub use client::{KeeperClient, KeeperEvent, KeeperOptions};
 pub use error::ProcessError;
-pub use sweep::{SweepReport, sweep, sweep_instance};
+pub use sweep::{SweepReport, end_keepers, sweep, sweep_instance};

@@ -26,6 +26,8 @@ pub(super) struct Process {
     pub session: i32,
     /// It still runs something: not a zombie whose threads are all gone.
     pub alive: bool,
+    /// A signal has stopped it (SIGSTOP; not a debugger).
+    pub stopped: bool,
 }
 
 /// The marks that the keeper leaves in the environment of what it starts.
@@ -54,6 +56,7 @@ impl Process {
             parent: field(4)?.parse().ok()?,
             session: field(6)?.parse().ok()?,
             alive: !matches!(field(3)?, "Z" | "X" | "x") || threads > 1,
+            stopped: field(3)? == "T",
         })
     }
 

@@ -143,6 +143,21 @@ fn sweep_one(path: &Path, instance: InstanceId, report: &mut SweepReport) {
     }
 }
 
+/// Asks every living keeper to end its instance, and does not wait for it.
+pub fn end_keepers(instances: &Path) {
+    let Ok(entries) = fs::read_dir(instances) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let Some(manifest) = Folder::open(&path).ok().and_then(|folder| folder.manifest().ok()) else {
+            continue;
+        };
+        let keeper = Identity {
+            pid: manifest.pid,
+            start_time: manifest.start_time,
+        };
+        keeper.signal_if(Signal::SIGTERM, || carries(keeper.pid, manifest.instance));
+    }
+}
+
 /// Ends a keeper and with it, if it still can, its instance.
 fn end_keeper(keeper: Identity, instance: InstanceId) {
     let is_marked = || carries(keeper.pid, instance);

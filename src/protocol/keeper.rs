@@ -20,7 +20,7 @@ pub use frame::{Decoder, FrameError, encode};
 pub use spec::{LISTEN_FD_VARIABLE, Limit, Resource, Spec, User};
 
 /// The protocol's version; keeper and host must agree on it exactly.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// The largest message body in bytes.
 pub const MAX_MESSAGE: usize = 1 << 20;
 /// The most lines of output that a tail holds.
@@ -221,6 +221,8 @@ pub struct Started {
     pub attached: bool,
     /// The display number where it is already known; else an [`Event::Display`] follows.
     pub display: Option<u32>,
+    /// It has been stopped (SIGSTOP) and not continued since; changes follow as [`Event::Stopped`].
+    pub stopped: bool,
 }
 
 /// How a role is.
@@ -284,6 +286,15 @@ pub enum Event {
         generation: u64,
         /// `N` of `:N`.
         number: u32,
+    },
+    /// The main process was stopped by a signal, or continued (wait(2): WUNTRACED, WCONTINUED).
+    Stopped {
+        /// Its role.
+        role: Role,
+        /// Its generation.
+        generation: u64,
+        /// Stopped, or running again.
+        stopped: bool,
     },
 }
 

@@ -58,7 +58,7 @@ export class Overlay {
     this.#button.disabled = false;
     if (shown.action) setText(this.#button, LABELS[shown.action]);
     clearTimeout(this.#calm);
-    const quiet = shown.state === 'connected' || shown.state === 'idle';
+    const quiet = shown.action === null && (shown.state === 'connected' || shown.state === 'idle');
     if (quiet) this.node.hidden = true;
     else if (before === 'connected') {
       this.#calm = window.setTimeout(() => {

@@ -162,6 +162,10 @@ export function shown(facts) {
         ? view('restarting', status, `${name} is starting`, 'Waiting for its first picture.')
         : view('connecting', status, `${name} is starting`, '');
     }
+    if (reason === 'not_responding') {
+      const detail = 'It may be busy. What it shows is the last that it drew.';
+      return { ...view('connected', reason, `${name} does not respond`, detail), action: 'restart' };
+    }
     return view('connected', 'connected', 'Connected', '');
   }
   if (facts.seen) {

@@ -26,7 +26,9 @@ textarea:focus-visible ~ .ring.keyboard { animation: ring 1.6s ease-out forwards
 .beam { width: 44px; height: 44px; border-radius: 50%; position: relative; margin-bottom: 4px; flex: none;
   background: conic-gradient(from 0deg, transparent 0 55%, var(--accent)); animation: turn 1.3s linear infinite;
   mask: radial-gradient(circle, transparent 57%, #000 60%); -webkit-mask: radial-gradient(circle, transparent 57%, #000 60%); }
-.overlay[data-state="failed"] .beam, .overlay[data-state="ended"] .beam, .overlay[data-state="error"] .beam { display: none; }
+.overlay[data-state="connected"] { place-items: start center; pointer-events: none; }
+.overlay[data-state="connected"] .card { padding: 14px 20px; gap: 2px; } .overlay[data-state="connected"] button { pointer-events: auto; }
+.overlay[data-state="connected"] .beam, .overlay[data-state="failed"] .beam, .overlay[data-state="ended"] .beam, .overlay[data-state="error"] .beam { display: none; }
 .overlay[data-state="failed"] .title::before, .overlay[data-state="error"] .title::before { content: ""; display: inline-block;
   width: 10px; height: 10px; margin-right: 10px; border-radius: 50%; background: #ff6b5e; }
 .output { align-self: stretch; margin: 8px 0 4px; padding: 12px 14px; max-height: 34cqh; overflow: auto; text-align: left; white-space: pre-wrap;

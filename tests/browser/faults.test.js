@@ -1,131 +1,229 @@
-// What dies behind a picture comes back, on the same connection wherever the host lives.
+// What dies, hangs or lies behind a picture comes back, on the same connection, and costs nobody else anything.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 
-import { pattern } from './harness/apps.js';
-import { Home } from './harness/home.js';
-import { isAlive, killNow, pidOf, processesOf } from './harness/proc.js';
+import { moving, troubled } from './harness/apps.js';
+import { isAlive, keeperOf, pidOf, processesOf, stateOf } from './harness/proc.js';
+import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 
-const { scenario } = suite({ sections: { instances: { capacity: 8 } }, apps: paths => [pattern(paths)] });
+const { scenario } = suite({
+  sections: { instances: { capacity: 8 } },
+  apps: paths => [moving(paths), troubled(paths)],
+});
+
+/** @typedef {import('./harness/viewer.js').Viewer} Viewer */
+/** @typedef {'render' | 'xvfb' | 'wm' | 'capture'} Role */
 
 /**
- * Launches the pattern and types a word into it.
+ * @typedef {object} Fault
+ * @property {string} name a sentence: what happens
+ * @property {Role} role whom it hits
+ * @property {boolean} keeps whether the program lives through it
+ * @property {RegExp} [told] what the page has to say meanwhile
+ * @property {(pid: number) => (() => unknown) | Promise<() => unknown>} inflict does it; the answer tells when it is
+ *   healed
+ */
+
+/** @param {number} pid @param {NodeJS.Signals} signal */
+const send = (pid, signal) => process.kill(pid, signal);
+/** @param {number} pid */
+const gone = pid => () => !isAlive(pid);
+
+/** Stops a process, again each time somebody continues it. @param {number} pid */
+function holdStopped(pid) {
+  send(pid, 'SIGSTOP');
+  const again = setInterval(() => {
+    if (isAlive(pid)) send(pid, 'SIGSTOP');
+    else clearInterval(again);
+  }, 50);
+  return gone(pid);
+}
+
+/** Stops a process once. @param {number} pid */
+async function stopOnce(pid) {
+  send(pid, 'SIGSTOP');
+  await until('it is stopped', () => stateOf(pid) === 'T');
+  return () => stateOf(pid) !== 'T';
+}
+
+/** @param {NodeJS.Signals} signal */
+const by = signal => (/** @type {number} */ pid) => {
+  send(pid, signal);
+  return gone(pid);
+};
+
+/** @type {Fault[]} */
+const faults = [
+  { name: 'the app is killed', role: 'render', keeps: false, told: /app/, inflict: by('SIGKILL') },
+  { name: 'the app is stopped', role: 'render', keeps: true, told: /app was stopped/, inflict: stopOnce },
+  { name: 'the app is held stopped', role: 'render', keeps: false, told: /app/, inflict: holdStopped },
+  { name: 'the X server is killed', role: 'xvfb', keeps: false, told: /display/, inflict: by('SIGKILL') },
+  {
+    name: 'the X server is stopped',
+    role: 'xvfb',
+    keeps: true,
+    told: /display was stopped/,
+    inflict: stopOnce,
+  },
+  { name: 'the X server is held stopped', role: 'xvfb', keeps: false, told: /display/, inflict: holdStopped },
+  { name: 'the capture is killed', role: 'capture', keeps: true, inflict: by('SIGKILL') },
+  { name: 'the capture is stopped', role: 'capture', keeps: true, told: /capture/, inflict: stopOnce },
+  { name: 'the capture hangs', role: 'capture', keeps: true, told: /./, inflict: by('SIGUSR2') },
+  { name: 'the capture sends rubbish', role: 'capture', keeps: true, inflict: by('SIGUSR1') },
+  { name: 'the window manager is killed', role: 'wm', keeps: true, inflict: by('SIGKILL') },
+  { name: 'the window manager is stopped', role: 'wm', keeps: true, inflict: stopOnce },
+];
+
+/**
+ * Launches the moving pattern and types a word into it.
  *
  * @param {import('./harness/stage.js').Stage} stage
- * @param {string} text
+ * @param {string} [app]
  */
-async function typedInto(stage, text) {
-  const { home, page, user } = await stage.visitor();
-  const viewer = await home.launch('pattern', stage.host);
+async function launched(stage, app = 'moving') {
+  const { home, page } = await stage.visitor();
+  const viewer = await home.launch(app, stage.host);
   await viewer.connected();
   await viewer.pattern.appears();
   await viewer.click(400, 100);
-  await page.keyboard.type(text);
-  await viewer.pattern.textBecomes(text);
-  return { viewer, page, user, id: viewer.instanceId, peer: await viewer.rememberConnection() };
+  await page.keyboard.type('kept');
+  await viewer.pattern.textBecomes('kept');
+  return viewer;
 }
 
-/**
- * The picture answers to the user again.
- *
- * @param {import('./harness/viewer.js').Viewer} viewer
- * @param {string} text typed before
- */
-async function answers(viewer, text) {
+/** The picture answers to the user again. @param {Viewer} viewer @param {string} before what was typed */
+async function answers(viewer, before) {
   await viewer.click(400, 100);
   await viewer.page.keyboard.type('x');
-  await viewer.pattern.textBecomes(`${text}x`);
+  await viewer.pattern.textBecomes(`${before}x`);
 }
 
-/** @param {import('./harness/viewer.js').Viewer} viewer @param {string} peer */
-async function sameConnection(viewer, peer) {
-  assert.ok(await viewer.sameConnection(), 'the same RTCPeerConnection, connected');
-  assert.equal(await viewer.property('peerId'), peer, 'the same peer at the host');
+for (const { name, role, keeps, told, inflict } of faults) {
+  scenario(`${name}: the picture is back on the same connection, ${rounds} times`, async stage => {
+    const bystander = await Bystander.watching(await launched(stage));
+    /** @type {Viewer | undefined} */
+    let viewer;
+    let typed = 'kept';
+    for (let round = 0; round < rounds; round += 1) {
+      // A program that lives through it goes on being used; after another the next one is the first to fall again.
+      viewer ??= await launched(stage);
+      const id = viewer.instanceId;
+      const peer = await viewer.rememberConnection();
+      const recovery = new Recovery(viewer);
+      await recovery.begin();
+      const others = new Map();
+      for (const kind of /** @type {Role[]} */ (['render', 'xvfb', 'capture', 'wm'])) {
+        others.set(kind, await pidOf(id, kind));
+      }
+      const pid = others.get(role);
+      if (round === 0) await bystander.settle();
+      const since = Date.now();
+      const healed = await inflict(pid);
+      const back = await recovery.waitFor(since, async () => (await healed()) && pidOf(id, role));
+      note(name, back.took);
+
+      assert.ok(await viewer.sameConnection(), 'the same RTCPeerConnection, connected');
+      assert.equal(await viewer.property('peerId'), peer, 'the same peer at the host');
+      if (told) {
+        const said = back.told.map(({ state, words }) => `${state}: ${words}`);
+        assert.ok(
+          said.some(line => !line.startsWith('connected') && told.test(line)),
+          `the page says what happens: ${JSON.stringify(said)}`,
+        );
+      }
+      if (!keeps) typed = '';
+      await viewer.pattern.textBecomes(typed, 60_000);
+      await answers(viewer, typed);
+      typed += 'x';
+      // Nothing else was touched, and nothing runs twice.
+      const touched = role === 'xvfb' && !keeps ? ['render', 'xvfb', 'capture', 'wm'] : [role];
+      for (const [kind, before] of others) {
+        if (!touched.includes(kind)) assert.equal(await pidOf(id, kind), before, `${kind} was left alone`);
+        else if (!isAlive(before)) assert.notEqual(await pidOf(id, kind), before);
+      }
+      const servers = processesOf(id).filter(process => process.role === 'xvfb');
+      assert.equal(servers.length, 1, 'one X server');
+      await bystander.noticedNothing();
+      if (!keeps) {
+        await stage.end(viewer);
+        [viewer, typed] = [undefined, 'kept'];
+      }
+    }
+  });
 }
 
-scenario('SIGKILL of the app brings a new one to the same connection', async stage => {
-  const { viewer, id, peer } = await typedInto(stage, 'lost with it');
-  const display = await pidOf(id, 'xvfb');
-  await killNow(await pidOf(id, 'render'));
-  await viewer.pattern.textBecomes('', 60_000);
+scenario(`the keeper is stopped: it is continued and nothing is lost, ${rounds} times`, async stage => {
+  const bystander = await Bystander.watching(await launched(stage));
+  const viewer = await launched(stage);
+  await bystander.settle();
+  const keeper = keeperOf(stage.host, viewer.instanceId);
+  const app = await pidOf(viewer.instanceId, 'render');
+  const recovery = new Recovery(viewer);
+  await recovery.begin();
+  for (let round = 0; round < rounds; round += 1) {
+    const since = Date.now();
+    const healed = await stopOnce(keeper);
+    const { took } = await recovery.waitFor(since, healed);
+    note('the keeper is stopped', took);
+  }
+  assert.equal(await pidOf(viewer.instanceId, 'render'), app);
+  await answers(viewer, 'kept');
+  await bystander.noticedNothing();
+});
+
+scenario(
+  `the keeper is killed: FAILED is told, Restart brings the program back, ${rounds} times`,
+  async stage => {
+    const bystander = await Bystander.watching(await launched(stage));
+    const viewer = await launched(stage);
+    const id = viewer.instanceId;
+    const peer = await viewer.rememberConnection();
+    for (let round = 0; round < rounds; round += 1) {
+      const before = processesOf(id).map(({ pid }) => pid);
+      const since = Date.now();
+      send(keeperOf(stage.host, id), 'SIGKILL');
+      await viewer.stateBecomes('failed');
+      note('the keeper is killed (until told)', Date.now() - since);
+      await until('the page says why', async () => /keeper/.test(await viewer.says()));
+      await until('the processes of the dead keeper are gone', () => before.every(pid => !isAlive(pid)));
+      await viewer.page.getByRole('button', { name: /restart/i }).click();
+      await viewer.connected();
+      await viewer.pattern.textBecomes('', 60_000);
+      await answers(viewer, '');
+      assert.equal(await viewer.property('peerId'), peer, 'all on the same connection');
+    }
+    await bystander.noticedNothing();
+  },
+);
+
+scenario('a program that does not respond is reported, and goes on when it responds again', async stage => {
+  const viewer = await launched(stage, 'troubled');
+  await viewer.page.keyboard.press('F9');
+  const rest = await stage.rest(viewer.page.context());
+  await until('the host says that it does not respond', async () => {
+    const { status, reason } = await rest.instance(viewer.instanceId);
+    return status === 'RUNNING' && reason === 'not_responding';
+  });
+  await until('the page says so, too', async () => /does not respond/.test(await viewer.says()));
+  await until('it responds again', async () => {
+    const { status, reason } = await rest.instance(viewer.instanceId);
+    return status === 'RUNNING' && !reason;
+  });
+  await until('the page says nothing any more', async () => !/does not respond/.test(await viewer.says()));
+  await answers(viewer, 'kept');
+});
+
+scenario('an app that takes all memory it may have is restarted', async stage => {
+  const viewer = await launched(stage, 'troubled');
+  const before = await pidOf(viewer.instanceId, 'render');
+  const peer = await viewer.rememberConnection();
+  await viewer.page.keyboard.press('F10');
+  await until('the app has ended', () => !isAlive(before));
   await viewer.stateBecomes('connected');
-  await sameConnection(viewer, peer);
-  await answers(viewer, '');
-  assert.equal(await pidOf(id, 'xvfb'), display, 'the X server was left alone');
-});
-
-scenario('SIGKILL of the X server brings all of the desktop back to the same connection', async stage => {
-  const { viewer, id, peer } = await typedInto(stage, 'lost with it');
-  const display = await pidOf(id, 'xvfb');
-  const app = await pidOf(id, 'render');
-  await killNow(display);
   await viewer.pattern.textBecomes('', 60_000);
-  await viewer.stateBecomes('connected');
-  await sameConnection(viewer, peer);
-  await answers(viewer, '');
-  assert.notEqual(await pidOf(id, 'xvfb'), display);
-  assert.ok(!isAlive(app), 'the app of the old X server is gone');
-  const kinds = processesOf(id).map(({ role }) => role);
-  assert.equal(kinds.filter(role => role === 'xvfb').length, 1);
-});
-
-scenario('SIGKILL of the capture process costs the program nothing', async stage => {
-  const { viewer, id, peer } = await typedInto(stage, 'not touched');
-  const app = await pidOf(id, 'render');
-  const capture = await pidOf(id, 'capture');
-  await killNow(capture);
-  assert.notEqual(await pidOf(id, 'capture'), capture);
-  await viewer.picture.goesOn(10);
-  await viewer.stateBecomes('connected');
-  await sameConnection(viewer, peer);
-  await answers(viewer, 'not touched');
-  assert.equal(await pidOf(id, 'render'), app);
-});
-
-scenario('SIGKILL of the window manager disturbs nobody', async stage => {
-  const { viewer, id, peer } = await typedInto(stage, 'not touched');
-  const manager = await pidOf(id, 'wm');
-  await killNow(manager);
-  assert.notEqual(await pidOf(id, 'wm'), manager);
-  await answers(viewer, 'not touched');
-  await sameConnection(viewer, peer);
-});
-
-scenario('SIGKILL of the keeper ends in FAILED, and Restart brings the program back', async stage => {
-  const { viewer, id, page } = await typedInto(stage, 'lost with it');
-  const files = stage.host.files().filter(path => path.includes(id) && path.endsWith('keeper.json'));
-  assert.equal(files.length, 1, 'one keeper.json');
-  const before = processesOf(id).map(({ pid }) => pid);
-  await killNow(JSON.parse(readFileSync(files[0], 'utf8')).pid);
-  await viewer.stateBecomes('failed');
-  await until('the processes of the dead keeper are gone', () => before.every(pid => !isAlive(pid)));
-  await page.getByRole('button', { name: /restart/i }).click();
-  await viewer.connected();
-  await viewer.pattern.textBecomes('', 60_000);
-  await answers(viewer, '');
-});
-
-scenario('after SIGKILL and a restart of the host the page is back at the same program', async stage => {
-  const { viewer, page, user, id } = await typedInto(stage, 'survives');
-  const app = await pidOf(id, 'render');
-  const display = await pidOf(id, 'xvfb');
-  await stage.host.crash();
-  await viewer.stateBecomes('reconnecting');
-  assert.ok(isAlive(app), 'the program did not notice');
-  await stage.host.run();
-  await viewer.connected();
-  await viewer.pattern.textBecomes('survives', 60_000);
-  assert.equal(await pidOf(id, 'render'), app, 'the same process');
-  assert.equal(await pidOf(id, 'xvfb'), display, 'the same X server');
-  await answers(viewer, 'survives');
-
-  const rest = await stage.rest(user);
-  const [mine] = await rest.instances();
-  assert.equal(mine.instance_id, id, 'it is still mine');
-  assert.equal(mine.status, 'RUNNING');
-  await page.goto(stage.host.origin);
-  await new Home(page).instance(id).waitFor();
+  assert.notEqual(await pidOf(viewer.instanceId, 'render'), before);
+  assert.equal(await viewer.property('peerId'), peer);
+  await until('what it wrote is kept', () => /memory/.test(stage.host.outputOf(viewer.instanceId)));
 });

@@ -3,6 +3,7 @@
 mod frames;
 mod input;
 mod measure;
+mod pulse;
 mod screen;
 mod support;
 

@@ -97,6 +97,11 @@ impl TestDisplay {
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
     }
 
+    pub fn thaw(&self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.server.id()).unwrap());
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).unwrap();
+    }
+
     pub fn kill(&mut self) {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
@@ -105,6 +110,13 @@ impl TestDisplay {
 
 /// A program that ends with the test.
 pub struct Program(Child);
+
+impl Program {
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.0.id() as i32);
+        nix::sys::signal::kill(pid, signal).unwrap();
+    }
+}
 
 impl Drop for Program {
     fn drop(&mut self) {

@@ -3,6 +3,7 @@
 mod ending;
 mod hosts;
 mod starting;
+mod stopped;
 mod stopping;
 mod support;
 mod telling;

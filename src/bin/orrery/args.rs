@@ -64,6 +64,12 @@ pub struct Args {
     /// Test aid: abort (SIGABRT) when F12 is pressed
     #[arg(long)]
     pub crash_key: bool,
+    /// Test aid: handle nothing for 15 seconds when F9 is pressed
+    #[arg(long)]
+    pub hang_key: bool,
+    /// Test aid: take memory until there is none left when F10 is pressed
+    #[arg(long)]
+    pub hunger_key: bool,
 }
 
 /// Reads `WxH`, each side from 64 to 8192 pixels.

@@ -1,6 +1,10 @@
 //! From key codes to keysyms and characters, by the rules of the core protocol (X11 protocol, "Keyboards").
 
-/// Keysym of F12 (`keysymdef.h`).
+/// F9, as all of these from `keysymdef.h`.
+pub const KEYSYM_F9: u32 = 0xffc6;
+/// F10.
+pub const KEYSYM_F10: u32 = 0xffc7;
+/// F12.
 pub const KEYSYM_F12: u32 = 0xffc9;
 /// Keysym of the Backspace key.
 pub const KEYSYM_BACKSPACE: u32 = 0xff08;

@@ -9,8 +9,8 @@ use x11rb::connection::Connection;
 use x11rb::properties::{WmHints, WmSizeHints};
 use x11rb::protocol::Event;
 use x11rb::protocol::xproto::{
-    AtomEnum, ButtonPressEvent, ConnectionExt as _, CreateWindowAux, EventMask, KeyPressEvent, PropMode, VisualClass,
-    WindowClass,
+    AtomEnum, ButtonPressEvent, ClientMessageEvent, ConnectionExt as _, CreateWindowAux, EventMask, KeyPressEvent,
+    PropMode, VisualClass, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
@@ -26,6 +26,7 @@ x11rb::atom_manager! {
     AtomsCookie {
         WM_PROTOCOLS,
         WM_DELETE_WINDOW,
+        _NET_WM_PING,
         _NET_WM_NAME,
         _NET_WM_PID,
         UTF8_STRING,
@@ -77,6 +78,7 @@ pub enum Happening {
 pub struct Window {
     conn: RustConnection,
     id: u32,
+    root: u32,
     depth: u8,
     size: Size,
     atoms: Atoms,
@@ -146,7 +148,7 @@ impl Window {
             id,
             atoms.WM_PROTOCOLS,
             AtomEnum::ATOM,
-            &[atoms.WM_DELETE_WINDOW],
+            &[atoms.WM_DELETE_WINDOW, atoms._NET_WM_PING],
         )?;
         conn.change_property32(
             PropMode::REPLACE,
@@ -165,6 +167,7 @@ impl Window {
         let mut window = Self {
             conn,
             id,
+            root,
             depth,
             size,
             atoms,
@@ -251,6 +254,9 @@ impl Window {
             }
             Event::ShmCompletion(_) => Some(Happening::Shown),
             Event::ClientMessage(e) if e.type_ == self.atoms.WM_PROTOCOLS => {
+                if e.data.as_data32()[0] == self.atoms._NET_WM_PING {
+                    self.answer_ping(e)?;
+                }
                 (e.data.as_data32()[0] == self.atoms.WM_DELETE_WINDOW).then_some(Happening::Close)
             }
             Event::DestroyNotify(e) if e.window == self.id => Some(Happening::Close),
@@ -260,6 +266,15 @@ impl Window {
             }
             _ => None,
         })
+    }
+
+    /// EWMH, "_NET_WM_PING": sent on to the root window, it says that this program still handles its events.
+    fn answer_ping(&self, mut ping: ClientMessageEvent) -> Result<(), DemoError> {
+        ping.window = self.root;
+        let mask = EventMask::SUBSTRUCTURE_NOTIFY | EventMask::SUBSTRUCTURE_REDIRECT;
+        self.conn.send_event(false, self.root, mask, ping)?;
+        self.conn.flush()?;
+        Ok(())
     }
 
     fn key(&self, event: &KeyPressEvent, pressed: bool) -> Happening {

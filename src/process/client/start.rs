@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use nix::unistd::geteuid;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, geteuid};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -28,6 +29,9 @@ use crate::protocol::keeper::{
 const READY_WITHIN: Duration = Duration::from_secs(10);
 /// For connection and hello.
 const HELLO_WITHIN: Duration = Duration::from_secs(5);
+/// A keeper that closes its connection ends within milliseconds, unless it was only let go of.
+const REAP_EVERY: Duration = Duration::from_millis(100);
+const REAP_TRIES: u32 = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// A log that has grown larger is begun anew with the next keeper.
 const MAX_LOG_BYTES: u64 = 1 << 20;
@@ -69,6 +73,22 @@ async fn reap(mut child: Child) {
         Ok(status) => log::info!("keeper={pid} ended: {status}"),
         Err(error) => log::warn!("keeper={pid} cannot be reaped: {error}"),
     }
+}
+
+/// A host that took over from another binary is the parent of keepers that it did not start itself: once such a one is
+/// gone, its zombie is taken away.
+pub(super) fn reap_adopted(pid: i32, mut gone: watch::Receiver<bool>) {
+    tokio::spawn(async move {
+        // An error means that the connection's task is no more.
+        let _ = gone.wait_for(|gone| *gone).await;
+        for _ in 0..REAP_TRIES {
+            match waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::StillAlive) => sleep(REAP_EVERY).await,
+                // It is nobody's of ours, or was reaped now.
+                _ => return,
+            }
+        }
+    });
 }
 
 fn command(options: &KeeperOptions) -> Result<Command, ProcessError> {
@@ -183,6 +203,10 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
         _ => return Err(ProcessError::Unexpected),
     };
 
+    let identity = Identity {
+        pid: manifest.pid,
+        start_time: manifest.start_time,
+    };
     let (read, write) = stream.into_split();
     let (calls, calls_out) = mpsc::channel(UNSENT_CALLS);
     let (events, _) = broadcast::channel(EVENTS);
@@ -200,6 +224,7 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
     Ok(KeeperClient {
         inner: Arc::new(Inner {
             pid,
+            identity,
             next: AtomicU64::new(1),
             calls,
             events,

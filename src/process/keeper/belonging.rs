@@ -115,6 +115,7 @@ mod tests {
             parent,
             session,
             alive: true,
+            stopped: false,
         }
     }
 

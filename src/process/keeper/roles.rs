@@ -104,14 +104,21 @@ impl Roles {
         }
     }
 
-    /// Takes the exits of all children that ended.
+    /// Takes the exits of all children that ended, and hears which were stopped or continued.
     fn reap(&mut self, now_us: u64) {
         loop {
             let mut status = 0;
+            let what = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED;
             // SAFETY: plain system call. (nix cannot express an end by a real-time signal.)
-            let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
+            let pid = unsafe { libc::waitpid(-1, &mut status, what) };
             if pid <= 0 {
                 return;
+            }
+            if libc::WIFSTOPPED(status) || libc::WIFCONTINUED(status) {
+                if let Some(slot) = self.slots.values_mut().find(|slot| slot.running() == Some(pid)) {
+                    streams::stopped(slot, libc::WIFSTOPPED(status), &mut self.out);
+                }
+                continue;
             }
             let exit = if libc::WIFSIGNALED(status) {
                 Exit::Signal(libc::WTERMSIG(status))

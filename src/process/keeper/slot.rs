@@ -55,6 +55,8 @@ pub(super) struct Main {
     pub started_ms: i64,
     pub exit: Option<(Exit, i64)>,
     pub display: Option<Display>,
+    /// A signal has stopped it.
+    pub stopped: bool,
 }
 
 /// A role's state.
@@ -135,6 +137,7 @@ impl Slot {
             generation,
             attached,
             display: main.display.map(|display| display.number),
+            stopped: main.stopped,
         })
     }
 

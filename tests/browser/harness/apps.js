@@ -18,6 +18,35 @@ export const pattern = ({ demo }) => ({
   ...size,
 });
 
+/** The measuring pattern with something that moves all the time, slowly enough for two at once. @param {Paths} paths */
+export const moving = ({ demo }) => ({
+  id: 'moving',
+  command: demo,
+  args: ['--pattern', '--content', 'animation', '--fps', '20'],
+  ...size,
+});
+
+/**
+ * The still pattern that hangs for a while at F9 and at F10 takes memory, of which it may have one gigabyte (RLIMIT_AS,
+ * so that the machine is spared what a real shortage of memory would do to it).
+ *
+ * @param {Paths} paths
+ */
+export const troubled = ({ demo }) => ({
+  id: 'troubled',
+  command: 'sh',
+  args: ['-c', `ulimit -v 1048576; exec ${demo} --pattern --hang-key --hunger-key`],
+  ...size,
+});
+
+/** The still pattern within a shell that does not end when it is asked to. @param {Paths} paths */
+export const stubborn = ({ demo }) => ({
+  id: 'stubborn',
+  command: 'sh',
+  args: ['-c', `trap '' TERM; ${demo} --pattern & while :; do sleep 1; done`],
+  ...size,
+});
+
 /** The measuring pattern, which prints every event that reaches it. @param {Paths} paths */
 export const logging = ({ demo }) => ({
   id: 'logging',

@@ -61,6 +61,18 @@ export function pidOf(instance, role) {
   });
 }
 
+/** The keeper of an instance. @param {import('./host.js').Host} host @param {string} instance @returns {number} its pid */
+export function keeperOf(host, instance) {
+  const file = host.files().find(path => path.includes(instance) && path.endsWith('keeper.json'));
+  if (!file) throw new Error(`no keeper.json of ${instance}`);
+  return JSON.parse(readFileSync(file, 'utf8')).pid;
+}
+
+/** A process's state as proc(5) names it: `T` is stopped. @param {number} pid */
+export function stateOf(pid) {
+  return read(pid)?.state ?? null;
+}
+
 /** @param {number} pid */
 export function isAlive(pid) {
   const process = read(pid);

@@ -55,6 +55,16 @@ export class Stage {
     return Client.of(this.host, user);
   }
 
+  /** Ends what one viewer watches, and closes the page. @param {import('./viewer.js').Viewer} viewer */
+  async end(viewer) {
+    const id = viewer.instanceId;
+    const user = viewer.page.context();
+    await (await this.rest(user)).delete(`/api/v1/instances/${id}`);
+    await user.close();
+    this.#users = this.#users.filter(one => one !== user);
+    await until('the instance is gone', () => this.host.processesLeft([id]).length === 0);
+  }
+
   /** Ends what the scenario launched and closes its pages. */
   async clear() {
     const all = [...this.#clients];

@@ -145,6 +145,7 @@ impl Roles {
             started_ms,
             exit: None,
             display: None,
+            stopped: false,
         });
         Ok(())
     }

@@ -73,6 +73,28 @@ pub(super) fn read_display(slot: &mut Slot, out: &mut Vec<Out>) {
     }));
 }
 
+/// Its main process was stopped by a signal, or goes on.
+pub(super) fn stopped(slot: &mut Slot, stopped: bool, out: &mut Vec<Out>) {
+    let Some(main) = &mut slot.main else { return };
+    if std::mem::replace(&mut main.stopped, stopped) == stopped {
+        return;
+    }
+    log::info!(
+        "role={} pid={} generation={} {}",
+        slot.role,
+        main.pid,
+        slot.generation,
+        if stopped { "stopped" } else { "continued" }
+    );
+    if !slot.once {
+        out.push(Out::Event(Event::Stopped {
+            role: slot.role.clone(),
+            generation: slot.generation,
+            stopped,
+        }));
+    }
+}
+
 /// Its main process ended.
 pub(super) fn exited(slot: &mut Slot, exit: Exit, now_us: u64, out: &mut Vec<Out>) {
     // What it wrote before it died comes first.

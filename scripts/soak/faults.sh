@@ -1,0 +1,30 @@
+# Sourced by run: each fault many times under live viewers in Chromium; prints and saves the time to recover.
+
+rounds=20
+while [ $# -gt 0 ]; do
+  case $1 in
+    --rounds) rounds=${2:?a number} && shift 2 ;;
+    *) fail "unknown argument $1 (there is only --rounds N)" ;;
+  esac
+done
+
+{
+  need_runtime_packages
+  need "browser tests" chromium sqlite3
+  need_node
+  need_app_user
+  need_front_end_packages
+  cargo build --locked --bins --quiet
+} >&2
+
+results=${CARGO_TARGET_DIR:-$repository/target}/soak/faults.jsonl
+mkdir -p "$(dirname "$results")"
+rm -f "$results"
+status=0
+(
+  cd tests
+  HELIOSTAT_FAULT_ROUNDS=$rounds HELIOSTAT_FAULT_REPORT=$results \
+    node --test --test-concurrency=1 --test-reporter=spec browser/faults*.test.js
+) >&2 || status=$?
+node scripts/soak/recovery.js "$results" | tee "${results%.jsonl}.md"
+exit "$status"

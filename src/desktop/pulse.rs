@@ -1,0 +1,58 @@
+//! Whether the display and the app on it still answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::commands::DisplayId;
+use super::shared::DesktopShared;
+use crate::x11::Pulse;
+
+/// Between two looks at the counts.
+const TICK: Duration = Duration::from_millis(500);
+/// A display that answers nothing for so many looks is given up. Counted, not timed: a host that was stopped itself
+/// goes on counting where it was.
+const SILENT_TICKS: u32 = 10;
+/// Until the first answer: the connection has to be made.
+const FIRST_TICKS: u32 = 30;
+/// An app that leaves a ping unanswered for so many round trips of the display (one a second) does not respond.
+const HUNG_BEATS: u64 = 5;
+
+/// Returns when the display does not answer any more. Keeps `app_hung` true to life meanwhile.
+pub(super) async fn watch(shared: &Arc<DesktopShared>, display: DisplayId) {
+    let pulse = match Pulse::start(shared.address(display)) {
+        Ok(pulse) => pulse,
+        Err(error) => {
+            // Without it hanging is noticed by the capture alone.
+            log::warn!("instance={} no pulse of the display: {error}", shared.id);
+            return std::future::pending().await;
+        }
+    };
+    let _reset = ResetOnDrop(shared);
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut beats, mut silent) = (0, 0);
+    loop {
+        ticks.tick().await;
+        let now = pulse.beats();
+        silent = if now == beats { silent + 1 } else { 0 };
+        beats = now;
+        if silent > if beats == 0 { FIRST_TICKS } else { SILENT_TICKS } {
+            return;
+        }
+        let hung = pulse.unanswered() >= HUNG_BEATS;
+        shared
+            .app_hung
+            .send_if_modified(|before| std::mem::replace(before, hung) != hung);
+    }
+}
+
+/// Nothing is known of an app without a display.
+struct ResetOnDrop<'a>(&'a DesktopShared);
+
+impl Drop for ResetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.app_hung.send_replace(false);
+    }
+}

@@ -1,0 +1,187 @@
+//! Whether a display, and the app that has the focus on it, still answer.
+//!
+//! A thread asks the display for a round trip about once a second, and pings the active window (EWMH `_NET_WM_PING`)
+//! where it takes part in that. It judges nothing by the clock: it counts, and so does who reads the counts, so that
+//! neither a stopped host nor a suspended machine makes anything look silent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use x11rb::connection::Connection as _;
+use x11rb::protocol::Event;
+use x11rb::protocol::xproto::{
+    Atom, AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConnectionExt as _, EventMask, Window,
+};
+
+use super::connect::Display;
+use super::{Cancel, DisplayAddress, X11Error};
+
+/// Between two round trips.
+const BEAT: Duration = Duration::from_secs(1);
+/// How long the display may take to answer at start.
+const CONNECT: Duration = Duration::from_secs(10);
+/// More protocols than a window ever names.
+const MAX_PROTOCOLS: u32 = 64;
+
+/// A running thread. Dropping it ends it.
+#[derive(Debug)]
+pub struct Pulse {
+    counts: Arc<Counts>,
+    cancel: Arc<Cancel>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    beats: AtomicU64,
+    unanswered: AtomicU64,
+}
+
+impl Pulse {
+    /// Starts to ask.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn start(address: DisplayAddress) -> std::io::Result<Self> {
+        let (counts, cancel) = (Arc::<Counts>::default(), Arc::<Cancel>::default());
+        let pulse = Self {
+            counts: Arc::clone(&counts),
+            cancel: Arc::clone(&cancel),
+        };
+        thread::Builder::new().name("x-pulse".into()).spawn(move || {
+            if let Err(error) = beat(&address, &counts, &cancel)
+                && !cancel.is_cancelled()
+            {
+                log::debug!("display={address} pulse: {error}");
+            }
+        })?;
+        Ok(pulse)
+    }
+
+    /// Round trips so far.
+    #[must_use]
+    pub fn beats(&self) -> u64 {
+        self.counts.beats.load(Ordering::Relaxed)
+    }
+
+    /// For how many round trips the active window has left a ping unanswered; 0 while it answers, and for windows that
+    /// do not take part.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.counts.unanswered.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}
+
+fn beat(address: &DisplayAddress, counts: &Counts, cancel: &Cancel) -> Result<(), X11Error> {
+    let display = Display::connect(address, CONNECT)?;
+    cancel.attach(&display)?;
+    let atoms = Atoms::of(&display)?;
+    let mask = ChangeWindowAttributesAux::new().event_mask(EventMask::SUBSTRUCTURE_NOTIFY);
+    display.x.change_window_attributes(display.root(), &mask)?;
+    let mut pinged: Option<(Window, u32)> = None;
+    let mut serial = 0;
+    loop {
+        // Ends by its cancel, not by a deadline: who reads the count decides.
+        display
+            .x
+            .get_input_focus()?
+            .reply()
+            .map_err(X11Error::reply("a round trip"))?;
+        counts.beats.fetch_add(1, Ordering::Relaxed);
+        while let Some(event) = display.x.poll_for_event()? {
+            let Event::ClientMessage(message) = event else { continue };
+            if message.type_ == atoms.protocols && message.format == 32 {
+                let [protocol, answered, ..] = message.data.as_data32();
+                if protocol == atoms.ping && pinged.is_some_and(|(_, serial)| serial == answered) {
+                    pinged = None;
+                }
+            }
+        }
+        let active = active_window(&display, &atoms)?;
+        match (pinged, active) {
+            // The user looks at another window now, or at none.
+            (Some((window, _)), active) if active != Some(window) => {
+                pinged = None;
+                counts.unanswered.store(0, Ordering::Relaxed);
+            }
+            (Some(_), _) => {
+                counts.unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            (None, Some(window)) => {
+                counts.unanswered.store(0, Ordering::Relaxed);
+                if answers_pings(&display, &atoms, window)? {
+                    serial += 1;
+                    ping(&display, &atoms, window, serial)?;
+                    pinged = Some((window, serial));
+                }
+            }
+            (None, None) => counts.unanswered.store(0, Ordering::Relaxed),
+        }
+        thread::sleep(BEAT);
+        if cancel.is_cancelled() {
+            return Ok(());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Atoms {
+    protocols: Atom,
+    ping: Atom,
+    active: Atom,
+}
+
+impl Atoms {
+    fn of(display: &Display) -> Result<Self, X11Error> {
+        let atom = |name: &[u8]| -> Result<Atom, X11Error> {
+            let reply = display.x.intern_atom(false, name)?.reply();
+            Ok(reply.map_err(X11Error::reply("an atom"))?.atom)
+        };
+        Ok(Self {
+            protocols: atom(b"WM_PROTOCOLS")?,
+            ping: atom(b"_NET_WM_PING")?,
+            active: atom(b"_NET_ACTIVE_WINDOW")?,
+        })
+    }
+}
+
+/// The window that the window manager has given the focus, if there is both.
+fn active_window(display: &Display, atoms: &Atoms) -> Result<Option<Window>, X11Error> {
+    let property = display
+        .x
+        .get_property(false, display.root(), atoms.active, AtomEnum::WINDOW, 0, 1)?;
+    let property = property.reply().map_err(X11Error::reply("a property"))?;
+    Ok(property
+        .value32()
+        .and_then(|mut values| values.next())
+        .filter(|window| *window != x11rb::NONE))
+}
+
+fn answers_pings(display: &Display, atoms: &Atoms, window: Window) -> Result<bool, X11Error> {
+    let property = display
+        .x
+        .get_property(false, window, atoms.protocols, AtomEnum::ATOM, 0, MAX_PROTOCOLS)?;
+    // The window may have gone meanwhile.
+    Ok(property.reply().is_ok_and(|reply| {
+        reply
+            .value32()
+            .is_some_and(|mut protocols| protocols.any(|protocol| protocol == atoms.ping))
+    }))
+}
+
+/// EWMH, "_NET_WM_PING": the client sends the same message on to the root window. The number stands where a time stamp
+/// is expected; it only has to come back.
+fn ping(display: &Display, atoms: &Atoms, window: Window, serial: u32) -> Result<(), X11Error> {
+    let data = [atoms.ping, serial, window, 0, 0];
+    let message = ClientMessageEvent::new(32, window, atoms.protocols, data);
+    display.x.send_event(false, window, EventMask::NO_EVENT, message)?;
+    display.x.flush()?;
+    Ok(())
+}
