@@ -7,10 +7,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::sync::watch;
+
+use crate::supervision::busy_child;
 
 /// Between two questions.
 pub const TICK: Duration = Duration::from_millis(500);
@@ -38,11 +40,12 @@ impl Drop for Watchdog {
     }
 }
 
-/// Watches over the arbiter that this is called on. `found` hears of every tick, and decides.
+/// Watches over the arbiter that this is called on. `found` hears of every tick, and of whose, and decides.
 ///
 /// # Errors
 /// No thread can be started.
-pub fn watch(tick: Duration, found: impl Fn(Finding) + Send + 'static) -> std::io::Result<Watchdog> {
+pub fn watch(tick: Duration, found: impl Fn(Finding, ThreadId) + Send + 'static) -> std::io::Result<Watchdog> {
+    let watched = thread::current().id();
     // overflow: holds one number, the latest counts.
     let (ask, mut asked) = watch::channel(0u64);
     let answered = Arc::<AtomicU64>::default();
@@ -65,10 +68,10 @@ pub fn watch(tick: Duration, found: impl Fn(Finding) + Send + 'static) -> std::i
                 question += 1;
                 silent = 0;
                 ask.send_replace(question);
-                found(Finding::Answered);
+                found(Finding::Answered, watched);
             } else {
                 silent += 1;
-                found(Finding::Silent(silent));
+                found(Finding::Silent(silent), watched);
             }
             thread::sleep(tick);
         }
@@ -77,22 +80,31 @@ pub fn watch(tick: Duration, found: impl Fn(Finding) + Send + 'static) -> std::i
 }
 
 /// What the host does at each tick: it tells the service manager that it lives, or gives up.
-pub fn judge(finding: Finding) {
+pub fn judge(finding: Finding, watched: ThreadId) {
     match finding {
         Finding::Answered => super::notify::tell(super::notify::News::Alive),
         Finding::Silent(ticks) if ticks >= LIMIT => {
             log::error!(
-                "the control thread has not answered for {ticks} ticks of {} ms{}; aborting, the instances live on",
+                "the control thread has not answered for {ticks} ticks of {} ms, busy with child={}{}; aborting, the instances live on",
                 TICK.as_millis(),
+                busy(watched),
                 control_thread().map_or_else(String::new, |state| format!(" ({state})")),
             );
             std::process::abort();
         }
         Finding::Silent(ticks) if ticks == LIMIT / 2 => {
-            log::warn!("the control thread has not answered for {ticks} ticks");
+            log::warn!(
+                "the control thread has not answered for {ticks} ticks, busy with child={}",
+                busy(watched)
+            );
         }
         Finding::Silent(_) => {}
     }
+}
+
+/// The path of the child that the thread runs.
+fn busy(thread: ThreadId) -> Arc<str> {
+    busy_child(thread).unwrap_or_else(|| "-".into())
 }
 
 /// What the kernel knows of the thread that runs the actors: it computes, or it waits for something.
@@ -126,10 +138,10 @@ mod tests {
         log: Mutex<Vec<Finding>>,
     }
 
-    fn recorder() -> (Arc<Seen>, impl Fn(Finding) + Send + 'static) {
+    fn recorder() -> (Arc<Seen>, impl Fn(Finding, ThreadId) + Send + 'static) {
         let seen = Arc::<Seen>::default();
         let found = Arc::clone(&seen);
-        (seen, move |finding| {
+        (seen, move |finding, _| {
             found.log.lock().unwrap().push(finding);
             match finding {
                 Finding::Answered => drop(found.answers.fetch_add(1, Ordering::SeqCst)),

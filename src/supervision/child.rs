@@ -14,6 +14,7 @@ use futures::{FutureExt, StreamExt};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
+use super::busy::Named;
 use super::child_spec::{ChildSpec, StartFn};
 use super::context::ChildContext;
 use super::event::EventBus;
@@ -167,6 +168,7 @@ async fn live(start: StartFn, kind: ChildKind, child: ChildContext, lineage: Lin
         Ok(life) => {
             // A panic is caught right at the life, which is so not dropped while unwinding: what runs in that drop may
             // panic itself, and a second panic while unwinding would abort the whole process.
+            let life = Named::new(Arc::clone(child.shared_path()), life);
             let mut life = AssertUnwindSafe(life).catch_unwind();
             let reason = run(&mut life, kind, &child).await;
             child.exit_cell().set(reason);

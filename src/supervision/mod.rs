@@ -32,13 +32,14 @@
 //! Pure: `strategy`, `intensity`, `backoff`, `exit`. Specs: `child_spec`, `supervisor_spec`. The loops that carry them
 //! out: `supervisor` (fixed children), `dynamic`, over `slot` (one child over its generations) and `child` (one
 //! generation: task, monitor). Inside a child: `context`, `actor`, `link`, `stop`, `lineage`. From outside: `reference`,
-//! `control`, `tree`, `snapshot`, `event`, over `node`. `inject`: faults for tests, in debug builds.
+//! `control`, `tree`, `snapshot`, `event`, over `node`; `busy`. `inject`: faults for tests, in debug builds.
 //!
 //! `actix::Supervisor` is something else: it restarts an actor's context, with the same possibly broken state, and not
 //! after a panic (actix#158, #204).
 
 mod actor;
 mod backoff;
+mod busy;
 mod child;
 mod child_spec;
 mod context;
@@ -63,6 +64,7 @@ mod tests;
 mod tree;
 
 pub use backoff::Backoff;
+pub use busy::busy_child;
 pub use child_spec::{ChildSpec, Life, Restart};
 pub use context::ChildContext;
 pub use control::{ControlError, SupervisorRef};
