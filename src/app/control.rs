@@ -124,9 +124,6 @@ pub fn upgrade(state: &Path, binary: Option<&Path>) -> Result<String, ControlErr
 /// # Errors
 /// [`ControlError::Token`].
 pub fn address(config: &Config) -> Result<String, ControlError> {
-    let token = match config.server.auth {
-        crate::config::Auth::Open => None,
-        crate::config::Auth::Token => Some(token::load(&config.server.state).map_err(ControlError::Token)?),
-    };
-    Ok(token::address(config.server.listen, token.as_ref()))
+    let token = token::load(&config.server.state).map_err(ControlError::Token)?;
+    Ok(token::address(config.server.listen, Some(&token)))
 }

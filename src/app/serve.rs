@@ -16,14 +16,15 @@ use crate::clock::unix_ms;
 use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogue};
 use crate::desktop::EndReason;
-use crate::http::{Access, Api, OriginPolicy, bind};
+use crate::http::{Access, Api, OriginPolicy, Watchers, bind};
+use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, Services};
 use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{PortRange, local_addresses};
 use crate::process::sweep;
 use crate::session::{Secret, SessionBook, Sessions};
-use crate::store::{Journal, Machine, ServerRow, Store, identity};
+use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
 use crate::supervision::{SupervisorRef, Tree, TreeView};
 
 /// Threads for frames, data channels and connections.
@@ -120,10 +121,8 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
     let listen = config.server.listen;
     let state = StateDir::open(&config.server.state)?;
     let folder = state.path().to_owned();
-    let token = match config.server.auth {
-        Auth::Open => None,
-        Auth::Token => Some(token::load_or_create(state.path()).map_err(StartError::Token)?),
-    };
+    let token = token::load_or_create(state.path()).map_err(StartError::Token)?;
+    let open = config.server.auth == Auth::Open;
     let parts = Parts::make(config, state, sources, media).await?;
     let Parts {
         services,
@@ -132,11 +131,11 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         instances,
         adoptable,
     } = parts;
-    for id in adoptable {
+    for (id, row) in adoptable {
         // The request waits for the supervisor, which is started below.
         let manager = manager.clone();
         actix_rt::spawn(async move {
-            if let Err(error) = manager.adopt(id).await {
+            if let Err(error) = manager.adopt(id, row).await {
                 log::error!("instance={id} not adopted: {error}");
             }
         });
@@ -161,7 +160,8 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
     let _watchdog = watchdog::watch(watchdog::TICK, watchdog::judge).map_err(StartError::Threads)?;
     let mut note = HostNote::own(&services.program);
     note.write(&folder);
-    announce(&token::address(listen, token.as_ref()));
+    // Where everybody may launch, only administrators need it, and `heliostat token` tells it.
+    announce(&token::address(listen, (!open).then_some(&token)));
     notify::tell(News::Ready);
     let mut trial: Option<Trial> = None;
     let next = loop {
@@ -241,7 +241,8 @@ struct Parts {
     catalogue: Arc<Catalogue>,
     manager: Manager,
     instances: SupervisorRef,
-    adoptable: Vec<crate::ids::InstanceId>,
+    /// With what the database says of them.
+    adoptable: Vec<(InstanceId, Option<InstanceRow>)>,
 }
 
 impl Parts {
@@ -280,7 +281,7 @@ impl Parts {
             }
         }
         let journal = Arc::new(Journal::new());
-        tree::settle_rows(&store, &journal, server, |id| state.instance(id).exists()).await?;
+        let mut rows = tree::settle_rows(&store, server, |id| state.instance(id).exists()).await?;
         for id in apps.instances().map_err(StartError::AppsFolder)? {
             // Where the folder stands, a keeper may still live.
             if !state.instance(id).exists()
@@ -320,7 +321,14 @@ impl Parts {
             catalogue,
             manager,
             instances,
-            adoptable: report.adoptable,
+            adoptable: report
+                .adoptable
+                .into_iter()
+                .map(|id| {
+                    let row = rows.iter().position(|row| row.instance_id == id);
+                    (id, row.map(|at| rows.swap_remove(at)))
+                })
+                .collect(),
         })
     }
 }
@@ -330,13 +338,13 @@ fn make_tree(
     catalogue: &Arc<Catalogue>,
     manager: &Manager,
     instances: SupervisorRef,
-    token: Option<Secret>,
+    token: Secret,
     listener: TcpListener,
     tree: TreeView,
 ) -> crate::supervision::SupervisorSpec {
     let sessions = SupervisorRef::new();
     let api = Api {
-        access: Access::new(token, services.server),
+        access: Access::new(token, services.config.server.auth == Auth::Open, services.server),
         sessions: SessionBook::new(services.store.clone(), Arc::clone(&services.journal)),
         live: Sessions::new(manager.clone(), sessions.clone()),
         manager: manager.clone(),
@@ -344,16 +352,17 @@ fn make_tree(
         video: services.config.video,
         store: services.store.clone(),
         tree,
+        watchers: Watchers::default(),
     };
     let server = &services.config.server;
     let policy = OriginPolicy {
         hosts: server.hosts.iter().filter_map(|h| OriginPolicy::name_of(h)).collect(),
         origins: server.embedders.clone(),
     };
-    let manager = manager.clone();
+    let ending = manager.clone();
     // A host that starts anew finds its instances as they were.
-    tree::host(services, sessions, instances, api, policy, Arc::new(listener))
-        .on_escalation(move || manager.end_all(None))
+    tree::host(services, manager, sessions, instances, api, policy, Arc::new(listener))
+        .on_escalation(move || ending.end_all(None))
 }
 
 /// Nothing is launched any more; instances end, or are left to the next host.

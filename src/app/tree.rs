@@ -4,12 +4,14 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fleet::fleet;
+use super::history::history;
 use crate::clock::unix_ms;
 use crate::http::{Api, OriginPolicy, serve};
 use crate::ids::{InstanceId, ServerId};
-use crate::instance::Services;
+use crate::instance::{Manager, Services};
 use crate::protocol::words::{CloseReason, InstanceStatus};
-use crate::store::{Journal, PeerClosed, StatusChange, Store, StoreError};
+use crate::store::{InstanceRow, PeerClosed, StatusChange, Store, StoreError};
 use crate::supervision::{
     ChildContext, ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorRef, SupervisorSpec,
 };
@@ -23,11 +25,12 @@ const MAX_SESSIONS: usize = 10_000;
 /// For what was noted last, when the host stops.
 const LAST_NOTES: Duration = Duration::from_secs(2);
 /// How often old rows are deleted.
-const RETENTION_PERIOD: Duration = Duration::from_secs(3600);
+const RETENTION_PERIOD: Duration = Duration::from_secs(600);
 
-/// Store, Sessions, Instances and Http, in this order.
+/// Store, History, Fleet, Sessions, Instances and Http, in this order.
 pub fn host(
     services: &Arc<Services>,
+    manager: &Manager,
     sessions: SupervisorRef,
     instances: SupervisorRef,
     api: Api,
@@ -37,6 +40,8 @@ pub fn host(
     let capacity = services.config.instances.capacity;
     SupervisorSpec::new(Strategy::OneForOne, ROOT_INTENSITY)
         .child(store(services))
+        .child(history(services, &api.tree))
+        .child(fleet(services, manager))
         .child(ChildSpec::supervisor("sessions", Restart::Permanent, move || {
             SupervisorSpec::dynamic(TEMPORARY_INTENSITY, MAX_SESSIONS).reference(&sessions)
         }))
@@ -81,16 +86,15 @@ fn store(services: &Arc<Services>) -> ChildSpec {
 async fn retention(services: &Services) {
     let config = &services.config;
     loop {
-        if let Some(kept) = config.store.retention {
-            let before = |age: Duration| unix_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-            match services
-                .store
-                .delete_old(before(kept), before(config.session.lifetime))
-                .await
-            {
-                Ok(removed) => log::debug!("retention: {removed:?}"),
-                Err(error) => log::warn!("retention: {error}"),
-            }
+        let before = |age: Duration| unix_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        // Kept for ever: nothing is older than the beginning of time. Of events there are never too many.
+        let (ended, unused) = match config.store.retention {
+            Some(kept) => (before(kept), before(config.session.lifetime)),
+            None => (i64::MIN, i64::MIN),
+        };
+        match services.store.delete_old(ended, unused, config.store.events).await {
+            Ok(removed) => log::debug!("retention: {removed:?}"),
+            Err(error) => log::warn!("retention: {error}"),
         }
         tokio::time::sleep(RETENTION_PERIOD).await;
     }
@@ -111,16 +115,16 @@ async fn http(listener: Arc<TcpListener>, api: Api, policy: OriginPolicy, cx: Ch
     }
 }
 
-/// Rows of an earlier host that say "alive" are settled: what cannot be adopted has failed, and no peer lives.
+/// Rows of an earlier host that say "alive" are settled: what cannot be adopted has failed and can be started again
+/// from its row, and no peer lives. Gives the rows of what may live.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn settle_rows(
     store: &Store,
-    journal: &Journal,
     server: ServerId,
     may_live: impl Fn(InstanceId) -> bool,
-) -> Result<(), StoreError> {
+) -> Result<Vec<InstanceRow>, StoreError> {
     let now = unix_ms();
     store
         .close_left_peers(PeerClosed {
@@ -128,8 +132,10 @@ pub async fn settle_rows(
             reason: CloseReason::HostShutdown,
         })
         .await?;
+    let mut living = Vec::new();
     for row in store.instances_not_ended(server).await? {
         if may_live(row.instance_id) {
+            living.push(row);
             continue;
         }
         // One that had failed before keeps its own reason.
@@ -139,18 +145,16 @@ pub async fn settle_rows(
         } else {
             (row.exit_reason, row.message)
         };
-        journal.status(
-            row.instance_id,
-            StatusChange {
-                status: InstanceStatus::Failed,
-                reason,
-                message,
-                output: Vec::new(),
-                restarts: u32::try_from(row.restarts).unwrap_or(0),
-                modified: now,
-                ended: Some(now),
-            },
-        );
+        let change = StatusChange {
+            status: InstanceStatus::Failed,
+            reason,
+            message,
+            output: Vec::new(),
+            restarts: u32::try_from(row.restarts).unwrap_or(0),
+            modified: now,
+            ended: Some(now),
+        };
+        store.update_instance(row.instance_id, change).await?;
     }
-    Ok(())
+    Ok(living)
 }

@@ -27,7 +27,8 @@ pub struct CaptureArgs {
     /// The rate to begin with, in kbit/s.
     #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(50..=500_000))]
     pub bitrate_kbps: u32,
-    /// The element to encode its codec with; may be given once per codec. Otherwise the best that is installed.
+    /// An element to try before the others of its codec; several are tried in their order. Otherwise the best that is
+    /// installed.
     #[arg(long)]
     pub encoder: Vec<String>,
     /// The user and group to become once the display is open: uid:gid. Only root can.

@@ -94,6 +94,7 @@ struct Shared {
     grabbed: AtomicU64,
     damage: AtomicU64,
     frames: AtomicU64,
+    failed_encoder: Mutex<Option<String>>,
 }
 
 impl CaptureHandle {
@@ -119,6 +120,16 @@ impl CaptureHandle {
             damage: self.shared.damage.load(Ordering::Relaxed),
             frames: self.shared.frames.load(Ordering::Relaxed),
         }
+    }
+
+    /// The element that it said has failed, if it did.
+    #[must_use]
+    pub fn failed_encoder(&self) -> Option<String> {
+        self.shared
+            .failed_encoder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// What it said of itself; `None` until it has.
@@ -271,6 +282,11 @@ async fn receive(
                     info.running.insert(codec.into(), name);
                 }
             }),
+            CaptureMessage::EncoderFailed { codec, name } => {
+                log::warn!("codec={codec:?} encoder={name} failed");
+                let mut failed = shared.failed_encoder.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.get_or_insert(name);
+            }
             CaptureMessage::Error { code, text } => return Err(CaptureError::Reported { code, text }),
             CaptureMessage::Hello { .. } => return Err(CaptureError::NoGreeting),
         }

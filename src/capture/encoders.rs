@@ -39,6 +39,20 @@ struct Running {
     debt: Arc<Mutex<Debt>>,
 }
 
+/// One that worked and no longer does.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub(super) struct EncoderFailure {
+    /// Which.
+    pub(super) encoder: Encoder,
+    /// Why.
+    #[source]
+    pub(super) error: GstError,
+}
+
+/// Without a look for this long, this whole process stood still, and its encoders with it.
+const PAUSED_US: u64 = 2_500_000;
+
 /// The encoders.
 #[derive(Debug)]
 pub(super) struct Encoders {
@@ -49,6 +63,8 @@ pub(super) struct Encoders {
     fps: u16,
     default_kbps: u32,
     outlet: Arc<Outlet>,
+    checked_us: u64,
+    resumed_us: u64,
 }
 
 impl Encoders {
@@ -75,6 +91,8 @@ impl Encoders {
             fps,
             default_kbps,
             outlet,
+            checked_us: 0,
+            resumed_us: 0,
         }
     }
 
@@ -183,12 +201,23 @@ impl Encoders {
         }
     }
 
-    /// Says whether all still work.
+    /// Says whether all still work; to be called about every second.
     ///
     /// # Errors
     /// The first failure.
-    pub(super) fn check(&self, now_us: u64) -> Result<(), GstError> {
-        self.running.values().try_for_each(|r| r.pipeline.check(now_us))
+    pub(super) fn check(&mut self, now_us: u64) -> Result<(), EncoderFailure> {
+        if now_us.saturating_sub(self.checked_us) > PAUSED_US {
+            // Time in which the process was stopped is no stall of theirs.
+            self.resumed_us = now_us;
+        }
+        self.checked_us = now_us;
+        self.running.values().try_for_each(|r| {
+            let checked = r.pipeline.check(now_us, self.resumed_us);
+            checked.map_err(|error| EncoderFailure {
+                encoder: r.pipeline.config().encoder,
+                error,
+            })
+        })
     }
 
     /// Lets go without stopping: a failed encoder may hang in being stopped, and the process ends anyway.

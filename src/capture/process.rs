@@ -11,7 +11,7 @@ use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 
 use super::args::CaptureArgs;
-use super::encoders::{Encoders, Outlet};
+use super::encoders::{EncoderFailure, Encoders, Outlet};
 use super::exit::CaptureExit;
 use super::link::Link;
 use super::pacing::{Pacing, Step};
@@ -38,6 +38,8 @@ enum Failure {
     Display(#[from] X11Error),
     #[error(transparent)]
     Encoder(#[from] GstError),
+    #[error(transparent)]
+    EncoderRunning(#[from] EncoderFailure),
     #[error("{0}")]
     Usage(String),
     #[error(transparent)]
@@ -49,7 +51,7 @@ impl Failure {
         match self {
             Self::Display(X11Error::Io { .. }) | Self::System(_) => CaptureExit::System,
             Self::Display(_) => CaptureExit::DisplayLost,
-            Self::Encoder(_) => CaptureExit::EncoderFailed,
+            Self::Encoder(_) | Self::EncoderRunning(_) => CaptureExit::EncoderFailed,
             Self::Usage(_) => CaptureExit::Usage,
         }
     }
@@ -58,6 +60,7 @@ impl Failure {
         match self {
             Self::Display(error) => error.code(),
             Self::Encoder(error) => error.code(),
+            Self::EncoderRunning(failure) => failure.error.code(),
             Self::Usage(_) => "usage",
             Self::System(_) => "system",
         }
@@ -360,6 +363,12 @@ impl Process {
 
     fn last_words(&self, failure: &Failure) {
         if let Some(link) = &self.link {
+            if let Failure::EncoderRunning(EncoderFailure { encoder, .. }) = failure {
+                link.outbox.message(&CaptureMessage::EncoderFailed {
+                    codec: encoder.codec.into(),
+                    name: encoder.element.to_owned(),
+                });
+            }
             let (code, text) = (failure.code().to_owned(), failure.to_string());
             link.outbox.message(&CaptureMessage::Error { code, text });
             link.outbox.flush(LAST_WORDS);

@@ -215,6 +215,12 @@ pub const KEYS: &[Key] = &[
         "30d",
         "Rows of what has ended are deleted after this time. 0: never.",
     ),
+    key(
+        "store.events",
+        Kind::Number(100, 10_000_000),
+        "100000",
+        "Events kept at most; the oldest are deleted first.",
+    ),
     key("log.filter", Kind::LogFilter, "info", "Which log lines are written."),
 ];
 

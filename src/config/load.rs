@@ -241,6 +241,7 @@ impl Values {
             store: StoreConfig {
                 url: self.text("store.url"),
                 retention: self.span_or_never("store.retention"),
+                events: self.number("store.events"),
             },
             log: LogConfig {
                 filter: self.text("log.filter"),

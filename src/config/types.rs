@@ -119,6 +119,8 @@ pub struct StoreConfig {
     pub url: String,
     /// How long rows of what has ended are kept; `None`: for ever.
     pub retention: Option<Duration>,
+    /// How many events are kept.
+    pub events: u32,
 }
 
 /// The log.

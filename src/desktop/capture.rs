@@ -1,6 +1,7 @@
 //! Capture: the capture process of an instance and the client that feeds the hub from it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::facts::Part;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
@@ -9,8 +10,10 @@ use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureEx
 use crate::protocol::keeper::Exit;
 use crate::supervision::{ChildContext, ExitReason};
 
-/// Between the end of a connection and that of the process.
-const LAST_BREATH: std::time::Duration = std::time::Duration::from_millis(500);
+/// For the last words of a process that has ended.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// The signals of a fault of the process's own.
+const CRASHES: [i32; 5] = [libc::SIGILL, libc::SIGABRT, libc::SIGBUS, libc::SIGFPE, libc::SIGSEGV];
 
 /// The life of a capture: process and client end together.
 pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
@@ -29,7 +32,13 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         Some(Err(_)) => return ExitReason::dependency("display_lost"),
         None => return ExitReason::Shutdown,
     };
-    let mut process = match Process::ensure(keeper, role::CAPTURE, shared.layout.capture(display)).await {
+    let mut process = match Process::ensure(
+        keeper,
+        role::CAPTURE,
+        shared.layout.capture(display, &shared.preferred_encoders()),
+    )
+    .await
+    {
         Ok(process) => process,
         Err(error) => return lost(&shared, error.code(), format!("the capture cannot be started: {error}")),
     };
@@ -57,6 +66,9 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         error = client.ended() => Some(Err(error)),
     };
     shared.set_capture(None);
+    if let Some(outcome) = &outcome {
+        note_encoder(&shared, &mut client, outcome).await;
+    }
     drop(client);
     match outcome {
         None => {
@@ -69,7 +81,7 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             log::warn!("instance={} capture: {error}", shared.id);
             // A connection that ends is usually the process ending: then that tells more.
             if matches!(error, CaptureError::Closed | CaptureError::Reported { .. }) {
-                let end = tokio::time::timeout(LAST_BREATH, process.life(|_| ())).await;
+                let end = tokio::time::timeout(LAST_WORDS, process.life(|_| ())).await;
                 if let Ok(LifeEnd::Ended(end)) = end {
                     return ended(&shared, end.exit);
                 }
@@ -83,6 +95,33 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
                 reason
             }
         }
+    }
+}
+
+/// A capture that ended because of an encoder is followed by one that begins with another.
+async fn note_encoder(shared: &DesktopShared, client: &mut CaptureClient, outcome: &Result<Exit, CaptureError>) {
+    let handle = client.handle();
+    let crashed = match outcome {
+        Ok(Exit::Code(code)) if CaptureExit::from_status(*code) == Some(CaptureExit::EncoderFailed) => {
+            // Its last words may still be on their way.
+            let _ = tokio::time::timeout(LAST_WORDS, client.ended()).await;
+            false
+        }
+        Ok(Exit::Signal(signal)) => CRASHES.contains(signal),
+        _ => false,
+    };
+    let running = handle.info().borrow().as_ref().map(|info| info.running.clone());
+    let only = running.filter(|running| crashed && running.len() == 1);
+    // A process that crashed had no last words. With one encoder in it, that one is the likeliest cause.
+    let blamed = handle
+        .failed_encoder()
+        .or_else(|| only.and_then(|running| running.into_values().next()));
+    if let Some(element) = blamed {
+        log::warn!(
+            "instance={} encoder={element} failed, the next is tried first",
+            shared.id
+        );
+        shared.encoder_failed(&element).await;
     }
 }
 

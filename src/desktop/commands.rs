@@ -137,9 +137,9 @@ impl Layout {
     }
 
     /// The capture process. It starts as the host's user, because nobody else may be able to read the program, and
-    /// becomes the app's user by itself.
+    /// becomes the app's user by itself. `encoders`: which to try first, of codecs whose best has failed.
     #[must_use]
-    pub fn capture(&self, display: DisplayId) -> Spec {
+    pub fn capture(&self, display: DisplayId, encoders: &[&str]) -> Spec {
         let mut argv = vec![self.program.to_string_lossy().into_owned(), "capture".into()];
         let mut option = |name: &str, value: String| argv.extend([format!("--{name}"), value]);
         option("display", display.number.to_string());
@@ -148,6 +148,9 @@ impl Layout {
         option("height", self.height.to_string());
         option("fps", self.fps.to_string());
         option("bitrate-kbps", self.bitrate_kbps.to_string());
+        for element in encoders {
+            option("encoder", (*element).to_owned());
+        }
         if let Some(user) = self.user {
             option("user", format!("{}:{}", user.uid, user.gid));
         }
@@ -159,6 +162,10 @@ impl Layout {
         spec.oom_score_adj = Some(HELPER_OOM_SCORE);
         if let Ok(filter) = std::env::var("RUST_LOG") {
             spec.env.insert("RUST_LOG".into(), filter);
+        }
+        #[cfg(debug_assertions)]
+        if let Ok(told) = std::env::var(crate::gst::FAIL_ENCODER) {
+            spec.env.insert(crate::gst::FAIL_ENCODER.into(), told);
         }
         spec
     }

@@ -3,6 +3,7 @@
 //! The facts belong to the instance and outlive every actor, so that one that is restarted reads them instead of
 //! asking around. They say what is; what it means (the instance's status) is decided in `instance::status`.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use tokio::sync::watch;
@@ -28,7 +29,7 @@ pub enum Part {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// A stable word: `crash_loop`, `not_ready`, `command_not_found`, `keeper_gone`, …
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// A sentence for people.
     pub message: String,
     /// The last lines that the app wrote, at most 200.
@@ -58,6 +59,13 @@ impl EndReason {
             Self::Idle => "idle",
             Self::HostShutdown => "host_shutdown",
         }
+    }
+
+    /// The reason that a stable word stands for.
+    #[must_use]
+    pub fn from_code(code: &str) -> Option<Self> {
+        let all = [Self::AppExited, Self::Requested, Self::Idle, Self::HostShutdown];
+        all.into_iter().find(|reason| reason.code() == code)
     }
 
     /// A sentence for people.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::facts::{Failure, Part};
 use super::shared::DesktopShared;
-use crate::process::{KeeperClient, sweep_instance};
+use crate::process::{KeeperClient, ProcessError, sweep_instance};
 use crate::supervision::{ChildContext, ExitReason};
 
 /// What the keeper gives what is left between TERM and KILL when the instance ends.
@@ -18,10 +20,15 @@ const ANSWER: Duration = Duration::from_secs(4);
 /// be there and not yet read.
 const MISSES: u32 = 3;
 
+/// A keeper that has ended its instance ends itself within this time.
+const PREDECESSOR: Duration = Duration::from_secs(3);
+/// Between two tries.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// The life of the link. It is not restarted: without its keeper an instance has no processes left.
 pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
     shared.facts.update(|f| f.keeper = Part::Starting);
-    let keeper = match KeeperClient::spawn_or_connect(&shared.keeper_options).await {
+    let keeper = match start(&shared).await {
         Ok(keeper) => keeper,
         Err(error) => {
             log::error!("instance={} keeper cannot be started: {error}", shared.id);
@@ -54,6 +61,17 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     }
     shared.facts.update(|f| f.keeper = Part::Down);
     ExitReason::Shutdown
+}
+
+/// Starts or finds the keeper. The one before it, told to end, may hold the folder for a moment longer.
+async fn start(shared: &DesktopShared) -> Result<KeeperClient, ProcessError> {
+    let until = Instant::now() + PREDECESSOR;
+    loop {
+        match KeeperClient::spawn_or_connect(&shared.keeper_options).await {
+            Err(ProcessError::NotStarted(_)) if Instant::now() < until => tokio::time::sleep(LOOK).await,
+            result => return result,
+        }
+    }
 }
 
 /// Returns when the keeper does not answer. One that a signal has stopped is continued first: its loss costs the whole
@@ -94,7 +112,7 @@ fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReas
             reason: message.clone(),
         };
         f.failure.get_or_insert(Failure {
-            code,
+            code: code.into(),
             message: message.clone(),
             output,
         });

@@ -21,12 +21,14 @@
 mod capture;
 pub mod commands;
 mod display;
+mod encoder_order;
 mod facts;
 mod input;
 mod keeper_link;
 mod process_child;
 mod pulse;
 mod readiness;
+mod ready_mark;
 mod render;
 mod setup;
 mod shared;

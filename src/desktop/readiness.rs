@@ -10,7 +10,7 @@ use super::commands::DisplayId;
 use super::shared::{DesktopShared, named, role};
 use crate::config::Ready;
 use crate::process::KeeperClient;
-use crate::protocol::keeper::Exit;
+use crate::protocol::keeper::{Exit, MAX_TAIL_LINES};
 use crate::x11::{Cancel, wait_for_drawn_window, wait_for_window_manager};
 
 /// Between two looks at something that cannot be waited for.
@@ -20,14 +20,21 @@ const MANAGER: Duration = Duration::from_secs(3);
 /// One connection attempt, one run of a command.
 const TRY: Duration = Duration::from_secs(5);
 
-/// Waits until the app is ready; `false` when it is not by the deadline. Dropping it ends the wait.
-pub(super) async fn ready(shared: &Arc<DesktopShared>, keeper: &KeeperClient, display: DisplayId) -> bool {
-    let until = Instant::now() + shared.readiness_timeout;
+/// Waits until the app is ready; `false` when it is not `within` this time. Dropping it ends the wait. `attached`: it
+/// was started by an earlier host, and may have been ready before this one came.
+pub(super) async fn ready(
+    shared: &Arc<DesktopShared>,
+    keeper: &KeeperClient,
+    display: DisplayId,
+    within: Duration,
+    attached: bool,
+) -> bool {
+    let until = Instant::now() + within;
     let wait = async {
         match &shared.layout.app.ready {
-            Ready::Window => window(shared, display).await,
+            Ready::Window => window(shared, display, within).await,
             Ready::Tcp(port) => tcp(*port).await,
-            Ready::Log(pattern) => log_line(keeper, pattern).await,
+            Ready::Log(pattern) => log_line(shared, keeper, pattern, attached).await,
             Ready::Command(command) => run(shared, keeper, display, command).await,
         }
     };
@@ -51,10 +58,10 @@ impl Drop for CancelOnDrop {
     }
 }
 
-async fn window(shared: &Arc<DesktopShared>, display: DisplayId) -> bool {
+async fn window(shared: &Arc<DesktopShared>, display: DisplayId, within: Duration) -> bool {
     let cancel = CancelOnDrop(Arc::default());
-    let (address, deadline, token) = (shared.address(display), shared.readiness_timeout, Arc::clone(&cancel.0));
-    let found = tokio::task::spawn_blocking(move || wait_for_drawn_window(&address, deadline, &token)).await;
+    let (address, token) = (shared.address(display), Arc::clone(&cancel.0));
+    let found = tokio::task::spawn_blocking(move || wait_for_drawn_window(&address, within, &token)).await;
     match found {
         Ok(Ok(window)) => {
             log::info!("instance={} window={}x{} drawn", shared.id, window.width, window.height);
@@ -79,18 +86,40 @@ async fn tcp(port: u16) -> bool {
     }
 }
 
-async fn log_line(keeper: &KeeperClient, pattern: &str) -> bool {
+async fn log_line(shared: &DesktopShared, keeper: &KeeperClient, pattern: &str, attached: bool) -> bool {
     // The configuration checked that it compiles.
     let Ok(pattern) = regex::Regex::new(pattern) else {
         return false;
     };
+    let mut look_back = attached;
     loop {
-        let lines = keeper.tail(&named(role::RENDER), 200).await.unwrap_or_default();
+        let lines = keeper
+            .tail(&named(role::RENDER), MAX_TAIL_LINES)
+            .await
+            .unwrap_or_default();
         if lines.iter().any(|line| pattern.is_match(line)) {
+            return true;
+        }
+        // Written while no host was there, the line may have passed by.
+        if std::mem::take(&mut look_back) && lines.len() >= MAX_TAIL_LINES && logged(shared, pattern.clone()).await {
             return true;
         }
         sleep(LOOK).await;
     }
+}
+
+/// Whether a line of the app's log files matches.
+async fn logged(shared: &DesktopShared, pattern: regex::Regex) -> bool {
+    let logs = shared.folder.join("logs");
+    let look = move || {
+        ["log", "log.1"].iter().any(|ending| {
+            let bytes = std::fs::read(logs.join(format!("{}.{ending}", role::RENDER))).unwrap_or_default();
+            String::from_utf8_lossy(&bytes)
+                .lines()
+                .any(|line| pattern.is_match(line))
+        })
+    };
+    tokio::task::spawn_blocking(look).await.unwrap_or(false)
 }
 
 async fn run(shared: &DesktopShared, keeper: &KeeperClient, display: DisplayId, command: &str) -> bool {

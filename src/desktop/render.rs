@@ -7,10 +7,12 @@ use super::commands::DisplayId;
 use super::facts::{EndReason, Failure, Part};
 use super::process_child::{Ended, LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::readiness::ready;
+use super::ready_mark::{Life, time_left};
 use super::shared::{DesktopShared, role};
+use crate::clock::unix_ms;
 use crate::config::{OnHang, RestartPolicy};
 use crate::process::KeeperClient;
-use crate::protocol::keeper::Exit;
+use crate::protocol::keeper::{Exit, Started};
 use crate::supervision::{ChildContext, ExitReason};
 
 /// The app waits this long for a window manager, so that its first window is already maximised.
@@ -65,7 +67,7 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
         f.render = Part::Starting;
         f.retry_at = None;
     });
-    let attached = process.started.attached;
+    let started = process.started.clone();
     tokio::select! {
         () = cx.stopping() => {
             process.stop(&shared).await;
@@ -78,7 +80,7 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             LifeEnd::KeeperGone => keeper_gone(),
         },
         () = hung(&shared) => stalled(&shared, &process, "the app did not respond").await,
-        () = become_ready(&shared, &keeper, display, attached) => {
+        () = become_ready(&shared, &keeper, display, &started) => {
             process.stop(&shared).await;
             let seconds = shared.readiness_timeout.as_secs();
             let output = process.tail().await;
@@ -88,15 +90,60 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
 }
 
 /// Returns only if the app does not become ready in time.
-async fn become_ready(shared: &Arc<DesktopShared>, keeper: &KeeperClient, display: DisplayId, attached: bool) {
-    // An app that an earlier host left was ready then.
-    if attached || ready(shared, keeper, display).await {
-        shared.facts.update(|f| {
-            f.render = Part::Up;
-            f.was_ready = true;
-        });
-        std::future::pending().await
+async fn become_ready(shared: &Arc<DesktopShared>, keeper: &KeeperClient, display: DisplayId, started: &Started) {
+    let life = Life {
+        keeper: keeper.pid(),
+        generation: started.generation,
+        pid: started.pid,
+    };
+    let marked = started.attached && off_thread(shared, move |folder| life.is_marked(folder)).await == Some(true);
+    if !marked {
+        let within = if started.attached {
+            left_of_readiness(shared, keeper).await
+        } else {
+            shared.readiness_timeout
+        };
+        if !ready(shared, keeper, display, within, started.attached).await {
+            return;
+        }
     }
+    shared.facts.update(|f| {
+        f.render = Part::Up;
+        f.was_ready = true;
+    });
+    if !marked && let Some(Err(error)) = off_thread(shared, move |folder| life.mark(folder)).await {
+        log::warn!(
+            "instance={} a next host will not know that the app is ready: {error}",
+            shared.id
+        );
+    }
+    std::future::pending().await
+}
+
+/// What an app that an earlier host started has left of its time to become ready.
+async fn left_of_readiness(shared: &DesktopShared, keeper: &KeeperClient) -> Duration {
+    let roles = keeper.status().await.unwrap_or_default();
+    let started_ms = roles
+        .iter()
+        .find(|r| r.role.as_str() == role::RENDER)
+        .map(|r| r.started_ms);
+    let now = unix_ms();
+    let left = time_left(shared.readiness_timeout, started_ms.unwrap_or(now), now);
+    log::info!(
+        "instance={} the app has {} s left to become ready",
+        shared.id,
+        left.as_secs()
+    );
+    left
+}
+
+/// Works on the instance's folder where that may block.
+async fn off_thread<T: Send + 'static>(
+    shared: &DesktopShared,
+    work: impl FnOnce(&std::path::Path) -> T + Send + 'static,
+) -> Option<T> {
+    let folder = shared.folder.clone();
+    tokio::task::spawn_blocking(move || work(&folder)).await.ok()
 }
 
 /// Returns only if the app hangs and its entry says that it is to be restarted then. Otherwise viewers are told: it may
@@ -189,7 +236,11 @@ async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Ended) -> 
 fn fail(shared: &DesktopShared, code: &'static str, message: String, output: Vec<String>) -> ExitReason {
     shared.facts.update(|f| {
         f.render = Part::Down;
-        f.failure.get_or_insert(Failure { code, message, output });
+        f.failure.get_or_insert(Failure {
+            code: code.into(),
+            message,
+            output,
+        });
     });
     ExitReason::Normal
 }

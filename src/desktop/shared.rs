@@ -2,17 +2,19 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::commands::{DisplayId, Layout};
+use super::encoder_order::EncoderOrder;
 use super::facts::FactsCell;
 use crate::capture::CaptureHandle;
+use crate::gst::ENCODERS;
 use crate::ids::InstanceId;
-use crate::media::Hub;
+use crate::media::{Codec, Hub};
 use crate::process::{KeeperClient, KeeperOptions};
 use crate::protocol::keeper::Role;
 use crate::x11::{DisplayAddress, HeldInput, InputQueue};
@@ -65,6 +67,7 @@ pub struct DesktopShared {
     capture: Mutex<Option<CaptureHandle>>,
     leave: AtomicBool,
     last_output: Mutex<Vec<String>>,
+    encoders: Mutex<EncoderOrder>,
 }
 
 /// A sibling did not come up in time.
@@ -96,6 +99,7 @@ impl DesktopShared {
     /// # Errors
     /// No file descriptors left.
     pub fn new(parts: DesktopParts) -> std::io::Result<Arc<Self>> {
+        let encoders = EncoderOrder::load(&parts.folder, &known_encoders());
         Ok(Arc::new(Self {
             id: parts.id,
             layout: parts.layout,
@@ -114,6 +118,7 @@ impl DesktopShared {
             capture: Mutex::default(),
             leave: AtomicBool::new(false),
             last_output: Mutex::default(),
+            encoders: Mutex::new(encoders),
         }))
     }
 
@@ -172,6 +177,43 @@ impl DesktopShared {
         }
     }
 
+    /// The encoders that the next capture tries first.
+    pub(super) fn preferred_encoders(&self) -> Vec<&'static str> {
+        self.encoder_order().preferred(&known_encoders())
+    }
+
+    /// An encoder has failed: the next capture begins with the next one.
+    pub(super) async fn encoder_failed(&self, element: &str) {
+        let changed = {
+            let mut order = self.encoder_order();
+            order.failed(element, &known_encoders()).then(|| order.clone())
+        };
+        if let Some(order) = changed {
+            self.keep_encoders(order).await;
+        }
+    }
+
+    /// Earlier failures of encoders no longer count.
+    pub async fn forgive_encoders(&self) {
+        *self.encoder_order() = EncoderOrder::default();
+        self.keep_encoders(EncoderOrder::default()).await;
+    }
+
+    async fn keep_encoders(&self, order: EncoderOrder) {
+        let folder = self.folder.clone();
+        let saved = tokio::task::spawn_blocking(move || order.save(&folder)).await;
+        if let Ok(Err(error)) = saved {
+            log::warn!(
+                "instance={} a next host will not know which encoders failed: {error}",
+                self.id
+            );
+        }
+    }
+
+    fn encoder_order(&self) -> MutexGuard<'_, EncoderOrder> {
+        self.encoders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn set_capture(&self, capture: Option<CaptureHandle>) {
         *self.capture.lock().unwrap_or_else(PoisonError::into_inner) = capture;
     }
@@ -179,6 +221,11 @@ impl DesktopShared {
     pub(super) fn set_last_output(&self, lines: Vec<String>) {
         *self.last_output.lock().unwrap_or_else(PoisonError::into_inner) = lines;
     }
+}
+
+/// Every encoder, the best of each codec first.
+fn known_encoders() -> [(Codec, &'static str); ENCODERS.len()] {
+    ENCODERS.map(|encoder| (encoder.codec, encoder.element))
 }
 
 /// A role of this crate's own, which is always well formed.

@@ -109,7 +109,7 @@ fn failed(
         let output = shared.last_output();
         shared.facts.update(|f| {
             f.failure.get_or_insert(Failure {
-                code,
+                code: code.into(),
                 message: format!("{what}: {why}"),
                 output,
             });

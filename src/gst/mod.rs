@@ -19,6 +19,8 @@ mod probe;
 
 pub use encoder::{ENCODERS, Encoder};
 pub use error::GstError;
+#[cfg(debug_assertions)]
+pub use pipeline::FAIL_ENCODER;
 pub use pipeline::{Pipeline, PipelineConfig};
 pub use plugins::init;
 pub use probe::{Probe, probe};

@@ -22,6 +22,10 @@ const STALL_US: u64 = 2_000_000;
 /// the encoder is free: at an encoder that is too slow for the rate, two doubled the delay and gave no more frames.
 const MAX_IN_FLIGHT: usize = 1;
 
+/// Names encoders that fail a moment after their start, separated by commas: for tests, and not in a release build.
+#[cfg(debug_assertions)]
+pub const FAIL_ENCODER: &str = "HELIOSTAT_FAIL_ENCODER";
+
 /// Range 16–235, the matrix of BT.601, and the transfer and primaries of BT.709, which are those of sRGB: what
 /// [`crate::media::PlanarPicture`] holds.
 const COLORIMETRY: &str = "2:4:5:1";
@@ -59,6 +63,9 @@ struct Shared {
     ledger: Mutex<Ledger>,
     error: Mutex<Option<GstError>>,
     failed: AtomicBool,
+    /// The time of the first picture.
+    #[cfg(debug_assertions)]
+    first_us: std::sync::OnceLock<u64>,
 }
 
 impl fmt::Debug for Pipeline {
@@ -151,9 +158,26 @@ impl Pipeline {
             buffer.set_pts(gst::ClockTime::from_useconds(pts_us));
         }
         self.shared.ledger().pushed(pts_us);
+        #[cfg(debug_assertions)]
+        self.fail_if_told(pts_us);
         // An error here means that the pipeline failed, which the bus has told.
         if let Err(flow) = self.source.push_buffer(buffer) {
             log::debug!("encoder={} takes no more pictures: {flow}", self.config.encoder.element);
+        }
+    }
+
+    /// For tests, and not in a release build: fails as an encoder does that the environment names, once it has run for
+    /// a moment.
+    #[cfg(debug_assertions)]
+    fn fail_if_told(&self, pts_us: u64) {
+        const RUNS_FOR_US: u64 = 300_000;
+        let Ok(told) = std::env::var(FAIL_ENCODER) else { return };
+        if !told.split(',').any(|name| name == self.config.encoder.element) {
+            return;
+        }
+        let first = *self.shared.first_us.get_or_init(|| pts_us);
+        if pts_us.saturating_sub(first) > RUNS_FOR_US {
+            gst::element_error!(self.encoder, gst::LibraryError::Encode, ("it was told to fail"));
         }
     }
 
@@ -178,11 +202,11 @@ impl Pipeline {
         self.shared.ledger().len() < MAX_IN_FLIGHT
     }
 
-    /// Says whether it still works at `now_us`.
+    /// Says whether it still works at `now_us`. What it did or did not do before `since_us` is not held against it.
     ///
     /// # Errors
     /// What an element reported, or [`GstError::Stalled`].
-    pub fn check(&self, now_us: u64) -> Result<(), GstError> {
+    pub fn check(&self, now_us: u64, since_us: u64) -> Result<(), GstError> {
         if self.shared.failed.load(Ordering::Acquire)
             && let Some(error) = self.shared.take_error()
         {
@@ -193,7 +217,7 @@ impl Pipeline {
             .shared
             .ledger()
             .oldest()
-            .map_or(0, |pts| now_us.saturating_sub(pts));
+            .map_or(0, |pts| now_us.saturating_sub(pts.max(since_us)));
         if waited > STALL_US {
             self.dump("stalled");
             return Err(GstError::Stalled {

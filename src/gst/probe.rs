@@ -76,7 +76,7 @@ fn first_frame(encoder: Encoder) -> Result<Frame, GstError> {
     match answers.recv_timeout(DEADLINE) {
         Ok(Some(frame)) => Ok(frame),
         Ok(None) | Err(_) => {
-            pipeline.check(monotonic_us())?;
+            pipeline.check(monotonic_us(), 0)?;
             let ms = u64::try_from(DEADLINE.as_millis()).unwrap_or(u64::MAX);
             Err(GstError::Stalled {
                 element: encoder.element.into(),

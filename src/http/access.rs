@@ -18,45 +18,50 @@ const PURPOSE: &str = "heliostat access cookie";
 /// What it takes to be let in.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// `None`: whoever reaches the pages may launch (`--auth open`).
-    token: Option<Secret>,
+    token: Secret,
+    /// Whoever reaches the pages may launch (`--auth open`).
+    open: bool,
     suffix: String,
 }
 
 impl Access {
-    /// Access by `token`, or for everybody.
+    /// Access by `token`, or for everybody where it is `open`; administrators always need the token.
     #[must_use]
-    pub fn new(token: Option<Secret>, server: ServerId) -> Self {
+    pub fn new(token: Secret, open: bool, server: ServerId) -> Self {
         let mut suffix = server.0.simple().to_string();
         suffix.drain(..suffix.len() - 8);
-        Self { token, suffix }
+        Self { token, open, suffix }
     }
 
     /// Whether everybody may launch.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.token.is_none()
+        self.open
     }
 
     /// Exchanges the token for the cookie that proves it. `None` when it is wrong.
     #[must_use]
     pub fn exchange(&self, shown: &str) -> Option<Cookie<'static>> {
-        let token = self.token.as_ref()?;
         let shown = Secret::parse(shown)?;
-        token
+        self.token
             .matches(&shown)
-            .then(|| self.cookie("access", token.derive(PURPOSE).expose()))
+            .then(|| self.cookie("access", self.token.derive(PURPOSE).expose()))
     }
 
     /// Whether the request comes from somebody who has shown the token (or needs none).
     #[must_use]
     pub fn is_admitted(&self, request: &HttpRequest) -> bool {
-        let Some(token) = &self.token else { return true };
+        self.open || self.has_token(request)
+    }
+
+    /// Whether the request comes from somebody who has shown the token.
+    #[must_use]
+    pub fn has_token(&self, request: &HttpRequest) -> bool {
         let cookie = request
             .cookie(&format!("heliostat_access_{}", self.suffix))
             .and_then(|c| Secret::parse(c.value()))
-            .is_some_and(|c| token.derive(PURPOSE).matches(&c));
-        cookie || bearer(request).is_some_and(|b| token.matches(&b))
+            .is_some_and(|c| self.token.derive(PURPOSE).matches(&c));
+        cookie || bearer(request).is_some_and(|b| self.token.matches(&b))
     }
 
     /// The session secret that a request shows.
@@ -105,7 +110,7 @@ mod tests {
     #[test]
     fn the_token_is_exchanged_once_for_a_cookie_that_admits() {
         let token = Secret::generate().unwrap();
-        let access = Access::new(Some(token.clone()), ServerId::new());
+        let access = Access::new(token.clone(), false, ServerId::new());
         assert!(access.exchange(Secret::generate().unwrap().expose()).is_none());
         assert!(access.exchange("").is_none());
         let cookie = access.exchange(token.expose()).unwrap();
@@ -115,9 +120,21 @@ mod tests {
     }
 
     #[test]
+    fn where_everybody_may_launch_only_the_token_shows_an_administrator() {
+        let token = Secret::generate().unwrap();
+        let access = Access::new(token.clone(), true, ServerId::new());
+        let nobody = TestRequest::default().to_http_request();
+        assert!(access.is_admitted(&nobody) && !access.has_token(&nobody));
+        let cookie = access.exchange(token.expose()).unwrap();
+        assert!(access.has_token(&TestRequest::default().cookie(cookie).to_http_request()));
+    }
+
+    #[test]
     fn cookies_of_two_hosts_do_not_overwrite_each_other() {
         let secret = Secret::generate().unwrap();
-        let (one, two) = (Access::new(None, ServerId::new()), Access::new(None, ServerId::new()));
+        let token = Secret::generate().unwrap();
+        let one = Access::new(token.clone(), true, ServerId::new());
+        let two = Access::new(token, true, ServerId::new());
         let cookie = one.session_cookie(&secret);
         assert_ne!(cookie.name(), two.session_cookie(&secret).name());
         let request = TestRequest::default().cookie(cookie).to_http_request();
@@ -128,7 +145,7 @@ mod tests {
     #[test]
     fn a_program_may_show_its_secret_as_a_bearer() {
         let secret = Secret::generate().unwrap();
-        let access = Access::new(Some(secret.clone()), ServerId::new());
+        let access = Access::new(secret.clone(), false, ServerId::new());
         let request = TestRequest::default().insert_header((AUTHORIZATION, format!("Bearer {}", secret.expose())));
         assert!(access.is_admitted(&request.to_http_request()));
     }

@@ -1,8 +1,15 @@
 //! The pages and modules of `static/`, embedded in the binary, and the headers they are served with.
+//!
+//! Pages name everything below `/static/<version>/`, which a browser keeps for good: to open a page again costs one request.
+//! Without a version, or with another host's, the same files are asked for anew each time.
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::RustEmbed;
+use sha2::{Digest, Sha256};
 
 use super::origin::OriginPolicy;
 use super::problem::Problem;
@@ -16,25 +23,49 @@ struct Assets;
 const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; connect-src 'self'; \
     media-src 'self' blob: mediastream:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
+/// Hexadecimal digits of a version.
+const VERSION_DIGITS: usize = 16;
+/// For a file that is looked for anew each time, which costs little where it has not changed.
+const ASK: &str = "no-cache";
+/// For a file that is another one under another address.
+const KEEP: &str = "public, max-age=31536000, immutable";
+
 /// `GET /`
 pub async fn home(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    serve(&request, "index.html")
+    page(&request, "index.html", &["home/", "lib/"])
 }
 
 /// `GET /stream/{instance_id}`: the same page for every instance; it asks for the rest itself.
 pub async fn stream(request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     id.parse::<InstanceId>().map_err(|_| Problem::unknown_instance())?;
-    serve(&request, "stream.html")
+    page(&request, "stream.html", &["stream/", "viewer/", "lib/"])
 }
 
-/// `GET /static/{path}`
+/// `GET /admin`: for everybody, since it holds nothing; what it asks for is for administrators.
+pub async fn admin(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    page(&request, "admin.html", &["admin/", "home/", "lib/"])
+}
+
+/// `GET /static/{path}` and `GET /static/{version}/{path}`
 pub async fn asset(request: HttpRequest, path: web::Path<String>) -> Result<HttpResponse, Problem> {
-    serve(&request, &path)
+    let (version, name) = match path.split_once('/') {
+        Some((first, rest)) if is_version(first) => (Some(first), rest),
+        _ => (None, path.as_str()),
+    };
+    let cache = if version == Some(self::version()) && !cfg!(debug_assertions) {
+        KEEP
+    } else {
+        ASK
+    };
+    let file = Assets::get(name).ok_or_else(no_such_page)?;
+    Ok(answer(&request, name, file.data, cache))
 }
 
 /// `GET /favicon.ico`, which browsers ask for by themselves.
 pub async fn favicon(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    serve(&request, "favicon.svg")
+    let name = "favicon.svg";
+    let file = Assets::get(name).ok_or_else(no_such_page)?;
+    Ok(answer(&request, name, file.data, ASK))
 }
 
 /// Whatever has no route.
@@ -46,15 +77,48 @@ pub async fn nothing() -> Result<HttpResponse, Problem> {
     ))
 }
 
-fn serve(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
-    let Some(file) = Assets::get(path) else {
-        return Err(Problem::new(
-            actix_web::http::StatusCode::NOT_FOUND,
-            "not_found",
-            "there is no such page",
-        ));
-    };
-    let etag = format!("\"{}\"", hex::encode(&file.metadata.sha256_hash()[..12]));
+fn no_such_page() -> Problem {
+    Problem::new(
+        actix_web::http::StatusCode::NOT_FOUND,
+        "not_found",
+        "there is no such page",
+    )
+}
+
+/// What names this content of `static/`.
+fn version() -> &'static str {
+    static VERSION: OnceLock<String> = OnceLock::new();
+    VERSION.get_or_init(|| {
+        let mut all = Sha256::new();
+        for name in Assets::iter() {
+            all.update(name.as_bytes());
+            all.update(Assets::get(&name).map(|f| f.metadata.sha256_hash()).unwrap_or_default());
+        }
+        hex::encode(&all.finalize()[..VERSION_DIGITS / 2])
+    })
+}
+
+fn is_version(segment: &str) -> bool {
+    segment.len() == VERSION_DIGITS && segment.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// A page, with the version in its addresses and all modules of `folders` announced: a browser would else learn of each
+/// only from the one that imports it.
+fn page(request: &HttpRequest, name: &str, folders: &[&str]) -> Result<HttpResponse, Problem> {
+    let file = Assets::get(name).ok_or_else(no_such_page)?;
+    let text = String::from_utf8_lossy(&file.data);
+    let preloads: String = Assets::iter()
+        .filter(|path| path.ends_with(".js") && folders.iter().any(|folder| path.starts_with(folder)))
+        .map(|path| format!("<link rel=\"modulepreload\" href=\"/static/{path}\" />\n    "))
+        .collect();
+    let text = text
+        .replacen("<script", &format!("{preloads}<script"), 1)
+        .replace("\"/static/", &format!("\"/static/{}/", version()));
+    Ok(answer(request, name, Cow::Owned(text.into_bytes()), ASK))
+}
+
+fn answer(request: &HttpRequest, name: &str, body: Cow<'static, [u8]>, cache: &'static str) -> HttpResponse {
+    let etag = format!("\"{}\"", hex::encode(&Sha256::digest(&body)[..12]));
     let known = request
         .headers()
         .get(IF_NONE_MATCH)
@@ -69,7 +133,7 @@ fn serve(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
         .map(|p| p.origins.join(" "))
         .unwrap_or_default();
     response
-        .insert_header((CACHE_CONTROL, "no-cache"))
+        .insert_header((CACHE_CONTROL, cache))
         .insert_header((CONTENT_SECURITY_POLICY, format!("{POLICY} {embedders}")))
         .insert_header(("X-Content-Type-Options", "nosniff"))
         .insert_header(("Referrer-Policy", "no-referrer"))
@@ -78,13 +142,69 @@ fn serve(request: &HttpRequest, path: &str) -> Result<HttpResponse, Problem> {
         response.insert_header((ETAG, etag));
     }
     if known {
-        return Ok(response.finish());
+        return response.finish();
     }
-    let kind = mime_guess::from_path(path).first_or_octet_stream();
+    let kind = mime_guess::from_path(name).first_or_octet_stream();
     let kind = if kind.type_() == "text" {
         format!("{kind}; charset=utf-8")
     } else {
         kind.to_string()
     };
-    Ok(response.content_type(kind).body(file.data.into_owned()))
+    response.content_type(kind).body(body.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::StatusCode;
+    use actix_web::{App, test};
+
+    use super::*;
+
+    async fn get(path: &str, etag: Option<&str>) -> (StatusCode, String, String, String) {
+        let app = App::new()
+            .route("/", web::get().to(home))
+            .route("/static/{path:.*}", web::get().to(asset));
+        let app = test::init_service(app).await;
+        let mut request = test::TestRequest::get().uri(path);
+        if let Some(etag) = etag {
+            request = request.insert_header((IF_NONE_MATCH, etag));
+        }
+        let response = test::call_service(&app, request.to_request()).await;
+        let header = |name| {
+            response
+                .headers()
+                .get(name)
+                .map_or("", |v| v.to_str().unwrap())
+                .to_owned()
+        };
+        let (status, cache, etag) = (response.status(), header(CACHE_CONTROL), header(ETAG));
+        let body = String::from_utf8_lossy(&test::read_body(response).await).into_owned();
+        (status, cache, etag, body)
+    }
+
+    #[actix_rt::test]
+    async fn a_page_names_its_modules_by_version_and_they_are_there() {
+        let (status, cache, etag, body) = get("/", None).await;
+        assert_eq!((status, cache.as_str()), (StatusCode::OK, ASK));
+        let prefix = format!("\"/static/{}/", version());
+        assert!(
+            !body.replace(&prefix, "").contains("\"/static/"),
+            "every address has the version"
+        );
+        let addresses: Vec<_> = body.split('"').filter(|part| part.starts_with("/static/")).collect();
+        assert!(addresses.len() > 10, "{addresses:?}");
+        for address in addresses {
+            assert_eq!(get(address, None).await.0, StatusCode::OK, "{address}");
+        }
+        assert_eq!(get("/", Some(&etag)).await.0, StatusCode::NOT_MODIFIED);
+    }
+
+    #[actix_rt::test]
+    async fn without_a_version_or_with_an_old_one_the_file_is_asked_for_each_time() {
+        for path in ["/static/lib/api.js", "/static/0123456789abcdef/lib/api.js"] {
+            let (status, cache, ..) = get(path, None).await;
+            assert_eq!((status, cache.as_str()), (StatusCode::OK, ASK), "{path}");
+        }
+        assert_eq!(get("/static/nothing.js", None).await.0, StatusCode::NOT_FOUND);
+    }
 }

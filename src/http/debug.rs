@@ -1,10 +1,11 @@
 //! Faults on demand for tests of the whole host. Release builds do not contain this file.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::Api;
 use super::problem::Problem;
+use super::who::Admin;
 use crate::supervision::Fault;
 
 /// The body of `POST /debug/panic`.
@@ -18,14 +19,7 @@ pub struct FaultBody {
 }
 
 /// `POST /api/v1/debug/panic`: makes a child of the supervision tree panic, or fail otherwise.
-pub async fn panic(
-    request: HttpRequest,
-    api: web::Data<Api>,
-    body: web::Json<FaultBody>,
-) -> Result<HttpResponse, Problem> {
-    if !api.access.is_admitted(&request) {
-        return Err(Problem::auth_required());
-    }
+pub async fn panic(api: web::Data<Api>, _: Admin, body: web::Json<FaultBody>) -> Result<HttpResponse, Problem> {
     api.tree.inject(&body.child, body.fault)?;
     Ok(HttpResponse::Accepted().finish())
 }

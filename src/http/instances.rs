@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::who::Who;
 use crate::desktop::EndReason;
 use crate::ids::InstanceId;
-use crate::instance::{InstanceHandle, LaunchError, LaunchRequest};
+use crate::instance::{InstanceHandle, LaunchError, LaunchRequest, RowError};
 
 /// When to ask again after all places were taken.
 const CAPACITY_RETRY: Duration = Duration::from_secs(10);
@@ -47,19 +47,24 @@ pub async fn launch(api: web::Data<Api>, who: Who, request: web::Json<LaunchRequ
         .json(handle.describe(who.0.session)))
 }
 
-/// `GET /api/v1/instances`: those of the session that asks.
+/// `GET /api/v1/instances`: those of the session that asks, with those that failed under an earlier host.
 pub async fn list(api: web::Data<Api>, who: Who) -> HttpResponse {
-    let mine: Vec<_> = api
+    let mut mine: Vec<_> = api
         .manager
         .of_session(who.0.session)
         .iter()
         .map(|i| i.describe(who.0.session))
         .collect();
-    let capacity = api.manager.capacity();
+    let (capacity, living) = (api.manager.capacity(), mine.len());
+    match api.manager.failed_of(who.0.session).await {
+        Ok(failed) => mine.extend(failed),
+        // Without the database those that live are still told.
+        Err(error) => log::warn!("session={} failed instances not listed: {error}", who.0.session),
+    }
     HttpResponse::Ok().json(json!({
         "capacity": {
             "total": capacity.total, "used": capacity.used, "free": capacity.total.saturating_sub(capacity.used),
-            "per_session": capacity.per_session, "mine": mine.len(),
+            "per_session": capacity.per_session, "mine": living,
         },
         "instances": mine,
     }))
@@ -80,18 +85,25 @@ pub async fn get(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result
 
 /// `DELETE /api/v1/instances/{id}`: terminates it; 202, the rest happens by itself.
 pub async fn terminate(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let handle = own(&api, who, &id)?;
-    handle.end(EndReason::Requested);
+    match own(&api, who, &id)? {
+        Own::Living(handle) => handle.end(EndReason::Requested),
+        Own::Row(id) => {
+            let removed = api.manager.remove_failed(id, who.0.session).await;
+            removed.map_err(row_problem)?;
+        }
+    }
     Ok(HttpResponse::Accepted().finish())
 }
 
 /// `POST /api/v1/instances/{id}/restart`: starts the app anew under the same id.
 pub async fn restart(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let handle = own(&api, who, &id)?;
-    handle
-        .restart()
-        .await
-        .map_err(|e| Problem::new(StatusCode::CONFLICT, e.code(), e.to_string()))?;
+    match own(&api, who, &id)? {
+        Own::Living(handle) => handle
+            .restart()
+            .await
+            .map_err(|e| Problem::new(StatusCode::CONFLICT, e.code(), e.to_string()))?,
+        Own::Row(id) => api.manager.revive(id, who.0.session).await.map_err(row_problem)?,
+    }
     Ok(HttpResponse::Accepted().finish())
 }
 
@@ -112,13 +124,32 @@ fn parse(id: &str) -> Result<InstanceId, Problem> {
     id.parse().map_err(|_| Problem::unknown_instance())
 }
 
-/// The instance, if it belongs to the one who asks.
-fn own(api: &Api, who: Who, id: &str) -> Result<InstanceHandle, Problem> {
-    let handle = api.manager.get(parse(id)?).ok_or_else(Problem::unknown_instance)?;
-    if handle.spec().owner != who.0.session {
-        return Err(Problem::not_allowed("this instance belongs to another session"));
+/// What somebody wants to change: here, or perhaps only a row.
+enum Own {
+    Living(InstanceHandle),
+    Row(InstanceId),
+}
+
+/// The instance, if it does not belong to somebody else.
+fn own(api: &Api, who: Who, id: &str) -> Result<Own, Problem> {
+    let id = parse(id)?;
+    match api.manager.get(id) {
+        Some(handle) if handle.spec().owner != who.0.session => {
+            Err(Problem::not_allowed("this instance belongs to another session"))
+        }
+        Some(handle) => Ok(Own::Living(handle)),
+        None => Ok(Own::Row(id)),
     }
-    Ok(handle)
+}
+
+fn row_problem(error: RowError) -> Problem {
+    match error {
+        RowError::Unknown => Problem::unknown_instance(),
+        RowError::NotAllowed => Problem::not_allowed(error.to_string()),
+        RowError::Busy => Problem::new(StatusCode::CONFLICT, "busy", error.to_string()),
+        RowError::Store(error) => Problem::unavailable(error.code(), error.to_string()),
+        RowError::Launch(error) => launch_problem(error),
+    }
 }
 
 fn launch_problem(error: LaunchError) -> Problem {

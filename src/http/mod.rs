@@ -4,6 +4,7 @@
 //! they need a session; errors are [`problem::Problem`]s.
 
 mod access;
+mod admin;
 mod assets;
 #[cfg(debug_assertions)]
 mod debug;
@@ -23,6 +24,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 
 pub use access::Access;
+pub use admin::Watchers;
 pub use origin::OriginPolicy;
 pub use problem::Problem;
 pub use server::{ServerError, bind, serve};
@@ -55,6 +57,8 @@ pub struct Api {
     pub store: Store,
     /// The supervision tree: shown, followed, and restarted in part.
     pub tree: TreeView,
+    /// The pages that watch the tree.
+    pub watchers: Watchers,
 }
 
 /// All routes.
@@ -71,6 +75,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/", web::get().to(assets::home))
         .route("/favicon.ico", web::get().to(assets::favicon))
         .route("/stream/{id}", web::get().to(assets::stream))
+        .route("/admin", web::get().to(assets::admin))
         .route("/static/{path:.*}", web::get().to(assets::asset))
         .route("/ws", web::get().to(socket::socket))
         .route("/healthz", web::get().to(health::alive))
@@ -91,7 +96,12 @@ fn api_routes() -> actix_web::Scope {
         .route("/instances/{id}", web::get().to(instances::get))
         .route("/instances/{id}", web::delete().to(instances::terminate))
         .route("/instances/{id}/restart", web::post().to(instances::restart))
-        .route("/instances/{id}/screenshot", web::get().to(instances::screenshot));
+        .route("/instances/{id}/screenshot", web::get().to(instances::screenshot))
+        .route("/admin/supervision", web::get().to(admin::tree))
+        .route("/admin/supervision/stream", web::get().to(admin::stream))
+        .route("/admin/supervision/restart", web::post().to(admin::restart))
+        .route("/admin/events", web::get().to(admin::events))
+        .route("/admin/servers", web::get().to(admin::servers));
     #[cfg(debug_assertions)]
     let scope = scope.route("/debug/panic", web::post().to(debug::panic));
     scope

@@ -30,10 +30,11 @@ pub struct SessionBody {
 
 /// `POST /api/v1/auth`: exchanges the token for a cookie.
 pub async fn auth(api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<HttpResponse, Problem> {
-    if api.access.is_open() {
-        return Ok(HttpResponse::NoContent().finish());
-    }
     let Some(cookie) = api.access.exchange(&body.token) else {
+        if api.access.is_open() {
+            // Nobody needs it here, so that an old one in a bookmark does no harm.
+            return Ok(HttpResponse::NoContent().finish());
+        }
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "bad_token",

@@ -28,6 +28,30 @@ impl Who {
     }
 }
 
+/// Somebody who has shown the host's token, also where nobody needs it to launch.
+#[derive(Clone, Copy, Debug)]
+pub struct Admin;
+
+impl FromRequest for Admin {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let shown = request
+            .app_data::<web::Data<Api>>()
+            .is_some_and(|api| api.access.has_token(request));
+        let who = Who::from_request(request, payload);
+        Box::pin(async move {
+            if shown {
+                return Ok(Self);
+            }
+            // Who is known, as a guest for instance, is told so; who is not is told how to become known.
+            who.await?;
+            Err(Problem::not_allowed("this is for who has shown the token of this host"))
+        })
+    }
+}
+
 impl FromRequest for Who {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;

@@ -11,6 +11,8 @@ use actix::{
 };
 use futures::stream;
 
+use super::error::InstanceError;
+use super::events::{InstanceEvent, of_status};
 use super::outbound::Outbound;
 use super::peer_child::{PeerCommand, peer_child};
 use super::shared::InstanceShared;
@@ -32,48 +34,6 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 const DESKTOP_DEADLINE: Duration = Duration::from_secs(40);
 /// Peers of one instance at once; each viewer has one, or two while it changes.
 pub const MAX_PEERS: usize = 64;
-
-/// Why an instance refuses something.
-#[derive(Debug, thiserror::Error)]
-pub enum InstanceError {
-    /// The viewer has not watched this instance yet.
-    #[error("watch the instance first")]
-    NotWatching,
-    /// No such peer, or somebody else's.
-    #[error("there is no such peer connection")]
-    UnknownPeer,
-    /// Too many viewers.
-    #[error("too many viewers watch this instance")]
-    TooManyPeers,
-    /// The instance is ending or has ended.
-    #[error("the instance is ending")]
-    Ending,
-    /// It runs, so there is nothing to restart.
-    #[error("the instance is being started already")]
-    Busy,
-    /// The connection could not be made.
-    #[error(transparent)]
-    Peer(#[from] PeerError),
-    /// About control.
-    #[error(transparent)]
-    Control(#[from] ControlError),
-}
-
-impl InstanceError {
-    /// The stable word.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NotWatching => "not_watching",
-            Self::UnknownPeer => "unknown_peer",
-            Self::TooManyPeers => "too_many_peers",
-            Self::Ending => "ending",
-            Self::Busy => "busy",
-            Self::Peer(error) => error.code(),
-            Self::Control(error) => error.code(),
-        }
-    }
-}
 
 /// The actor.
 #[derive(Debug)]
@@ -119,6 +79,9 @@ impl InstanceActor {
             self.shared.touch(unix_ms());
             self.shared.announce_status();
             self.note(&report);
+            if let Some((event, detail)) = of_status(self.shared.tell_status(report.status), &report) {
+                self.shared.event(event, detail);
+            }
         }
         let status = report.status;
         self.told = Some(report);
@@ -183,12 +146,20 @@ impl InstanceActor {
     }
 
     fn leave(&self, viewer: ViewerId, from: Option<&Outbound>, reason: CloseReason) {
+        let (holder, steered) = self.shared.roster.with(|v| (v.holder(), v.may_steer(viewer)));
         let Some(peer) = self.shared.roster.leave(viewer, from, Instant::now()) else {
             return;
         };
+        // From here on its peer's input goes nowhere, releases included.
+        if steered {
+            self.shared.release_input();
+        }
         log::info!("instance={} viewer={viewer} left={reason}", self.shared.spec.id);
+        self.shared
+            .event(InstanceEvent::ViewerLeft, format!("viewer={viewer} reason={reason}"));
+        self.shared.control_event(holder);
         if let Some(peer) = peer.and_then(|id| self.shared.peer(id)) {
-            peer.send(PeerCommand::Close(reason));
+            peer.close(reason);
         }
         self.shared.roster.announce();
     }
@@ -208,8 +179,9 @@ impl InstanceActor {
         }
     }
 
-    fn after_control(&self, result: Result<(), ControlError>) -> Result<(), InstanceError> {
+    fn after_control(&self, before: Option<ViewerId>, result: Result<(), ControlError>) -> Result<(), InstanceError> {
         result?;
+        self.shared.control_event(before);
         self.shared.release_input();
         self.shared.roster.announce();
         Ok(())
@@ -258,6 +230,10 @@ impl Handler<Join> for InstanceActor {
 
     fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Option<PeerId> {
         let out = msg.out.clone();
+        let (known, steered) = self
+            .shared
+            .roster
+            .with(|v| (v.session_of(msg.viewer).is_some(), v.holder()));
         let (peer, before) = match self.shared.roster.join(msg.viewer, msg.session, msg.out) {
             Ok(joined) => joined,
             Err(error) => {
@@ -286,6 +262,12 @@ impl Handler<Join> for InstanceActor {
             msg.viewer,
             msg.session
         );
+        if !known {
+            let role = self.shared.roster.with(|v| v.role(msg.viewer));
+            let who = format!("viewer={} session={} role={role}", msg.viewer, msg.session);
+            self.shared.event(InstanceEvent::ViewerJoined, who);
+        }
+        self.shared.control_event(steered);
         let living = peer.filter(|p| msg.peer == Some(*p) && self.shared.peer(*p).is_some());
         self.shared
             .roster
@@ -346,6 +328,7 @@ impl Handler<Offer> for InstanceActor {
                 available: shared.services.codecs.clone(),
                 sink: Arc::new(super::input_gate::ViewerInput::new(
                     msg.viewer,
+                    peer,
                     Arc::clone(&shared.roster),
                     Arc::clone(&shared.desktop.input),
                 )),
@@ -354,17 +337,18 @@ impl Handler<Offer> for InstanceActor {
             };
             let (spec, handle, answered) = peer_child(Arc::clone(&shared), msg.viewer, options);
             let before = shared.remember_peer(peer, handle);
+            // The browser has let go of it; nothing waits for its end.
+            if let Some(before) = before.and_then(|id| shared.peer(id)) {
+                before.close(CloseReason::Superseded);
+            }
             let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;
             if started.is_err() {
                 shared.forget_peer(msg.viewer, peer);
                 return Err(InstanceError::TooManyPeers);
             }
-            if let Some(before) = before.and_then(|id| shared.peer(id)) {
-                before.send(PeerCommand::Close(CloseReason::Superseded));
-            }
             match tokio::time::timeout(ANSWER_DEADLINE, answered).await {
-                Ok(Ok(answer)) => Ok(answer.map(|()| peer)?),
-                _ => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),
+                Ok(answer) => Ok(answer.unwrap_or(Err(PeerError::Closing)).map(|()| peer)?),
+                Err(_) => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),
             }
         };
         Box::pin(work.into_actor(self))
@@ -422,12 +406,16 @@ impl Handler<Control> for InstanceActor {
     type Result = Result<(), InstanceError>;
 
     fn handle(&mut self, msg: Control, _: &mut Self::Context) -> Self::Result {
-        let result = self.shared.roster.with(|v| match msg.wish {
-            ControlWish::Request => v.request(msg.viewer),
-            ControlWish::Release => v.release(msg.viewer),
-            ControlWish::Grant(to) => v.grant(msg.viewer, to),
+        let (before, result) = self.shared.roster.with(|v| {
+            let before = v.holder();
+            let result = match msg.wish {
+                ControlWish::Request => v.request(msg.viewer),
+                ControlWish::Release => v.release(msg.viewer),
+                ControlWish::Grant(to) => v.grant(msg.viewer, to),
+            };
+            (before, result)
         });
-        self.after_control(result)
+        self.after_control(before, result)
     }
 }
 
@@ -463,8 +451,10 @@ impl Handler<RestartApp> for InstanceActor {
         let shared = Arc::clone(&self.shared);
         let work = async move {
             log::info!("instance={} restarted by hand", shared.spec.id);
+            shared.event(InstanceEvent::Restarted, "by hand");
             // Down first, so that nothing of before is attached to.
             let _ = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await;
+            shared.desktop.forgive_encoders().await;
             // Somebody may have ended it meanwhile: that wish stays.
             shared.desktop.facts.update(|f| {
                 *f = Facts {

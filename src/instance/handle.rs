@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::actor::{End, InstanceActor, InstanceError, RestartApp};
+use super::actor::{End, InstanceActor, RestartApp};
+use super::error::InstanceError;
 use super::shared::InstanceShared;
 use super::spec::InstanceSpec;
+use super::status::StatusReport;
 use crate::clock::unix_ms;
 use crate::desktop::EndReason;
 use crate::ids::SessionId;
@@ -69,6 +71,12 @@ impl InstanceHandle {
     #[must_use]
     pub const fn actor(&self) -> &ChildRef<InstanceActor> {
         &self.actor
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn report(&self) -> StatusReport {
+        self.shared.report()
     }
 
     /// How it is, as REST tells it to the session `who`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::roster::Roster;
-use crate::ids::ViewerId;
+use crate::ids::{PeerId, ViewerId};
 use crate::peer::{InputChannel, InputSink};
 use crate::protocol::input::{InputEvent, InputFrame};
 use crate::x11::InputQueue;
@@ -15,6 +15,7 @@ use crate::x11::InputQueue;
 #[derive(Debug)]
 pub struct ViewerInput {
     viewer: ViewerId,
+    peer: PeerId,
     roster: Arc<Roster>,
     queue: Arc<InputQueue>,
     /// The sequence number of the newest event applied, plus one; 0 before the first.
@@ -22,11 +23,12 @@ pub struct ViewerInput {
 }
 
 impl ViewerInput {
-    /// The way of `viewer`'s input to `queue`.
+    /// The way of `viewer`'s input by `peer` to `queue`. It ends when the viewer has a newer peer.
     #[must_use]
-    pub fn new(viewer: ViewerId, roster: Arc<Roster>, queue: Arc<InputQueue>) -> Self {
+    pub fn new(viewer: ViewerId, peer: PeerId, roster: Arc<Roster>, queue: Arc<InputQueue>) -> Self {
         Self {
             viewer,
+            peer,
             roster,
             queue,
             next: AtomicU32::new(0),
@@ -41,7 +43,7 @@ fn is_newer(seq: u32, next: u32) -> bool {
 
 impl InputSink for ViewerInput {
     fn accept(&self, frame: InputFrame, _: InputChannel) {
-        if !self.roster.may_steer(self.viewer) {
+        if !self.roster.may_steer_by(self.viewer, self.peer) {
             return;
         }
         let next = self.next.load(Ordering::Relaxed);
@@ -81,6 +83,30 @@ mod tests {
     };
     const MOVE: InputEvent = InputEvent::Move { x: 9, y: 9 };
 
+    /// A viewer's new peer.
+    fn watching(roster: &Roster, viewer: ViewerId) -> PeerId {
+        let peer = PeerId::new();
+        roster.with(|v| v.set_peer(viewer, Some(peer)));
+        peer
+    }
+
+    #[test]
+    fn input_by_a_peer_that_was_replaced_goes_nowhere() {
+        let owner = SessionId::new();
+        let roster = Arc::new(Roster::new(owner, Instant::now()));
+        let queue = InputQueue::new().unwrap();
+        let id = ViewerId::new();
+        let (out, _socket) = outbound();
+        roster.join(id, owner, out).unwrap();
+        let older = ViewerInput::new(id, watching(&roster, id), Arc::clone(&roster), Arc::clone(&queue));
+        let newer = ViewerInput::new(id, watching(&roster, id), Arc::clone(&roster), Arc::clone(&queue));
+        older.accept(frame(1, InputEvent::ReleaseAll), InputChannel::Input);
+        older.accept(frame(2, CLICK), InputChannel::Input);
+        assert!(queue.is_empty());
+        newer.accept(frame(1, CLICK), InputChannel::Input);
+        assert_eq!(queue.len(), 1);
+    }
+
     #[test]
     fn a_spectators_input_goes_nowhere() {
         let owner = SessionId::new();
@@ -90,9 +116,11 @@ mod tests {
         let ((out, _a), (out2, _b)) = (outbound(), outbound());
         roster.join(mine, owner, out).unwrap();
         roster.join(other, SessionId::new(), out2).unwrap();
-        ViewerInput::new(other, Arc::clone(&roster), Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
+        let (my_peer, other_peer) = (watching(&roster, mine), watching(&roster, other));
+        ViewerInput::new(other, other_peer, Arc::clone(&roster), Arc::clone(&queue))
+            .accept(frame(1, CLICK), InputChannel::Input);
         assert!(queue.is_empty());
-        ViewerInput::new(mine, roster, Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
+        ViewerInput::new(mine, my_peer, roster, Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
         assert_eq!(queue.len(), 1);
     }
 
@@ -104,7 +132,8 @@ mod tests {
         let id = ViewerId::new();
         let (out, _socket) = outbound();
         roster.join(id, owner, out).unwrap();
-        let input = ViewerInput::new(id, roster, Arc::clone(&queue));
+        let peer = watching(&roster, id);
+        let input = ViewerInput::new(id, peer, roster, Arc::clone(&queue));
         input.accept(frame(5, CLICK), InputChannel::Input);
         input.accept(frame(4, MOVE), InputChannel::Moves);
         assert_eq!(queue.len(), 1);

@@ -5,26 +5,30 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use tokio::sync::broadcast;
 
 use super::catalogue::Catalogue;
+use super::events::InstanceEvent;
 use super::handle::InstanceHandle;
+use super::rows::Reviving;
 use super::services::Services;
 use super::shared::InstanceShared;
 use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
 use super::tree::instance;
 use crate::clock::unix_ms;
-use crate::desktop::{self, DesktopParts, DesktopShared, EndReason, Layout};
+use crate::desktop::{self, DesktopParts, DesktopShared, EndReason, Failure, Layout};
 use crate::ids::{InstanceId, SessionId};
 use crate::media::Hub;
 use crate::process::KeeperOptions;
 use crate::protocol::keeper::User;
-use crate::protocol::signalling::{AppLabel, InstanceMessage, Size};
-use crate::store::{NewInstance, StoreError};
+use crate::protocol::words::InstanceStatus;
+use crate::store::{InstanceRow, NewInstance};
 use crate::supervision::{ChildRef, SupervisorRef};
 
 /// From the request to the start of the tree.
 const START_DEADLINE: Duration = Duration::from_secs(5);
+/// Rows started again that a session may still have to hear of.
+const REVIVALS: usize = 64;
 
 /// The instances of this host. Cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
@@ -39,6 +43,8 @@ struct Inner {
     supervisor: SupervisorRef,
     instances: Mutex<BTreeMap<InstanceId, InstanceHandle>>,
     draining: AtomicBool,
+    reviving: Reviving,
+    revived: broadcast::Sender<InstanceId>,
 }
 
 /// How many instances there can be, and are.
@@ -63,6 +69,9 @@ impl Manager {
                 supervisor,
                 instances: Mutex::default(),
                 draining: AtomicBool::new(false),
+                reviving: Reviving::default(),
+                // overflow: who is too slow is told so, and looks at everything that it waits for.
+                revived: broadcast::Sender::new(REVIVALS),
             }),
         }
     }
@@ -104,21 +113,33 @@ impl Manager {
             created: spec.created_ms,
         };
         services.store.insert_instance(row).await.map_err(LaunchError::Store)?;
+        let who = format!("app={} session={}", spec.app.id, spec.owner);
+        handle.shared.event(InstanceEvent::Created, who);
         spec.save(&services.state.instance(spec.id))
             .map_err(|e| LaunchError::Setup(e.to_string()))?;
-        self.start(handle).await
+        self.start(handle).await?;
+        handle.shared.event(InstanceEvent::Launched, "");
+        Ok(())
     }
 
-    /// Takes up an instance that an earlier host left running.
+    /// Takes up an instance that an earlier host left running. One that had failed or was being ended when that host
+    /// went, as its `row` says, goes on from there.
     ///
     /// # Errors
     /// [`LaunchError::Setup`] when it cannot be understood; its folder is left as it is.
-    pub async fn adopt(&self, id: InstanceId) -> Result<(), LaunchError> {
+    pub async fn adopt(&self, id: InstanceId, row: Option<InstanceRow>) -> Result<(), LaunchError> {
         let setup = |e: std::io::Error| LaunchError::Setup(e.to_string());
         let spec = InstanceSpec::load(&self.inner.services.state.instance(id)).map_err(setup)?;
         let handle = self.prepare(&spec)?;
+        match row {
+            Some(row) => resume(&handle, row),
+            None => log::warn!("instance={id} has no row that says it lives"),
+        }
         self.lock().insert(id, handle.clone());
         log::info!("instance={id} app={} adopted", spec.app.id);
+        handle
+            .shared
+            .event(InstanceEvent::Adopted, format!("app={}", spec.app.id));
         self.start(&handle).await.inspect_err(|_| self.forget(id))
     }
 
@@ -169,6 +190,29 @@ impl Manager {
         self.inner.draining.store(true, Ordering::Release);
     }
 
+    /// The ids of failed rows that are started again, from now on.
+    #[must_use]
+    pub fn revivals(&self) -> broadcast::Receiver<InstanceId> {
+        self.inner.revived.subscribe()
+    }
+
+    pub(super) fn announce_revival(&self, id: InstanceId) {
+        // Nobody may be waiting.
+        let _ = self.inner.revived.send(id);
+    }
+
+    pub(super) fn services(&self) -> &Services {
+        &self.inner.services
+    }
+
+    pub(super) fn catalogue(&self) -> &Catalogue {
+        &self.inner.catalogue
+    }
+
+    pub(super) fn reviving(&self) -> &Reviving {
+        &self.inner.reviving
+    }
+
     /// Ends every instance, or leaves their processes to the next host.
     pub fn end_all(&self, reason: Option<EndReason>) {
         for handle in self.all() {
@@ -179,55 +223,7 @@ impl Manager {
         }
     }
 
-    /// An instance that is no longer here, as REST tells it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn describe_ended(&self, id: InstanceId, who: SessionId) -> Result<Option<Value>, StoreError> {
-        let Some(row) = self.inner.services.store.instance(id).await? else {
-            return Ok(None);
-        };
-        let name = self.inner.catalogue.name_of(&row.app);
-        Ok(Some(json!({
-            "instance_id": row.instance_id, "session_id": row.session_id, "server_id": row.server_id,
-            "app": { "id": row.app, "name": name },
-            "status": row.status, "reason": row.exit_reason, "message": row.message, "output": row.output_lines(),
-            "width": row.width, "height": row.height, "fps": row.fps,
-            "created": row.created, "modified": row.modified, "viewers": 0, "reap_at": null, "restarts": row.restarts,
-            "url": format!("/stream/{id}"), "mine": row.session_id == who,
-        })))
-    }
-
-    /// An instance that is no longer here, as viewers are told.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn ended_message(&self, id: InstanceId) -> Result<Option<InstanceMessage>, StoreError> {
-        let Some(row) = self.inner.services.store.instance(id).await? else {
-            return Ok(None);
-        };
-        let output = row.output_lines();
-        let pixels = |n: i32| u16::try_from(n).unwrap_or(0);
-        Ok(Some(InstanceMessage {
-            instance_id: id,
-            status: row.status,
-            reason: row.exit_reason,
-            message: row.message,
-            app: AppLabel {
-                name: self.inner.catalogue.name_of(&row.app),
-                id: row.app,
-            },
-            size: Size {
-                width: pixels(row.width),
-                height: pixels(row.height),
-            },
-            output,
-            retry_in_ms: None,
-            restarts: u32::try_from(row.restarts).unwrap_or(0),
-        }))
-    }
-
-    async fn start(&self, handle: &InstanceHandle) -> Result<(), LaunchError> {
+    pub(super) async fn start(&self, handle: &InstanceHandle) -> Result<(), LaunchError> {
         let id = handle.spec().id;
         let (manager, tree) = (Arc::downgrade(&self.inner), instance(&handle.shared, &handle.actor));
         let spec = tree.on_end(move || {
@@ -243,7 +239,7 @@ impl Manager {
     }
 
     /// Folders, files and the shared state of a new or adopted instance.
-    fn prepare(&self, spec: &InstanceSpec) -> Result<InstanceHandle, LaunchError> {
+    pub(super) fn prepare(&self, spec: &InstanceSpec) -> Result<InstanceHandle, LaunchError> {
         let services = &self.inner.services;
         let setup = |e: &dyn std::fmt::Display| LaunchError::Setup(e.to_string());
         let folders = services
@@ -292,7 +288,7 @@ impl Manager {
     }
 
     /// Takes a place, if one is free: decided under one lock, so that no two launches take the same.
-    fn reserve(&self, handle: InstanceHandle) -> Result<InstanceHandle, LaunchError> {
+    pub(super) fn reserve(&self, handle: InstanceHandle) -> Result<InstanceHandle, LaunchError> {
         let limits = &self.inner.services.config.instances;
         let owner = handle.spec().owner;
         let mut instances = self.lock();
@@ -324,11 +320,32 @@ impl Manager {
             .unwrap_or(0)
     }
 
-    fn forget(&self, id: InstanceId) {
+    pub(super) fn forget(&self, id: InstanceId) {
         self.lock().remove(&id);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceId, InstanceHandle>> {
         self.inner.instances.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the row of an adopted instance says about its end or failure is so still.
+fn resume(handle: &InstanceHandle, row: InstanceRow) {
+    let facts = &handle.shared.desktop.facts;
+    match row.status {
+        InstanceStatus::Failed => {
+            let output = row.output_lines();
+            let failure = Failure {
+                code: row.exit_reason.unwrap_or_default().into(),
+                message: row.message.unwrap_or_default(),
+                output,
+            };
+            facts.update(|f| f.failure = Some(failure));
+        }
+        InstanceStatus::Deinitializing | InstanceStatus::Terminated => {
+            let reason = row.exit_reason.as_deref().and_then(EndReason::from_code);
+            facts.update(|f| f.ending = Some(reason.unwrap_or(EndReason::Requested)));
+        }
+        _ => {}
     }
 }

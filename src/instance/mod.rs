@@ -15,12 +15,15 @@
 
 pub mod actor;
 mod catalogue;
+mod error;
+pub mod events;
 mod handle;
 mod input_gate;
 mod manager;
 mod outbound;
 mod peer_child;
 mod roster;
+mod rows;
 mod services;
 mod shared;
 mod spec;
@@ -29,8 +32,10 @@ mod tree;
 mod viewers;
 
 pub use catalogue::Catalogue;
+pub use error::InstanceError;
 pub use handle::{InstanceHandle, RequestError};
 pub use manager::{Capacity, Manager};
 pub use outbound::{Outbound, OutboundTexts, outbound};
+pub use rows::RowError;
 pub use services::Services;
 pub use spec::{InstanceSpec, LaunchError, LaunchRequest};

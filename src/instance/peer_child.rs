@@ -6,7 +6,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use futures::FutureExt;
+use futures::future::FusedFuture;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::shared::InstanceShared;
 use crate::clock::unix_ms;
@@ -33,8 +35,6 @@ pub enum PeerCommand {
     Candidate(Option<IceCandidate>),
     /// Tell the browser over the data channel.
     Status(String),
-    /// Close it.
-    Close(CloseReason),
 }
 
 /// The way to a living peer.
@@ -43,14 +43,24 @@ pub struct PeerHandle {
     /// Whose it is.
     pub viewer: ViewerId,
     commands: mpsc::Sender<PeerCommand>,
+    close: watch::Sender<Option<CloseReason>>,
 }
 
 impl PeerHandle {
-    /// Asks for something. A peer that is asked for more than it can do ignores it: candidates can be lost, and whoever
-    /// closes asks again or lets the supervisor stop it.
+    /// Asks for something. A peer that is asked for more than it can do ignores it: candidates can be lost, and a newer
+    /// status follows.
     pub fn send(&self, command: PeerCommand) {
         // overflow: the newest is dropped.
         let _ = self.commands.try_send(command);
+    }
+
+    /// Ends the peer, past everything else that it was asked for. The first reason counts.
+    pub fn close(&self, reason: CloseReason) {
+        self.close.send_if_modified(|current| {
+            let first = current.is_none();
+            current.get_or_insert(reason);
+            first
+        });
     }
 }
 
@@ -58,6 +68,7 @@ impl PeerHandle {
 struct Start {
     options: PeerOptions,
     commands: mpsc::Receiver<PeerCommand>,
+    close: watch::Receiver<Option<CloseReason>>,
     answer: oneshot::Sender<Result<(), PeerError>>,
 }
 
@@ -68,12 +79,14 @@ pub fn peer_child(
     options: PeerOptions,
 ) -> (ChildSpec, PeerHandle, oneshot::Receiver<Result<(), PeerError>>) {
     let (commands, queue) = mpsc::channel(QUEUE);
+    let (close, asked) = watch::channel(None);
     let (answer, answered) = oneshot::channel();
     let id = options.peer_id;
     let waiting = commands.downgrade();
     let start = Arc::new(Mutex::new(Some(Start {
         options,
         commands: queue,
+        close: asked,
         answer,
     })));
     let spec = ChildSpec::task(id.to_string(), Restart::Temporary, move |cx| {
@@ -90,84 +103,101 @@ pub fn peer_child(
     })
     .stalled_after(STALL)
     .shutdown(Shutdown::Timeout(SHUTDOWN));
-    (spec, PeerHandle { viewer, commands }, answered)
+    let handle = PeerHandle {
+        viewer,
+        commands,
+        close,
+    };
+    (spec, handle, answered)
 }
 
 async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: ChildContext) -> ExitReason {
     let Start {
         options,
         mut commands,
+        close,
         answer,
     } = start;
     let id = options.peer_id;
-    let gone = Forget {
+    let mut end = End {
         shared: Arc::clone(&shared),
         viewer,
         peer: id,
+        answered: false,
+        connected: false,
+        reason: CloseReason::Fault,
     };
-    let (peer, sdp, mut events) = match Peer::answer(options).await {
-        Ok(made) => made,
+    let opened = tokio::select! {
+        biased;
+        () = cx.stopping() => Err(PeerError::Closing),
+        opened = Peer::open(options) => opened,
+    };
+    let (peer, sdp, mut events) = match opened {
+        Ok(opened) => opened,
         Err(error) => {
             let _ = answer.send(Err(error));
             return ExitReason::Normal;
         }
     };
-    // Before the candidates, which go the same way.
-    shared.roster.tell(viewer, &ServerMessage::Answer { peer_id: id, sdp });
-    let _ = answer.send(Ok(()));
-    peer.send_status(&shared.status_text());
-    let mut connected = false;
-    let mut closing = false;
+    let (sdp, asked) = (sdp.sdp().fuse(), asked(close).fuse());
+    let stopping = cx.stopping().fuse();
+    tokio::pin!(sdp, asked, stopping);
+    let mut answer = Some(answer);
     let mut beat = tokio::time::interval(BEAT);
-    let reason = loop {
+    end.reason = loop {
         tokio::select! {
             biased;
-            () = cx.stopping(), if !closing => {
-                closing = true;
-                peer.close(shared.close_reason());
-            }
+            () = &mut stopping, if !stopping.is_terminated() => peer.close(shared.close_reason()),
+            reason = &mut asked, if !asked.is_terminated() => peer.close(reason),
             _ = beat.tick() => cx.progress(),
-            command = commands.recv() => match command {
-                Some(PeerCommand::Candidate(Some(candidate))) => {
-                    refuse_later(&cx, &shared, viewer, id, peer.add_candidate(candidate));
+            answered = &mut sdp, if !sdp.is_terminated() => {
+                let answered = answered.map(|sdp| {
+                    // Before the candidates, which go the same way.
+                    shared.roster.tell(viewer, &ServerMessage::Answer { peer_id: id, sdp });
+                    peer.send_status(&shared.status_text());
+                });
+                end.answered = answered.is_ok();
+                if answered.is_err() {
+                    peer.close(CloseReason::Fault);
                 }
-                // Their end is nothing that has to be known: checks go on until the deadline anyway.
-                Some(PeerCommand::Candidate(None)) => {}
-                Some(PeerCommand::Status(text)) => peer.send_status(&text),
-                Some(PeerCommand::Close(reason)) => peer.close(reason),
-                None => peer.close(CloseReason::Fault),
-            },
-            event = events.next() => match event {
+                if let Some(answer) = answer.take() {
+                    let _ = answer.send(answered);
+                }
+            }
+            // Its candidates mean nothing to a browser that does not know the peer yet. The answer is settled before the
+            // peer ends, so nothing waits for ever.
+            event = events.next(), if sdp.is_terminated() => match event {
                 Some(PeerEvent::LocalCandidate(candidate)) => {
                     shared.roster.tell(viewer, &ServerMessage::Candidate { peer_id: id, candidate });
                 }
                 Some(PeerEvent::State(state)) => {
                     log::info!("instance={} peer={id} viewer={viewer} state={}", shared.spec.id, state.as_str());
-                    if state == ConnectionState::Connected && !connected {
-                        connected = true;
+                    if state == ConnectionState::Connected && !end.connected {
+                        end.connected = true;
                         shared.services.journal.peer_connected(new_peer(&shared, viewer, id));
                     }
                 }
                 Some(PeerEvent::Closed(reason)) => break reason,
                 None => break CloseReason::Fault,
             },
+            Some(command) = commands.recv() => match command {
+                PeerCommand::Candidate(Some(candidate)) => {
+                    refuse_later(&cx, &shared, viewer, id, peer.add_candidate(candidate));
+                }
+                // Their end is nothing that has to be known: checks go on until the deadline anyway.
+                PeerCommand::Candidate(None) => {}
+                PeerCommand::Status(text) => peer.send_status(&text),
+            },
         }
     };
-    log::info!("instance={} peer={id} viewer={viewer} closed={reason}", shared.spec.id);
-    drop(gone);
-    shared
-        .roster
-        .tell(viewer, &ServerMessage::Closed { peer_id: id, reason });
-    if connected {
-        shared.services.journal.peer_closed(
-            id,
-            PeerClosed {
-                closed_at: unix_ms(),
-                reason,
-            },
-        );
-    }
     ExitReason::Normal
+}
+
+/// Waits until the end is asked for.
+async fn asked(mut close: watch::Receiver<Option<CloseReason>>) -> CloseReason {
+    let reason = close.wait_for(Option::is_some).await;
+    // Without a word nobody knows this peer any more.
+    reason.ok().and_then(|r| *r).unwrap_or(CloseReason::Fault)
 }
 
 /// Adding a candidate takes its time; a refusal is told when it comes. The peer bounds how many are under way.
@@ -209,15 +239,40 @@ fn new_peer(shared: &InstanceShared, viewer: ViewerId, id: PeerId) -> NewPeer {
     }
 }
 
-/// Takes the peer out of the tables, even when its child is aborted or panics.
-struct Forget {
+/// Takes the peer out of the tables and says why it ended, even when its child is aborted or panics.
+struct End {
     shared: Arc<InstanceShared>,
     viewer: ViewerId,
     peer: PeerId,
+    /// Whether the browser knows its id.
+    answered: bool,
+    connected: bool,
+    reason: CloseReason,
 }
 
-impl Drop for Forget {
+impl Drop for End {
     fn drop(&mut self) {
-        self.shared.forget_peer(self.viewer, self.peer);
+        let (peer_id, reason) = (self.peer, self.reason);
+        log::info!(
+            "instance={} peer={peer_id} viewer={} closed={reason}",
+            self.shared.spec.id,
+            self.viewer
+        );
+        self.shared.forget_peer(self.viewer, peer_id);
+        if self.answered {
+            self.shared
+                .roster
+                .tell(self.viewer, &ServerMessage::Closed { peer_id, reason });
+        }
+        if self.connected {
+            let closed_at = unix_ms();
+            self.shared
+                .services
+                .journal
+                .peer_closed(peer_id, PeerClosed { closed_at, reason });
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

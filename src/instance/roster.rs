@@ -128,10 +128,10 @@ impl Roster {
         }
     }
 
-    /// Whether a viewer's input is applied.
+    /// Whether input that comes by this peer of a viewer is applied.
     #[must_use]
-    pub fn may_steer(&self, id: ViewerId) -> bool {
-        self.lock().viewers.may_steer(id)
+    pub fn may_steer_by(&self, id: ViewerId, peer: PeerId) -> bool {
+        self.lock().viewers.may_steer_by(id, peer)
     }
 
     /// Reads or changes the viewers under the lock.
@@ -199,6 +199,6 @@ mod tests {
                 .is_some_and(|before| before.same_socket(&old))
         );
         assert_eq!(roster.leave(id, Some(&old), now), None);
-        assert!(roster.may_steer(id));
+        assert!(roster.with(|v| v.may_steer(id)));
     }
 }

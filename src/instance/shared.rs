@@ -13,7 +13,7 @@ use crate::config::removal;
 use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
 use crate::protocol::input::InputEvent;
-use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, ServerMessage, Size};
+use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
 use crate::supervision::SupervisorRef;
 
 /// What belongs to an instance and outlives each of its actors.
@@ -33,6 +33,8 @@ pub struct InstanceShared {
     pub peers: SupervisorRef,
     living: Mutex<BTreeMap<PeerId, PeerHandle>>,
     modified_ms: Mutex<i64>,
+    /// The status that was told last: kept here, so that an actor that follows a panicked one tells nothing twice.
+    told: Mutex<Option<InstanceStatus>>,
 }
 
 impl InstanceShared {
@@ -49,6 +51,7 @@ impl InstanceShared {
             parts: SupervisorRef::new(),
             peers: SupervisorRef::new(),
             living: Mutex::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -116,6 +119,11 @@ impl InstanceShared {
         *self.modified_ms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// This status is being told; gives the one told before.
+    pub fn tell_status(&self, status: InstanceStatus) -> Option<InstanceStatus> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).replace(status)
+    }
+
     /// Something of it has changed.
     pub fn touch(&self, now_ms: i64) {
         *self.modified_ms.lock().unwrap_or_else(PoisonError::into_inner) = now_ms;
@@ -140,18 +148,25 @@ impl InstanceShared {
         self.living().len()
     }
 
-    /// A new peer lives; gives the one that its viewer had before.
+    /// A new peer lives; gives the one that its viewer had before. From here on that one has no say, and what was held
+    /// down through it is released.
     pub fn remember_peer(&self, id: PeerId, handle: PeerHandle) -> Option<PeerId> {
-        let before = self.roster.with(|v| v.set_peer(handle.viewer, Some(id)));
+        let viewer = handle.viewer;
+        let (before, steered) = self
+            .roster
+            .with(|v| (v.set_peer(viewer, Some(id)), v.may_steer(viewer)));
         self.living().insert(id, handle);
+        if before.is_some() && steered {
+            self.release_input();
+        }
         before
     }
 
-    /// A peer is gone. What its viewer held down is released.
+    /// A peer is gone. What its viewer held down is released, unless the viewer has a newer peer by now.
     pub fn forget_peer(&self, viewer: ViewerId, id: PeerId) {
         self.living().remove(&id);
         let steered = self.roster.with(|v| {
-            let steered = v.may_steer(viewer);
+            let steered = v.may_steer_by(viewer, id);
             v.clear_peer(viewer, id);
             steered
         });

@@ -58,7 +58,7 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
     }
     if let Some(failure) = &facts.failure {
         return StatusReport {
-            reason: Some(failure.code.into()),
+            reason: Some(failure.code.clone().into_owned()),
             message: Some(failure.message.clone()),
             output: failure.output.clone(),
             ..plain(InstanceStatus::Failed)
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_failure_outlasts_everything_but_the_end() {
         let failure = Failure {
-            code: "crash_loop",
+            code: "crash_loop".into(),
             message: "it crashed 5 times".into(),
             output: vec!["boom".into()],
         };

@@ -53,7 +53,7 @@ fn desktop_child(shared: &Arc<InstanceShared>) -> ChildSpec {
         let output = failed.desktop.last_output();
         failed.desktop.facts.update(|f| {
             f.failure.get_or_insert(Failure {
-                code: "desktop_failed",
+                code: "desktop_failed".into(),
                 message,
                 output,
             });

@@ -183,6 +183,12 @@ impl Viewers {
         self.holder == Some(id) || (self.is_owner(id) && self.holder.is_none_or(|h| self.is_owner(h)))
     }
 
+    /// Whether input that comes by this peer is applied: its viewer may steer and has no newer peer.
+    #[must_use]
+    pub fn may_steer_by(&self, id: ViewerId, peer: PeerId) -> bool {
+        self.may_steer(id) && self.all.get(&id).is_some_and(|v| v.peer == Some(peer))
+    }
+
     /// Since when nobody is here.
     #[must_use]
     pub const fn empty_since(&self) -> Option<Instant> {

@@ -3,10 +3,23 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use yuv::{BufferStoreMut, YuvConversionMode, YuvPlanarImageMut, YuvRange, YuvStandardMatrix};
+use dcv_color_primitives::{ColorSpace, ImageFormat, PixelFormat, convert_image};
 
 /// Pictures whose memory is kept for the next ones: one to be encoded again, one that each of two encoders still reads.
 const KEPT: usize = 3;
+
+/// As the display gives it; the fourth byte is not looked at.
+const BGRX: ImageFormat = ImageFormat {
+    pixel_format: PixelFormat::Bgra,
+    color_space: ColorSpace::Rgb,
+    num_planes: 1,
+};
+/// As encoders take it: BT.601, 16–235.
+const I420: ImageFormat = ImageFormat {
+    pixel_format: PixelFormat::I420,
+    color_space: ColorSpace::Bt601,
+    num_planes: 3,
+};
 
 /// A picture of three planes: brightness at full size, the two colour differences at half of it both ways (4:2:0).
 ///
@@ -83,8 +96,7 @@ impl Planar {
     /// is not of this size.
     #[must_use]
     pub fn convert(&self, bgrx: &[u8]) -> Option<PlanarPicture> {
-        let row = usize::from(self.width) * 4;
-        if bgrx.len() != row * usize::from(self.height) {
+        if bgrx.len() != usize::from(self.width) * usize::from(self.height) * 4 {
             return None;
         }
         let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -92,23 +104,15 @@ impl Planar {
         let (luma, chroma) = self.strides();
         let (y_plane, colour) = bytes.split_at_mut(luma * usize::from(self.height));
         let (u_plane, v_plane) = colour.split_at_mut(chroma * usize::from(self.height) / 2);
-        let mut planes = YuvPlanarImageMut {
-            y_plane: BufferStoreMut::Borrowed(y_plane),
-            y_stride: u32::try_from(luma).ok()?,
-            u_plane: BufferStoreMut::Borrowed(u_plane),
-            u_stride: u32::try_from(chroma).ok()?,
-            v_plane: BufferStoreMut::Borrowed(v_plane),
-            v_stride: u32::try_from(chroma).ok()?,
-            width: self.width.into(),
-            height: self.height.into(),
-        };
-        yuv::bgra_to_yuv420(
-            &mut planes,
-            bgrx,
-            u32::try_from(row).ok()?,
-            YuvRange::Limited,
-            YuvStandardMatrix::Bt601,
-            YuvConversionMode::Balanced,
+        convert_image(
+            self.width.into(),
+            self.height.into(),
+            &BGRX,
+            None,
+            &[bgrx],
+            &I420,
+            Some(&[luma, chroma, chroma]),
+            &mut [y_plane, u_plane, v_plane],
         )
         .ok()?;
         Some(PlanarPicture {

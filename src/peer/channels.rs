@@ -11,12 +11,16 @@ use super::connection::{Channel, ChannelEvent};
 use super::rate::RateGuard;
 use crate::clock::monotonic_us;
 use crate::ids::PeerId;
-use crate::protocol::input::{InputEvent, InputFrame, decode, encode_pong, encode_status};
+use crate::protocol::input::{InputEvent, InputFrame, decode, encode_closed, encode_pong, encode_status};
+use crate::protocol::signalling::CloseReason;
 
 /// A channel that sent this many malformed messages is closed.
 const MAX_MALFORMED: u32 = 20;
 /// The longest a message to the browser waits for room.
 const SEND_WITHIN: Duration = Duration::from_millis(500);
+/// The longest a closing peer waits for the browser to acknowledge the reason. Its SCTP may hold an acknowledgement
+/// back for 200 ms (RFC 9260, section 6.2).
+const FAREWELL_WITHIN: Duration = Duration::from_millis(300);
 
 /// Which channel an event came by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +73,8 @@ pub(super) struct Channels {
     rate: Mutex<RateGuard>,
     /// Which labels are taken: each is read once.
     taken: Mutex<Vec<InputChannel>>,
+    /// The channel `input`, while it is open.
+    input: Mutex<Option<Arc<dyn Channel>>>,
 }
 
 impl Channels {
@@ -88,6 +94,7 @@ impl Channels {
             begun: Instant::now(),
             rate,
             taken: Mutex::default(),
+            input: Mutex::default(),
         })
     }
 
@@ -104,11 +111,31 @@ impl Channels {
             return;
         };
         log::debug!("peer={} data channel {} is open", self.peer, which.label());
+        if which == InputChannel::Input {
+            *self.input.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&channel));
+        }
         self.read(which, channel.as_ref()).await;
+        if which == InputChannel::Input {
+            *self.input.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         self.taken
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .retain(|c| *c != which);
+    }
+
+    /// Tells the browser why the peer is about to be closed, and waits a moment until it has it.
+    pub(super) async fn farewell(self: Arc<Self>, reason: CloseReason) {
+        let channel = self.input.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(channel) = channel else { return };
+        let told = timeout(FAREWELL_WITHIN, async {
+            if channel.send(&encode_closed(reason)).await {
+                channel.flushed().await;
+            }
+        });
+        if told.await.is_err() {
+            log::debug!("peer={} the browser did not acknowledge the farewell", self.peer);
+        }
     }
 
     fn take(&self, which: InputChannel) -> bool {

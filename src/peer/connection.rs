@@ -64,6 +64,8 @@ pub trait Channel: Send + Sync {
     async fn next(&self) -> ChannelEvent;
     /// Sends one binary message; a channel whose buffer is full drops it, and says false.
     async fn send(&self, data: &[u8]) -> bool;
+    /// Waits until the browser has acknowledged everything that was sent. Cancel safe.
+    async fn flushed(&self);
     /// Closes the channel.
     async fn close(&self);
 }

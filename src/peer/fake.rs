@@ -1,4 +1,4 @@
-//! A connection and a channel that tests hold in their hands.
+//! Connections and channels that tests hold in their hands.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,25 +6,26 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, watch};
 
-use super::connection::{Channel, ChannelEvent, Connection, MediaPacket};
+use super::codec_choice::Choice;
+use super::connection::{Channel, ChannelEvent, Connection, ConnectionEvent, ConnectionFactory, MediaPacket};
 use super::error::PeerError;
 use super::state::ConnectionState;
 use crate::protocol::signalling::IceCandidate;
 
 /// A connection whose every behaviour is set from outside.
-pub(super) struct FakeConnection {
-    pub(super) state: watch::Sender<ConnectionState>,
-    pub(super) packets: Mutex<Vec<MediaPacket>>,
-    pub(super) key: Notify,
+pub(crate) struct FakeConnection {
+    pub(crate) state: watch::Sender<ConnectionState>,
+    pub(crate) packets: Mutex<Vec<MediaPacket>>,
+    pub(crate) key: Notify,
     /// While true, nothing written gets through.
-    pub(super) stuck: AtomicBool,
-    /// Whether `close` and `add_candidate` hang for ever.
-    pub(super) hangs: AtomicBool,
-    pub(super) closes: AtomicU32,
+    pub(crate) stuck: AtomicBool,
+    /// Whether `answer`, `add_candidate` and `close` hang for ever.
+    pub(crate) hangs: AtomicBool,
+    pub(crate) closes: AtomicU32,
 }
 
 impl FakeConnection {
-    pub(super) fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: watch::Sender::new(ConnectionState::New),
             packets: Mutex::default(),
@@ -35,7 +36,7 @@ impl FakeConnection {
         })
     }
 
-    pub(super) fn marked(&self) -> usize {
+    pub(crate) fn marked(&self) -> usize {
         self.packets.lock().unwrap().iter().filter(|p| p.marker).count()
     }
 
@@ -49,6 +50,7 @@ impl FakeConnection {
 #[async_trait]
 impl Connection for FakeConnection {
     async fn answer(&self, _: &str) -> Result<String, PeerError> {
+        self.hang(&self.hangs).await;
         Ok("answer".to_owned())
     }
 
@@ -81,16 +83,31 @@ impl Connection for FakeConnection {
     }
 }
 
+/// Makes connections that a test finds in it.
+#[derive(Default)]
+pub(crate) struct FakeFactory(pub(crate) Mutex<Vec<Arc<FakeConnection>>>);
+
+#[async_trait]
+impl ConnectionFactory for FakeFactory {
+    async fn open(&self, _: &Choice, _: mpsc::Sender<ConnectionEvent>) -> Result<Arc<dyn Connection>, PeerError> {
+        let connection = FakeConnection::new();
+        self.0.lock().unwrap().push(Arc::clone(&connection));
+        Ok(connection)
+    }
+}
+
 /// A channel fed by a test.
-pub(super) struct FakeChannel {
+pub(crate) struct FakeChannel {
     label: &'static str,
     inbox: AsyncMutex<mpsc::Receiver<ChannelEvent>>,
-    pub(super) sent: Mutex<Vec<Vec<u8>>>,
-    pub(super) closed: AtomicBool,
+    pub(crate) sent: Mutex<Vec<Vec<u8>>>,
+    pub(crate) closed: AtomicBool,
+    /// Whether the browser acknowledges nothing.
+    pub(crate) deaf: AtomicBool,
 }
 
 impl FakeChannel {
-    pub(super) fn new(label: &'static str) -> (Arc<Self>, mpsc::Sender<ChannelEvent>) {
+    pub(crate) fn new(label: &'static str) -> (Arc<Self>, mpsc::Sender<ChannelEvent>) {
         // overflow: the test waits.
         let (tx, rx) = mpsc::channel(16);
         let channel = Self {
@@ -98,6 +115,7 @@ impl FakeChannel {
             inbox: AsyncMutex::new(rx),
             sent: Mutex::default(),
             closed: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
         };
         (Arc::new(channel), tx)
     }
@@ -116,6 +134,12 @@ impl Channel for FakeChannel {
     async fn send(&self, data: &[u8]) -> bool {
         self.sent.lock().unwrap().push(data.to_vec());
         true
+    }
+
+    async fn flushed(&self) {
+        if self.deaf.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn close(&self) {

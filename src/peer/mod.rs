@@ -5,21 +5,26 @@
 //! the network is lost, when the browser closes it, when it never connects, and when its owner breaks.
 //!
 //! ```text
-//!               offer ──▶ codec chosen ──▶ connection opened ──▶ answer
+//!   offer ──▶ codec chosen ──▶ connection opened ──▶ Open: the answer is made, candidates are added, frames and input flow
 //!
-//!   Open ── end asked for ──▶ Draining ── settled, or 5 s ──▶ Closing ── closed, or 2 s ──▶ Closed
+//!           asked for · network lost · closed by             settled, or 5 s
+//!           the browser · 20 s not connected · broke         (host shutdown: 1 s)         closed, or 2 s
+//!   Open ─────────────────────────────────────────▶ Draining ────────────────▶ Closing ────────────────▶ Closed
+//!           operations are denied, the feeder is              close(), once
+//!           detached, the browser is told why
 //!
 //!   Hub ──▶ feeder ──▶ packets ──▶ UDP          data channel ──▶ rate, decode ──▶ InputSink
 //! ```
 //!
 //! Who may talk to it: its owner (the actor), by [`Peer`]; it answers by [`PeerEvents`]. Nothing here names a sibling.
 //!
-//! Faults it survives: an owner that panics or is aborted (the connection is closed), a viewer that is too slow (it
-//! skips to a key frame; no one else notices), a browser that vanishes (ICE: 3 s disconnected, 5 s more failed), that
-//! floods (a bounded rate, releases always pass) or sends rubbish (the channel is closed), a connection that does not
-//! close (it is let go after 2 s).
+//! Faults it survives: an owner that panics or is aborted (the connection is closed), a feeder or reader that panics
+//! (the peer ends as `fault`, so that the page offers anew), a viewer that is too slow (it skips to a key frame; no one
+//! else notices), a browser that vanishes (ICE: 3 s disconnected, 5 s more failed), that floods (a bounded rate,
+//! releases always pass) or sends rubbish (the channel is closed), an answer that hangs (5 s), a connection that does
+//! not close (it is let go after 2 s).
 //!
-//! - `task`: owns the connection; [`state`]: when it may be closed; pure.
+//! - `task`: owns the connection; `operation`: what is asked of it; [`state`]: when it may be closed; pure.
 //! - [`codec_choice`]: what to answer; pure.
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
 //! - `feeder`, `packets`: the way of a frame. `channels`, `rate`: the way of an input event.
@@ -31,8 +36,9 @@ pub mod codec_choice;
 pub mod connection;
 mod error;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 mod feeder;
+mod operation;
 mod packets;
 #[allow(clippy::module_inception, reason = "the noun of this file is the folder's")]
 mod peer;
@@ -45,7 +51,7 @@ pub mod webrtc;
 pub use addresses::local_addresses;
 pub use channels::{InputChannel, InputSink};
 pub use error::PeerError;
-pub use peer::{Peer, PeerEvent, PeerEvents, PeerOptions, PeerStats};
+pub use peer::{Peer, PeerAnswer, PeerEvent, PeerEvents, PeerOptions, PeerStats};
 pub use ports::PortRange;
 pub use state::ConnectionState;
 

@@ -13,14 +13,15 @@ use super::codec_choice;
 use super::connection::{Connection, ConnectionFactory};
 use super::error::PeerError;
 use super::feeder::{FeedCounters, Feeder};
-use super::state::{CLOSE_WITHIN, ConnectionState};
-use super::task::{AddCandidate, PeerTask};
+use super::operation::{OPERATION_WITHIN, Operation};
+use super::state::ConnectionState;
+use super::task::PeerTask;
 use crate::ids::PeerId;
 use crate::media::{Codec, Hub};
 use crate::protocol::signalling::{CloseReason, IceCandidate};
 
-/// From the offer to the answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Binding its ports and making the connection.
+const OPEN_WITHIN: Duration = Duration::from_secs(2);
 /// Events that may wait for the owner.
 const EVENTS: usize = 128;
 /// Events that may wait between the connection's driver and the peer's task.
@@ -87,6 +88,32 @@ impl PeerEvents {
     }
 }
 
+/// The answer of a peer to come. A peer that cannot answer goes on until it is closed, or never connected.
+#[derive(Debug)]
+pub struct PeerAnswer {
+    peer: PeerId,
+    sdp: oneshot::Receiver<Result<String, PeerError>>,
+}
+
+impl PeerAnswer {
+    /// Waits for the answer, for at most 5 s.
+    ///
+    /// # Errors
+    /// [`PeerError::BadSdp`], [`PeerError::Connection`], [`PeerError::Timeout`]; [`PeerError::Closing`] when the peer's
+    /// end was asked for first.
+    pub async fn sdp(self) -> Result<String, PeerError> {
+        // The operation has the same deadline: this one is for a task that is stuck before it.
+        let answered = timeout(OPERATION_WITHIN * 2, self.sdp).await;
+        let sdp = answered.map_or(Err(PeerError::Timeout("answering")), |sdp| {
+            sdp.unwrap_or(Err(PeerError::Closing))
+        });
+        if let Err(error) = &sdp {
+            log::warn!("peer={} not answered code={} {error}", self.peer, error.code());
+        }
+        sdp
+    }
+}
+
 /// What went over a peer so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerStats {
@@ -114,7 +141,7 @@ pub struct PeerStats {
 pub struct Peer {
     id: PeerId,
     codec: Codec,
-    operations: mpsc::Sender<AddCandidate>,
+    operations: mpsc::Sender<Operation>,
     close: watch::Sender<Option<CloseReason>>,
     status: watch::Sender<Option<String>>,
     state: watch::Receiver<ConnectionState>,
@@ -133,25 +160,43 @@ impl std::fmt::Debug for Peer {
 }
 
 impl Peer {
-    /// Answers an offer: chooses the codec, opens a connection and gives its answer; candidates follow as events.
+    /// Begins a peer: chooses the codec and opens a connection, which then works on its answer. From here on the peer
+    /// can be closed, also before the answer is there; candidates follow as events.
     ///
     /// May be called from any runtime; dropping the future leaves nothing behind.
     ///
     /// # Errors
-    /// Every [`PeerError`] but `Closing`, `Busy` and `BadCandidate`.
-    pub async fn answer(options: PeerOptions) -> Result<(Self, String, PeerEvents), PeerError> {
+    /// [`PeerError::BadSdp`], [`PeerError::NoCommonCodec`], [`PeerError::NoUdpPort`], [`PeerError::Timeout`],
+    /// [`PeerError::Connection`].
+    pub async fn open(options: PeerOptions) -> Result<(Self, PeerAnswer, PeerEvents), PeerError> {
         let runtime = options.runtime.clone();
         let id = options.peer_id;
-        let made = runtime.spawn(async move { timeout(ANSWER_WITHIN, Self::make(options)).await });
+        let made = runtime.spawn(async move { timeout(OPEN_WITHIN, Self::make(options)).await });
         let made = made.await.map_err(|e| PeerError::Connection(e.to_string()))?;
-        let made = made.unwrap_or(Err(PeerError::Timeout("answering")));
+        let made = made.unwrap_or(Err(PeerError::Timeout("opening a connection")));
         if let Err(error) = &made {
             log::warn!("peer={id} refused code={} {error}", error.code());
         }
         made
     }
 
-    async fn make(options: PeerOptions) -> Result<(Self, String, PeerEvents), PeerError> {
+    /// Begins a peer and waits for its answer; of one that cannot answer nothing is left when this returns.
+    ///
+    /// # Errors
+    /// Those of [`Peer::open`] and [`PeerAnswer::sdp`].
+    pub async fn answer(options: PeerOptions) -> Result<(Self, String, PeerEvents), PeerError> {
+        let (peer, answer, mut events) = Self::open(options).await?;
+        match answer.sdp().await {
+            Ok(sdp) => Ok((peer, sdp, events)),
+            Err(error) => {
+                peer.close(CloseReason::Fault);
+                while events.next().await.is_some() {}
+                Err(error)
+            }
+        }
+    }
+
+    async fn make(options: PeerOptions) -> Result<(Self, PeerAnswer, PeerEvents), PeerError> {
         let PeerOptions {
             peer_id,
             offer,
@@ -165,17 +210,8 @@ impl Peer {
         // overflow: see the callbacks that fill it.
         let (connection_tx, connection_events) = mpsc::channel(CONNECTION_EVENTS);
         let connection = factory.open(&choice, connection_tx).await?;
-        let answer = match connection.answer(&offer).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                if timeout(CLOSE_WITHIN, connection.close()).await.is_err() {
-                    log::error!("peer={peer_id} a connection that could not answer did not close");
-                }
-                return Err(error);
-            }
-        };
         log::info!(
-            "peer={peer_id} answered codec={} pt={} rtx={:?}",
+            "peer={peer_id} opened codec={} pt={} rtx={:?}",
             choice.codec,
             choice.payload_type,
             choice.rtx
@@ -191,6 +227,9 @@ impl Peer {
         let (close, close_rx) = watch::channel(None);
         // overflow: `add_candidate` answers `Busy`.
         let (operations, operations_rx) = mpsc::channel(OPERATIONS);
+        let (done, answer) = oneshot::channel();
+        // The first of them: there is room.
+        let _ = operations.try_send(Operation::Answer { offer, done });
         // overflow: the task drops the event and says so.
         let (events_tx, events) = mpsc::channel(EVENTS);
         let (end_tx, end) = oneshot::channel();
@@ -221,6 +260,10 @@ impl Peer {
             // The owner may have gone.
             let _ = end_tx.send(reason);
         });
+        let answer = PeerAnswer {
+            peer: peer_id,
+            sdp: answer,
+        };
         Ok((peer, answer, PeerEvents { events, end: Some(end) }))
     }
 
@@ -253,7 +296,7 @@ impl Peer {
         let (done, result) = oneshot::channel();
         let queued = self
             .operations
-            .try_send(AddCandidate { candidate, done })
+            .try_send(Operation::AddCandidate { candidate, done })
             .map_err(|error| match error {
                 mpsc::error::TrySendError::Full(_) => PeerError::Busy,
                 mpsc::error::TrySendError::Closed(_) => PeerError::Closing,
@@ -270,7 +313,8 @@ impl Peer {
         self.status.send_replace(Some(json.to_owned()));
     }
 
-    /// Ends the peer; returns at once, [`PeerEvent::Closed`] follows within 7 s. The first reason counts.
+    /// Ends the peer, whatever it is doing; returns at once, [`PeerEvent::Closed`] follows within 7 s. The first reason
+    /// counts. May be called from anywhere, a callback included.
     pub fn close(&self, reason: CloseReason) {
         self.close.send_if_modified(|current| {
             let first = current.is_none();

@@ -2,15 +2,16 @@
 //!
 //! What hangs or leaks in the field is closing while an SDP operation runs, closing while media is still being fed,
 //! and waiting without a bound. So a peer whose end was asked for *drains* first: it refuses new operations, detaches
-//! its feeder and waits for the rest to settle. Every wait has a deadline that nothing moves.
+//! its feeder, tells the browser why, and waits for the rest to settle. Every wait has a deadline that nothing moves.
 //!
 //! ```text
-//!            end asked for                       settled, or 5 s (host shutdown: 1 s)
-//!   Open ───────────────────▶ Draining ─────────────────────────────▶ Closing ──▶ Closed
-//!     │  (user, failed, closed by the                                     closed, or 2 s
-//!     │   browser, never connected)                                            ▲
-//!     └────────────────────── already settled ─────────────────────────────────┘
+//!          end asked for, failed, closed by        settled, or 5 s              closed, or 2 s
+//!          the browser, never connected, broke     (host shutdown: 1 s)         (then abandoned)
+//!   Open ───────────────────────────────▶ Draining ─────────────────▶ Closing ───────────────▶ Closed
 //! ```
+//!
+//! A peer that is settled when its end is asked for passes through Draining in the same step. *Settled*: no operation
+//! runs, the farewell among them; the feeder has let go; the connection is not `connecting`.
 
 use std::time::Duration;
 
@@ -68,16 +69,23 @@ impl ConnectionState {
 }
 
 /// What happened to a peer. `now` beside it is the time since the peer began.
+///
+/// All of it concerns one connection, which lives and dies with its row of the table: a viewer's next connection is
+/// another peer with a table of its own, so nothing of an older one reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Somebody wants to run an operation (a candidate, a description) on the connection.
+    /// Somebody wants to run an operation (the answer, a candidate) on the connection.
     OperationAsked,
-    /// An operation ended, well or not.
+    /// An operation ended, or the farewell, well or not.
     OperationFinished,
     /// The connection reports its state.
     Connection(ConnectionState),
     /// The feeder no longer touches the connection.
     FeederDetached,
+    /// The feeder broke: without it the viewer would look at a picture that stands still.
+    FeederBroke,
+    /// A data channel's reader broke: without it the viewer would type into nothing.
+    ReaderBroke,
     /// The end was asked for.
     CloseAsked(CloseReason),
     /// The connection says it is closed.
@@ -95,6 +103,8 @@ pub enum Effect {
     DenyOperation,
     /// Tell the feeder to let go of the connection.
     DetachFeeder,
+    /// Tell the browser over the data channel why the peer ends. It counts as an operation, the last one.
+    Farewell(CloseReason),
     /// Call `close()` on the connection. Happens once.
     Close,
     /// `close()` did not return in time: let the connection go.
@@ -180,6 +190,11 @@ impl PeerState {
                 }
             }
             Input::FeederDetached => self.feeding = false,
+            Input::FeederBroke => {
+                self.feeding = false;
+                self.begin_end(CloseReason::Fault, now, &mut effects);
+            }
+            Input::ReaderBroke => self.begin_end(CloseReason::Fault, now, &mut effects),
             Input::CloseAsked(reason) => self.begin_end(reason, now, &mut effects),
             Input::CloseFinished => {
                 if let Phase::Closing { reason, .. } = self.phase {
@@ -228,6 +243,11 @@ impl PeerState {
         };
         if self.feeding {
             effects.push(Effect::DetachFeeder);
+        }
+        // Otherwise no channel is open.
+        if self.connection == ConnectionState::Connected {
+            self.operations += 1;
+            effects.push(Effect::Farewell(reason));
         }
     }
 

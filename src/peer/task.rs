@@ -2,37 +2,28 @@
 //! actor: an actor that panics or is aborted drops its [`Peer`](super::Peer), and this task closes the connection.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep_until};
 
 use super::channels::Channels;
 use super::connection::{Connection, ConnectionEvent};
-use super::error::PeerError;
+use super::operation::Operation;
 use super::peer::PeerEvent;
 use super::state::{CONNECT_WITHIN, ConnectionState, Effect, Input, PeerState};
 use crate::ids::PeerId;
-use crate::protocol::signalling::{CloseReason, IceCandidate};
+use crate::protocol::signalling::CloseReason;
 
-/// The longest one operation may take.
-const OPERATION_WITHIN: Duration = Duration::from_secs(5);
 /// Data channels of one peer being read or refused at once.
 const MAX_CHANNELS: usize = 8;
-
-/// An operation asked for from outside.
-pub(super) struct AddCandidate {
-    pub(super) candidate: IceCandidate,
-    pub(super) done: oneshot::Sender<Result<(), PeerError>>,
-}
 
 /// Everything the task was given.
 pub(super) struct PeerTask {
     pub(super) peer: PeerId,
     pub(super) connection: Arc<dyn Connection>,
     pub(super) connection_events: mpsc::Receiver<ConnectionEvent>,
-    pub(super) operations: mpsc::Receiver<AddCandidate>,
+    pub(super) operations: mpsc::Receiver<Operation>,
     pub(super) close: watch::Receiver<Option<CloseReason>>,
     pub(super) events: mpsc::Sender<PeerEvent>,
     pub(super) channels: Arc<Channels>,
@@ -49,7 +40,7 @@ struct Running {
     closing: Option<JoinHandle<()>>,
     feeding: bool,
     /// The operation that waits for the table's word.
-    asked: Option<AddCandidate>,
+    asked: Option<Operation>,
 }
 
 impl PeerTask {
@@ -100,9 +91,9 @@ impl PeerTask {
                 Some(Input::Connection(state))
             }
             _ = join(&mut running.closing) => Some(Input::CloseFinished),
-            _ = &mut self.feeder, if running.feeding => {
+            result = &mut self.feeder, if running.feeding => {
                 running.feeding = false;
-                Some(Input::FeederDetached)
+                Some(self.feeder_ended(result))
             }
             Some(result) = running.operations.join_next() => {
                 if let Err(error) = result {
@@ -119,12 +110,21 @@ impl PeerTask {
                 None
             }
             Some(result) = running.readers.join_next() => {
-                if let Err(error) = result && error.is_panic() {
-                    log::error!("peer={} a channel's reader broke: {error}", self.peer);
-                }
-                None
+                let error = result.err().filter(JoinError::is_panic)?;
+                log::error!("peer={} a channel's reader broke: {error}", self.peer);
+                Some(Input::ReaderBroke)
             }
             () = sleep_until(deadline) => Some(Input::Tick),
+        }
+    }
+
+    fn feeder_ended(&self, result: Result<(), JoinError>) -> Input {
+        match result.err().filter(JoinError::is_panic) {
+            Some(error) => {
+                log::error!("peer={} its feeder broke: {error}", self.peer);
+                Input::FeederBroke
+            }
+            None => Input::FeederDetached,
         }
     }
 
@@ -134,18 +134,19 @@ impl PeerTask {
             match effect {
                 Effect::RunOperation => {
                     if let Some(operation) = running.asked.take() {
-                        running
-                            .operations
-                            .spawn(add_candidate(Arc::clone(&self.connection), operation));
+                        running.operations.spawn(operation.run(Arc::clone(&self.connection)));
                     }
                 }
                 Effect::DenyOperation => {
                     if let Some(operation) = running.asked.take() {
-                        let _ = operation.done.send(Err(PeerError::Closing));
+                        operation.deny();
                     }
                 }
                 Effect::DetachFeeder => {
                     self.stop_feeder.send_replace(true);
+                }
+                Effect::Farewell(reason) => {
+                    running.operations.spawn(Arc::clone(&self.channels).farewell(reason));
                 }
                 Effect::Close => {
                     running.readers.abort_all();
@@ -199,14 +200,6 @@ async fn join(task: &mut Option<JoinHandle<()>>) {
         }
         None => std::future::pending().await,
     }
-}
-
-async fn add_candidate(connection: Arc<dyn Connection>, operation: AddCandidate) {
-    let result = timeout(OPERATION_WITHIN, connection.add_candidate(operation.candidate))
-        .await
-        .unwrap_or(Err(PeerError::Timeout("adding a candidate")));
-    // Whoever asked may have gone.
-    let _ = operation.done.send(result);
 }
 
 #[cfg(test)]

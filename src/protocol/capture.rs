@@ -16,6 +16,7 @@
 //! | `0x83` | alive | frames grabbed `u64`, damage events `u64` |
 //! | `0x84` | error | code (`u8` length, UTF-8), text UTF-8 |
 //! | `0x85` | encoder | codec `u8`, element name UTF-8 |
+//! | `0x86` | encoder failed | codec `u8`, element name UTF-8 |
 
 mod body;
 
@@ -26,7 +27,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use body::{Reader, framed, put_short};
 
 /// The version of these messages; both sides must have the same.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The longest legal frame, type and body together: a key frame of an 8K picture is far below it.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 /// Length and type.
@@ -168,6 +169,13 @@ pub enum CaptureMessage {
         /// Its element name.
         name: String,
     },
+    /// An encoder failed or stalled while it ran; [`Self::Error`] follows.
+    EncoderFailed {
+        /// Which codec.
+        codec: CodecNumber,
+        /// Its element name.
+        name: String,
+    },
 }
 
 /// Takes one whole frame off the front of `buffer`: its type and body. `None` while it is not complete.
@@ -294,6 +302,10 @@ impl CaptureMessage {
                 b.put_u8(*codec as u8);
                 b.put_slice(name.as_bytes());
             }),
+            Self::EncoderFailed { codec, name } => framed(0x86, |b| {
+                b.put_u8(*codec as u8);
+                b.put_slice(name.as_bytes());
+            }),
         }
     }
 
@@ -335,6 +347,10 @@ impl CaptureMessage {
                 text: body.text()?,
             },
             0x85 => Self::Encoder {
+                codec: body.codec()?,
+                name: body.text()?,
+            },
+            0x86 => Self::EncoderFailed {
                 codec: body.codec()?,
                 name: body.text()?,
             },

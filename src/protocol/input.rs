@@ -4,9 +4,11 @@
 //! browser's time (u32, ms). The body depends on the type and has exactly one legal length, text apart. The channel
 //! `input` (reliable, ordered) carries everything but moves; `moves` (unordered, no retransmits) carries those.
 //!
-//! From the host come [`encode_pong`] and [`encode_status`], on `input` only.
+//! From the host come [`encode_pong`], [`encode_status`] and [`encode_closed`], on `input` only.
 
 use thiserror::Error;
+
+use super::words::CloseReason;
 
 /// The only version there is.
 pub const VERSION: u8 = 1;
@@ -29,6 +31,7 @@ const VISIBLE: u8 = 9;
 const PING: u8 = 10;
 const PONG: u8 = 0x81;
 const STATUS: u8 = 0x82;
+const CLOSED: u8 = 0x85;
 
 /// What a viewer did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -361,6 +364,14 @@ pub fn encode_status(json: &str) -> Vec<u8> {
     out
 }
 
+/// Host to browser: this connection is about to be closed, and why. For a browser whose signalling socket is gone.
+#[must_use]
+pub fn encode_closed(reason: CloseReason) -> Vec<u8> {
+    let mut out = vec![VERSION, CLOSED];
+    out.extend(reason.as_str().as_bytes());
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -442,6 +453,7 @@ mod tests {
             [1, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0]
         );
         assert_eq!(encode_status("{}"), [1, 0x82, b'{', b'}']);
+        assert_eq!(encode_closed(CloseReason::Fault), *b"\x01\x85fault");
     }
 
     #[test]

@@ -7,13 +7,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, WrapFuture};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, StreamHandler, WrapFuture};
+use futures::stream;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::book::Identity;
-use crate::ids::{InstanceId, ViewerId};
+use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 use crate::instance::actor::{Candidate, Control, ControlWish, Join, Leave, Offer};
 use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
-use crate::protocol::signalling::{ClientMessage, ServerMessage};
+use crate::protocol::signalling::{ClientMessage, InstanceStatus, ServerMessage};
 use crate::supervision::ChildContext;
 
 /// How often it looks whether anybody is left.
@@ -43,6 +45,8 @@ struct Socket {
     out: Outbound,
     viewer: ViewerId,
     watching: Option<InstanceHandle>,
+    /// A failed instance that is only a row, and may be started again.
+    waiting: Option<InstanceId>,
 }
 
 impl SessionActor {
@@ -86,24 +90,12 @@ impl SessionActor {
                 if peer_id.is_none() || socket.watching.as_ref().is_none_or(|w| w.spec().id != instance_id) {
                     leave(socket);
                 }
-                let Some(handle) = self.manager.get(instance_id) else {
-                    self.tell_ended(id, instance_id, ctx);
-                    return;
-                };
-                let join = Join {
-                    viewer: socket.viewer,
-                    session: self.identity.session,
-                    out: socket.out.clone(),
-                    peer: peer_id,
-                };
-                match handle.actor().tell(join) {
-                    Ok(()) => socket.watching = Some(handle),
-                    Err(error) => socket.out.send(&ServerMessage::Error {
-                        code: error.code().into(),
-                        message: error.to_string(),
-                        retry_after: Some(1),
-                        peer_id: None,
-                    }),
+                match self.manager.get(instance_id) {
+                    Some(handle) => watch(socket, self.identity.session, handle, peer_id),
+                    None => {
+                        leave(socket);
+                        self.tell_ended(id, instance_id, ctx);
+                    }
                 }
             }
             ClientMessage::Unwatch => leave(socket),
@@ -119,14 +111,31 @@ impl SessionActor {
         }
     }
 
+    /// Who was told of a failed row watches the instance as soon as it is started again.
+    fn rejoin(&mut self) {
+        for socket in self.sockets.values_mut() {
+            if let Some(handle) = socket.waiting.and_then(|id| self.manager.get(id)) {
+                socket.waiting = None;
+                watch(socket, self.identity.session, handle, None);
+            }
+        }
+    }
+
     /// What is no longer here may have left a row that says how it ended.
     fn tell_ended(&self, id: SocketId, instance: InstanceId, ctx: &mut Context<Self>) {
         let manager = self.manager.clone();
         let work = async move { manager.ended_message(instance).await };
         ctx.spawn(work.into_actor(self).map(move |found, act, _| {
-            let Some(socket) = act.sockets.get(&id) else { return };
+            let Some(socket) = act.sockets.get_mut(&id) else { return };
             match found {
-                Ok(Some(message)) => socket.out.send(&ServerMessage::Instance(message)),
+                Ok(Some(message)) => {
+                    if message.status == InstanceStatus::Failed && socket.watching.is_none() {
+                        socket.waiting = Some(instance);
+                    }
+                    socket.out.send(&ServerMessage::Instance(message));
+                    // It may have been started again while the row was read.
+                    act.rejoin();
+                }
                 Ok(None) => {
                     log::info!("session={} asked for unknown instance={instance}", act.identity.session);
                     socket
@@ -139,7 +148,27 @@ impl SessionActor {
     }
 }
 
+/// A viewer of this socket begins to watch.
+fn watch(socket: &mut Socket, session: SessionId, handle: InstanceHandle, peer: Option<PeerId>) {
+    let join = Join {
+        viewer: socket.viewer,
+        session,
+        out: socket.out.clone(),
+        peer,
+    };
+    match handle.actor().tell(join) {
+        Ok(()) => socket.watching = Some(handle),
+        Err(error) => socket.out.send(&ServerMessage::Error {
+            code: error.code().into(),
+            message: error.to_string(),
+            retry_after: Some(1),
+            peer_id: None,
+        }),
+    }
+}
+
 fn leave(socket: &mut Socket) {
+    socket.waiting = None;
     if let Some(handle) = socket.watching.take() {
         // An instance whose actor is away notices the socket's absence itself.
         let _ = handle.actor().tell(Leave {
@@ -225,6 +254,13 @@ impl Actor for SessionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.add_stream(stream::unfold(self.manager.revivals(), |mut revivals| async move {
+            match revivals.recv().await {
+                // Whichever it was, or however many were missed: all that is waited for is looked at.
+                Ok(_) | Err(RecvError::Lagged(_)) => Some((Revival, revivals)),
+                Err(RecvError::Closed) => None,
+            }
+        }));
         ctx.run_interval(TICK, |act, ctx| {
             act.context.progress();
             act.quiet_ticks = if act.sockets.is_empty() { act.quiet_ticks + 1 } else { 0 };
@@ -234,6 +270,18 @@ impl Actor for SessionActor {
             }
         });
     }
+}
+
+/// A failed row was started again.
+struct Revival;
+
+impl StreamHandler<Revival> for SessionActor {
+    fn handle(&mut self, _: Revival, _: &mut Self::Context) {
+        self.rejoin();
+    }
+
+    // The manager outlives every session; without it there is nothing to be told.
+    fn finished(&mut self, _: &mut Self::Context) {}
 }
 
 /// A socket of this session opened.
@@ -257,6 +305,7 @@ impl Handler<Attach> for SessionActor {
                 out: msg.out,
                 viewer: ViewerId::new(),
                 watching: None,
+                waiting: None,
             },
         );
     }

@@ -29,13 +29,21 @@ impl Store {
         self.change(move |connection| append(connection, &events)).await
     }
 
-    /// The newest events, the newest first, at most `most` of them.
+    /// The newest events, the newest first, at most `most` of them; of `actor` and those below it, or of all.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn events(&self, most: u32) -> Result<Vec<NewEvent>, StoreError> {
+    pub async fn events(&self, actor: Option<String>, most: u32) -> Result<Vec<NewEvent>, StoreError> {
         self.read(move |connection| {
-            Ok(events::table
+            let mut found = events::table.into_boxed();
+            if let Some(actor) = actor {
+                // From `actor/` to before `actor0`, the next character: no pattern that would have to be escaped.
+                let below = events::actor
+                    .ge(format!("{actor}/"))
+                    .and(events::actor.lt(format!("{actor}0")));
+                found = found.filter(events::actor.eq(actor).or(below));
+            }
+            Ok(found
                 .order(events::event_id.desc())
                 .limit(most.into())
                 .select(NewEvent::as_select())

@@ -75,6 +75,12 @@ pub struct InstanceRow {
 }
 
 impl InstanceRow {
+    /// Whether it has failed and its tree is gone, so that it can be started again from this row.
+    #[must_use]
+    pub fn is_failed_row(&self) -> bool {
+        self.status == InstanceStatus::Failed && self.ended.is_some()
+    }
+
     /// The last lines that the app wrote.
     #[must_use]
     pub fn output_lines(&self) -> Vec<String> {
@@ -167,6 +173,25 @@ impl Store {
             Ok(instances::table
                 .filter(instances::session_id.eq(session.to_string()))
                 .order((instances::created.desc(), instances::instance_id))
+                .select(InstanceRow::as_select())
+                .load(connection)?)
+        })
+        .await
+    }
+
+    /// The instances of a session that have failed and are only rows (see [`InstanceRow::is_failed_row`]), the newest
+    /// first, at most `most`.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn failed_instances_of(&self, session: SessionId, most: u32) -> Result<Vec<InstanceRow>, StoreError> {
+        self.read(move |connection| {
+            Ok(instances::table
+                .filter(instances::session_id.eq(session.to_string()))
+                .filter(instances::status.eq(InstanceStatus::Failed.as_str()))
+                .filter(instances::ended.is_not_null())
+                .order((instances::created.desc(), instances::instance_id))
+                .limit(most.into())
                 .select(InstanceRow::as_select())
                 .load(connection)?)
         })

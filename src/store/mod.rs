@@ -36,5 +36,5 @@ pub use machine::Machine;
 pub use peers::{NewPeer, PeerClosed, PeerRow};
 pub use pool::Store;
 pub use retention::Removed;
-pub use servers::ServerRow;
+pub use servers::{LEASE, ServerRow};
 pub use sessions::SessionRow;

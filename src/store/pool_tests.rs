@@ -357,7 +357,7 @@ async fn retention_deletes_what_ended_and_leaves_what_lives() {
         detail: String::new(),
     };
     bench.store.append_events(vec![event(5), event(500)]).await.unwrap();
-    let removed = bench.store.delete_old(100, 100).await.unwrap();
+    let removed = bench.store.delete_old(100, 100, 10).await.unwrap();
     assert_eq!(
         (removed.instances, removed.sessions, removed.events, removed.peers),
         (1, 1, 1, 0)
@@ -367,7 +367,48 @@ async fn retention_deletes_what_ended_and_leaves_what_lives() {
     assert!(bench.store.instance(alive).await.unwrap().is_some());
     assert_eq!(bench.store.peers_of(alive).await.unwrap().len(), 1);
     assert!(bench.store.find_session(living.secret_hash).await.unwrap().is_some());
-    assert_eq!(bench.store.events(10).await.unwrap(), vec![event(500)]);
+    assert_eq!(bench.store.events(None, 10).await.unwrap(), vec![event(500)]);
+}
+
+#[tokio::test]
+async fn of_events_only_the_newest_stay_when_there_are_too_many() {
+    let bench = Bench::new().await;
+    let event = |at| NewEvent {
+        at,
+        actor: "root".to_owned(),
+        kind: "test".to_owned(),
+        detail: String::new(),
+    };
+    bench.store.append_events((0..10).map(event).collect()).await.unwrap();
+    assert_eq!(bench.store.delete_old(0, 0, 3).await.unwrap().events, 7);
+    assert_eq!(
+        bench.store.events(None, 100).await.unwrap(),
+        vec![event(9), event(8), event(7)]
+    );
+    assert_eq!(bench.store.delete_old(0, 0, 3).await.unwrap().events, 0);
+    assert_eq!(bench.store.delete_old(0, 0, 0).await.unwrap().events, 3);
+    assert_eq!(bench.store.events(None, 100).await.unwrap(), vec![]);
+}
+
+#[tokio::test]
+async fn the_events_of_an_actor_are_its_own_and_those_below_it() {
+    let bench = Bench::new().await;
+    let event = |actor: &str| NewEvent {
+        at: 1,
+        actor: actor.to_owned(),
+        kind: "test".to_owned(),
+        detail: String::new(),
+    };
+    let all = ["root", "root/a", "root/a/b", "root/ab", "root/a%", "root/a0"].map(event);
+    bench.store.append_events(all.to_vec()).await.unwrap();
+    let of = async |actor: &str| {
+        let found = bench.store.events(Some(actor.to_owned()), 100).await.unwrap();
+        found.into_iter().rev().map(|event| event.actor).collect::<Vec<_>>()
+    };
+    assert_eq!(of("root/a").await, ["root/a", "root/a/b"]);
+    assert_eq!(of("root").await.len(), 6);
+    assert_eq!(of("root/a%").await, ["root/a%"]);
+    assert!(of("nobody").await.is_empty());
 }
 
 #[tokio::test]
@@ -396,7 +437,7 @@ async fn many_calls_at_once_all_get_their_turn() {
     for result in futures::future::join_all(calls).await {
         result.unwrap();
     }
-    assert_eq!(bench.store.events(1000).await.unwrap().len(), 100);
+    assert_eq!(bench.store.events(None, 1000).await.unwrap().len(), 100);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Servers: the machines that run Heliostat.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 use super::error::StoreError;
@@ -12,7 +14,7 @@ use crate::ids::ServerId;
 use crate::protocol::words::ServerStatus;
 
 /// How long a lease runs when nobody renews it. No other server reads it from an embedded database.
-const LEASE_MS: i64 = 30_000;
+pub const LEASE: Duration = Duration::from_secs(30);
 
 /// One server.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
@@ -71,7 +73,7 @@ impl ServerRow {
             graphics_card: machine.graphics_card,
             storage: machine.storage,
             heartbeat_at: now,
-            lease_until: now.saturating_add(LEASE_MS),
+            lease_until: now.saturating_add(i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)),
             url: format!("http://{}", config.listen),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             created: now,

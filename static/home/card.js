@@ -1,7 +1,7 @@
+import { confirmable } from '../lib/confirm.js';
 import { h, setText } from '../lib/dom.js';
 import { age, countdown, plural } from '../lib/format.js';
 import { words } from '../viewer/states.js';
-import { confirmable } from './confirm.js';
 import { Thumbnail } from './thumbnail.js';
 
 /** @typedef {import('../lib/api.js').Instance} Instance */

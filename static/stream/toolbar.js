@@ -1,4 +1,4 @@
-import { confirmable } from '../home/confirm.js';
+import { confirmable } from '../lib/confirm.js';
 import { h, setText } from '../lib/dom.js';
 import { plural } from '../lib/format.js';
 import { icon } from './icons.js';
@@ -26,7 +26,7 @@ export class Toolbar {
     this.home = h(
       'a',
       { class: 'home', href: '/', 'aria-label': 'Home' },
-      h('img', { src: '/static/logo.svg', alt: '', width: 24, height: 24 }),
+      h('img', { src: new URL('../logo.svg', import.meta.url).href, alt: '', width: 24, height: 24 }),
     );
     this.control = h('button', { type: 'button', hidden: true, 'data-action': 'control' });
     this.control.addEventListener('click', () => {

@@ -25,7 +25,13 @@ export const FRAME = Object.freeze({
 });
 
 /** Types of the frames a host sends. */
-export const HOST_FRAME = Object.freeze({ PONG: 0x81, STATUS: 0x82, CURSOR: 0x83, LATENCY: 0x84 });
+export const HOST_FRAME = Object.freeze({
+  PONG: 0x81,
+  STATUS: 0x82,
+  CURSOR: 0x83,
+  LATENCY: 0x84,
+  CLOSED: 0x85,
+});
 
 /**
  * One event of the user, before it has a sequence number.
@@ -43,6 +49,7 @@ export const HOST_FRAME = Object.freeze({ PONG: 0x81, STATUS: 0x82, CURSOR: 0x83
  * What a host sends on the `input` channel.
  * @typedef {{type: 'pong', t: bigint, hostTime: bigint}
  *   | {type: 'status', status: import('./protocol.js').InstanceMessage}
+ *   | {type: 'closed', reason: string}
  *   | {type: 'unknown', code: number}} HostFrame
  */
 
@@ -177,6 +184,10 @@ export function decodeHost(buffer) {
     } catch {
       return null;
     }
+  }
+  if (type === HOST_FRAME.CLOSED) {
+    const reason = new TextDecoder().decode(new Uint8Array(buffer, 2));
+    return /^[a-z_]{1,32}$/.test(reason) ? { type: 'closed', reason } : null;
   }
   return { type: 'unknown', code: type };
 }

@@ -1,4 +1,5 @@
 import { Backoff } from '../lib/backoff.js';
+import { afterClose } from './close-reasons.js';
 import { decodeHost, encode } from './frames.js';
 import { Latency } from './latency.js';
 import { Peer } from './peer.js';
@@ -20,6 +21,8 @@ const RESUME_WITHIN_MS = 800;
 const STEADY_MS = 5000;
 /** An instance known to exist may be unknown for a moment while a restarted host adopts it. */
 const ADOPTION_MS = 10000;
+/** A host that said that it is going is not offered to for this long, unless another socket opens first. */
+const GOING_MS = 3000;
 /** Errors that are the answer to an offer and that another offer does not mend. */
 const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
 
@@ -53,6 +56,8 @@ export class Link extends EventTarget {
   /** @type {number | null} */
   #connectedAt = null;
   #unknownSince = 0;
+  /** The last peer that was lost or dropped. @type {string | null} */
+  #lostId = null;
   #seq = 0;
   #lastShown = '';
 
@@ -78,14 +83,16 @@ export class Link extends EventTarget {
       this.#input({ type: 'fault', code: 'unsupported_browser', message: '' });
       return;
     }
-    this.#prepare();
+    // First the socket: it connects while the page is busy making the peer.
     this.signalling.start();
+    this.#prepare();
   }
 
   stop() {
     this.signalling.send({ type: 'unwatch' });
     this.signalling.stop();
     for (const timer of [this.#offerTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
+    this.#offerTimer = 0;
     this.#dropPeer();
     this.#input({ type: 'stop' });
   }
@@ -132,6 +139,9 @@ export class Link extends EventTarget {
 
   #opened() {
     this.#pending = [];
+    // Another socket may lead to another host: what the last one could not take, this one may.
+    this.env.clearTimeout(this.#offerTimer);
+    this.#offerTimer = 0;
     this.#input({ type: 'socket', state: 'open' });
     this.#watch();
   }
@@ -189,6 +199,7 @@ export class Link extends EventTarget {
         break;
       case 'closed':
         if (message.peer_id === this.peer?.id) this.#closed(message.reason);
+        else if (message.peer_id === this.#lostId) this.#explained(message.reason);
         break;
       case 'viewers':
         this.#emit('viewers', message);
@@ -211,19 +222,34 @@ export class Link extends EventTarget {
     this.#maybeOffer();
   }
 
-  /** @param {string} reason */
+  /** The host has closed, or is about to close, the peer of the moment. @param {string} reason */
   #closed(reason) {
-    if (reason === 'superseded') {
-      // Another tab has this viewer id (a duplicated tab copies it): be somebody else.
-      this.#dropPeer();
-      this.signalling.viewerId = null;
-      this.signalling.restart();
-    } else if (reason === 'instance_ended' || reason === 'app_exited') {
-      this.#dropPeer();
-      this.#input({ type: 'closed', reason });
-    } else {
-      this.#lose(reason);
+    switch (afterClose(reason)) {
+      case 'rename':
+        this.#dropPeer();
+        this.signalling.viewerId = null;
+        this.signalling.restart();
+        break;
+      case 'end':
+        this.#dropPeer();
+        this.#input({ type: 'closed', reason });
+        break;
+      case 'wait':
+        this.#lose(reason, GOING_MS);
+        break;
+      case 'offer':
+        this.#lose(reason);
+        break;
     }
+  }
+
+  /** Why the last peer went, told after the connection itself broke. @param {string} reason */
+  #explained(reason) {
+    // Superseded by the offer that followed, or requested by the browser's own close: nothing new.
+    if (reason === 'superseded' || reason === 'requested') return;
+    this.#lostId = null;
+    if (afterClose(reason) === 'end') this.#input({ type: 'closed', reason });
+    else this.#input({ type: 'reason', reason });
   }
 
   /** @param {{code: string, message: string, retry_after?: number, peer_id?: string}} error */
@@ -251,6 +277,8 @@ export class Link extends EventTarget {
       if (failed !== this.peer) return;
       this.#dropPeer();
       if (OFFER_FAULTS.has(error.code)) this.fail(error.code, error.message);
+      // What a host that is going refuses, it refuses for that.
+      else if (this.facts.away === 'host_shutdown') this.#lose('host_shutdown', GOING_MS);
       else this.#lose('fault', (error.retry_after ?? 0) * 1000);
     }
   }
@@ -273,6 +301,7 @@ export class Link extends EventTarget {
   }
 
   #dropPeer() {
+    this.#lostId = this.peer?.id ?? this.#lostId;
     for (const timer of [this.#peerTimer, this.#pingTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
     this.peer?.close();
     this.peer = null;
@@ -379,6 +408,8 @@ export class Link extends EventTarget {
       this.#emit('latency', this.latency.value);
     } else if (frame?.type === 'status') {
       this.#instance(frame.status);
+    } else if (frame?.type === 'closed') {
+      this.#closed(frame.reason);
     }
   }
 

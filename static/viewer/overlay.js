@@ -52,7 +52,8 @@ export class Overlay {
     setText(this.#detail, shown.detail);
     setText(this.#output, shown.output.join('\n'));
     this.#output.hidden = shown.output.length === 0;
-    this.#output.scrollTop = this.#output.scrollHeight;
+    // Asks for a layout, which nobody needs while the page comes up.
+    if (!this.#output.hidden) this.#output.scrollTop = this.#output.scrollHeight;
     this.#button.hidden = shown.action === null;
     this.#button.disabled = false;
     if (shown.action) setText(this.#button, LABELS[shown.action]);

@@ -15,6 +15,8 @@
  * and instance report does not matter.
  */
 
+import { afterClose, closeWords } from './close-reasons.js';
+
 /** @typedef {import('./protocol.js').InstanceMessage} InstanceMessage */
 /** @typedef {'idle'|'connecting'|'connected'|'reconnecting'|'restarting'|'failed'|'ended'|'error'} ViewerState */
 /** @typedef {'none'|'connecting'|'connected'|'interrupted'|'lost'} PeerFact */
@@ -39,6 +41,7 @@
  *   | {type: 'peer', state: PeerFact}
  *   | {type: 'instance', message: InstanceMessage}
  *   | {type: 'closed', reason: string}
+ *   | {type: 'reason', reason: string}
  *   | {type: 'retry', at: number | null}
  *   | {type: 'fault', code: string, message: string}} Input
  */
@@ -70,8 +73,6 @@ export function initial() {
   };
 }
 
-/** Close reasons after which the same instance does not come back by itself. */
-const FINAL = new Set(['instance_ended', 'app_exited']);
 /** Statuses of an instance that is, or will be, running. */
 const ALIVE = new Set(['INITIALIZING', 'RUNNING', 'RESTARTING']);
 
@@ -112,9 +113,11 @@ export function step(facts, input, now) {
       };
     }
     case 'closed':
-      return FINAL.has(input.reason)
+      return afterClose(input.reason) === 'end'
         ? { ...facts, peer: 'lost', ended: input.reason }
         : { ...facts, peer: 'lost', away: input.reason };
+    case 'reason':
+      return facts.away ? { ...facts, away: input.reason } : facts;
     case 'retry':
       return { ...facts, retryAt: input.at };
     case 'fault':
@@ -166,7 +169,9 @@ export function shown(facts) {
     return view('connected', 'connected', 'Connected', '');
   }
   if (facts.seen) {
-    const detail = facts.away ? words(facts.away) : 'The picture comes back as soon as the host answers.';
+    const detail = facts.away
+      ? closeWords(facts.away)
+      : 'The picture comes back as soon as the host answers.';
     return {
       ...view('reconnecting', facts.away ?? facts.socket, 'Reconnecting', detail),
       retryAt: facts.retryAt,
@@ -177,7 +182,8 @@ export function shown(facts) {
     return { ...view('connecting', 'socket_lost', 'Connecting', detail), retryAt: facts.retryAt };
   }
   if (status === 'INITIALIZING') return view('connecting', status, `${name} is starting`, '');
-  return { ...view('connecting', 'connecting', 'Connecting', ''), retryAt: facts.retryAt };
+  const detail = facts.away ? closeWords(facts.away) : '';
+  return { ...view('connecting', facts.away ?? 'connecting', 'Connecting', detail), retryAt: facts.retryAt };
 }
 
 /**
@@ -217,9 +223,6 @@ const WORDS = {
   no_common_codec: 'The browser decodes none of the formats that the host encodes.',
   unsupported_browser: 'It has no WebRTC, or it is switched off.',
   host_shutdown: 'The host is restarting.',
-  fault: 'The connection had a fault and is being made anew.',
-  ice_failed: 'No network path to the host was found; trying again.',
-  resume_expired: 'The earlier connection has expired; making a new one.',
   app_exited: 'The program was closed.',
   app_crashed: 'The program has crashed.',
   instance_ended: 'It was terminated.',

@@ -43,9 +43,14 @@ try {
     await home.thumbnail(id, { x: 0, y: 0, width: 1, height: 1 });
   }
   await page.screenshot({ path: join(folder, 'home.png') });
+
+  await page.goto(`${host.origin}/admin`);
+  await page.locator('#content').waitFor();
+  await sleep(1_500);
+  await page.screenshot({ path: join(folder, 'admin.png') });
 } finally {
   await browser.close();
   await host.stop().finally(() => host.destroy());
   host.removeFolder();
 }
-console.log(`wrote ${join(folder, 'home.png')} and ${join(folder, 'stream.png')}`);
+console.log(`wrote home.png, stream.png and admin.png into ${folder}`);

@@ -268,3 +268,52 @@ fn the_probe_finds_an_encoder_of_each_codec() {
         assert!(found.iter().any(|p| p.codec == codec && p.works), "{found:?}");
     }
 }
+
+/// The hook that provokes it is not in a release build.
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_encoder_that_fails_while_running_is_named_and_the_next_one_goes_on() {
+    let display = TestDisplay::start();
+    let painter = Painter::new(&display);
+    let failing = [(heliostat::gst::FAIL_ENCODER, "x264enc")];
+    let mut capture = Capture::with(&display, &[], &failing);
+    let hub = Hub::new();
+    let mut client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    assert!(frame_within(&mut viewer, SOON).await.expect("a first frame").key);
+    let mut colour = 0;
+    let ended = async {
+        loop {
+            colour += 0x0001_0203;
+            painter.fill(colour);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let error = tokio::select! {
+        error = client.ended() => error,
+        () = tokio::time::sleep(SOON) => panic!("it did not fail"),
+        () = ended => unreachable!(),
+    };
+    assert!(
+        matches!(&error, CaptureError::Reported { code, .. } if code == "encoder_failed"),
+        "{error}"
+    );
+    assert_eq!(client.handle().failed_encoder().as_deref(), Some("x264enc"));
+    let status = capture.exit_within(SOON).expect("it ends");
+    assert_eq!(CaptureExit::from_status(status), Some(CaptureExit::EncoderFailed));
+
+    let order = ["--encoder", "openh264enc", "--encoder", "x264enc"];
+    let capture = Capture::with(&display, &order, &failing);
+    let client = capture.client(&hub);
+    // What the first one encoded may still lie in the slot; the next one begins with a key frame.
+    let resumed = async {
+        while !frame_within(&mut viewer, SOON)
+            .await
+            .expect("a frame of the next encoder")
+            .key
+        {}
+    };
+    tokio::time::timeout(SOON, resumed).await.expect("a key frame");
+    let running = client.handle().info().borrow().clone().expect("it has greeted").running;
+    assert_eq!(running.get(&Codec::H264).map(String::as_str), Some("openh264enc"));
+}

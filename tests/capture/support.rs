@@ -337,6 +337,11 @@ pub struct Capture {
 
 impl Capture {
     pub fn start(display: &TestDisplay, more: &[&str]) -> Self {
+        Self::with(display, more, &[])
+    }
+
+    /// With variables of its environment.
+    pub fn with(display: &TestDisplay, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("capture.sock")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
@@ -350,6 +355,7 @@ impl Capture {
             .arg(display.address.authority.as_ref().unwrap())
             .args(["--width", "7680", "--height", "7680"])
             .args(more)
+            .envs(variables.iter().copied())
             .env("HELIOSTAT_LISTEN_FD", "3");
         hand_down(&mut command, listener.as_raw_fd());
         Self {

@@ -92,6 +92,13 @@ test('a status is decoded', () => {
   assert.deepEqual(decodeHost(bytes.buffer), { type: 'status', status: { status: 'RUNNING' } });
 });
 
+test('the reason of a close is decoded, and nothing that is no word', () => {
+  const frame = /** @param {string} text */ text =>
+    decodeHost(new Uint8Array([1, 0x85, ...new TextEncoder().encode(text)]).buffer);
+  assert.deepEqual(frame('resume_expired'), { type: 'closed', reason: 'resume_expired' });
+  for (const text of ['', '<b>', 'A', 'x'.repeat(33)]) assert.equal(frame(text), null);
+});
+
 test('malformed frames of the host are ignored', () => {
   for (const bytes of [[], [1], [2, 0x81], [1, 0x81, 0], [1, 0x82, 0x7b], [1, 0x82, 0xff], [1, 0x82, 0x31]]) {
     assert.equal(decodeHost(new Uint8Array(bytes).buffer), null);

@@ -1,19 +1,29 @@
 use std::sync::atomic::Ordering;
 
 use super::super::channels::{InputChannel, InputCounters, InputSink};
+use super::super::connection::{Channel, ChannelEvent};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::super::PeerError;
 use super::super::fake::{FakeChannel, FakeConnection};
 use super::*;
-use crate::protocol::input::InputFrame;
+use crate::protocol::input::{InputEvent, InputFrame, encode, encode_closed};
+use crate::protocol::signalling::IceCandidate;
 
-struct Deaf;
+/// Breaks at the first event.
+struct Brittle;
 
-impl InputSink for Deaf {
-    fn accept(&self, _: InputFrame, _: InputChannel) {}
+impl InputSink for Brittle {
+    fn accept(&self, _: InputFrame, _: InputChannel) {
+        panic!("a fault of the instance's");
+    }
 }
 
 struct Running {
     connection: Arc<FakeConnection>,
-    operations: mpsc::Sender<AddCandidate>,
+    operations: mpsc::Sender<Operation>,
     close: watch::Sender<Option<CloseReason>>,
     connection_events: mpsc::Sender<ConnectionEvent>,
     events: mpsc::Receiver<PeerEvent>,
@@ -23,12 +33,16 @@ struct Running {
 
 /// A peer whose feeder lets go as soon as it is told.
 fn run() -> Running {
+    run_feeding(|mut stop| async move { drop(stop.wait_for(|s| *s).await) })
+}
+
+fn run_feeding<F: Future<Output = ()> + Send + 'static>(feeder: impl FnOnce(watch::Receiver<bool>) -> F) -> Running {
     let connection = FakeConnection::new();
     let (events_tx, events) = mpsc::channel(8);
     let (connection_tx, connection_events) = mpsc::channel(8);
     let (operations, operations_rx) = mpsc::channel(8);
     let (close, close_rx) = watch::channel(None);
-    let (stop_feeder, mut stop) = watch::channel(false);
+    let (stop_feeder, stop) = watch::channel(false);
     let (_, status) = watch::channel(None);
     let dynamic: Arc<dyn Connection> = Arc::<FakeConnection>::clone(&connection);
     let peer = PeerId::new();
@@ -39,8 +53,8 @@ fn run() -> Running {
         operations: operations_rx,
         close: close_rx,
         events: events_tx,
-        channels: Channels::new(peer, Arc::new(Deaf), status, Arc::new(InputCounters::default())),
-        feeder: tokio::spawn(async move { drop(stop.wait_for(|s| *s).await) }),
+        channels: Channels::new(peer, Arc::new(Brittle), status, Arc::new(InputCounters::default())),
+        feeder: tokio::spawn(feeder(stop)),
         stop_feeder,
     };
     let task = tokio::spawn(task.run());
@@ -60,10 +74,29 @@ impl Running {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
+    /// The browser opens the channel `input`.
+    async fn channel(&self) -> (Arc<FakeChannel>, mpsc::Sender<ChannelEvent>) {
+        let (channel, events) = FakeChannel::new("input");
+        let dynamic: Arc<dyn Channel> = Arc::<FakeChannel>::clone(&channel);
+        self.connection_events
+            .send(ConnectionEvent::Channel(dynamic))
+            .await
+            .unwrap();
+        self.settle().await;
+        (channel, events)
+    }
+
+    async fn answer(&self) -> oneshot::Receiver<Result<String, PeerError>> {
+        let (done, result) = oneshot::channel();
+        let offer = "offer".to_owned();
+        self.operations.send(Operation::Answer { offer, done }).await.unwrap();
+        result
+    }
+
     async fn candidate(&self) -> oneshot::Receiver<Result<(), PeerError>> {
         let (done, result) = oneshot::channel();
         self.operations
-            .send(AddCandidate {
+            .send(Operation::AddCandidate {
                 candidate: IceCandidate::default(),
                 done,
             })
@@ -182,4 +215,67 @@ async fn candidates_and_states_are_told_and_an_owner_that_does_not_read_holds_no
     assert_eq!(told, 8);
     running.close.send_replace(Some(CloseReason::Requested));
     assert_eq!(running.task.await.unwrap(), CloseReason::Requested);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_waits_for_the_answer_in_the_making_but_not_for_ever_and_denies_one_that_comes_later() {
+    let running = run();
+    running.connection.hangs.store(true, Ordering::Relaxed);
+    let answer = running.answer().await;
+    running.settle().await;
+    // What hangs goes on hanging.
+    running.connection.hangs.store(false, Ordering::Relaxed);
+    running.close.send_replace(Some(CloseReason::Requested));
+    running.settle().await;
+    let denied = running.answer().await;
+    assert_eq!(denied.await.unwrap(), Err(PeerError::Closing));
+    assert_eq!(running.closes(), 0);
+    assert_eq!(answer.await.unwrap(), Err(PeerError::Timeout("answering")));
+    let begun = running.begun;
+    assert_eq!(running.task.await.unwrap(), CloseReason::Requested);
+    assert!(begun.elapsed() <= Duration::from_secs(6), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_browser_is_told_the_reason_before_the_connection_is_closed_but_need_not_acknowledge_it() {
+    for deaf in [false, true] {
+        let running = run();
+        running.connection.state.send_replace(ConnectionState::Connected);
+        let (channel, _events) = running.channel().await;
+        channel.deaf.store(deaf, Ordering::Relaxed);
+        running.close.send_replace(Some(CloseReason::ResumeExpired));
+        let (connection, asked) = (Arc::clone(&running.connection), Instant::now());
+        running.settle().await;
+        assert_eq!(running.closes(), u32::from(!deaf), "while the farewell is under way");
+        assert_eq!(running.task.await.unwrap(), CloseReason::ResumeExpired);
+        assert!(asked.elapsed() < Duration::from_secs(1), "{:?}", asked.elapsed());
+        assert_eq!(connection.closes.load(Ordering::Relaxed), 1);
+        assert_eq!(
+            *channel.sent.lock().unwrap(),
+            [encode_closed(CloseReason::ResumeExpired)]
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feeder_or_a_reader_that_breaks_ends_the_peer_as_a_fault_at_once() {
+    let feeder = run_feeding(|_| async { panic!("a fault of the feeder's") });
+    let reader = run();
+    let (_channel, events) = reader.channel().await;
+    let release = InputFrame {
+        seq: 1,
+        time_ms: 0,
+        event: InputEvent::ReleaseAll,
+    };
+    let message = ChannelEvent::Message {
+        data: encode(&release).into(),
+        text: false,
+    };
+    events.send(message).await.unwrap();
+    for running in [feeder, reader] {
+        let connection = Arc::clone(&running.connection);
+        assert_eq!(running.task.await.unwrap(), CloseReason::Fault);
+        assert!(running.begun.elapsed() < Duration::from_secs(1));
+        assert_eq!(connection.closes.load(Ordering::Relaxed), 1);
+    }
 }

@@ -151,10 +151,7 @@ impl Browser {
 
     /// Takes the answer, then candidates as they come, until the peer is connected.
     pub(super) async fn connect(&self, answer: String, events: &mut PeerEvents) {
-        self.connection
-            .set_remote_description(RTCSessionDescription::answer(answer).unwrap())
-            .await
-            .unwrap();
+        self.accept(answer).await;
         loop {
             match events.next().await.expect("the peer ended before it was connected") {
                 PeerEvent::LocalCandidate(Some(candidate)) => self.candidate(candidate).await,
@@ -163,6 +160,14 @@ impl Browser {
                 _ => {}
             }
         }
+    }
+
+    /// Takes the answer.
+    pub(super) async fn accept(&self, answer: String) {
+        self.connection
+            .set_remote_description(RTCSessionDescription::answer(answer).unwrap())
+            .await
+            .unwrap();
     }
 
     pub(super) async fn candidate(&self, candidate: IceCandidate) {

@@ -16,8 +16,11 @@ use crate::media::{Codec, Frame, Hub};
 use crate::protocol::input::InputFrame;
 
 mod browser;
+mod call;
+mod closing;
 mod lifetime;
 mod refusals;
+mod soak;
 mod streaming;
 
 const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);

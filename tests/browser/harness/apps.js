@@ -90,6 +90,24 @@ export const missing = () => ({ id: 'missing', name: 'Missing', command: '/nonex
 /** A program that never opens a window. */
 export const windowless = () => ({ id: 'windowless', command: 'sleep', args: ['1000'], ...size });
 
+/** Opens no window until it is told to (see `tellPattern`); then it is the pattern. @param {Paths} paths */
+export const patternWhenTold = ({ demo, folder }) => ({
+  id: 'told',
+  name: 'Told',
+  command: 'sh',
+  args: ['-c', `while [ ! -e ${join(folder, 'told')} ]; do sleep 0.1; done; exec ${demo} --pattern`],
+  ...size,
+});
+
+/** @param {import('./host.js').Host} host @param {boolean} told */
+export function tellPattern(host, told) {
+  const mark = join(host.folder, 'told');
+  rmSync(mark, { force: true });
+  if (!told) return;
+  writeFileSync(mark, '');
+  chmodSync(mark, 0o644);
+}
+
 /** A terminal with the simplest shell. */
 export const terminal = () => ({
   id: 'terminal',

@@ -118,8 +118,10 @@ export class Host {
    * @param {string} settings.folder
    * @param {number} settings.port
    * @param {'token' | 'open'} settings.auth
+   * @param {Record<string, string>} [settings.env]
    */
-  constructor({ folder, port, auth }) {
+  constructor({ folder, port, auth, env = {} }) {
+    this.env = env;
     this.folder = folder;
     this.state = join(folder, 'state');
     this.config = join(folder, 'heliostat.toml');
@@ -138,10 +140,11 @@ export class Host {
    * @param {boolean} [options.panics] whether its actors are made to panic
    * @param {Record<string, object>} [options.sections] sections of the configuration
    * @param {(paths: { folder: string, demo: string }) => App[]} [options.apps]
+   * @param {Record<string, string>} [options.env] further variables of its environment
    */
-  static async start({ auth = 'token', sections = {}, apps = () => [], panics = false } = {}) {
+  static async start({ auth = 'token', sections = {}, apps = () => [], env = {}, panics = false } = {}) {
     const folder = temporaryFolder();
-    const host = new Host({ folder, port: await freePort(), auth });
+    const host = new Host({ folder, port: await freePort(), auth, env });
     host.panics = panics;
     const text = Object.entries(sections).flatMap(([name, keys]) => [`[${name}]`, ...lines(keys), '']);
     for (const app of apps({ folder, demo: demoFor(folder) })) {
@@ -165,7 +168,7 @@ export class Host {
     const flags = ['--config', this.config, '--listen', `127.0.0.1:${this.port}`];
     const child = spawn(program, ['serve', ...flags, '--state', this.state, '--auth', this.auth], {
       cwd: this.folder,
-      env: environment(),
+      env: { ...environment(), ...this.env },
       stdio: ['ignore', log, log],
     });
     this.process = child;

@@ -1,4 +1,4 @@
-import { h } from '../lib/dom.js';
+import { h } from './dom.js';
 
 /** An unanswered question is taken back after this. */
 const PATIENCE_MS = 8000;

@@ -1,0 +1,38 @@
+//! What happened, from the database.
+
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::Api;
+use super::super::problem::Problem;
+use super::super::who::Admin;
+
+/// Events of one answer, when nobody says.
+const USUAL: u32 = 100;
+/// Events of one answer at most.
+const MOST: u32 = 1000;
+
+/// The query of `GET /admin/events`.
+#[derive(Deserialize)]
+pub struct Query {
+    limit: Option<u32>,
+    /// Only of this actor and those below it.
+    actor: Option<String>,
+}
+
+/// `GET /api/v1/admin/events`: the newest first.
+pub async fn events(api: web::Data<Api>, _: Admin, query: web::Query<Query>) -> Result<HttpResponse, Problem> {
+    let query = query.into_inner();
+    let most = query.limit.unwrap_or(USUAL).min(MOST);
+    let events = api
+        .store
+        .events(query.actor, most)
+        .await
+        .map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
+    let told: Vec<_> = events
+        .iter()
+        .map(|event| json!({ "at": event.at, "actor": event.actor, "kind": event.kind, "detail": event.detail }))
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "events": told })))
+}

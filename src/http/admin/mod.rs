@@ -1,0 +1,14 @@
+//! What administrators see and do: the supervision tree, its history, and restarts by hand.
+//!
+//! Who has shown the host's token is an administrator (see [`super::who::Admin`]).
+
+mod events;
+mod live;
+mod servers;
+mod supervision;
+mod view;
+
+pub use events::events;
+pub use live::{Watchers, stream};
+pub use servers::servers;
+pub use supervision::{restart, tree};

@@ -1,0 +1,63 @@
+//! The tree, and restarts by hand.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::Api;
+use super::super::problem::Problem;
+use super::super::who::Admin;
+use super::view;
+use crate::instance::InstanceHandle;
+use crate::supervision::ControlError;
+
+/// From the request until the child has been stopped and started again.
+const RESTART_DEADLINE: Duration = Duration::from_secs(45);
+/// No path of a child is longer.
+const MOST_BYTES: usize = 512;
+/// Below it, each child is a whole instance.
+const INSTANCES: &str = "root/instances/";
+
+/// The body of `POST /admin/supervision/restart`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RestartBody {
+    child: String,
+}
+
+/// `GET /api/v1/admin/supervision`: the tree as it stands.
+pub async fn tree(api: web::Data<Api>, _: Admin) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("Cache-Control", "no-store"))
+        .json(view::whole(&api))
+}
+
+/// `POST /api/v1/admin/supervision/restart`: restarts a child, with the siblings that its supervisor's strategy names.
+/// Answers when it has been started again.
+pub async fn restart(api: web::Data<Api>, _: Admin, body: web::Json<RestartBody>) -> Result<HttpResponse, Problem> {
+    let child = body.into_inner().child;
+    // Each child has one path only.
+    if child.len() > MOST_BYTES || child.split('/').any(str::is_empty) {
+        return Err(ControlError::NotFound.into());
+    }
+    if let Some(instance) = whole_instance(&api, &child) {
+        // Its tree is temporary; what can be restarted is what it does.
+        let restarted = instance.restart().await;
+        restarted.map_err(|e| Problem::new(StatusCode::CONFLICT, e.code(), e.to_string()))?;
+    } else {
+        // By itself, so that a page that goes away stops nothing half-way.
+        let (tree, path) = (api.tree.clone(), child.clone());
+        let restarted = actix_rt::spawn(async move { tree.restart_child(&path, RESTART_DEADLINE).await });
+        let answer = restarted.await.unwrap_or(Err(ControlError::ShuttingDown));
+        answer?;
+    }
+    log::info!("child={child} restarted by an administrator");
+    Ok(HttpResponse::Ok().json(json!({ "child": child })))
+}
+
+fn whole_instance(api: &Api, child: &str) -> Option<InstanceHandle> {
+    api.manager.get(child.strip_prefix(INSTANCES)?.parse().ok()?)
+}

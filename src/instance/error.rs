@@ -1,0 +1,46 @@
+//! Why an instance refuses something.
+
+use super::viewers::ControlError;
+use crate::peer::PeerError;
+
+/// Why an instance refuses something.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// The viewer has not watched this instance yet.
+    #[error("watch the instance first")]
+    NotWatching,
+    /// No such peer, or somebody else's.
+    #[error("there is no such peer connection")]
+    UnknownPeer,
+    /// Too many viewers.
+    #[error("too many viewers watch this instance")]
+    TooManyPeers,
+    /// The instance is ending or has ended.
+    #[error("the instance is ending")]
+    Ending,
+    /// It runs, so there is nothing to restart.
+    #[error("the instance is being started already")]
+    Busy,
+    /// The connection could not be made.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
+    /// About control.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+impl InstanceError {
+    /// The stable word.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotWatching => "not_watching",
+            Self::UnknownPeer => "unknown_peer",
+            Self::TooManyPeers => "too_many_peers",
+            Self::Ending => "ending",
+            Self::Busy => "busy",
+            Self::Peer(error) => error.code(),
+            Self::Control(error) => error.code(),
+        }
+    }
+}

@@ -1,0 +1,254 @@
+use std::sync::atomic::Ordering;
+
+use tokio::time::{Instant, sleep};
+
+use super::*;
+use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
+use crate::desktop::{DesktopParts, DesktopShared, EndReason, Layout};
+use crate::ids::{InstanceId, ServerId, SessionId};
+use crate::instance::outbound::{OutboundTexts, outbound};
+use crate::instance::{InstanceSpec, Services};
+use crate::media::{Codec, Hub};
+use crate::peer::fake::{FakeConnection, FakeFactory};
+use crate::peer::{InputChannel, InputSink};
+use crate::process::KeeperOptions;
+use crate::protocol::input::InputFrame;
+use crate::store::{Journal, Store};
+use crate::supervision::{Intensity, SupervisorSpec, Tree};
+
+const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+    m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=recvonly\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n";
+const SOON: Duration = Duration::from_secs(5);
+
+struct Deaf;
+
+impl InputSink for Deaf {
+    fn accept(&self, _: InputFrame, _: InputChannel) {}
+}
+
+/// An instance without processes, with one viewer, whose connections are in the test's hands.
+struct Scene {
+    shared: Arc<InstanceShared>,
+    factory: Arc<FakeFactory>,
+    viewer: ViewerId,
+    socket: OutboundTexts,
+    tree: Tree,
+    _folder: tempfile::TempDir,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = Sources {
+            folder: folder.path().to_owned(),
+            env: [("HOME".into(), folder.path().into())].into(),
+            ..Sources::default()
+        };
+        let (config, _) = Config::load(&sources).unwrap();
+        let state = StateDir::open(&folder.path().join("state")).unwrap();
+        let factory = Arc::new(FakeFactory::default());
+        let media = tokio::runtime::Handle::current();
+        let services = Services {
+            server: ServerId::new(),
+            apps: AppsDir::at(folder.path().join("apps"), None).unwrap(),
+            program: "heliostat".into(),
+            store: Store::open(&config.store.url, state.path()).unwrap(),
+            journal: Arc::new(Journal::new()),
+            media: media.clone(),
+            connections: Arc::<FakeFactory>::clone(&factory),
+            codecs: Codec::ALL.to_vec(),
+            config,
+            state,
+        };
+        let spec = InstanceSpec {
+            id: InstanceId::new(),
+            owner: SessionId::new(),
+            app: AppEntry::new("demo", "true"),
+            width: 64,
+            height: 64,
+            fps: 30,
+            bitrate_kbps: 1000,
+            created_ms: 0,
+        };
+        let layout = Layout {
+            app: spec.app.clone(),
+            width: spec.width,
+            height: spec.height,
+            fps: spec.fps,
+            bitrate_kbps: spec.bitrate_kbps,
+            home: folder.path().into(),
+            tmp: folder.path().into(),
+            xauthority: folder.path().into(),
+            window_manager_config: folder.path().into(),
+            program: services.program.clone(),
+            user: None,
+            user_name: "nobody".into(),
+        };
+        let parts = DesktopParts {
+            id: spec.id,
+            layout,
+            keeper_options: KeeperOptions {
+                program: services.program.clone(),
+                dir: folder.path().into(),
+                instance: spec.id,
+                host_absence: SOON,
+            },
+            folder: folder.path().into(),
+            readiness_timeout: SOON,
+            hub: Hub::new(),
+            media,
+        };
+        let shared = InstanceShared::new(spec, DesktopShared::new(parts).unwrap(), Arc::new(services));
+        let (out, socket) = outbound();
+        let viewer = ViewerId::new();
+        shared.roster.join(viewer, shared.spec.owner, out).unwrap();
+        let peers = SupervisorSpec::dynamic(Intensity::new(0, Duration::from_secs(1)), 8).reference(&shared.peers);
+        Self {
+            tree: Tree::start(peers),
+            shared,
+            factory,
+            viewer,
+            socket,
+            _folder: folder,
+        }
+    }
+
+    /// A peer of the viewer's, as the instance's actor makes one.
+    async fn peer(&self) -> (PeerId, PeerHandle, oneshot::Receiver<Result<(), PeerError>>) {
+        let options = PeerOptions {
+            peer_id: PeerId::new(),
+            offer: OFFER.into(),
+            hub: Arc::clone(&self.shared.desktop.hub),
+            available: Codec::ALL.to_vec(),
+            sink: Arc::new(Deaf),
+            factory: Arc::<FakeFactory>::clone(&self.factory),
+            runtime: self.shared.services.media.clone(),
+        };
+        let id = options.peer_id;
+        let (spec, handle, answered) = peer_child(Arc::clone(&self.shared), self.viewer, options);
+        if let Some(before) = self.shared.remember_peer(id, handle.clone()) {
+            self.shared.peer(before).unwrap().close(CloseReason::Superseded);
+        }
+        self.shared.peers.start_child(spec, SOON).await.unwrap();
+        (id, handle, answered)
+    }
+
+    /// A peer of the viewer's that was answered and is connected.
+    async fn connected(&mut self) -> (PeerId, PeerHandle, Arc<FakeConnection>) {
+        let (id, handle, answered) = self.peer().await;
+        answered.await.unwrap().unwrap();
+        self.told("answer").await;
+        let connection = self.connection();
+        connection.state.send_replace(ConnectionState::Connected);
+        sleep(Duration::from_millis(10)).await;
+        (id, handle, connection)
+    }
+
+    fn connection(&self) -> Arc<FakeConnection> {
+        Arc::clone(self.factory.0.lock().unwrap().last().unwrap())
+    }
+
+    /// The next message of this type that the viewer's socket gets.
+    async fn told(&mut self, kind: &str) -> serde_json::Value {
+        let waiting = async {
+            loop {
+                let text = self.socket.next().await.unwrap();
+                let message: serde_json::Value = serde_json::from_str(&text).unwrap();
+                if message["type"] == kind {
+                    return message;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap()
+    }
+
+    async fn told_closed(&mut self, peer: PeerId, reason: CloseReason) {
+        let closed = self.told("closed").await;
+        assert_eq!(closed["peer_id"], peer.to_string());
+        assert_eq!(closed["reason"], reason.as_str());
+        assert!(self.shared.peer(peer).is_none());
+    }
+}
+
+/// The journal's notes and the store need no time of their own; the rest may run ahead.
+#[actix_rt::test]
+async fn a_peer_that_is_closed_tells_the_first_reason_even_behind_a_flood_of_candidates() {
+    let mut scene = Scene::new();
+    let (id, handle, connection) = scene.connected().await;
+    for _ in 0..QUEUE * 2 {
+        handle.send(PeerCommand::Candidate(Some(IceCandidate::default())));
+    }
+    handle.close(CloseReason::ResumeExpired);
+    handle.close(CloseReason::Fault);
+    scene.told_closed(id, CloseReason::ResumeExpired).await;
+    assert_eq!(connection.closes.load(Ordering::Relaxed), 1);
+}
+
+#[actix_rt::test]
+async fn a_peer_whose_child_is_aborted_is_closed_and_its_viewer_told_of_a_fault() {
+    let mut scene = Scene::new();
+    let (id, _, connection) = scene.connected().await;
+    let tree = std::mem::replace(
+        &mut scene.tree,
+        Tree::start(SupervisorSpec::dynamic(Intensity::new(0, SOON), 1)),
+    );
+    drop(tree);
+    scene.told_closed(id, CloseReason::Fault).await;
+    let begun = Instant::now();
+    while connection.closes.load(Ordering::Relaxed) == 0 {
+        assert!(begun.elapsed() < SOON);
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[actix_rt::test]
+async fn a_peer_that_its_supervisor_stops_tells_why_its_instance_ends() {
+    let mut scene = Scene::new();
+    let (id, _, _) = scene.connected().await;
+    scene
+        .shared
+        .desktop
+        .facts
+        .update(|f| f.ending = Some(EndReason::HostShutdown));
+    let begun = Instant::now();
+    scene.shared.peers.stop_child(&id.to_string(), SHUTDOWN).await.unwrap();
+    assert!(begun.elapsed() < SHUTDOWN);
+    scene.told_closed(id, CloseReason::HostShutdown).await;
+}
+
+#[actix_rt::test]
+async fn a_peer_closed_before_its_answer_answers_that_it_is_closing_and_nothing_else() {
+    let mut scene = Scene::new();
+    let (id, handle, answered) = scene.peer().await;
+    handle.close(CloseReason::Superseded);
+    let answered = answered.await.unwrap();
+    if answered.is_ok() {
+        // The answer was quicker.
+        scene.told_closed(id, CloseReason::Superseded).await;
+    } else {
+        assert_eq!(answered, Err(PeerError::Closing));
+    }
+    let begun = Instant::now();
+    while scene.shared.peer(id).is_some() {
+        assert!(begun.elapsed() < SHUTDOWN);
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[actix_rt::test]
+async fn a_new_peer_neither_waits_for_the_one_before_it_nor_loses_its_input_to_its_end() {
+    let mut scene = Scene::new();
+    let (first, _, connection) = scene.connected().await;
+    connection.hangs.store(true, Ordering::Relaxed);
+    let begun = Instant::now();
+    let (second, _, _) = scene.connected().await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let steers = |id| scene.shared.roster.may_steer_by(scene.viewer, id);
+    assert!(steers(second) && !steers(first));
+    // Released once, when the first was replaced; its end releases nothing that the second holds.
+    assert_eq!(scene.shared.desktop.input.len(), 1);
+    scene.told_closed(first, CloseReason::Superseded).await;
+    assert_eq!(scene.shared.desktop.input.len(), 1);
+    assert!(scene.shared.roster.may_steer_by(scene.viewer, second));
+    assert!(scene.shared.peer(second).is_some());
+}

@@ -1,0 +1,253 @@
+//! Instances that are only rows: they have ended, or failed under an earlier host. Nothing of them runs.
+//!
+//! ```text
+//!   FAILED row ──revive──▶ a child of the tree under the same id, INITIALIZING
+//!       └──────remove────▶ TERMINATED
+//! ```
+//!
+//! A failed row takes no place on the machine, and stays until somebody removes it or it is old enough (retention).
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::events::InstanceEvent;
+use super::manager::Manager;
+use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
+use crate::clock::unix_ms;
+use crate::desktop::EndReason;
+use crate::ids::{InstanceId, SessionId};
+use crate::protocol::signalling::{AppLabel, InstanceMessage, Size};
+use crate::protocol::words::InstanceStatus;
+use crate::store::{InstanceRow, NewEvent, StatusChange, StoreError};
+
+/// Failed rows that one session is shown.
+const MOST_FAILED: u32 = 20;
+
+/// Why an instance that is only a row is not started again or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum RowError {
+    /// There is none, or it has not failed.
+    #[error("there is no such instance")]
+    Unknown,
+    /// It is somebody else's.
+    #[error("this instance belongs to another session")]
+    NotAllowed,
+    /// It is being started again already.
+    #[error("the instance is being started already")]
+    Busy,
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot be started now.
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+}
+
+/// The rows that are being started again: one request each.
+#[derive(Debug, Default)]
+pub(super) struct Reviving(Mutex<BTreeSet<InstanceId>>);
+
+impl Reviving {
+    /// `None`: somebody else is at it.
+    fn begin(&self, id: InstanceId) -> Option<Begun<'_>> {
+        // Not `then_some`: a guard that is not handed out must not be made, its drop would end the other's.
+        let first = self.lock().insert(id);
+        first.then(|| Begun { all: self, id })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<InstanceId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Begun<'r> {
+    all: &'r Reviving,
+    id: InstanceId,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.id);
+    }
+}
+
+impl Manager {
+    /// An instance that is no longer here, as REST tells it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn describe_ended(&self, id: InstanceId, who: SessionId) -> Result<Option<Value>, StoreError> {
+        let row = self.services().store.instance(id).await?;
+        Ok(row.map(|row| self.describe_row(&row, who)))
+    }
+
+    /// The failed instances of a session that are only rows, as REST tells them, the newest first.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn failed_of(&self, session: SessionId) -> Result<Vec<Value>, StoreError> {
+        let rows = self.services().store.failed_instances_of(session, MOST_FAILED).await?;
+        // One that is just being started again is here already.
+        let rows = rows.iter().filter(|row| self.get(row.instance_id).is_none());
+        Ok(rows.map(|row| self.describe_row(row, session)).collect())
+    }
+
+    /// An instance that is no longer here, as viewers are told.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn ended_message(&self, id: InstanceId) -> Result<Option<InstanceMessage>, StoreError> {
+        let Some(row) = self.services().store.instance(id).await? else {
+            return Ok(None);
+        };
+        let output = row.output_lines();
+        let pixels = |n: i32| u16::try_from(n).unwrap_or(0);
+        Ok(Some(InstanceMessage {
+            instance_id: id,
+            status: row.status,
+            reason: row.exit_reason,
+            message: row.message,
+            app: AppLabel {
+                name: self.catalogue().name_of(&row.app),
+                id: row.app,
+            },
+            size: Size {
+                width: pixels(row.width),
+                height: pixels(row.height),
+            },
+            output,
+            retry_in_ms: None,
+            restarts: u32::try_from(row.restarts).unwrap_or(0),
+        }))
+    }
+
+    /// Starts a failed row again, under the same id, with the app as the catalogue has it now.
+    ///
+    /// # Errors
+    /// [`RowError`]; the row is as before then.
+    pub async fn revive(&self, id: InstanceId, who: SessionId) -> Result<(), RowError> {
+        let _only = self.reviving().begin(id).ok_or(RowError::Busy)?;
+        if self.get(id).is_some() {
+            return Err(RowError::Busy);
+        }
+        let row = self.failed_row(id, who).await?;
+        let spec = self.spec_of(&row)?;
+        let handle = self.reserve(self.prepare(&spec)?)?;
+        let folder = self.services().state.instance(id);
+        let begun = async {
+            let change = status(&row, InstanceStatus::Initializing, None);
+            self.services()
+                .store
+                .update_instance(id, change)
+                .await
+                .map_err(LaunchError::Store)?;
+            spec.save(&folder).map_err(|e| LaunchError::Setup(e.to_string()))?;
+            self.start(&handle).await
+        };
+        if let Err(error) = begun.await {
+            log::error!("instance={id} not started again: {error}");
+            self.forget(id);
+            handle.shared.remove_folders();
+            let failed = status(&row, InstanceStatus::Failed, Some(unix_ms()));
+            self.services().journal.status(id, failed);
+            return Err(error.into());
+        }
+        log::info!("instance={id} app={} session={who} started again", spec.app.id);
+        handle.shared.event(InstanceEvent::Restarted, "from its row");
+        self.announce_revival(id);
+        Ok(())
+    }
+
+    /// Ends a failed row: it is no longer offered for a restart.
+    ///
+    /// # Errors
+    /// [`RowError`].
+    pub async fn remove_failed(&self, id: InstanceId, who: SessionId) -> Result<(), RowError> {
+        let _only = self.reviving().begin(id).ok_or(RowError::Busy)?;
+        let row = self.failed_row(id, who).await?;
+        let end = EndReason::Requested;
+        let change = StatusChange {
+            reason: Some(end.code().into()),
+            message: Some(end.message().into()),
+            ..status(&row, InstanceStatus::Terminated, Some(unix_ms()))
+        };
+        self.services().store.update_instance(id, change).await?;
+        log::info!("instance={id} removed");
+        self.services().journal.event(NewEvent {
+            at: unix_ms(),
+            actor: format!("root/instances/{id}"),
+            kind: InstanceEvent::Terminated.code().into(),
+            detail: format!("{}: {}", end.code(), end.message()),
+        });
+        Ok(())
+    }
+
+    async fn failed_row(&self, id: InstanceId, who: SessionId) -> Result<InstanceRow, RowError> {
+        let row = self.services().store.instance(id).await?;
+        let row = row.filter(InstanceRow::is_failed_row).ok_or(RowError::Unknown)?;
+        if row.session_id == who {
+            Ok(row)
+        } else {
+            Err(RowError::NotAllowed)
+        }
+    }
+
+    fn spec_of(&self, row: &InstanceRow) -> Result<InstanceSpec, LaunchError> {
+        let request = LaunchRequest {
+            app: row.app.clone(),
+            width: Some(row.width.into()),
+            height: Some(row.height.into()),
+            fps: Some(row.fps.into()),
+            region: None,
+        };
+        let apps = self.catalogue().apps();
+        let spec = InstanceSpec::decide(&request, row.session_id, &apps, &self.services().config, row.created)?;
+        Ok(InstanceSpec {
+            id: row.instance_id,
+            ..spec
+        })
+    }
+
+    fn describe_row(&self, row: &InstanceRow, who: SessionId) -> Value {
+        let name = self.catalogue().name_of(&row.app);
+        json!({
+            "instance_id": row.instance_id, "session_id": row.session_id, "server_id": row.server_id,
+            "app": { "id": row.app, "name": name },
+            "status": row.status, "reason": row.exit_reason, "message": row.message, "output": row.output_lines(),
+            "width": row.width, "height": row.height, "fps": row.fps,
+            "created": row.created, "modified": row.modified, "viewers": 0, "reap_at": null, "restarts": row.restarts,
+            "url": format!("/stream/{}", row.instance_id), "mine": row.session_id == who,
+        })
+    }
+}
+
+/// The row with another status; only one that has ended keeps its reason.
+fn status(row: &InstanceRow, status: InstanceStatus, ended: Option<i64>) -> StatusChange {
+    StatusChange {
+        status,
+        reason: ended.and(row.exit_reason.clone()),
+        message: ended.and(row.message.clone()),
+        output: Vec::new(),
+        restarts: u32::try_from(row.restarts).unwrap_or(0),
+        modified: unix_ms(),
+        ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_started_again_by_one_request_at_a_time() {
+        let (reviving, id) = (Reviving::default(), InstanceId::new());
+        let first = reviving.begin(id);
+        assert!(first.is_some());
+        assert!(reviving.begin(id).is_none());
+        assert!(reviving.begin(InstanceId::new()).is_some());
+        drop(first);
+        assert!(reviving.begin(id).is_some());
+    }
+}

@@ -1,0 +1,198 @@
+/**
+ * The supervision tree as the page shows it: what rows there are, what they are called, what can be done with them.
+ * Pure.
+ */
+
+/** @typedef {'starting'|'running'|'stopping'|'restarting'|'ended'|'given_up'|'stopped'} ChildState */
+/** @typedef {{reason: string, code?: string, message?: string, on?: string}} Exit */
+/**
+ * @typedef {object} Child
+ * @property {string} id @property {string} path
+ * @property {'worker'|'supervisor'|'dynamic'} kind
+ * @property {'permanent'|'transient'|'temporary'} restart
+ * @property {boolean} significant
+ * @property {ChildState} state
+ * @property {string | null} strategy
+ * @property {number} generation
+ * @property {{in_period: number, total: number}} restarts
+ * @property {{own: boolean, max: number, period_ms: number, left: number} | null} budget
+ * @property {(Exit & {at_ms: number}) | null} last_exit
+ * @property {number | null} uptime_ms @property {number | null} restart_in_ms
+ * @property {{since_ms: number, limit_ms: number | null} | null} progress
+ * @property {number | null} mailbox @property {number | null} pid
+ * @property {Record<string, string>} facts
+ * @property {Child[]} children
+ */
+/** @typedef {{app: string, session_id: string, status: string, reason?: string, message?: string}} Told */
+/**
+ * @typedef {object} Tree
+ * @property {number} at_ms @property {string} version @property {Child} root
+ * @property {Record<string, number>} left_out how many children of a path are not shown
+ * @property {Record<string, Told>} instances
+ */
+/** @typedef {{at_ms: number, path: string, generation: number, what: string, exit?: Exit, after_ms?: number}} ChildEvent */
+/** @typedef {{child: Child, parent: Child | null, level: number, open: boolean, more: number}} Row */
+
+const INSTANCES = 'root/instances/';
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/**
+ * The rows to show, from the root down: children of what is open.
+ * @param {Tree} tree @param {ReadonlySet<string>} open paths
+ * @returns {Row[]}
+ */
+export function rows(tree, open) {
+  /** @type {Row[]} */
+  const all = [];
+  /** @param {Child} child @param {Child | null} parent @param {number} level */
+  const add = (child, parent, level) => {
+    const isOpen = open.has(child.path) && child.children.length > 0;
+    all.push({ child, parent, level, open: isOpen, more: tree.left_out?.[child.path] ?? 0 });
+    if (isOpen) for (const below of child.children) add(below, child, level + 1);
+  };
+  add(tree.root, null, 1);
+  return all;
+}
+
+/** What is open when nobody has said: all but the instances' and sessions' own trees. @param {Tree} tree */
+export function usuallyOpen(tree) {
+  return new Set([tree.root.path, ...tree.root.children.map(child => child.path)]);
+}
+
+/** Every path that can be opened. @param {Tree} tree */
+export function everything(tree) {
+  return new Set([...walk(tree.root)].filter(child => child.children.length > 0).map(child => child.path));
+}
+
+/** @param {Child} child @returns {Generator<Child>} */
+export function* walk(child) {
+  yield child;
+  for (const below of child.children) yield* walk(below);
+}
+
+/** The row that stands for a path now: the child itself, or the closed one that hides it. @param {string} path @param {ReadonlySet<string>} shown */
+export function rowOf(path, shown) {
+  let at = path;
+  while (at && !shown.has(at)) at = at.slice(0, Math.max(0, at.lastIndexOf('/')));
+  return at || null;
+}
+
+/** The instance that a path is, or is in. @param {string} path */
+export function instanceOf(path) {
+  if (!path.startsWith(INSTANCES)) return null;
+  const id = path.slice(INSTANCES.length).split('/')[0];
+  return UUID.test(id) ? id : null;
+}
+
+/**
+ * A child's name for people: an instance by its app, other ids that nobody remembers by their beginning.
+ * @param {string} path @param {Record<string, Told>} instances
+ * @returns {{name: string, more: string}}
+ */
+export function label(path, instances) {
+  const id = path.slice(path.lastIndexOf('/') + 1);
+  if (!UUID.test(id)) return { name: id.replaceAll('_', ' '), more: '' };
+  const short = id.slice(-6);
+  if (path === INSTANCES + id && instances[id]) return { name: instances[id].app, more: short };
+  return { name: short, more: '' };
+}
+
+/** A path for people: `Crasher › desktop › stage › render`. @param {string} path @param {Record<string, Told>} instances */
+export function place(path, instances) {
+  const parts = path.split('/');
+  const from = instanceOf(path) ? 2 : Math.min(1, parts.length - 1);
+  return parts
+    .slice(from)
+    .map((_, index) => label(parts.slice(0, from + index + 1).join('/'), instances).name)
+    .join(' › ');
+}
+
+/** Whether an administrator can restart it now. @param {Row} row @param {Record<string, Told>} instances */
+export function restartable({ child, parent }, instances) {
+  if (!parent) return false;
+  const id = instanceOf(child.path);
+  if (id && child.path === INSTANCES + id)
+    return !['DEINITIALIZING', 'TERMINATED'].includes(instances[id]?.status ?? '');
+  return child.restart !== 'temporary' && (child.state === 'running' || child.state === 'given_up');
+}
+
+/** What restarting it brings about, as a sentence. @param {Row} row @param {Record<string, Told>} instances */
+export function consequence({ child, parent }, instances) {
+  if (instanceOf(child.path) && parent?.path === 'root/instances') {
+    return 'Its program is ended and started anew under the same address. What is not saved in it is lost.';
+  }
+  const siblings = parent?.children ?? [];
+  const at = siblings.findIndex(sibling => sibling.path === child.path);
+  const taken =
+    parent?.strategy === 'one_for_all'
+      ? siblings.filter(sibling => sibling !== child)
+      : parent?.strategy === 'rest_for_one'
+        ? siblings.slice(at + 1)
+        : [];
+  const names = taken.map(sibling => label(sibling.path, instances).name);
+  const alone =
+    child.children.length > 0 ? 'It is restarted with everything below it.' : 'It alone is restarted.';
+  return names.length === 0 ? alone : `With it, these are restarted: ${names.join(', ')}.`;
+}
+
+/** @param {Exit | null | undefined} exit */
+export function exitWords(exit) {
+  if (!exit) return '';
+  switch (exit.reason) {
+    case 'error':
+      return exit.message || exit.code || 'error';
+    case 'panic':
+      return `panic: ${exit.message}`;
+    case 'dependency':
+      return (exit.on ?? 'dependency').replaceAll('_', ' ');
+    default:
+      return exit.reason.replaceAll('_', ' ');
+  }
+}
+
+/** @param {Exit | null | undefined} exit */
+export const isFault = exit => Boolean(exit) && exit?.reason !== 'normal' && exit?.reason !== 'shutdown';
+
+/** What a child's event says, for people; empty where it is not worth a line. @param {ChildEvent} event */
+export function eventWords(event) {
+  switch (event.what) {
+    case 'exited':
+      return isFault(event.exit) ? exitWords(event.exit) : '';
+    case 'restarting':
+      return event.after_ms
+        ? `started again in ${(event.after_ms / 1000).toFixed(1)} s`
+        : 'started again at once';
+    case 'restart_asked':
+      return 'an administrator asked for it';
+    case 'given_up':
+      return `its budget is used up: ${exitWords(event.exit)}`;
+    case 'escalated':
+      return `its children fail too often: ${exitWords(event.exit)}`;
+    default:
+      return '';
+  }
+}
+
+/** Figures of the whole tree. @param {Tree} tree */
+export function summary(tree) {
+  const all = [...walk(tree.root)];
+  return {
+    children: all.length - 1,
+    instances: Object.keys(tree.instances).length,
+    restarts: all.reduce((sum, child) => sum + child.restarts.total, 0),
+    down: all.filter(child => child.state === 'given_up').length,
+    restarting: all.filter(child => child.state === 'restarting' || child.state === 'starting').length,
+    uptime_ms: tree.root.uptime_ms ?? 0,
+  };
+}
+
+/** A span of time, short: `0.4 s`, `12 s`, `3 min`, `2 h 5 min`, `4 d`. @param {number} ms */
+export function span(ms) {
+  const seconds = Math.max(0, ms) / 1000;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d`;
+}

@@ -1,0 +1,91 @@
+import { h } from '../lib/dom.js';
+import { eventWords, everything, isFault, rowOf, rows, usuallyOpen } from './model.js';
+import { Row } from './row.js';
+
+const COLUMNS = ['Child', 'State', 'Restarts', 'Last exit', 'Uptime', 'Progress', 'Queue', 'Pid', ''];
+
+/** The tree: a row for each child of what is open, kept while its path is shown. */
+export class TreeTable {
+  /** @type {Map<string, Row>} */
+  #rows = new Map();
+  /** @type {Set<string> | null} */
+  #open = null;
+  /** @type {import('./model.js').Tree | null} */
+  tree = null;
+
+  /** @param {HTMLElement} node @param {(row: import('./model.js').Row) => void} onRestart */
+  constructor(node, onRestart) {
+    this.onRestart = onRestart;
+    const head = COLUMNS.map(name => h('span', { role: 'columnheader' }, name));
+    this.body = h('div', { role: 'rowgroup' });
+    node.append(
+      h(
+        'div',
+        { role: 'treegrid', class: 'table', 'aria-label': 'Supervision tree' },
+        h('div', { role: 'rowgroup' }, h('div', { role: 'row', class: 'row head' }, ...head)),
+        this.body,
+      ),
+    );
+  }
+
+  /** @param {import('./model.js').Tree} tree */
+  show(tree) {
+    this.tree = tree;
+    this.#open ??= usuallyOpen(tree);
+    const shown = rows(tree, this.#open);
+    const paths = new Set(shown.map(({ child }) => child.path));
+    for (const [path, row] of this.#rows) {
+      if (paths.has(path)) continue;
+      row.node.remove();
+      this.#rows.delete(path);
+    }
+    shown.forEach((model, index) => {
+      const { path } = model.child;
+      let row = this.#rows.get(path);
+      if (!row) {
+        row = new Row(path, { toggle: at => this.#toggle(at), restart: at => this.#restart(at) });
+        this.#rows.set(path, row);
+      }
+      row.show(model, tree);
+      // Moved only if its place has changed, so that focus stays where it is.
+      if (this.body.children[index] !== row.node)
+        this.body.insertBefore(row.node, this.body.children[index] ?? null);
+    });
+  }
+
+  /** Shows where something has happened. @param {import('./model.js').ChildEvent} event */
+  happened(event) {
+    if (event.what === 'exited' && !isFault(event.exit)) return;
+    const path = rowOf(event.path, new Set(this.#rows.keys()));
+    const bad = event.what !== 'started' && event.what !== 'restart_asked' && event.what !== 'restarting';
+    // A start that is nobody's restart is no news.
+    if (event.what === 'started' && event.generation === 1) return;
+    if (path) this.#rows.get(path)?.flash(bad, eventWords(event));
+  }
+
+  openAll() {
+    if (!this.tree) return;
+    this.#open = everything(this.tree);
+    this.show(this.tree);
+  }
+
+  closeAll() {
+    if (!this.tree) return;
+    this.#open = usuallyOpen(this.tree);
+    this.show(this.tree);
+  }
+
+  /** @param {string} path */
+  #toggle(path) {
+    if (!this.tree || !this.#open) return;
+    if (!this.#open.delete(path)) this.#open.add(path);
+    this.show(this.tree);
+  }
+
+  /** @param {string} path */
+  #restart(path) {
+    if (!this.tree || !this.#open) return;
+    const row = rows(this.tree, this.#open).find(({ child }) => child.path === path);
+    if (row) this.onRestart(row);
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * What the page does when the host has closed its peer connection, by the reason that the host gives. Pure.
+ *
+ * - `offer`: another connection helps; it is offered at once, or with back-off where the last ones did not hold.
+ * - `wait`: the host is going; an offer would be refused. The next socket, to the host that follows, offers.
+ * - `end`: the instance has ended; nothing is offered until it lives again.
+ * - `rename`: another tab has this viewer id (a duplicated tab copies it): this one becomes somebody else.
+ */
+
+/** @typedef {import('./protocol.js').CloseReason} CloseReason */
+/** @typedef {'offer'|'wait'|'end'|'rename'} Step */
+
+/** @type {Readonly<Record<CloseReason, Step>>} */
+export const AFTER_CLOSE = Object.freeze({
+  requested: 'offer',
+  instance_ended: 'end',
+  app_exited: 'end',
+  ice_failed: 'offer',
+  superseded: 'rename',
+  resume_expired: 'offer',
+  host_shutdown: 'wait',
+  fault: 'offer',
+});
+
+/** @type {Readonly<Record<CloseReason, string>>} */
+const WORDS = Object.freeze({
+  requested: 'The host closed the connection; making a new one.',
+  instance_ended: 'The program was terminated.',
+  app_exited: 'The program was closed.',
+  ice_failed: 'No network path to the host was found; trying again.',
+  superseded: 'Another tab has taken over; making a connection of its own.',
+  resume_expired: 'The earlier connection has expired; making a new one.',
+  host_shutdown: 'The host is restarting.',
+  fault: 'The connection had a fault and is being made anew.',
+});
+
+/**
+ * What to do about a reason, one of a newer host included.
+ * @param {string} reason
+ * @returns {Step}
+ */
+export const afterClose = reason =>
+  Object.hasOwn(AFTER_CLOSE, reason) ? AFTER_CLOSE[/** @type {CloseReason} */ (reason)] : 'offer';
+
+/**
+ * The reason in words.
+ * @param {string} reason
+ */
+export const closeWords = reason =>
+  Object.hasOwn(WORDS, reason) ? WORDS[/** @type {CloseReason} */ (reason)] : WORDS.fault;

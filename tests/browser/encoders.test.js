@@ -1,0 +1,61 @@
+// Encoders that fail in use. What provokes it is in development builds only.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { pattern } from './harness/apps.js';
+import { processesOf } from './harness/proc.js';
+import { suite } from './harness/suite.js';
+import { until } from './harness/wait.js';
+
+const sections = { instances: { capacity: 2 } };
+const best = suite({
+  sections,
+  apps: paths => [pattern(paths)],
+  env: { HELIOSTAT_FAIL_ENCODER: 'x264enc' },
+});
+const every = suite({
+  sections,
+  apps: paths => [pattern(paths)],
+  env: { HELIOSTAT_FAIL_ENCODER: 'x264enc,openh264enc,vp8enc' },
+});
+
+/** @param {import('./harness/host.js').Host} host @param {string} id */
+const failures = (host, id) =>
+  JSON.parse(readFileSync(join(host.state, 'instances', id, 'encoders.json'), 'utf8'));
+
+best.scenario('an encoder that fails is followed by the next one, on the same connection', async stage => {
+  const { home, page, user } = await stage.visitor();
+  const viewer = await home.launch('pattern', stage.host);
+  const id = viewer.instanceId;
+  await viewer.connected();
+  const peer = await viewer.rememberConnection();
+  // The picture moves all the time.
+  await until('the first encoder has failed', () => failures(stage.host, id).x264enc === 1);
+  await viewer.connected();
+  await viewer.click(400, 100);
+  await page.keyboard.type('goes on');
+  await viewer.pattern.textBecomes('goes on');
+  assert.equal(await viewer.property('peerId'), peer);
+  assert.ok(await viewer.sameConnection());
+  assert.deepEqual(failures(stage.host, id), { x264enc: 1 }, 'the next one holds');
+  assert.equal((await (await stage.rest(user)).instance(id)).status, 'RUNNING');
+
+  // The next host knows it and takes the capture over as it runs.
+  const capture = processesOf(id).find(({ role }) => role === 'capture')?.pid;
+  await stage.host.crash();
+  await stage.host.run();
+  await viewer.connected();
+  await viewer.pattern.textBecomes('goes on', 60_000);
+  assert.equal(processesOf(id).find(({ role }) => role === 'capture')?.pid, capture);
+});
+
+every.scenario('when all encoders fail, the instance has failed and says so', async stage => {
+  const { home, user } = await stage.visitor();
+  const viewer = await home.launch('pattern', stage.host);
+  const id = viewer.instanceId;
+  await viewer.stateBecomes('failed', 90_000);
+  const failed = await (await stage.rest(user)).instance(id);
+  assert.deepEqual([failed.status, failed.reason], ['FAILED', 'capture_failed']);
+});

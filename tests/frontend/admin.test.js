@@ -1,0 +1,144 @@
+// What the admin page makes of a tree.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import {
+  consequence,
+  eventWords,
+  everything,
+  exitWords,
+  label,
+  place,
+  restartable,
+  rowOf,
+  rows,
+  span,
+  summary,
+  usuallyOpen,
+} from '../../static/admin/model.js';
+
+const ID = '0197c1d2-0000-7000-8000-00000000abcd';
+
+/** @param {string} path @param {object} [more] @param {any[]} [children] @returns {any} */
+function child(path, more = {}, children = []) {
+  return {
+    id: path.slice(path.lastIndexOf('/') + 1),
+    path,
+    kind: children.length > 0 ? 'supervisor' : 'worker',
+    restart: 'permanent',
+    state: 'running',
+    strategy: children.length > 0 ? 'one_for_one' : null,
+    restarts: { in_period: 0, total: 0 },
+    uptime_ms: 1000,
+    children,
+    ...more,
+  };
+}
+
+const at = `root/instances/${ID}`;
+const stage = child(`${at}/desktop/stage`, {}, [
+  child(`${at}/desktop/stage/render`, { restarts: { in_period: 1, total: 3 }, state: 'given_up' }),
+]);
+const desktop = child(`${at}/desktop`, { strategy: 'rest_for_one', restart: 'transient' }, [
+  child(`${at}/desktop/keeper`, { restart: 'temporary' }),
+  child(`${at}/desktop/display`),
+  stage,
+]);
+const instance = child(at, { restart: 'temporary' }, [desktop]);
+/** @type {any} */
+const tree = {
+  at_ms: 1,
+  version: '1',
+  left_out: { 'root/sessions': 7 },
+  instances: { [ID]: { app: 'Orrery', session_id: 's', status: 'RUNNING' } },
+  root: child('root', { restart: 'temporary' }, [
+    child('root/sessions', { kind: 'dynamic' }),
+    child('root/instances', { kind: 'dynamic' }, [instance]),
+    child('root/http'),
+  ]),
+};
+/** @param {ReadonlySet<string>} open */
+const paths = open => rows(tree, open).map(row => row.child.path);
+
+test('instances are shown and closed at first, and everything can be opened', () => {
+  assert.deepEqual(paths(usuallyOpen(tree)), ['root', 'root/sessions', 'root/instances', at, 'root/http']);
+  assert.equal(paths(everything(tree)).length, 10);
+  assert.deepEqual(paths(new Set()), ['root']);
+  assert.equal(rows(tree, usuallyOpen(tree))[1].more, 7);
+});
+
+test('an event is shown where it happened, or at the closed row that hides that', () => {
+  const shown = new Set(paths(usuallyOpen(tree)));
+  assert.equal(rowOf(`${at}/desktop/stage/render`, shown), at);
+  assert.equal(rowOf('root/http', shown), 'root/http');
+  assert.equal(rowOf('root/gone/for/good', shown), 'root');
+  assert.equal(rowOf('elsewhere', shown), null);
+});
+
+test('an instance is called by its app, other ids by their end', () => {
+  assert.deepEqual(label(at, tree.instances), { name: 'Orrery', more: '00abcd' });
+  assert.deepEqual(label(`root/sessions/${ID}`, {}), { name: '00abcd', more: '' });
+  assert.equal(label(`${at}/desktop/stage/window_manager`, tree.instances).name, 'window manager');
+  assert.equal(place(`${at}/desktop/stage/render`, tree.instances), 'Orrery › desktop › stage › render');
+  assert.equal(place('root/http', {}), 'http');
+  assert.equal(place('root', {}), 'root');
+});
+
+test('what cannot be restarted has no button', () => {
+  const can = (/** @type {string} */ path) => {
+    const row = rows(tree, everything(tree)).find(({ child: one }) => one.path === path);
+    assert.ok(row, path);
+    return restartable(row, tree.instances);
+  };
+  assert.deepEqual(
+    ['root', `${at}/desktop/keeper`, at, `${at}/desktop`, `${at}/desktop/stage/render`, 'root/http'].map(can),
+    [false, false, true, true, true, true],
+  );
+  const ending = rows(tree, everything(tree)).find(({ child: one }) => one.path === at);
+  assert.ok(ending);
+  assert.equal(restartable(ending, { [ID]: { ...tree.instances[ID], status: 'DEINITIALIZING' } }), false);
+});
+
+test('the question says what else is restarted', () => {
+  const words = (/** @type {string} */ path) => {
+    const row = rows(tree, everything(tree)).find(({ child: one }) => one.path === path);
+    assert.ok(row, path);
+    return consequence(row, tree.instances);
+  };
+  assert.match(words(`${at}/desktop/display`), /these are restarted: stage\.$/);
+  assert.match(words(`${at}/desktop/stage`), /everything below/);
+  assert.match(words('root/http'), /alone/);
+  assert.match(words(at), /same address/);
+});
+
+test('ends and events are told in words', () => {
+  assert.equal(exitWords({ reason: 'error', code: 'x', message: 'it broke' }), 'it broke');
+  assert.equal(exitWords({ reason: 'dependency', on: 'display_lost' }), 'display lost');
+  assert.equal(exitWords(null), '');
+  /** @param {object} what @returns {any} */
+  const event = what => ({ at_ms: 1, path: 'root', generation: 1, ...what });
+  assert.equal(eventWords(event({ what: 'exited', exit: { reason: 'shutdown' } })), '');
+  assert.equal(eventWords(event({ what: 'exited', exit: { reason: 'stalled' } })), 'stalled');
+  assert.equal(eventWords(event({ what: 'restarting', after_ms: 400 })), 'started again in 0.4 s');
+  assert.equal(eventWords(event({ what: 'started' })), '');
+});
+
+test('the figures are those of the whole tree', () => {
+  assert.deepEqual(summary(tree), {
+    children: 9,
+    instances: 1,
+    restarts: 3,
+    down: 1,
+    restarting: 0,
+    uptime_ms: 1000,
+  });
+  assert.deepEqual([400, 12_000, 59_600, 61_000, 7_500_000, 4 * 86_400_000].map(span), [
+    '0.4 s',
+    '12 s',
+    '60 s',
+    '1 min',
+    '2 h 5 min',
+    '4 d',
+  ]);
+});
