@@ -96,12 +96,20 @@ fn atom(display: &Display, name: &[u8]) -> Result<Atom, X11Error> {
     Ok(reply.map_err(X11Error::reply("an atom"))?.atom)
 }
 
+/// EWMH, "_NET_SUPPORTING_WM_CHECK": the root names a window, and that window names itself. One that was killed leaves
+/// its announcement behind, but not its window.
 fn is_announced(display: &Display, check: Atom) -> Result<bool, X11Error> {
-    let property = display
-        .x
-        .get_property(false, display.root(), check, AtomEnum::WINDOW, 0, 1)?;
-    let property = property.reply().map_err(X11Error::reply("a property"))?;
-    Ok(property
-        .value32()
-        .is_some_and(|mut v| v.next().is_some_and(|window| window != 0)))
+    let named = |window: Window| -> Result<_, X11Error> {
+        let property = display.x.get_property(false, window, check, AtomEnum::WINDOW, 0, 1)?;
+        // A window that is gone answers with an error, which only says no.
+        let first = property
+            .reply()
+            .ok()
+            .and_then(|p| p.value32().and_then(|mut v| v.next()));
+        Ok(first.filter(|window| *window != x11rb::NONE))
+    };
+    match named(display.root())? {
+        Some(window) => Ok(named(window)? == Some(window)),
+        None => Ok(false),
+    }
 }
