@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use super::{Codec, Frame};
 
-/// Frames a subscriber may have waiting: at 60 fps a tenth of a second.
-const SLOT: usize = 6;
+/// Frames a subscriber may have waiting: at 60 fps a fifth of a second. A machine that is short of processor time for
+/// less than that costs nobody a key frame.
+const SLOT: usize = 12;
 /// All key frames of one codec together: at most one in this time.
 const KEY_INTERVAL: Duration = Duration::from_millis(300);
 /// Key frames on behalf of one slow subscriber: at most one in this time.
@@ -224,6 +225,7 @@ impl Subscriber {
                 false
             }
             Err(_) => {
+                log::info!("codec={} a viewer does not keep up, skipping to the next key frame", self.codec);
                 *skipped += 1;
                 self.needs_key = true;
                 self.may_ask(now)

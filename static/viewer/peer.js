@@ -55,8 +55,10 @@ export class Peer extends EventTarget {
     if (iceServers.length > 0) {
       this.connection.setConfiguration({ ...this.connection.getConfiguration(), iceServers });
     }
-    await this.connection.setLocalDescription(offer);
-    return this.connection.localDescription?.sdp ?? offer.sdp ?? '';
+    // Not waited for: the host may have the description meanwhile, and its answer is applied after this by the
+    // connection's own order of operations (W3C WebRTC 4.4.1.2), or refused if this fails.
+    this.connection.setLocalDescription(offer).catch(() => {});
+    return offer.sdp ?? '';
   }
 
   /**
