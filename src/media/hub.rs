@@ -225,7 +225,10 @@ impl Subscriber {
                 false
             }
             Err(_) => {
-                log::info!("codec={} a viewer does not keep up, skipping to the next key frame", self.codec);
+                log::info!(
+                    "codec={} a viewer does not keep up, skipping to the next key frame",
+                    self.codec
+                );
                 *skipped += 1;
                 self.needs_key = true;
                 self.may_ask(now)

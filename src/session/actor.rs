@@ -24,6 +24,8 @@ const TICK: Duration = Duration::from_secs(5);
 const QUIET_TICKS: u32 = 12;
 /// A session that does not look any more waits for something that never comes.
 pub(super) const STALL: Duration = Duration::from_secs(20);
+/// When an instance's actor was away.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// An instance answers an offer within 10 s.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
 
@@ -45,8 +47,9 @@ struct Socket {
     out: Outbound,
     viewer: ViewerId,
     watching: Option<InstanceHandle>,
-    /// A failed instance that is only a row, and may be started again.
-    waiting: Option<InstanceId>,
+    /// An instance whose actor is not there yet (a failed one is only a row until it is started again), and the peer that
+    /// is to be taken over then.
+    waiting: Option<(InstanceId, Option<PeerId>)>,
 }
 
 impl SessionActor {
@@ -91,7 +94,11 @@ impl SessionActor {
                     leave(socket);
                 }
                 match self.manager.get(instance_id) {
-                    Some(handle) => watch(socket, self.identity.session, handle, peer_id),
+                    Some(handle) => {
+                        if !watch(socket, self.identity.session, handle, peer_id) {
+                            ctx.run_later(LOOK_AGAIN, |act, ctx| act.rejoin(ctx));
+                        }
+                    }
                     None => {
                         leave(socket);
                         self.tell_ended(id, instance_id, ctx);
@@ -111,13 +118,17 @@ impl SessionActor {
         }
     }
 
-    /// Who was told of a failed row watches the instance as soon as it is started again.
-    fn rejoin(&mut self) {
+    /// Who was told of a failed row, or came while the instance's actor was away, watches it as soon as it is there.
+    fn rejoin(&mut self, ctx: &mut Context<Self>) {
+        let mut away = false;
         for socket in self.sockets.values_mut() {
-            if let Some(handle) = socket.waiting.and_then(|id| self.manager.get(id)) {
-                socket.waiting = None;
-                watch(socket, self.identity.session, handle, None);
+            let Some((id, peer)) = socket.waiting else { continue };
+            if let Some(handle) = self.manager.get(id) {
+                away |= !watch(socket, self.identity.session, handle, peer);
             }
+        }
+        if away {
+            ctx.run_later(LOOK_AGAIN, |act, ctx| act.rejoin(ctx));
         }
     }
 
@@ -125,16 +136,16 @@ impl SessionActor {
     fn tell_ended(&self, id: SocketId, instance: InstanceId, ctx: &mut Context<Self>) {
         let manager = self.manager.clone();
         let work = async move { manager.ended_message(instance).await };
-        ctx.spawn(work.into_actor(self).map(move |found, act, _| {
+        ctx.spawn(work.into_actor(self).map(move |found, act, ctx| {
             let Some(socket) = act.sockets.get_mut(&id) else { return };
             match found {
                 Ok(Some(message)) => {
                     if message.status == InstanceStatus::Failed && socket.watching.is_none() {
-                        socket.waiting = Some(instance);
+                        socket.waiting = Some((instance, None));
                     }
                     socket.out.send(&ServerMessage::Instance(message));
                     // It may have been started again while the row was read.
-                    act.rejoin();
+                    act.rejoin(ctx);
                 }
                 Ok(None) => {
                     log::info!("session={} asked for unknown instance={instance}", act.identity.session);
@@ -148,23 +159,19 @@ impl SessionActor {
     }
 }
 
-/// A viewer of this socket begins to watch.
-fn watch(socket: &mut Socket, session: SessionId, handle: InstanceHandle, peer: Option<PeerId>) {
+/// A viewer of this socket begins to watch; or waits, where the instance's actor is being started. Says whether it
+/// watches.
+fn watch(socket: &mut Socket, session: SessionId, handle: InstanceHandle, peer: Option<PeerId>) -> bool {
     let join = Join {
         viewer: socket.viewer,
         session,
         out: socket.out.clone(),
         peer,
     };
-    match handle.actor().tell(join) {
-        Ok(()) => socket.watching = Some(handle),
-        Err(error) => socket.out.send(&ServerMessage::Error {
-            code: error.code().into(),
-            message: error.to_string(),
-            retry_after: Some(1),
-            peer_id: None,
-        }),
-    }
+    let joined = handle.actor().tell(join).is_ok();
+    socket.waiting = (!joined).then_some((handle.spec().id, peer));
+    socket.watching = joined.then_some(handle);
+    joined
 }
 
 fn leave(socket: &mut Socket) {
@@ -276,8 +283,8 @@ impl Actor for SessionActor {
 struct Revival;
 
 impl StreamHandler<Revival> for SessionActor {
-    fn handle(&mut self, _: Revival, _: &mut Self::Context) {
-        self.rejoin();
+    fn handle(&mut self, _: Revival, ctx: &mut Self::Context) {
+        self.rejoin(ctx);
     }
 
     // The manager outlives every session; without it there is nothing to be told.

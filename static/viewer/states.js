@@ -146,7 +146,9 @@ export function shown(facts) {
       action: 'restart',
     };
   }
-  if (status === 'DEINITIALIZING') return view('ended', status, `${name} is shutting down`, '');
+  // Who was told the end of the connection may never hear of the end of the shutdown: its socket may be away.
+  if (status === 'DEINITIALIZING' && !facts.ended)
+    return view('ended', status, `${name} is shutting down`, '');
   if (status === 'TERMINATED' || facts.ended) {
     const code = reason ?? facts.ended ?? 'TERMINATED';
     const shownEnd = view('ended', code, `${name} has ended`, facts.instance?.message ?? words(code));

@@ -102,8 +102,9 @@ scenario(
       .getByRole('button', { name: /launch again/i })
       .or(page.getByRole('link', { name: /launch again/i }));
     await again.waitFor({ timeout: 60_000 });
-    const ended = await (await stage.rest(user)).instance(id);
-    assert.deepEqual([ended.status, ended.reason], ['TERMINATED', 'app_exited']);
+    const rest = await stage.rest(user);
+    await until('it has ended', async () => (await rest.instance(id)).status === 'TERMINATED');
+    assert.equal((await rest.instance(id)).reason, 'app_exited');
     await until('no process is left', () => processesOf(id).length === 0);
     await again.click();
     await until('another instance', () => /\/stream\//.test(page.url()) && viewer.instanceId !== id);
