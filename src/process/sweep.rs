@@ -101,9 +101,22 @@ pub fn sweep(instances: &Path) -> SweepReport {
     report
 }
 
-/// Sweeps the folder of one instance. Blocks, for seconds at worst.
+/// Sweeps the folder of one instance whose keeper is gone. Blocks, for seconds at worst.
 pub fn sweep_instance(folder: &Path, instance: InstanceId) {
-    sweep_one(folder, instance, &mut SweepReport::default());
+    let until = Instant::now() + DIES_WITHIN;
+    loop {
+        let mut report = SweepReport::default();
+        sweep_one(folder, instance, &mut report);
+        if report.adoptable.is_empty() {
+            return;
+        }
+        // A process that is being killed closes its sockets before it lets its lock go.
+        if Instant::now() >= until {
+            log::warn!("instance={instance} has a keeper that lives on without its socket, left alone");
+            return;
+        }
+        sleep(LOOK_EVERY);
+    }
 }
 
 fn sweep_one(path: &Path, instance: InstanceId, report: &mut SweepReport) {

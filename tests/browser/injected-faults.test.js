@@ -7,7 +7,7 @@ import { Client } from './harness/rest.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 
-const { scenario } = suite({ apps: paths => [pattern(paths)] });
+const { scenario } = suite({ panics: true, apps: paths => [pattern(paths)] });
 
 const ROUTE = '/api/v1/debug/panic';
 
