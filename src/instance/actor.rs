@@ -269,6 +269,16 @@ impl Handler<Join> for InstanceActor {
         }
         self.shared.control_event(steered);
         let living = peer.filter(|p| msg.peer == Some(*p) && self.shared.peer(*p).is_some());
+        if let Some(peer_id) = msg.peer.filter(|p| living != Some(*p)) {
+            // Of an earlier host, or ended meanwhile: the tab need not find out by itself that nobody hears it.
+            self.shared.roster.tell(
+                msg.viewer,
+                &ServerMessage::Closed {
+                    peer_id,
+                    reason: CloseReason::ResumeExpired,
+                },
+            );
+        }
         self.shared
             .roster
             .tell(msg.viewer, &ServerMessage::Instance(self.shared.instance_message()));

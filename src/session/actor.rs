@@ -15,7 +15,7 @@ use super::book::Identity;
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 use crate::instance::actor::{Candidate, Control, ControlWish, Join, Leave, Offer};
 use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
-use crate::protocol::signalling::{ClientMessage, InstanceStatus, ServerMessage};
+use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
 use crate::supervision::ChildContext;
 
 /// How often it looks whether anybody is left.
@@ -101,6 +101,11 @@ impl SessionActor {
                     }
                     None => {
                         leave(socket);
+                        if let Some(peer_id) = peer_id {
+                            // Nothing of it lives.
+                            let reason = CloseReason::ResumeExpired;
+                            socket.out.send(&ServerMessage::Closed { peer_id, reason });
+                        }
                         self.tell_ended(id, instance_id, ctx);
                     }
                 }

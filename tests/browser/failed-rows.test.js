@@ -56,6 +56,7 @@ scenario(
     await viewer.connected();
     assert.equal(viewer.instanceId, id, 'the same instance');
     await viewer.pattern.appears();
+    await page.bringToFront();
     await viewer.click(400, 100);
     await page.keyboard.type('back');
     await viewer.pattern.textBecomes('back');
