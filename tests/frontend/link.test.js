@@ -132,6 +132,20 @@ test('a host that does not know the peer any more gets a new offer', async () =>
   assert.equal(viewer.shown.state, 'reconnecting');
 });
 
+test('a tab that comes back to another host never calls its old connection connected', async () => {
+  const { viewer, clock } = await connected();
+  FakeSocket.last.drop();
+  await clock.advance(300);
+  FakeSocket.last.accept();
+  FakeSocket.last.say(welcome);
+  FakeSocket.last.say({ type: 'closed', peer_id: 'p1', reason: 'resume_expired' });
+  assert.equal(viewer.shown.state, 'reconnecting');
+  FakeSocket.last.say(instance());
+  assert.equal(viewer.shown.state, 'reconnecting');
+  await clock.advance(500);
+  assert.equal(offers(), 1, 'well before it would have noticed by itself');
+});
+
 test('a peer closed for a fault is replaced, and only the current one counts', async () => {
   const { viewer, clock } = await connected();
   FakeSocket.last.say({ type: 'closed', peer_id: 'older', reason: 'fault' });
