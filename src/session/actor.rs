@@ -40,6 +40,8 @@ pub struct SessionActor {
     context: ChildContext,
     sockets: BTreeMap<SocketId, Socket>,
     quiet_ticks: u32,
+    /// Whether it is about to look again for actors that were away.
+    looking: bool,
 }
 
 #[derive(Debug)]
@@ -62,6 +64,7 @@ impl SessionActor {
             context: context.clone(),
             sockets: BTreeMap::new(),
             quiet_ticks: 0,
+            looking: false,
         }
     }
 
@@ -96,7 +99,7 @@ impl SessionActor {
                 match self.manager.get(instance_id) {
                     Some(handle) => {
                         if !watch(socket, self.identity.session, handle, peer_id) {
-                            ctx.run_later(LOOK_AGAIN, |act, ctx| act.rejoin(ctx));
+                            self.look_again(ctx);
                         }
                     }
                     None => {
@@ -133,8 +136,20 @@ impl SessionActor {
             }
         }
         if away {
-            ctx.run_later(LOOK_AGAIN, |act, ctx| act.rejoin(ctx));
+            self.look_again(ctx);
         }
+    }
+
+    /// Rejoins after a while. One look at a time, however often a browser asks.
+    fn look_again(&mut self, ctx: &mut Context<Self>) {
+        if self.looking {
+            return;
+        }
+        self.looking = true;
+        ctx.run_later(LOOK_AGAIN, |act, ctx| {
+            act.looking = false;
+            act.rejoin(ctx);
+        });
     }
 
     /// What is no longer here may have left a row that says how it ended.
