@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::facts::{Failure, Part};
 use super::shared::DesktopShared;
+use super::takeover::Tenure;
 use crate::process::{KeeperClient, ProcessError, sweep_instance};
 use crate::supervision::{ChildContext, ExitReason};
 
@@ -25,8 +26,11 @@ const PREDECESSOR: Duration = Duration::from_secs(3);
 /// Between two tries.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The life of the link. It is not restarted: without its keeper an instance has no processes left.
+/// The life of the link. Once the keeper is lost there is nothing left that a restart could heal: that is its normal end,
+/// and the Desktop's. A link that panics is followed by one to the same keeper.
 pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    // All that hung on the one before has let go by now.
+    shared.expect_successor(false);
     shared.facts.update(|f| f.keeper = Part::Starting);
     let keeper = match start(&shared).await {
         Ok(keeper) => keeper,
@@ -35,6 +39,9 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
             return lost(&shared, error.code(), format!("the keeper cannot be started: {error}"));
         }
     };
+    let tenure = Tenure::begin(&shared, &cx, |shared| {
+        shared.keeper.send_replace(None);
+    });
     shared.keeper.send_replace(Some(keeper.clone()));
     cx.set_pid(u32::try_from(keeper.pid()).ok());
     shared.facts.update(|f| f.keeper = Part::Up);
@@ -42,17 +49,19 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
         () = cx.stopping() => {}
         () = keeper.gone() => {
             log::error!("instance={} keeper is gone", shared.id);
+            tenure.over();
             sweep(&shared).await;
             return lost(&shared, "keeper_gone", "the keeper of this instance was killed".into());
         }
         () = silence(&shared, &keeper) => {
             log::error!("instance={} keeper={} does not answer, killing it", shared.id, keeper.pid());
+            tenure.over();
             keeper.kill();
             sweep(&shared).await;
-            lost(&shared, "keeper_stalled", "the keeper of this instance did not answer any more".into());
-            return ExitReason::Stalled;
+            return lost(&shared, "keeper_stalled", "the keeper of this instance did not answer any more".into());
         }
     }
+    tenure.over();
     shared.keeper.send_replace(None);
     if !shared.leaves_processes()
         && let Err(error) = keeper.end(END_GRACE).await
@@ -113,9 +122,9 @@ fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReas
         };
         f.failure.get_or_insert(Failure {
             code: code.into(),
-            message: message.clone(),
+            message,
             output,
         });
     });
-    ExitReason::error(code, message)
+    ExitReason::Normal
 }

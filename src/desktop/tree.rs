@@ -23,7 +23,7 @@ pub fn desktop(shared: &Arc<DesktopShared>) -> SupervisorSpec {
     // The keeper's loss is nothing that a restart could heal: it takes the Desktop down at once.
     SupervisorSpec::new(Strategy::RestForOne, DISPLAY_INTENSITY)
         .auto_shutdown(crate::supervision::AutoShutdown::AnySignificant)
-        .child(child("keeper", Restart::Temporary, shared, keeper_link::keeper_link).significant())
+        .child(child("keeper", Restart::Transient, shared, keeper_link::keeper_link).significant())
         .child(child("display", Restart::Permanent, shared, display::display))
         .child({
             let shared = Arc::clone(shared);
