@@ -67,7 +67,7 @@ pub use backoff::Backoff;
 pub use busy::busy_child;
 pub use child_spec::{ChildSpec, Life, Restart};
 pub use context::ChildContext;
-pub use control::{ControlError, SupervisorRef};
+pub use control::{ByHand, ControlError, SupervisorRef};
 pub use event::{ChildEvent, Events, Missed, What};
 pub use exit::{ExitCell, ExitReason};
 #[cfg(debug_assertions)]

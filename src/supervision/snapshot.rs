@@ -94,6 +94,8 @@ pub struct ChildSnapshot {
     pub restart: Restart,
     /// Whether its end may end its supervisor.
     pub significant: bool,
+    /// Whether it lives once: who restarts it by hand ends it, and whoever needs it makes another.
+    pub once: bool,
     /// Where it is in its life.
     pub state: ChildState,
     /// Its strategy, if it is a supervisor that runs.

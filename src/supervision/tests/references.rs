@@ -60,7 +60,7 @@ fn what_waits_in_the_mailbox_of_a_generation_dies_with_it() {
         let note = diary.clone();
         a.tell(Call::new(move |_, _| note.note("late"))).unwrap();
         let fail = async { _tree.view().restart_child("a", secs(5)).await.unwrap() };
-        let (answer, ()) = futures::join!(a.ask(Ping, secs(30)), fail);
+        let (answer, _) = futures::join!(a.ask(Ping, secs(30)), fail);
         assert_eq!(answer, Err(CallError::Ended));
         tokio::time::sleep(secs(5)).await;
         assert_eq!((diary.take().as_str(), a.ask(Ping, secs(1)).await), ("", Ok(2)));

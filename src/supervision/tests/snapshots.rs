@@ -30,7 +30,7 @@ fn a_snapshot_says_everything_that_there_is_to_know_of_a_child() {
             serde_json::json!([
                 {
                     "id": "a", "path": "root/a", "kind": "worker", "restart": "permanent", "significant": false,
-                    "state": "running", "strategy": null, "generation": 1,
+                    "once": false, "state": "running", "strategy": null, "generation": 1,
                     "restarts": { "in_period": 0, "total": 0 },
                     "budget": { "own": false, "max": 3, "period_ms": 60_000, "left": 2 },
                     "last_exit": null, "uptime_ms": 2_002, "restart_in_ms": null,
@@ -39,7 +39,7 @@ fn a_snapshot_says_everything_that_there_is_to_know_of_a_child() {
                 },
                 {
                     "id": "b", "path": "root/b", "kind": "worker", "restart": "permanent", "significant": false,
-                    "state": "running", "strategy": null, "generation": 2,
+                    "once": false, "state": "running", "strategy": null, "generation": 2,
                     "restarts": { "in_period": 1, "total": 1 },
                     "budget": { "own": false, "max": 3, "period_ms": 60_000, "left": 2 },
                     "last_exit": { "reason": "error", "code": "broken", "message": "told to fail", "at_ms": 7 },
