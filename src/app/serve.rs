@@ -281,7 +281,7 @@ impl Parts {
             }
         }
         let journal = Arc::new(Journal::new());
-        let mut rows = tree::settle_rows(&store, server, |id| state.instance(id).exists()).await?;
+        let mut rows = tree::settle_rows(&store, server, &report).await?;
         for id in apps.instances().map_err(StartError::AppsFolder)? {
             // Where the folder stands, a keeper may still live.
             if !state.instance(id).exists()

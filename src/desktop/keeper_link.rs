@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::facts::{Failure, Part};
 use super::shared::DesktopShared;
 use super::takeover::Tenure;
-use crate::process::{KeeperClient, ProcessError, sweep_instance};
+use crate::process::{KeeperClient, Lost, ProcessError, sweep_instance};
 use crate::supervision::{ChildContext, ExitReason};
 
 /// What the keeper gives what is left between TERM and KILL when the instance ends.
@@ -35,8 +35,11 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     let keeper = match start(&shared).await {
         Ok(keeper) => keeper,
         Err(error) => {
-            log::error!("instance={} keeper cannot be started: {error}", shared.id);
-            return lost(&shared, error.code(), format!("the keeper cannot be started: {error}"));
+            let code = error.code();
+            log::error!("instance={} code={code} keeper cannot be started: {error}", shared.id);
+            // One that lives and is of no use would keep its processes running.
+            sweep(&shared).await;
+            return lost(&shared, code, format!("the keeper cannot be started: {error}"));
         }
     };
     let tenure = Tenure::begin(&shared, &cx, |shared| {
@@ -48,10 +51,16 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     tokio::select! {
         () = cx.stopping() => {}
         () = keeper.gone() => {
-            log::error!("instance={} keeper is gone", shared.id);
+            let why = keeper.lost();
+            let message = explain(why);
+            log::error!("instance={} code={} {message}", shared.id, why.code());
             tenure.over();
+            // One that is not believed any more is ended, if it is ours to end.
+            if *why != Lost::Closed {
+                keeper.kill();
+            }
             sweep(&shared).await;
-            return lost(&shared, "keeper_gone", "the keeper of this instance was killed".into());
+            return lost(&shared, why.code(), message);
         }
         () = silence(&shared, &keeper) => {
             log::error!("instance={} keeper={} does not answer, killing it", shared.id, keeper.pid());
@@ -112,6 +121,14 @@ async fn sweep(shared: &DesktopShared) {
     shared.keeper.send_replace(None);
     let (folder, id) = (shared.folder.clone(), shared.id);
     let _ = tokio::task::spawn_blocking(move || sweep_instance(&folder, id)).await;
+}
+
+fn explain(why: &Lost) -> String {
+    match why {
+        Lost::Closed => "the keeper of this instance was killed".into(),
+        Lost::Protocol(text) => format!("the keeper of this instance sent what no keeper sends: {text}"),
+        Lost::NotOurs(text) => format!("the keeper of this instance is none of ours: {text}"),
+    }
 }
 
 fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {

@@ -27,6 +27,10 @@ use crate::supervision::{ChildRef, SupervisorRef};
 
 /// From the request to the start of the tree.
 const START_DEADLINE: Duration = Duration::from_secs(5);
+/// Between two tries of something that may get better: a database that does not answer, a full disk.
+const RETRY: Duration = Duration::from_secs(2);
+/// So often an instance's files are tried to be written again before it is given up.
+const ADOPTION_TRIES: u32 = 60;
 /// Rows started again that a session may still have to hear of.
 const REVIVALS: usize = 64;
 
@@ -126,21 +130,65 @@ impl Manager {
     /// went, as its `row` says, goes on from there.
     ///
     /// # Errors
-    /// [`LaunchError::Setup`] when it cannot be understood; its folder is left as it is.
+    /// [`LaunchError::Setup`] when it cannot be understood; it has failed then, and nothing of it runs any more.
     pub async fn adopt(&self, id: InstanceId, row: Option<InstanceRow>) -> Result<(), LaunchError> {
-        let setup = |e: std::io::Error| LaunchError::Setup(e.to_string());
-        let spec = InstanceSpec::load(&self.inner.services.state.instance(id)).map_err(setup)?;
-        let handle = self.prepare(&spec)?;
+        let handle = match self.found(id).await {
+            Ok(handle) => handle,
+            Err(error) => {
+                self.abandon(id, row, &error).await;
+                return Err(error);
+            }
+        };
         match row {
             Some(row) => resume(&handle, row),
             None => log::warn!("instance={id} has no row that says it lives"),
         }
         self.lock().insert(id, handle.clone());
-        log::info!("instance={id} app={} adopted", spec.app.id);
-        handle
-            .shared
-            .event(InstanceEvent::Adopted, format!("app={}", spec.app.id));
+        let app = format!("app={}", handle.spec().app.id);
+        log::info!("instance={id} {app} adopted");
+        handle.shared.event(InstanceEvent::Adopted, app);
         self.start(&handle).await.inspect_err(|_| self.forget(id))
+    }
+
+    /// What an earlier host left of an instance, made ready to be started. A disk that is full for a while is waited for:
+    /// its program runs, and knows nothing of that.
+    async fn found(&self, id: InstanceId) -> Result<InstanceHandle, LaunchError> {
+        let folder = self.inner.services.state.instance(id);
+        let spec = InstanceSpec::load(&folder).map_err(|e| LaunchError::Setup(e.to_string()))?;
+        if spec.id != id {
+            return Err(LaunchError::Setup(format!("it is described as {}", spec.id)));
+        }
+        let mut tries = ADOPTION_TRIES;
+        loop {
+            tries -= 1;
+            match self.prepare(&spec) {
+                Err(error) if tries > 0 => log::warn!("instance={id} cannot be adopted yet: {error}"),
+                result => return result,
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// The supervisor of the instances has been started anew, and does not know those that it had: what lives on with
+    /// its keeper is taken up again, as by the next host.
+    pub async fn take_up_again(&self) {
+        let services = &self.inner.services;
+        let rows = loop {
+            match services.store.instances_not_ended(services.server).await {
+                Ok(rows) => break rows,
+                Err(error) if self.is_draining() => return log::warn!("code={} {error}", error.code()),
+                Err(error) => log::warn!("code={} instances wait to be taken up again: {error}", error.code()),
+            }
+            tokio::time::sleep(RETRY).await;
+        };
+        // Those that are being launched are here already.
+        for row in rows.into_iter().filter(|row| self.get(row.instance_id).is_none()) {
+            let id = row.instance_id;
+            match self.adopt(id, Some(row)).await {
+                Ok(()) => self.announce_revival(id),
+                Err(error) => log::error!("instance={id} not taken up again: {error}"),
+            }
+        }
     }
 
     /// The instance of this id, if it is here.
@@ -190,7 +238,7 @@ impl Manager {
         self.inner.draining.store(true, Ordering::Release);
     }
 
-    /// The ids of failed rows that are started again, from now on.
+    /// The ids of failed rows that are started again, and of instances that are taken up again, from now on.
     #[must_use]
     pub fn revivals(&self) -> broadcast::Receiver<InstanceId> {
         self.inner.revived.subscribe()

@@ -91,6 +91,19 @@ for (const [name, path] of children) {
   );
 }
 
+scenario('a panic of the supervisor of all instances costs connections, and no program', async stage => {
+  const { viewer, rest } = await launched(stage);
+  const id = viewer.instanceId;
+  const before = processesOf(id).map(({ pid }) => pid);
+  const peer = await viewer.property('peerId');
+  await panic(rest, 'root/instances');
+  await until('another connection', async () => (await viewer.property('peerId')) !== peer);
+  await viewer.connected();
+  await viewer.pattern.textBecomes('kept');
+  const after = processesOf(id).map(({ pid }) => pid);
+  assert.deepEqual(after, before, 'every process was found again');
+});
+
 scenario('when the tree gives up, the host exits 70 and the next one finds everything', async stage => {
   const { viewer, rest } = await launched(stage);
   const app = await pidOf(viewer.instanceId, 'render');

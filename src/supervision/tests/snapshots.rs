@@ -91,7 +91,7 @@ fn a_restart_that_is_due_later_says_when() {
 }
 
 #[test]
-fn the_mailbox_of_an_actor_counts_questions_that_are_not_answered() {
+fn the_mailbox_of_an_actor_counts_every_message_that_is_not_dealt_with_yet() {
     run(async {
         let reference = ChildRef::new();
         let tree = Tree::start(lenient(Strategy::OneForOne).child(doll("a", Restart::Permanent, &reference)));
@@ -99,13 +99,14 @@ fn the_mailbox_of_an_actor_counts_questions_that_are_not_answered() {
         let wait =
             Call::new(|_, ctx| actix::AsyncContext::wait(ctx, actix::fut::wrap_future(tokio::time::sleep(secs(5)))));
         reference.tell(wait).unwrap();
+        reference.tell(Ping).unwrap();
         let depth = || tree.view().snapshot().find("a").unwrap().mailbox;
         let look = async {
             tokio::time::sleep(secs(1)).await;
             depth()
         };
         let asked = futures::join!(reference.ask(Ping, secs(9)), reference.ask(Ping, secs(9)), look);
-        assert_eq!(asked, (Ok(1), Ok(1), Some(2)));
+        assert_eq!(asked, (Ok(1), Ok(1), Some(3)));
         assert_eq!(depth(), Some(0));
     });
 }
