@@ -220,29 +220,32 @@ scenario('restarting the link to a keeper starts everything of the instance anew
   await until('it runs', async () => (await client.instance(id)).status === 'RUNNING');
 });
 
-scenario('restarting the supervisor of all instances costs no program, and viewers come back', async stage => {
-  const { user, viewer, id } = await watched(stage);
-  await viewer.click(400, 100);
-  await viewer.page.keyboard.type('kept');
-  await viewer.pattern.textBecomes('kept');
-  const client = await stage.rest(user);
-  const before = processesOf(id).map(({ pid }) => pid);
-  const peer = await viewer.property('peerId');
-  const child = 'root/instances';
-  const { status, body } = await client.post('/api/v1/admin/supervision/restart', { child });
-  assert.deepEqual([status, body.outcome], [200, 'restarted']);
-  await until('another connection', async () => (await viewer.property('peerId')) !== peer);
-  await viewer.connected();
-  await viewer.pattern.textBecomes('kept');
-  assert.deepEqual(
-    processesOf(id).map(({ pid }) => pid),
-    before,
-    'every process was found again',
-  );
-  assert.equal((await client.instance(id)).status, 'RUNNING');
-  await viewer.page.keyboard.type('!');
-  await viewer.pattern.textBecomes('kept!');
-});
+scenario(
+  'restarting the supervisor of all instances costs no program, and viewers come back',
+  async stage => {
+    const { user, viewer, id } = await watched(stage);
+    await viewer.click(400, 100);
+    await viewer.page.keyboard.type('kept');
+    await viewer.pattern.textBecomes('kept');
+    const client = await stage.rest(user);
+    const before = processesOf(id).map(({ pid }) => pid);
+    const peer = await viewer.property('peerId');
+    const child = 'root/instances';
+    const { status, body } = await client.post('/api/v1/admin/supervision/restart', { child });
+    assert.deepEqual([status, body.outcome], [200, 'restarted']);
+    await until('another connection', async () => (await viewer.property('peerId')) !== peer);
+    await viewer.connected();
+    await viewer.pattern.textBecomes('kept');
+    assert.deepEqual(
+      processesOf(id).map(({ pid }) => pid),
+      before,
+      'every process was found again',
+    );
+    assert.equal((await client.instance(id)).status, 'RUNNING');
+    await viewer.page.keyboard.type('!');
+    await viewer.pattern.textBecomes('kept!');
+  },
+);
 
 scenario('restarting a whole instance starts its program anew', async stage => {
   const { viewer, page, id } = await watched(stage);

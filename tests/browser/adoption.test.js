@@ -141,7 +141,11 @@ scenario(
     assert.equal(failed.reason, 'keeper_not_ours');
     await until('nothing of it is left', () => processesOf(id).length === 0);
     const lines = host.log().slice(logged).split('\n');
-    assert.equal(lines.filter(line => /code=keeper_not_ours .*pid 1 /.test(line)).length, 1, 'one line says so');
+    assert.equal(
+      lines.filter(line => /code=keeper_not_ours .*pid 1 /.test(line)).length,
+      1,
+      'one line says so',
+    );
     liar.close();
 
     const { status } = await client.post(`/api/v1/instances/${id}/restart`, {});
@@ -150,25 +154,31 @@ scenario(
   },
 );
 
-scenario('an instance that the next host cannot understand has failed, and nothing of it is left', async stage => {
-  const { host } = stage;
-  tellPattern(host, true);
-  const client = await stage.client();
-  const [{ instance_id: id }, { instance_id: other }] = [await client.launch('told'), await client.launch('told')];
-  await statusBecomes(client, id, 'RUNNING');
-  await statusBecomes(client, other, 'RUNNING');
-  const pid = renderOf(other);
-  await host.crash();
-  const description = join(host.state, 'instances', id, 'instance.json');
-  writeFileSync(description, readFileSync(join(host.state, 'instances', other, 'instance.json')));
-  await host.run();
-  const failed = await statusBecomes(client, id, 'FAILED');
-  assert.equal(failed.reason, 'not_adopted');
-  await until('nothing of it is left', () => processesOf(id).length === 0);
-  await statusBecomes(client, other, 'RUNNING');
-  assert.equal(renderOf(other), pid, 'its neighbour is adopted as ever');
+scenario(
+  'an instance that the next host cannot understand has failed, and nothing of it is left',
+  async stage => {
+    const { host } = stage;
+    tellPattern(host, true);
+    const client = await stage.client();
+    const [{ instance_id: id }, { instance_id: other }] = [
+      await client.launch('told'),
+      await client.launch('told'),
+    ];
+    await statusBecomes(client, id, 'RUNNING');
+    await statusBecomes(client, other, 'RUNNING');
+    const pid = renderOf(other);
+    await host.crash();
+    const description = join(host.state, 'instances', id, 'instance.json');
+    writeFileSync(description, readFileSync(join(host.state, 'instances', other, 'instance.json')));
+    await host.run();
+    const failed = await statusBecomes(client, id, 'FAILED');
+    assert.equal(failed.reason, 'not_adopted');
+    await until('nothing of it is left', () => processesOf(id).length === 0);
+    await statusBecomes(client, other, 'RUNNING');
+    assert.equal(renderOf(other), pid, 'its neighbour is adopted as ever');
 
-  const { status } = await client.post(`/api/v1/instances/${id}/restart`, {});
-  assert.equal(status, 202, 'it can be started again');
-  await statusBecomes(client, id, 'RUNNING');
-});
+    const { status } = await client.post(`/api/v1/instances/${id}/restart`, {});
+    assert.equal(status, 202, 'it can be started again');
+    await statusBecomes(client, id, 'RUNNING');
+  },
+);
