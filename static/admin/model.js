@@ -128,6 +128,9 @@ export function consequence({ child, parent }, instances) {
   if (instanceOf(child.path) && parent?.path === 'root/instances') {
     return 'Its program is ended and started anew under the same address. What is not saved in it is lost.';
   }
+  if (child.path === 'root/http') {
+    return 'Pages lose their sockets for a moment, this one too, and come back by themselves. Pictures go on.';
+  }
   if (child.path === 'root/instances') {
     return 'Every instance is let go and taken up again. Their programs go on; the pages of their viewers reconnect.';
   }

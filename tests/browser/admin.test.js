@@ -205,6 +205,23 @@ scenario(
   },
 );
 
+scenario('the server that the page came from can be restarted from it', async stage => {
+  const { viewer, page } = await watched(stage);
+  const peer = await viewer.rememberConnection();
+  await row(page, 'root/http').getByRole('button', { name: 'Restart' }).click();
+  const dialog = page.getByRole('dialog');
+  assert.match((await dialog.textContent()) ?? '', /this one too/);
+  await dialog.getByRole('button', { name: 'Restart' }).click();
+  await until('the question is gone', async () => !(await dialog.isVisible()));
+  await until('it is live again', async () => (await page.locator('#live').textContent()) === 'live');
+  await page.locator('#history li[data-kind="restart_asked"][data-actor="root/http"]').first().waitFor();
+  await viewer.click(400, 100);
+  await viewer.page.keyboard.type('well');
+  await viewer.pattern.textBecomes('well');
+  assert.ok(await viewer.sameConnection(), 'the picture did not notice');
+  assert.equal(await viewer.property('peerId'), peer);
+});
+
 scenario('restarting the link to a keeper starts everything of the instance anew', async stage => {
   const { user, viewer, id } = await watched(stage);
   const client = await stage.rest(user);

@@ -137,7 +137,8 @@ test('the question says what else is restarted', () => {
   };
   assert.match(words(`${at}/desktop/display`), /these are restarted: stage\.$/);
   assert.match(words(`${at}/desktop/stage`), /everything below/);
-  assert.match(words('root/http'), /alone/);
+  assert.match(words('root/http'), /this one too/);
+  assert.match(words('root/instances'), /programs go on/);
   assert.match(words(at), /same address/);
 });
 
