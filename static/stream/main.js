@@ -1,11 +1,13 @@
 import { Api } from '../lib/api.js';
 import { HeliostatViewer } from '../viewer/element.js';
 import { AutoHide } from './autohide.js';
-import { early, instance } from './early.js';
+import { begun, early, instance } from './early.js';
 import { fullScreen } from './fullscreen.js';
 import { Toolbar } from './toolbar.js';
 
 /** The stream page: one viewer, full window, and a thin toolbar that gets out of the way. */
+
+await begun;
 
 const api = new Api();
 const stage = /** @type {HTMLElement} */ (document.getElementById('stage'));
