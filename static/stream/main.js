@@ -64,12 +64,10 @@ async function launch() {
   }
 }
 
-/** The viewer begins as soon as there is a session; a browser that has one need not wait for its refresh. */
-async function begin() {
-  if (early) viewer.adopt(early);
-  // Refused: the socket says so in words, or lets a spectator in.
+if (early) {
+  viewer.adopt(early);
+  // Refreshed, while the viewer begins with what there is.
   await api.session({ guest: true }).catch(() => {});
-  if (!early) viewer.instance = instance;
+} else {
+  viewer.instance = instance;
 }
-
-void begin();
