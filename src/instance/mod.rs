@@ -17,6 +17,7 @@ pub mod actor;
 mod catalogue;
 mod error;
 pub mod events;
+mod folder_work;
 mod handle;
 mod input_gate;
 mod manager;

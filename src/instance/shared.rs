@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::folder_work;
 use super::peer_child::{PeerCommand, PeerHandle};
 use super::roster::Roster;
 use super::services::Services;
 use super::spec::InstanceSpec;
 use super::status::{StatusReport, derive};
-use crate::config::removal;
 use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
 use crate::protocol::input::InputEvent;
@@ -180,15 +180,9 @@ impl InstanceShared {
         self.desktop.input.push(InputEvent::ReleaseAll);
     }
 
-    /// Removes what it has on disk. Blocks.
-    pub fn remove_folders(&self) {
-        let id = self.spec.id;
-        if let Err(error) = self.services.apps.remove(id) {
-            log::warn!("instance={id} home not removed: {error}");
-        }
-        if let Err(error) = removal::remove_tree(&self.services.state.instance(id)) {
-            log::warn!("instance={id} folder not removed: {error}");
-        }
+    /// Removes what it has on disk.
+    pub async fn remove_folders(&self) {
+        folder_work::removed(&self.services, self.spec.id).await;
     }
 
     fn living(&self) -> MutexGuard<'_, BTreeMap<PeerId, PeerHandle>> {
