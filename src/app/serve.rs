@@ -18,7 +18,7 @@ use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogu
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, OriginPolicy, Watchers, bind};
 use crate::ids::InstanceId;
-use crate::instance::{Catalogue, Manager, Services};
+use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{PortRange, local_addresses};
@@ -319,6 +319,7 @@ impl Parts {
             media: media.handle().clone(),
             connections: Arc::new(WebrtcFactory::new(options)),
             codecs,
+            screenshots: ScreenshotTurns::default(),
         });
         let instances = SupervisorRef::new();
         let manager = Manager::new(Arc::clone(&services), Arc::clone(&catalogue), instances.clone());

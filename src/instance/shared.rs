@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::folder_work;
 use super::peer_child::{PeerCommand, PeerHandle};
 use super::roster::Roster;
+use super::screenshots::Screenshots;
 use super::services::Services;
 use super::spec::InstanceSpec;
 use super::status::{StatusReport, derive};
@@ -35,6 +36,8 @@ pub struct InstanceShared {
     modified_ms: Mutex<i64>,
     /// The status that was told last: kept here, so that an actor that follows a panicked one tells nothing twice.
     told: Mutex<Option<InstanceStatus>>,
+    /// Its pictures for those who only glance at it.
+    pub(super) screenshots: Screenshots,
 }
 
 impl InstanceShared {
@@ -52,6 +55,7 @@ impl InstanceShared {
             peers: SupervisorRef::new(),
             living: Mutex::default(),
             told: Mutex::default(),
+            screenshots: Screenshots::default(),
         })
     }
 

@@ -122,6 +122,13 @@ scenario('the screenshot of an instance is a PNG of its size', async stage => {
   assert.equal(headers['content-type'], 'image/png');
   assert.equal(body.subarray(1, 4).toString(), 'PNG');
   assert.deepEqual([body.readUInt32BE(16), body.readUInt32BE(20)], [320, 200]);
+  const many = await Promise.all(
+    Array.from({ length: 60 }, () => client.get(`/api/v1/instances/${instance_id}/screenshot`)),
+  );
+  assert.ok(
+    many.every(answer => answer.status === 200),
+    'sixty who ask at once are all answered',
+  );
 });
 
 scenario('a launch that is ended while it starts leaves nothing', async stage => {
