@@ -319,6 +319,7 @@ impl Parts {
             media: media.handle().clone(),
             connections: Arc::new(WebrtcFactory::new(options)),
             codecs,
+            encoders: encoders::usable(&probed),
             screenshots: ScreenshotTurns::default(),
         });
         let instances = SupervisorRef::new();

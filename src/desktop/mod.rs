@@ -21,6 +21,7 @@
 mod capture;
 pub mod commands;
 mod display;
+mod encoder_faults;
 mod encoder_order;
 mod facts;
 mod input;

@@ -317,6 +317,7 @@ impl Manager {
             readiness_timeout: limits.readiness_timeout,
             hub: Hub::new(),
             media: services.media.clone(),
+            encoders: services.encoders.clone(),
         };
         let desktop = DesktopShared::new(parts).map_err(|e| setup(&e))?;
         let shared = InstanceShared::new(spec.clone(), desktop, Arc::clone(services));

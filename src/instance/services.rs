@@ -34,6 +34,8 @@ pub struct Services {
     pub connections: Arc<dyn ConnectionFactory>,
     /// The codecs that this machine encodes, best first.
     pub codecs: Vec<Codec>,
+    /// The encoders that work on this machine, the best of each codec first.
+    pub encoders: Vec<(Codec, &'static str)>,
     /// How many screenshots are taken at once.
     pub screenshots: ScreenshotTurns,
 }

@@ -57,6 +57,7 @@ impl Scene {
             media: media.clone(),
             connections: Arc::<FakeFactory>::clone(&factory),
             codecs: Codec::ALL.to_vec(),
+            encoders: Vec::new(),
             screenshots: ScreenshotTurns::default(),
             config,
             state,
@@ -98,6 +99,7 @@ impl Scene {
             readiness_timeout: SOON,
             hub: Hub::new(),
             media,
+            encoders: Vec::new(),
         };
         let shared = InstanceShared::new(spec, DesktopShared::new(parts).unwrap(), Arc::new(services));
         let (out, socket) = outbound();
