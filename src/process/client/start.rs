@@ -234,6 +234,7 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
         start_time: manifest.start_time,
     };
     let (read, write) = stream.into_split();
+    // overflow: see the ends that `Inner` keeps.
     let (calls, calls_out) = mpsc::channel(UNSENT_CALLS);
     let (events, _) = broadcast::channel(EVENTS);
     let (gone_in, gone) = watch::channel(false);
