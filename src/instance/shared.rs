@@ -146,12 +146,6 @@ impl InstanceShared {
         self.living().get(&id).cloned()
     }
 
-    /// How many peers live.
-    #[must_use]
-    pub fn peer_count(&self) -> usize {
-        self.living().len()
-    }
-
     /// A new peer lives; gives the one that its viewer had before. From here on that one has no say, and what was held
     /// down through it is released.
     pub fn remember_peer(&self, id: PeerId, handle: PeerHandle) -> Option<PeerId> {

@@ -30,8 +30,6 @@ use body::{Reader, framed, put_short};
 pub const VERSION: u16 = 3;
 /// The longest legal frame, type and body together: a key frame of an 8K picture is far below it.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
-/// Length and type.
-pub const HEADER: usize = 5;
 
 /// A codec, as these messages number it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
