@@ -141,7 +141,12 @@ export function shown(facts) {
   const reason = facts.instance?.reason;
   if (status === 'FAILED') {
     return {
-      ...view('failed', reason ?? 'FAILED', failedTitle(name, reason), facts.instance?.message ?? words(reason)),
+      ...view(
+        'failed',
+        reason ?? 'FAILED',
+        failedTitle(name, reason),
+        facts.instance?.message ?? words(reason),
+      ),
       output: facts.instance?.output ?? [],
       action: 'restart',
     };
