@@ -33,6 +33,7 @@ mod ready_mark;
 mod render;
 mod setup;
 mod shared;
+mod siblings;
 mod standstill;
 mod tree;
 mod window_manager;
