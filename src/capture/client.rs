@@ -190,7 +190,13 @@ impl CaptureClient {
         self.handle.clone()
     }
 
-    /// Waits for its end. Cancel safe.
+    /// Whether it has ended: then everything that the process said has been heard.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Waits for its end. Cancel safe; not to be asked again once it has answered.
     pub async fn ended(&mut self) -> CaptureError {
         match (&mut self.task).await {
             Ok(error) => error,

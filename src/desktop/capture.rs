@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::facts::Part;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::shared::{DesktopShared, role};
+use super::siblings;
 use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit, FailedEncoder};
 use crate::protocol::keeper::Exit;
 use crate::supervision::{ChildContext, ExitReason};
@@ -25,15 +26,9 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             f.capture = Part::Starting;
         }
     });
-    let keeper = match cx.unless_stopping(shared.keeper()).await {
-        Some(Ok(keeper)) => keeper,
-        Some(Err(_)) => return keeper_gone(),
-        None => return ExitReason::Shutdown,
-    };
-    let display = match cx.unless_stopping(shared.display()).await {
-        Some(Ok(display)) => display,
-        Some(Err(_)) => return ExitReason::dependency("display_lost"),
-        None => return ExitReason::Shutdown,
+    let (keeper, display) = match siblings::both(&shared, &cx).await {
+        Ok(both) => both,
+        Err(reason) => return reason,
     };
     let mut process = match Process::ensure(
         keeper,
@@ -69,36 +64,35 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         error = client.ended() => Some(Err(error)),
     };
     shared.set_capture(None);
-    let blamed = match &outcome {
-        Some(outcome) => note_encoders(&shared, &mut client, outcome).await,
-        None => None,
+    let Some(mut outcome) = outcome else {
+        drop(client);
+        process.stop(&shared).await;
+        shared.facts.update(|f| f.capture = Part::Down);
+        return ExitReason::Shutdown;
     };
+    if let Err(error) = &outcome {
+        log::warn!("instance={} capture: {error}", shared.id);
+        // A connection that ends is usually the process ending: then that tells more.
+        if matches!(error, CaptureError::Closed | CaptureError::Reported { .. })
+            && let Ok(LifeEnd::Ended(end)) = tokio::time::timeout(LAST_WORDS, process.life(|_| ())).await
+        {
+            outcome = Ok(end.exit);
+        }
+    }
+    let blamed = note_encoders(&shared, &mut client, &outcome).await;
     drop(client);
-    match outcome {
-        None => {
-            process.stop(&shared).await;
-            shared.facts.update(|f| f.capture = Part::Down);
-            ExitReason::Shutdown
+    if outcome.is_err() {
+        // One that hangs or sends rubbish is not asked to end.
+        process.kill(&shared).await;
+    }
+    match (outcome, blamed) {
+        (Err(CaptureError::Stalled), _) => {
+            lost(&shared, CaptureError::Stalled.code(), CaptureError::Stalled.to_string());
+            ExitReason::Stalled
         }
-        Some(Ok(exit)) => ended(&shared, exit, blamed),
-        Some(Err(error)) => {
-            log::warn!("instance={} capture: {error}", shared.id);
-            // A connection that ends is usually the process ending: then that tells more.
-            if matches!(error, CaptureError::Closed | CaptureError::Reported { .. }) {
-                let end = tokio::time::timeout(LAST_WORDS, process.life(|_| ())).await;
-                if let Ok(LifeEnd::Ended(end)) = end {
-                    return ended(&shared, end.exit, blamed);
-                }
-            }
-            // One that hangs or sends rubbish is not asked to end.
-            process.kill(&shared).await;
-            let reason = lost(&shared, error.code(), error.to_string());
-            if matches!(error, CaptureError::Stalled) {
-                ExitReason::Stalled
-            } else {
-                reason
-            }
-        }
+        (_, Some(said)) => lost(&shared, ENCODER_FAILED, format!("the encoder failed: {said}")),
+        (Ok(exit), None) => ended(&shared, exit),
+        (Err(error), None) => lost(&shared, error.code(), error.to_string()),
     }
 }
 
@@ -113,7 +107,9 @@ async fn note_encoders(
     let crash = match outcome {
         Ok(Exit::Code(code)) if CaptureExit::from_status(*code) == Some(CaptureExit::EncoderFailed) => {
             // Its last words may still be on their way.
-            let _ = tokio::time::timeout(LAST_WORDS, client.ended()).await;
+            if !client.is_over() {
+                let _ = tokio::time::timeout(LAST_WORDS, client.ended()).await;
+            }
             None
         }
         Ok(exit @ Exit::Signal(signal)) if CRASHES.contains(signal) => Some(*exit),
@@ -140,7 +136,7 @@ async fn note_encoders(
     (!told.is_empty()).then(|| told.join(", "))
 }
 
-fn ended(shared: &DesktopShared, exit: Exit, blamed: Option<String>) -> ExitReason {
+fn ended(shared: &DesktopShared, exit: Exit) -> ExitReason {
     if let Exit::Code(code) = exit
         && CaptureExit::from_status(code) == Some(CaptureExit::DisplayLost)
     {
@@ -151,10 +147,7 @@ fn ended(shared: &DesktopShared, exit: Exit, blamed: Option<String>) -> ExitReas
         });
         return ExitReason::dependency("display_lost");
     }
-    match blamed {
-        Some(said) => lost(shared, ENCODER_FAILED, format!("the encoder failed: {said}")),
-        None => lost(shared, "capture_exited", describe("the capture", exit)),
-    }
+    lost(shared, "capture_exited", describe("the capture", exit))
 }
 
 fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
