@@ -23,6 +23,8 @@ const STEADY_MS = 5000;
 const ADOPTION_MS = 10000;
 /** A host that said that it is going is not offered to for this long, unless another socket opens first. */
 const GOING_MS = 3000;
+/** Events that tell how things are, rather than that something happened: `retell` repeats the last of each. */
+const LASTING = new Set(['change', 'welcome', 'status', 'viewers', 'control', 'track', 'channel']);
 /** Errors that are the answer to an offer and that another offer does not mend. */
 const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
 
@@ -36,6 +38,8 @@ const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
  */
 export class Link extends EventTarget {
   facts = initial();
+  /** When it was started, ms of `env.now()`. */
+  startedAt = 0;
   /** @type {Peer | null} */
   peer = null;
   /** @type {import('./protocol.js').Role | null} */
@@ -60,6 +64,8 @@ export class Link extends EventTarget {
   #lostId = null;
   #seq = 0;
   #lastShown = '';
+  /** @type {Map<string, unknown>} */
+  #told = new Map();
 
   /** @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId */
   constructor(url, instance, env, viewerId = null) {
@@ -78,6 +84,7 @@ export class Link extends EventTarget {
   }
 
   start() {
+    this.startedAt = this.env.now();
     this.#input({ type: 'start' });
     if (!this.env.RTCPeerConnection) {
       this.#input({ type: 'fault', code: 'unsupported_browser', message: '' });
@@ -86,6 +93,11 @@ export class Link extends EventTarget {
     // First the socket: it connects while the page is busy making the peer.
     this.signalling.start();
     this.#prepare();
+  }
+
+  /** Tells once more how things are, to who began to listen only now. */
+  retell() {
+    for (const [type, value] of [...this.#told]) this.#emit(type, value);
   }
 
   stop() {
@@ -305,6 +317,8 @@ export class Link extends EventTarget {
     for (const timer of [this.#peerTimer, this.#pingTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
     this.peer?.close();
     this.peer = null;
+    this.#told.delete('track');
+    this.#told.delete('channel');
     this.latency.reset();
   }
 
@@ -425,6 +439,7 @@ export class Link extends EventTarget {
 
   /** @param {string} type @param {unknown} value */
   #emit(type, value) {
+    if (LASTING.has(type)) this.#told.set(type, value);
     this.dispatchEvent(new CustomEvent(type, { detail: value }));
   }
 }
