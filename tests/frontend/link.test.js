@@ -30,7 +30,7 @@ test('it watches and offers a picture to receive and two channels', async () => 
   assert.equal(FakeConnection.all.length, 1);
 });
 
-/** What a listener that comes now is told once more. @param {Link} viewer */
+/** What a listener that comes now is told once more. @param {ReturnType<typeof link>['viewer']} viewer */
 function retold(viewer) {
   const told = new Map();
   for (const type of ['change', 'welcome', 'status', 'control', 'track', 'channel', 'problem'])
