@@ -22,6 +22,7 @@
 mod capture;
 pub mod commands;
 mod display;
+mod encoder_faults;
 mod encoder_order;
 mod facts;
 mod input;
@@ -33,6 +34,7 @@ mod ready_mark;
 mod render;
 mod setup;
 mod shared;
+mod siblings;
 mod standstill;
 mod takeover;
 mod tree;

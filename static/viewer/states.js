@@ -141,7 +141,12 @@ export function shown(facts) {
   const reason = facts.instance?.reason;
   if (status === 'FAILED') {
     return {
-      ...view('failed', reason ?? 'FAILED', `${name} has failed`, facts.instance?.message ?? words(reason)),
+      ...view(
+        'failed',
+        reason ?? 'FAILED',
+        failedTitle(name, reason),
+        facts.instance?.message ?? words(reason),
+      ),
       output: facts.instance?.output ?? [],
       action: 'restart',
     };
@@ -194,6 +199,13 @@ export function shown(facts) {
  */
 function view(state, code, title, detail) {
   return { state, code, title, detail, output: [], retryAt: null, action: null };
+}
+
+/** Without its picture the program itself may be well. @param {string} name @param {string | undefined} reason */
+function failedTitle(name, reason) {
+  return reason === 'capture_failed' || reason === 'encoders_failed'
+    ? `The picture of ${name} has failed`
+    : `${name} has failed`;
 }
 
 /** @param {{code: string, message: string}} error @returns {Shown} */

@@ -24,18 +24,6 @@ function renderOf(id) {
   return pids.length === 0 ? null : Math.min(...pids);
 }
 
-/** @param {import('./harness/rest.js').Client} client @param {string} id @param {string} status @param {number} [within] */
-const statusBecomes = (client, id, status, within = 60_000) =>
-  until(
-    `the status becomes ${status}`,
-    async () => {
-      const instance = await client.instance(id);
-      if (instance.status !== status) throw new Error(`${instance.status} ${instance.reason ?? ''}`);
-      return instance;
-    },
-    { within },
-  );
-
 scenario(
   'a program that is still starting when its host dies is waited for by the next host',
   async stage => {
@@ -51,13 +39,13 @@ scenario(
     });
     assert.equal(adopted.status, 'INITIALIZING', 'it shows no window yet');
     tellPattern(stage.host, true);
-    await statusBecomes(client, id, 'RUNNING');
+    await client.statusBecomes(id, 'RUNNING');
     assert.equal(renderOf(id), pid, 'the same process');
 
     // Now it has been ready, which the host after that knows.
     await stage.host.crash();
     await stage.host.run();
-    await statusBecomes(client, id, 'RUNNING');
+    await client.statusBecomes(id, 'RUNNING');
     assert.equal(renderOf(id), pid, 'the same process');
   },
 );
@@ -71,7 +59,7 @@ scenario(
     await until('the program runs', () => renderOf(id));
     await stage.host.crash();
     await stage.host.run();
-    const failed = await statusBecomes(client, id, 'FAILED', 60_000);
+    const failed = await client.statusBecomes(id, 'FAILED', 60_000);
     assert.equal(failed.reason, 'not_ready');
     const seconds = (Date.now() - began) / 1000;
     assert.ok(seconds > 20, `it had its whole time, not ${seconds} s`);
@@ -125,7 +113,7 @@ scenario(
     tellPattern(host, true);
     const client = await stage.client();
     const { instance_id: id } = await client.launch('told');
-    await statusBecomes(client, id, 'RUNNING');
+    await client.statusBecomes(id, 'RUNNING');
     assert.ok(keeperOf(host, id));
     await host.crash();
 
@@ -137,7 +125,7 @@ scenario(
     writeFileSync(join(folder, 'keeper.json'), JSON.stringify(lie));
     const logged = host.log().length;
     await host.run();
-    const failed = await statusBecomes(client, id, 'FAILED');
+    const failed = await client.statusBecomes(id, 'FAILED');
     assert.equal(failed.reason, 'keeper_not_ours');
     await until('nothing of it is left', () => processesOf(id).length === 0);
     const lines = host.log().slice(logged).split('\n');
@@ -150,7 +138,7 @@ scenario(
 
     const { status } = await client.post(`/api/v1/instances/${id}/restart`, {});
     assert.equal(status, 202, 'it can be started again');
-    await statusBecomes(client, id, 'RUNNING');
+    await client.statusBecomes(id, 'RUNNING');
   },
 );
 
@@ -164,21 +152,21 @@ scenario(
       await client.launch('told'),
       await client.launch('told'),
     ];
-    await statusBecomes(client, id, 'RUNNING');
-    await statusBecomes(client, other, 'RUNNING');
+    await client.statusBecomes(id, 'RUNNING');
+    await client.statusBecomes(other, 'RUNNING');
     const pid = renderOf(other);
     await host.crash();
     const description = join(host.state, 'instances', id, 'instance.json');
     writeFileSync(description, readFileSync(join(host.state, 'instances', other, 'instance.json')));
     await host.run();
-    const failed = await statusBecomes(client, id, 'FAILED');
+    const failed = await client.statusBecomes(id, 'FAILED');
     assert.equal(failed.reason, 'not_adopted');
     await until('nothing of it is left', () => processesOf(id).length === 0);
-    await statusBecomes(client, other, 'RUNNING');
+    await client.statusBecomes(other, 'RUNNING');
     assert.equal(renderOf(other), pid, 'its neighbour is adopted as ever');
 
     const { status } = await client.post(`/api/v1/instances/${id}/restart`, {});
     assert.equal(status, 202, 'it can be started again');
-    await statusBecomes(client, id, 'RUNNING');
+    await client.statusBecomes(id, 'RUNNING');
   },
 );

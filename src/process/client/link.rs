@@ -11,9 +11,9 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::lost::{Lost, Parting};
-use super::{KeeperEvent, Message};
+use super::{KeeperEvent, Message, bounded};
 use crate::process::ProcessError;
-use crate::protocol::keeper::{Decoder, Failure, Reply};
+use crate::protocol::keeper::{Decoder, Event, Failure, Reply};
 
 /// In a second no instance causes so many events; one that does would keep the host busy.
 const FLOOD: u32 = 1000;
@@ -133,9 +133,12 @@ fn hand_out(
                 let _ = answer.send(result);
             }
             Message::Event(_) if pace.floods() => return Err(format!("more than {FLOOD} events in a second")),
-            Message::Event(event) => {
+            Message::Event(mut event) => {
+                if let Event::Exited { tail, .. } = &mut event {
+                    *tail = bounded(tail);
+                }
                 // Nobody may listen.
-                let _ = events.send(event.into());
+                let _ = events.send(KeeperEvent::Said(event));
             }
         }
     }
