@@ -27,7 +27,7 @@ const LAST_NOTES: Duration = Duration::from_secs(2);
 /// How often old rows are deleted.
 const RETENTION_PERIOD: Duration = Duration::from_secs(600);
 
-/// Store, History, Fleet, Sessions, Instances and Http, in this order.
+/// Store, History, Fleet, Sessions, Instances, Mending and Http, in this order.
 pub fn host(
     services: &Arc<Services>,
     manager: &Manager,
@@ -48,6 +48,7 @@ pub fn host(
         .child(ChildSpec::supervisor("instances", Restart::Permanent, move || {
             SupervisorSpec::dynamic(TEMPORARY_INTENSITY, capacity).reference(&instances)
         }))
+        .child(mending(manager))
         .child(
             ChildSpec::task("http", Restart::Permanent, move |cx| {
                 http(Arc::clone(&listener), api.clone(), policy.clone(), cx)
@@ -78,6 +79,18 @@ fn store(services: &Arc<Services>) -> ChildSpec {
                     }
                 }
             }
+            ExitReason::Shutdown
+        }
+    })
+}
+
+/// Takes up instances whose trees are gone.
+fn mending(manager: &Manager) -> ChildSpec {
+    let manager = manager.clone();
+    ChildSpec::task("mending", Restart::Permanent, move |cx| {
+        let manager = manager.clone();
+        async move {
+            cx.unless_stopping(manager.mend()).await;
             ExitReason::Shutdown
         }
     })

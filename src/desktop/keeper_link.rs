@@ -25,8 +25,15 @@ const PREDECESSOR: Duration = Duration::from_secs(3);
 /// Between two tries.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The life of the link. It is not restarted: without its keeper an instance has no processes left.
+/// The life of the link. A link that fails itself is made anew, to the same keeper. A keeper that is lost is not: without
+/// it an instance has no processes left, so that the link after such a failure has nothing to do, and its end is the
+/// Desktop's.
 pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    if shared.facts.get().failure.is_some() {
+        return ExitReason::Normal;
+    }
+    // A keeper has one host at a time: the connection of an earlier link is of no more use.
+    shared.keeper.send_replace(None);
     shared.facts.update(|f| f.keeper = Part::Starting);
     let keeper = match start(&shared).await {
         Ok(keeper) => keeper,
@@ -94,6 +101,35 @@ async fn silence(shared: &DesktopShared, keeper: &KeeperClient) {
         };
         if misses >= MISSES && !keeper.is_gone() {
             return;
+        }
+    }
+}
+
+impl DesktopShared {
+    /// Whether there is a keeper that its link has not ended.
+    #[must_use]
+    pub fn has_keeper(&self) -> bool {
+        self.keeper.borrow().as_ref().is_some_and(|keeper| !keeper.is_gone())
+    }
+
+    /// Ends the keeper, with all that it keeps, where the link did not get to do it: it, or a supervisor above it,
+    /// panicked.
+    pub async fn end_keeper(&self) {
+        let Some(keeper) = self.keeper.send_replace(None) else {
+            return;
+        };
+        if self.leaves_processes() || keeper.is_gone() {
+            return;
+        }
+        log::warn!(
+            "instance={} keeper={} was left behind, ending it",
+            self.id,
+            keeper.pid()
+        );
+        if let Err(error) = keeper.end(END_GRACE).await {
+            log::warn!("instance={} keeper did not end: {error}", self.id);
+            keeper.kill();
+            sweep(self).await;
         }
     }
 }

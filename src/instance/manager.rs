@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 use super::catalogue::Catalogue;
 use super::events::InstanceEvent;
 use super::handle::InstanceHandle;
+use super::mending::Mending;
 use super::rows::Reviving;
 use super::services::Services;
 use super::shared::InstanceShared;
@@ -44,6 +45,7 @@ struct Inner {
     instances: Mutex<BTreeMap<InstanceId, InstanceHandle>>,
     draining: AtomicBool,
     reviving: Reviving,
+    mending: Mending,
     revived: broadcast::Sender<InstanceId>,
 }
 
@@ -70,6 +72,7 @@ impl Manager {
                 instances: Mutex::default(),
                 draining: AtomicBool::new(false),
                 reviving: Reviving::default(),
+                mending: Mending::default(),
                 // overflow: who is too slow is told so, and looks at everything that it waits for.
                 revived: broadcast::Sender::new(REVIVALS),
             }),
@@ -209,6 +212,10 @@ impl Manager {
         &self.inner.catalogue
     }
 
+    pub(super) fn mending(&self) -> &Mending {
+        &self.inner.mending
+    }
+
     pub(super) fn reviving(&self) -> &Reviving {
         &self.inner.reviving
     }
@@ -228,7 +235,7 @@ impl Manager {
         let (manager, tree) = (Arc::downgrade(&self.inner), instance(&handle.shared, &handle.actor));
         let spec = tree.on_end(move || {
             if let Some(inner) = manager.upgrade() {
-                Self { inner }.forget(id);
+                Self { inner }.tree_ended(id);
             }
         });
         self.inner
