@@ -32,6 +32,7 @@ mod ready_mark;
 mod render;
 mod setup;
 mod shared;
+mod silence;
 mod standstill;
 mod tree;
 mod window_manager;

@@ -17,6 +17,7 @@ use super::shared::InstanceShared;
 use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
 use super::tree::instance;
 use crate::clock::unix_ms;
+use crate::config::removal;
 use crate::desktop::{self, DesktopParts, DesktopShared, EndReason, Failure, Layout};
 use crate::ids::{InstanceId, SessionId};
 use crate::media::Hub;
@@ -88,7 +89,7 @@ impl Manager {
         let apps = self.inner.catalogue.apps();
         let spec = InstanceSpec::decide(request, owner, &apps, &services.config, unix_ms())?;
         let id = spec.id;
-        let prepared = self.prepare(&spec)?;
+        let prepared = self.prepare(&spec).inspect_err(|_| self.remove_folders(id))?;
         let handle = self.reserve(prepared)?;
         let result = self.begin(&handle).await;
         if let Err(error) = result {
@@ -119,7 +120,7 @@ impl Manager {
         let who = format!("app={} session={}", spec.app.id, spec.owner);
         handle.shared.event(InstanceEvent::Created, who);
         spec.save(&services.state.instance(spec.id))
-            .map_err(|e| LaunchError::Setup(e.to_string()))?;
+            .map_err(|e| LaunchError::files(&e))?;
         self.start(handle).await?;
         handle.shared.event(InstanceEvent::Launched, "");
         Ok(())
@@ -245,14 +246,24 @@ impl Manager {
             .map_err(|e| LaunchError::Setup(e.to_string()))
     }
 
+    /// Removes what could be made of an instance that was not launched. Blocks.
+    pub(super) fn remove_folders(&self, id: InstanceId) {
+        let services = &self.inner.services;
+        if let Err(error) = services.apps.remove(id) {
+            log::warn!("instance={id} home not removed: {error}");
+        }
+        if let Err(error) = removal::remove_tree(&services.state.instance(id)) {
+            log::warn!("instance={id} folder not removed: {error}");
+        }
+    }
+
     /// Folders, files and the shared state of a new or adopted instance.
     pub(super) fn prepare(&self, spec: &InstanceSpec) -> Result<InstanceHandle, LaunchError> {
         let services = &self.inner.services;
-        let setup = |e: &dyn std::fmt::Display| LaunchError::Setup(e.to_string());
         let folders = services
             .apps
             .make(spec.id, spec.owner, &spec.app.id, spec.app.home)
-            .map_err(|e| setup(&e))?;
+            .map_err(|e| LaunchError::files(&e))?;
         let owner = services.apps.owner();
         let (xauthority, window_manager_config) = desktop::files(&folders);
         let layout = Layout {
@@ -270,7 +281,7 @@ impl Manager {
             user_name: owner.map_or_else(|| "heliostat".to_owned(), |o| o.name.clone()),
         };
         let folder = services.state.instance(spec.id);
-        desktop::prepare(&folder, &layout, owner).map_err(|e| setup(&e))?;
+        desktop::prepare(&folder, &layout, owner).map_err(|e| LaunchError::files(&e))?;
         let limits = &services.config.instances;
         let parts = DesktopParts {
             id: spec.id,
@@ -286,7 +297,7 @@ impl Manager {
             hub: Hub::new(),
             media: services.media.clone(),
         };
-        let desktop = DesktopShared::new(parts).map_err(|e| setup(&e))?;
+        let desktop = DesktopShared::new(parts).map_err(|e| LaunchError::files(&e))?;
         let shared = InstanceShared::new(spec.clone(), desktop, Arc::clone(services));
         Ok(InstanceHandle {
             shared,

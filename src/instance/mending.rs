@@ -128,25 +128,26 @@ impl Manager {
             });
         });
         shared.desktop.end_keeper().await;
+        let cleaned = Arc::clone(shared);
+        let _ = tokio::task::spawn_blocking(move || cleaned.remove_folders()).await;
         let report = shared.report();
         let now = unix_ms();
         shared.touch(now);
-        shared.services.journal.status(
-            id,
-            StatusChange {
-                status: report.status,
-                reason: report.reason,
-                message: report.message,
-                output: report.output,
-                restarts: shared.desktop.facts.get().restarts,
-                modified: now,
-                ended: Some(now),
-            },
-        );
-        shared.announce_status();
+        let change = StatusChange {
+            status: report.status,
+            reason: report.reason,
+            message: report.message,
+            output: report.output,
+            restarts: shared.desktop.facts.get().restarts,
+            modified: now,
+            ended: Some(now),
+        };
+        // At once, so that whoever is told can start it again; later where the database is away.
+        if shared.services.store.update_instance(id, change.clone()).await.is_err() {
+            shared.services.journal.status(id, change);
+        }
         self.forget(id);
-        let cleaned = Arc::clone(shared);
-        let _ = tokio::task::spawn_blocking(move || cleaned.remove_folders()).await;
+        shared.announce_status();
     }
 }
 

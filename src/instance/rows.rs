@@ -134,7 +134,8 @@ impl Manager {
         }
         let row = self.failed_row(id, who).await?;
         let spec = self.spec_of(&row)?;
-        let handle = self.reserve(self.prepare(&spec)?)?;
+        let prepared = self.prepare(&spec).inspect_err(|_| self.remove_folders(id))?;
+        let handle = self.reserve(prepared)?;
         let folder = self.services().state.instance(id);
         let begun = async {
             let change = status(&row, InstanceStatus::Initializing, None);
@@ -143,7 +144,7 @@ impl Manager {
                 .update_instance(id, change)
                 .await
                 .map_err(LaunchError::Store)?;
-            spec.save(&folder).map_err(|e| LaunchError::Setup(e.to_string()))?;
+            spec.save(&folder).map_err(|e| LaunchError::files(&e))?;
             self.start(&handle).await
         };
         if let Err(error) = begun.await {

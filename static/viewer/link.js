@@ -23,6 +23,8 @@ const STEADY_MS = 5000;
 const ADOPTION_MS = 10000;
 /** A host that said that it is going is not offered to for this long, unless another socket opens first. */
 const GOING_MS = 3000;
+/** So many pings in a row without an answer: the picture is probably frozen, whatever ICE thinks yet. */
+const SILENT_PINGS = 2;
 /** Errors that are the answer to an offer and that another offer does not mend. */
 const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
 
@@ -53,6 +55,7 @@ export class Link extends EventTarget {
   #peerTimer = 0;
   #resumeTimer = 0;
   #pingTimer = 0;
+  #unanswered = 0;
   /** @type {number | null} */
   #connectedAt = null;
   #unknownSince = 0;
@@ -319,6 +322,7 @@ export class Link extends EventTarget {
     );
     peer.addEventListener('channel', () => {
       this.#emit('channel', null);
+      this.#unanswered = 0;
       this.#ping();
       this.#peerState(peer, peer.connection.connectionState);
     });
@@ -396,6 +400,8 @@ export class Link extends EventTarget {
 
   #ping() {
     this.env.clearTimeout(this.#pingTimer);
+    if (this.#unanswered >= SILENT_PINGS) this.#input({ type: 'silent', silent: true });
+    this.#unanswered += 1;
     this.send({ type: 'ping', t: this.latency.ping(this.env.now()) });
     this.#pingTimer = this.env.setTimeout(() => this.#ping(), 1000);
   }
@@ -403,6 +409,8 @@ export class Link extends EventTarget {
   /** @param {ArrayBuffer} data */
   #frame(data) {
     const frame = decodeHost(data);
+    this.#unanswered = 0;
+    if (this.facts.silent) this.#input({ type: 'silent', silent: false });
     if (frame?.type === 'pong') {
       this.latency.pong(frame.t, this.env.now());
       this.#emit('latency', this.latency.value);

@@ -255,6 +255,35 @@ scenario('a panic of a child of the whole host costs no picture and no program',
   }
 });
 
+scenario(
+  'an instance whose actor panics again and again has failed, says so, and can be restarted',
+  async stage => {
+    const bystander = await Bystander.watching((await Somebody.launching(stage)).viewer);
+    const somebody = await Somebody.launching(stage);
+    await bystander.settle();
+    const { viewer, rest } = somebody;
+    const since = Date.now();
+    await until(
+      'it is given up',
+      async () => {
+        await rest.post('/api/v1/debug/panic', { child: `root/instances/${somebody.id}/actor` });
+        return (await viewer.property('state')) === 'failed';
+      },
+      { within: 60_000 },
+    );
+    note('an instance’s actor panics again and again (until told)', Date.now() - since);
+    assert.match(await viewer.says(), /could not keep this instance going/);
+    await until('nothing of it is left', () => somebody.processes().length === 0);
+    const { status, reason } = await rest.instance(somebody.id);
+    assert.deepEqual([status, reason], ['FAILED', 'tree_failed']);
+    await viewer.page.getByRole('button', { name: 'Restart' }).click();
+    await viewer.connected();
+    somebody.typed = '';
+    await somebody.types('x');
+    await bystander.noticedNothing();
+  },
+);
+
 scenario('when the tree gives up, the host exits 70 and the next one finds everything', async stage => {
   const somebody = await Somebody.launching(stage);
   const processes = somebody.processes();

@@ -52,6 +52,25 @@ test('an interrupted or lost peer is reconnecting, and connected again when it i
   assert.equal(state(...before, peer('interrupted'), peer('connected')), 'connected');
 });
 
+test('what the host says is a sentence on the page', () => {
+  const view = shown(
+    after({ type: 'start' }, open, instance('RESTARTING', { message: 'the app is starting' })),
+  );
+  assert.equal(view.detail, 'The app is starting.');
+});
+
+test('a silent host is reconnecting, whatever it said last, and connected again when it answers', () => {
+  const before = [open, instance('RUNNING'), peer('connected')];
+  const silent = { type: 'silent', silent: true };
+  const heard = { type: 'silent', silent: false };
+  assert.equal(state(...before, silent), 'reconnecting');
+  assert.equal(state(...before, instance('RESTARTING'), silent), 'reconnecting');
+  assert.equal(shown(after({ type: 'start' }, ...before, silent, lost)).retryAt, 1500);
+  assert.equal(state(...before, silent, heard), 'connected');
+  assert.equal(state(...before, silent, peer('lost'), peer('connected')), 'connected');
+  assert.equal(state(...before, silent, instance('FAILED')), 'failed');
+});
+
 test('a restarting app is shown with its countdown while the peer lives', () => {
   const facts = after({ type: 'start' }, open, instance('RUNNING'), peer('connected'));
   const view = shown(
