@@ -32,18 +32,18 @@ const KEEP: &str = "public, max-age=31536000, immutable";
 
 /// `GET /`
 pub async fn home(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    page(&request, "index.html", &["home/", "lib/"])
+    page(&request, "index.html")
 }
 
 /// `GET /stream/{instance_id}`: the same page for every instance; it asks for the rest itself.
 pub async fn stream(request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     id.parse::<InstanceId>().map_err(|_| Problem::unknown_instance())?;
-    page(&request, "stream.html", &["stream/", "viewer/", "lib/"])
+    page(&request, "stream.html")
 }
 
 /// `GET /admin`: for everybody, since it holds nothing; what it asks for is for administrators.
 pub async fn admin(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    page(&request, "admin.html", &["admin/", "home/", "lib/"])
+    page(&request, "admin.html")
 }
 
 /// `GET /static/{path}` and `GET /static/{version}/{path}`
@@ -102,19 +102,59 @@ fn is_version(segment: &str) -> bool {
     segment.len() == VERSION_DIGITS && segment.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// A page, with the version in its addresses and all modules of `folders` announced: a browser would else learn of each
-/// only from the one that imports it.
-fn page(request: &HttpRequest, name: &str, folders: &[&str]) -> Result<HttpResponse, Problem> {
+/// A page, with the version in its addresses and all its modules announced in the order of its scripts: a browser would
+/// else learn of each only from the one that imports it.
+fn page(request: &HttpRequest, name: &str) -> Result<HttpResponse, Problem> {
     let file = Assets::get(name).ok_or_else(no_such_page)?;
     let text = String::from_utf8_lossy(&file.data);
-    let preloads: String = Assets::iter()
-        .filter(|path| path.ends_with(".js") && folders.iter().any(|folder| path.starts_with(folder)))
+    let preloads: String = modules(&text)
+        .iter()
         .map(|path| format!("<link rel=\"modulepreload\" href=\"/static/{path}\" />\n    "))
         .collect();
     let text = text
         .replacen("<script", &format!("{preloads}<script"), 1)
         .replace("\"/static/", &format!("\"/static/{}/", version()));
     Ok(answer(request, name, Cow::Owned(text.into_bytes()), ASK))
+}
+
+/// The modules that a page's scripts need, those of its first script first.
+fn modules(page: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for script in page
+        .split("src=\"/static/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+    {
+        let mut next = found.len();
+        if script.ends_with(".js") && !found.iter().any(|f| f == script) {
+            found.push(script.to_owned());
+        }
+        while let Some(path) = found.get(next).cloned() {
+            next += 1;
+            for import in imports(&path) {
+                if !found.contains(&import) {
+                    found.push(import);
+                }
+            }
+        }
+    }
+    found
+}
+
+/// What a module imports by its first lines, as paths below `static/`.
+fn imports(path: &str) -> Vec<String> {
+    let Some(file) = Assets::get(path) else {
+        return Vec::new();
+    };
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    String::from_utf8_lossy(&file.data)
+        .lines()
+        .filter_map(|line| line.rsplit_once(" from '")?.1.strip_suffix("';"))
+        .filter_map(|import| match import.strip_prefix("../") {
+            Some(above) => Some(above.to_owned()),
+            None => Some(format!("{folder}/{}", import.strip_prefix("./")?)),
+        })
+        .collect()
 }
 
 fn answer(request: &HttpRequest, name: &str, body: Cow<'static, [u8]>, cache: &'static str) -> HttpResponse {
@@ -197,6 +237,25 @@ mod tests {
             assert_eq!(get(address, None).await.0, StatusCode::OK, "{address}");
         }
         assert_eq!(get("/", Some(&etag)).await.0, StatusCode::NOT_MODIFIED);
+    }
+
+    #[actix_rt::test]
+    async fn a_page_announces_what_its_scripts_import_and_nothing_else() {
+        let page = |name| modules(&String::from_utf8_lossy(&Assets::get(name).unwrap().data));
+        let stream = page("stream.html");
+        let place = |path: &str| stream.iter().position(|p| p == path);
+        assert_eq!(place("stream/early.js"), Some(0));
+        assert!(place("viewer/link.js") < place("stream/main.js"), "{stream:?}");
+        assert!(place("viewer/stats.js") > place("stream/main.js"), "{stream:?}");
+        assert_eq!(place("home/card.js"), None);
+        for name in ["index.html", "stream.html", "admin.html"] {
+            let modules = page(name);
+            assert!(modules.len() > 5, "{name}: {modules:?}");
+            for path in &modules {
+                assert!(Assets::get(path).is_some(), "{name} needs {path}");
+                assert_eq!(modules.iter().filter(|p| *p == path).count(), 1, "{path}");
+            }
+        }
     }
 
     #[actix_rt::test]

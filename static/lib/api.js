@@ -1,3 +1,5 @@
+import { knownSession, SESSION_KEY, storage } from './storage.js';
+
 /** The REST interface under `/api/v1`. */
 
 /** @typedef {{id: string, name: string, description: string, width: number, height: number, fps: number}} App */
@@ -14,7 +16,6 @@
  */
 /** @typedef {{total: number, used: number, free: number, per_session: number, mine: number}} Capacity */
 
-const SESSION_KEY = 'heliostat.session';
 const REQUEST_MS = 15000;
 
 /** A refusal (problem details, RFC 9457), or `unreachable` where nothing answered. */
@@ -49,7 +50,7 @@ export class Api {
    * @returns {Promise<{session_id: string, auth: string, guest: boolean}>}
    */
   async session({ guest = false } = {}) {
-    const known = storage(() => localStorage.getItem(SESSION_KEY));
+    const known = knownSession();
     const body = { ...(known ? { session_id: known } : {}), guest };
     const session = await this.call('POST', '/sessions', body);
     storage(() => localStorage.setItem(SESSION_KEY, session.session_id));
@@ -140,16 +141,4 @@ async function refusal(response) {
   const code = problem.code ?? (gateway ? 'unreachable' : `http_${response.status}`);
   const message = problem.detail ?? problem.title ?? `The host answered ${response.status}.`;
   return new ApiError(code, message, response.status, retryAfter);
-}
-
-/**
- * Storage may be switched off or forbidden in a frame; the page works without.
- * @template T @param {() => T} run @returns {T | null}
- */
-export function storage(run) {
-  try {
-    return run();
-  } catch {
-    return null;
-  }
 }

@@ -1,13 +1,13 @@
-import { Api, storage } from '../lib/api.js';
+import { Api } from '../lib/api.js';
 import { HeliostatViewer } from '../viewer/element.js';
 import { AutoHide } from './autohide.js';
+import { early, instance } from './early.js';
 import { fullScreen } from './fullscreen.js';
 import { Toolbar } from './toolbar.js';
 
 /** The stream page: one viewer, full window, and a thin toolbar that gets out of the way. */
 
 const api = new Api();
-const id = location.pathname.split('/').filter(Boolean).pop() ?? '';
 const stage = /** @type {HTMLElement} */ (document.getElementById('stage'));
 const viewer = new HeliostatViewer();
 viewer.setAttribute('muted', '');
@@ -15,7 +15,7 @@ viewer.setAttribute('muted', '');
 const toolbar = new Toolbar(viewer, {
   fullScreen: () => void fullScreen(document.documentElement, viewer),
   terminate: async () => {
-    await api.terminate(id);
+    await api.terminate(instance);
     location.assign('/');
   },
 });
@@ -64,11 +64,10 @@ async function launch() {
 
 /** The viewer begins as soon as there is a session; a browser that has one need not wait for its refresh. */
 async function begin() {
-  const known = storage(() => localStorage.getItem('heliostat.session'));
-  if (known) viewer.instance = id;
+  if (early) viewer.adopt(early);
   // Refused: the socket says so in words, or lets a spectator in.
   await api.session({ guest: true }).catch(() => {});
-  if (!known) viewer.instance = id;
+  if (!early) viewer.instance = instance;
 }
 
 void begin();

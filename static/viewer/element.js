@@ -1,12 +1,15 @@
-import { Api, storage } from '../lib/api.js';
-import { browserEnv } from '../lib/env.js';
+import { Api } from '../lib/api.js';
+import { storage } from '../lib/storage.js';
 import { Controls } from './controls.js';
 import { FrameClock } from './frame-clock.js';
-import { Link } from './link.js';
+import { openLink, viewerKey } from './open.js';
 import { initial, shown as shownOf } from './states.js';
 import { Surface } from './surface.js';
 
+/** @typedef {import('./link.js').Link} Link */
 /** @typedef {import('./states.js').Shown} Shown */
+
+const now = () => performance.now();
 
 /**
  * `<heliostat-viewer instance="…">`: shows an instance and passes mouse and keyboard to it.
@@ -21,11 +24,11 @@ import { Surface } from './surface.js';
 export class HeliostatViewer extends HTMLElement {
   static observedAttributes = ['instance', 'src', 'muted', 'controls'];
 
-  #env = browserEnv();
   /** @type {Link | null} */
   #link = null;
-  #startedAt = 0;
-  #clock = new FrameClock(requestAnimationFrame.bind(window), this.#env.now);
+  /** Started elsewhere, to be shown here. @type {Link | null} */
+  #begun = null;
+  #clock = new FrameClock(requestAnimationFrame.bind(window), now);
   #surface = new Surface(this.attachShadow({ mode: 'open', delegatesFocus: true }), {
     send: event => this.#link?.send(event) ?? false,
     activity: () => this.#clock.poke(),
@@ -37,7 +40,7 @@ export class HeliostatViewer extends HTMLElement {
     },
     connection: () => this.peerConnection,
     latency: () => this.latency,
-    now: this.#env.now,
+    now,
   });
   #controls = new Controls(this, this.#surface.root);
   #away = new AbortController();
@@ -95,6 +98,12 @@ export class HeliostatViewer extends HTMLElement {
     this.#surface.keyboard.locked = locked;
   }
 
+  /** Shows the instance of a link that was started before this element was there. @param {Link} link */
+  adopt(link) {
+    this.#begun = link;
+    this.instance = link.instance;
+  }
+
   requestControl() {
     this.#link?.request({ type: 'request_control' });
   }
@@ -145,18 +154,13 @@ export class HeliostatViewer extends HTMLElement {
   get #api() {
     return new Api(this.#origin);
   }
-  get #viewerKey() {
-    return `heliostat.viewer.${this.instance}`;
-  }
 
   #start() {
     this.#stop();
     if (!this.instance) return;
-    this.#startedAt = performance.now();
-    const url = new URL('/ws', this.#origin || location.href);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    const viewerId = storage(() => sessionStorage.getItem(this.#viewerKey));
-    const link = new Link(url.href, this.instance, this.#env, viewerId);
+    const begun = this.#begun;
+    this.#begun = null;
+    const link = begun ?? openLink(this.instance, this.#origin || location.href);
     this.#link = link;
     /** @param {string} type @param {(detail: any) => void} run */
     const on = (type, run) =>
@@ -164,7 +168,9 @@ export class HeliostatViewer extends HTMLElement {
         if (this.#link === link) run(/** @type {CustomEvent} */ (event).detail);
       });
     on('change', shown => this.#changed(shown));
-    on('welcome', welcome => storage(() => sessionStorage.setItem(this.#viewerKey, welcome.viewer_id)));
+    on('welcome', welcome =>
+      storage(() => sessionStorage.setItem(viewerKey(link.instance), welcome.viewer_id)),
+    );
     on('track', track => this.#play(track));
     on('channel', () => {
       this.#surface.forget();
@@ -178,7 +184,8 @@ export class HeliostatViewer extends HTMLElement {
     on('problem', problem => this.#emit('error', problem));
     for (const type of ['status', 'viewers', 'latency']) on(type, detail => this.#emit(type, detail));
     this.#surface.start();
-    link.start();
+    if (begun) link.retell();
+    else link.start();
   }
 
   #stop() {
@@ -201,13 +208,14 @@ export class HeliostatViewer extends HTMLElement {
   /** @param {MediaStreamTrack} track */
   #play(track) {
     const { video } = this;
+    const startedAt = this.#link?.startedAt ?? 0;
     video.srcObject = new MediaStream([track]);
     video.play().catch(() => {
       // Browsers refuse sound before a gesture; pictures without sound always play.
       video.muted = true;
       return video.play().catch(() => {});
     });
-    video.requestVideoFrameCallback?.(() => this.#emit('firstframe', performance.now() - this.#startedAt));
+    video.requestVideoFrameCallback?.(() => this.#emit('firstframe', now() - startedAt));
   }
 
   /** A refused upgrade looks like no host at all: ask which it is. @param {Link} link */

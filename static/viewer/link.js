@@ -25,6 +25,8 @@ const ADOPTION_MS = 10000;
 const GOING_MS = 3000;
 /** So many pings in a row without an answer: the picture is probably frozen, whatever ICE thinks yet. */
 const SILENT_PINGS = 2;
+/** Events that tell how things are, rather than that something happened: `retell` repeats the last of each. */
+const LASTING = new Set(['change', 'welcome', 'status', 'viewers', 'control', 'track', 'channel']);
 /** Errors that are the answer to an offer and that another offer does not mend. */
 const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
 
@@ -38,6 +40,8 @@ const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
  */
 export class Link extends EventTarget {
   facts = initial();
+  /** When it was started, ms of `env.now()`. */
+  startedAt = 0;
   /** @type {Peer | null} */
   peer = null;
   /** @type {import('./protocol.js').Role | null} */
@@ -63,6 +67,8 @@ export class Link extends EventTarget {
   #lostId = null;
   #seq = 0;
   #lastShown = '';
+  /** @type {Map<string, unknown>} */
+  #told = new Map();
 
   /** @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId */
   constructor(url, instance, env, viewerId = null) {
@@ -81,6 +87,7 @@ export class Link extends EventTarget {
   }
 
   start() {
+    this.startedAt = this.env.now();
     this.#input({ type: 'start' });
     if (!this.env.RTCPeerConnection) {
       this.#input({ type: 'fault', code: 'unsupported_browser', message: '' });
@@ -89,6 +96,11 @@ export class Link extends EventTarget {
     // First the socket: it connects while the page is busy making the peer.
     this.signalling.start();
     this.#prepare();
+  }
+
+  /** Tells once more how things are, to who began to listen only now. */
+  retell() {
+    for (const [type, value] of [...this.#told]) this.#emit(type, value);
   }
 
   stop() {
@@ -308,6 +320,8 @@ export class Link extends EventTarget {
     for (const timer of [this.#peerTimer, this.#pingTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
     this.peer?.close();
     this.peer = null;
+    this.#told.delete('track');
+    this.#told.delete('channel');
     this.latency.reset();
   }
 
@@ -433,6 +447,7 @@ export class Link extends EventTarget {
 
   /** @param {string} type @param {unknown} value */
   #emit(type, value) {
+    if (LASTING.has(type)) this.#told.set(type, value);
     this.dispatchEvent(new CustomEvent(type, { detail: value }));
   }
 }

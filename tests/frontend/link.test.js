@@ -65,6 +65,37 @@ test('it watches and offers a picture to receive and two channels', async () => 
   assert.equal(FakeConnection.all.length, 1);
 });
 
+/** What a listener that comes now is told once more. @param {Link} viewer */
+function retold(viewer) {
+  const told = new Map();
+  for (const type of ['change', 'welcome', 'status', 'control', 'track', 'channel', 'problem'])
+    viewer.addEventListener(type, event => told.set(type, /** @type {CustomEvent} */ (event).detail));
+  viewer.retell();
+  return told;
+}
+
+test('who begins to listen late is told how things are', async () => {
+  const { viewer } = await connected();
+  FakeConnection.last.ontrack?.({ track: 'picture', receiver: {} });
+  FakeSocket.last.say({ type: 'error', code: 'control_busy', message: '' });
+  const told = retold(viewer);
+  assert.equal(told.get('change').state, 'connected');
+  assert.equal(told.get('welcome').viewer_id, 'v');
+  assert.equal(told.get('status').status, 'RUNNING');
+  assert.equal(told.get('track'), 'picture');
+  assert.ok(told.has('channel'));
+  assert.ok(!told.has('problem'));
+});
+
+test('who begins to listen late is not given the picture of a peer that is gone', async () => {
+  const { viewer } = await connected();
+  FakeConnection.last.ontrack?.({ track: 'picture', receiver: {} });
+  FakeSocket.last.say({ type: 'closed', peer_id: 'p1', reason: 'fault' });
+  const told = retold(viewer);
+  assert.ok(!told.has('track') && !told.has('channel'));
+  assert.equal(told.get('change').state, 'reconnecting');
+});
+
 test('candidates wait for the peer id, those of the host for the answer', async () => {
   const { viewer } = link();
   await greet();

@@ -158,7 +158,7 @@ export class FakeConnection {
   refuses = false;
   onconnectionstatechange = /** @type {(() => void) | null} */ (null);
   onicecandidate = /** @type {((event: any) => void) | null} */ (null);
-  ontrack = null;
+  ontrack = /** @type {((event: any) => void) | null} */ (null);
 
   constructor() {
     FakeConnection.all.push(this);

@@ -1,0 +1,19 @@
+import { browserEnv } from '../lib/env.js';
+import { storage } from '../lib/storage.js';
+import { Link } from './link.js';
+
+/** Where a tab keeps the id under which it views an instance: a reload is the same viewer. @param {string} instance */
+export const viewerKey = instance => `heliostat.viewer.${instance}`;
+
+/**
+ * A link to an instance, not started yet.
+ * @param {string} instance id
+ * @param {string} host any address of the host
+ * @param {import('./signalling.js').Env} [env]
+ */
+export function openLink(instance, host, env = browserEnv()) {
+  const url = new URL('/ws', host);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  const viewerId = storage(() => sessionStorage.getItem(viewerKey(instance)));
+  return new Link(url.href, instance, env, viewerId);
+}
