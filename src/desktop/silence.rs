@@ -28,10 +28,10 @@ impl Silence {
     /// Keeps the part true to it. What is wrong with the part for another reason stays.
     pub(super) fn tell(self, facts: &mut Facts, silent: bool) {
         let part = (self.part)(facts);
-        let told = matches!(&*part, Part::Lost { reason } if reason == self.words);
+        let told = matches!(&*part, Part::Held { reason } if reason == self.words);
         if silent && *part == Part::Up {
             let reason = self.words.to_owned();
-            *part = Part::Lost { reason };
+            *part = Part::Held { reason };
         } else if !silent && told {
             *part = Part::Up;
         }
@@ -66,7 +66,7 @@ mod tests {
     };
 
     #[test]
-    fn a_part_that_is_up_is_lost_while_it_is_silent() {
+    fn a_part_that_is_up_is_held_while_it_is_silent() {
         let mut facts = Facts {
             capture: Part::Up,
             ..Facts::default()
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(facts.capture, Part::Up);
         SILENCE.tell(&mut facts, true);
         let reason = "it says nothing".to_owned();
-        assert_eq!(facts.capture, Part::Lost { reason });
+        assert_eq!(facts.capture, Part::Held { reason });
         SILENCE.tell(&mut facts, false);
         assert_eq!(facts.capture, Part::Up);
     }
@@ -83,7 +83,8 @@ mod tests {
     #[test]
     fn another_reason_is_left_alone() {
         let reason = "it was stopped by a signal".to_owned();
-        for part in [Part::Starting, Part::Down, Part::Lost { reason }] {
+        let lost = Part::Lost { reason: reason.clone() };
+        for part in [Part::Starting, Part::Down, lost, Part::Held { reason }] {
             for silent in [true, false] {
                 let mut facts = Facts {
                     capture: part.clone(),

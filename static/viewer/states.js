@@ -168,7 +168,7 @@ export function shown(facts) {
   const interrupted = facts.peer === 'interrupted' || facts.silent;
   if (status === 'RESTARTING' && !interrupted) {
     const detail = said(facts.instance?.message) ?? (reason ? words(reason) : 'It is being started again.');
-    return { ...view('restarting', status, `${name} is restarting`, detail), retryAt: facts.appRetryAt };
+    return { ...view('restarting', status, comingBack(name, reason), detail), retryAt: facts.appRetryAt };
   }
   if (facts.peer === 'connected' && !interrupted) {
     if (status === 'INITIALIZING') {
@@ -247,6 +247,16 @@ const WORDS = {
   keeper_lost: 'The process that kept it is gone.',
   idle: 'Nobody watched it for a while.',
 };
+
+/**
+ * What is under way while the picture is away. The program itself is not always what is restarted.
+ * @param {string} name of the program @param {string | undefined} reason
+ */
+function comingBack(name, reason = '') {
+  if (reason.endsWith('_held')) return `${name} stands still`;
+  if (/^(capture|input)_/.test(reason)) return `The picture of ${name} is coming back`;
+  return `${name} is restarting`;
+}
 
 /**
  * What the host says, as a sentence of the page.

@@ -103,7 +103,6 @@ scenario(
     const ready = async () => (await rest.get('/readyz')).status;
     for (let round = 0; round < times; round += 1) {
       await recovery.begin();
-      const since = Date.now();
       const giveBack = takeAway(file, round % 2 === 1);
       assertProblem(await rest.post('/api/v1/instances', { app: 'moving' }), 503, 'database_unavailable');
       assert.equal(await ready(), 503);
@@ -124,7 +123,7 @@ scenario(
         );
       });
       note('the database is gone for a while (until all is noted)', Date.now() - back);
-      const { took } = await recovery.waitFor(since, () => pidOf(viewer.instanceId, 'capture'));
+      const { took } = await recovery.waitFor(before, () => pidOf(viewer.instanceId, 'capture'));
       note('the database is gone for a while, and the capture is killed (the picture)', took);
     }
   },

@@ -59,6 +59,17 @@ test('what the host says is a sentence on the page', () => {
   assert.equal(view.detail, 'The app is starting.');
 });
 
+test('what is under way is told as it is: the program is not always restarted', () => {
+  const title = (/** @type {string} */ reason) =>
+    shown(after({ type: 'start' }, open, peer('connected'), instance('RESTARTING', { reason }))).title;
+  assert.equal(title('render_lost'), 'Orrery is restarting');
+  assert.equal(title('display_starting'), 'Orrery is restarting');
+  assert.equal(title('render_held'), 'Orrery stands still');
+  assert.equal(title('capture_held'), 'Orrery stands still');
+  assert.equal(title('capture_lost'), 'The picture of Orrery is coming back');
+  assert.equal(title('input_starting'), 'The picture of Orrery is coming back');
+});
+
 test('a silent host is reconnecting, whatever it said last, and connected again when it answers', () => {
   const before = [open, instance('RUNNING'), peer('connected')];
   const silent = { type: 'silent', silent: true };
