@@ -254,6 +254,7 @@ scenario(
         const peer = await viewer.rememberConnection();
         const [app, capture] = [await pidOf(id, 'render'), await pidOf(id, 'capture')];
         group.take(app);
+        /** @type {number} */
         const kills = group.kills();
         const recovery = new Recovery(viewer);
         await recovery.begin();

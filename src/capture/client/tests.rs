@@ -7,7 +7,7 @@ use crate::protocol::capture::CodecNumber;
 /// Far beyond what anything here takes.
 const SOON: Duration = Duration::from_secs(20);
 
-/// A capture process that greets, sends all these at once, and stays.
+/// A capture process that greets, sends all these at once when it is told what is wanted, and stays.
 async fn process(listener: UnixListener, messages: Vec<CaptureMessage>) {
     let (mut stream, _) = listener.accept().await.unwrap();
     let hello = CaptureMessage::Hello {
@@ -16,10 +16,11 @@ async fn process(listener: UnixListener, messages: Vec<CaptureMessage>) {
         height: 64,
         encoders: vec![(CodecNumber::H264, "x264enc".into())],
     };
-    let bytes: Vec<u8> = std::iter::once(hello)
-        .chain(messages)
-        .flat_map(|message| message.encode())
-        .collect();
+    stream.write_all(&hello.encode()).await.unwrap();
+    let mut greeting = HostMessage::Hello { version: VERSION }.encode();
+    stream.read_exact(&mut greeting).await.unwrap();
+    stream.read_u8().await.unwrap();
+    let bytes: Vec<u8> = messages.iter().flat_map(CaptureMessage::encode).collect();
     stream.write_all(&bytes).await.unwrap();
     std::future::pending::<()>().await;
 }

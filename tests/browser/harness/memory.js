@@ -57,7 +57,7 @@ export class MemoryGroup {
       throw new Error(`${pid} is not in its group`);
   }
 
-  /** How many processes the kernel has killed here. */
+  /** How many processes the kernel has killed here. @returns {number} */
   kills() {
     const found = /^oom_kill (\d+)$/m.exec(readFileSync(join(this.folder, this.events), 'utf8'));
     if (!found) throw new Error('the kernel does not count what it kills');
