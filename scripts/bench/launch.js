@@ -2,10 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { until } from '../../tests/browser/harness/wait.js';
 import { openBrowser } from './browser.js';
 import { ownStart } from './display.js';
 import { temporaryFolder } from './places.js';
-import { until } from './processes.js';
 import { rest, startHost } from './rows/heliostat.js';
 
 /** Notes when Launch was pressed, where the stream page can read it. */

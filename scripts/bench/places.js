@@ -1,22 +1,18 @@
 // Where things are.
 
-import { once } from 'node:events';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { chmodSync, copyFileSync, existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
-export const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
-const target = process.env.CARGO_TARGET_DIR ?? join(repository, 'target');
+import * as places from '../../tests/browser/harness/places.js';
+
+export { freePort, repository } from '../../tests/browser/harness/places.js';
 
 /** What the benchmarks install and write, out of the way of the build. */
-export const benchFolder = join(target, 'bench');
+export const benchFolder = join(places.target, 'bench');
 mkdirSync(benchFolder, { recursive: true });
 
 /** The host under test: `HELIOSTAT_BIN`, or the release build. */
-export const program = resolve(process.env.HELIOSTAT_BIN ?? join(target, 'release/heliostat'));
+export const program = places.programOf('release');
 
 /** Selkies' program, where `run` installed it. */
 export const selkies = join(benchFolder, 'selkies/bin/selkies');
@@ -25,11 +21,7 @@ export const selkies = join(benchFolder, 'selkies/bin/selkies');
 export const novnc = '/usr/share/novnc';
 
 /** A new folder that programs running as any user can enter. */
-export function temporaryFolder() {
-  const folder = mkdtempSync(join(tmpdir(), 'heliostat-bench-'));
-  chmodSync(folder, 0o755);
-  return folder;
-}
+export const temporaryFolder = () => places.temporaryFolder('bench');
 
 let copy = '';
 
@@ -42,16 +34,3 @@ export function orrery() {
   }
   return copy;
 }
-
-/** @returns {Promise<number>} a TCP port of loopback that is free now */
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-/** Playwright, from the packages of the tests. @returns {import('playwright-core')} */
-export const playwright = () => createRequire(join(repository, 'tests/package.json'))('playwright-core');

@@ -34,19 +34,6 @@ export async function stop(child, patience = 10_000) {
   }
 }
 
-/** Asks again and again until there is an answer. @template T @param {string} what @param {() => T | Promise<T>} ask */
-export async function until(what, ask, within = 20_000) {
-  const deadline = Date.now() + within;
-  for (;;) {
-    const answer = await Promise.resolve()
-      .then(ask)
-      .catch(() => null);
-    if (answer) return answer;
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${within} ms`);
-    await sleep(50);
-  }
-}
-
 /** The ids of a process and all that descend from it. @param {number} root */
 export function tree(root) {
   /** @type {Map<number, number[]>} */

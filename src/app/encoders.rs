@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use crate::gst::Probe;
+use crate::gst::{ENCODERS, Encoder, Probe};
 use crate::media::Codec;
 
 /// For all encoders together.
@@ -62,6 +62,14 @@ pub fn working(probes: &[Probe]) -> Vec<Codec> {
         .collect()
 }
 
+/// The encoders that work, the best of each codec first.
+#[must_use]
+pub fn usable(probes: &[Probe]) -> Vec<(Codec, &'static str)> {
+    let works = |encoder: &Encoder| probes.iter().any(|p| p.works && p.element == encoder.element);
+    let usable = ENCODERS.into_iter().filter(works);
+    usable.map(|encoder| (encoder.codec, encoder.element)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,5 +90,22 @@ mod tests {
         ];
         assert_eq!(working(&probes), [Codec::H264, Codec::Vp8]);
         assert!(working(&probes[1..2]).is_empty());
+    }
+
+    #[test]
+    fn an_encoder_is_usable_if_it_works_and_is_one_of_ours() {
+        let probe = |element: &str, works| Probe {
+            codec: Codec::H264,
+            element: element.into(),
+            works,
+            ms: 1,
+            reason: None,
+        };
+        let probes = [
+            probe("openh264enc", true),
+            probe("x264enc", false),
+            probe("nosuchenc", true),
+        ];
+        assert_eq!(usable(&probes), [(Codec::H264, "openh264enc")]);
     }
 }

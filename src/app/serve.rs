@@ -18,7 +18,7 @@ use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogu
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, OriginPolicy, Watchers, bind};
 use crate::ids::InstanceId;
-use crate::instance::{Catalogue, Manager, Services};
+use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{PortRange, local_addresses};
@@ -171,15 +171,11 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
                 return Ok(End::Status(EXIT_ESCALATED));
             }
             signal = signals.next() => match signal {
-                Signal::Reload => reload(sources, &catalogue),
+                Signal::Reload => reload(sources.clone(), Arc::clone(&catalogue)),
                 Signal::Stop => break None,
                 Signal::Upgrade if trial.is_some() => log::info!("an upgrade is being tried already"),
                 Signal::Upgrade => {
-                    let program = handover::asked_for(&folder, &services.program);
-                    log::info!("upgrade to {}: trying it", program.display());
-                    trial = Some(Box::pin(async move {
-                        handover::check(&program, &arguments()).await.map(|()| program)
-                    }));
+                    trial = Some(Box::pin(try_next(folder.clone(), services.program.clone())));
                 }
             },
             tried = finished(&mut trial) => match tried {
@@ -190,7 +186,8 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
                     log::error!("upgrade refused, code={}: {why}", error.code());
                     note.refusals += 1;
                     note.refused = Some(why);
-                    note.write(&folder);
+                    let (note, folder) = (note.clone(), folder.clone());
+                    tokio::task::spawn_blocking(move || note.write(&folder));
                 }
             },
         }
@@ -210,6 +207,15 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
 
 /// A binary that is being tried.
 type Trial = std::pin::Pin<Box<dyn Future<Output = Result<PathBuf, HandoverError>>>>;
+
+/// Tries the binary that was asked for; this one again where nobody named one.
+async fn try_next(folder: PathBuf, own: PathBuf) -> Result<PathBuf, HandoverError> {
+    let usual = own.clone();
+    let asked = tokio::task::spawn_blocking(move || handover::asked_for(&folder, &own));
+    let program = asked.await.unwrap_or(usual);
+    log::info!("upgrade to {}: trying it", program.display());
+    handover::check(&program, &arguments()).await.map(|()| program)
+}
 
 async fn finished(trial: &mut Option<Trial>) -> Result<PathBuf, HandoverError> {
     match trial {
@@ -313,6 +319,8 @@ impl Parts {
             media: media.handle().clone(),
             connections: Arc::new(WebrtcFactory::new(options)),
             codecs,
+            encoders: encoders::usable(&probed),
+            screenshots: ScreenshotTurns::default(),
         });
         let instances = SupervisorRef::new();
         let manager = Manager::new(Arc::clone(&services), Arc::clone(&catalogue), instances.clone());
@@ -390,8 +398,9 @@ async fn drain(manager: &Manager, reason: Option<EndReason>) {
     }
 }
 
-fn reload(sources: &Sources, catalogue: &Catalogue) {
-    match Config::reload_apps(sources) {
+/// Reads the catalogue again, away from the thread of the actors.
+fn reload(sources: Sources, catalogue: Arc<Catalogue>) {
+    tokio::task::spawn_blocking(move || match Config::reload_apps(&sources) {
         Ok(configured) => {
             let old = catalogue.apps();
             // The demo stays where it was found at start.
@@ -404,7 +413,7 @@ fn reload(sources: &Sources, catalogue: &Catalogue) {
             catalogue.replace(apps);
         }
         Err(error) => log::error!("the catalogue stays as it is: {error}"),
-    }
+    });
 }
 
 /// Apps run as another user, who may not be able to reach this program's folder: the demo is put where they can.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::fleet::fleet;
 use super::history::history;
+use super::retention::retention;
 use crate::clock::unix_ms;
 use crate::http::{Api, OriginPolicy, serve};
 use crate::ids::{InstanceId, ServerId};
@@ -24,8 +25,6 @@ const TEMPORARY_INTENSITY: Intensity = Intensity::new(0, Duration::from_secs(1))
 const MAX_SESSIONS: usize = 10_000;
 /// For what was noted last, when the host stops.
 const LAST_NOTES: Duration = Duration::from_secs(2);
-/// How often old rows are deleted.
-const RETENTION_PERIOD: Duration = Duration::from_secs(600);
 
 /// Store, History, Fleet, Sessions, Instances, Mending and Http, in this order.
 pub fn host(
@@ -94,23 +93,6 @@ fn mending(manager: &Manager) -> ChildSpec {
             ExitReason::Shutdown
         }
     })
-}
-
-async fn retention(services: &Services) {
-    let config = &services.config;
-    loop {
-        let before = |age: Duration| unix_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        // Kept for ever: nothing is older than the beginning of time. Of events there are never too many.
-        let (ended, unused) = match config.store.retention {
-            Some(kept) => (before(kept), before(config.session.lifetime)),
-            None => (i64::MIN, i64::MIN),
-        };
-        match services.store.delete_old(ended, unused, config.store.events).await {
-            Ok(removed) => log::debug!("retention: {removed:?}"),
-            Err(error) => log::warn!("retention: {error}"),
-        }
-        tokio::time::sleep(RETENTION_PERIOD).await;
-    }
 }
 
 async fn http(listener: Arc<TcpListener>, api: Api, policy: OriginPolicy, cx: ChildContext) -> ExitReason {

@@ -26,6 +26,11 @@ const RETRY: Duration = Duration::from_millis(20);
 /// Room that is made for each read: a usual frame fits, a key frame takes a few.
 const READ: usize = 64 * 1024;
 
+/// Failed encoders that are listened to: more than there are.
+const MOST_FAILED: usize = 16;
+/// As much of what an encoder says is told, in characters.
+const LONGEST_WHY: usize = 300;
+
 /// How to reach a capture process and how patient to be with it.
 #[derive(Clone, Debug)]
 pub struct CaptureClientConfig {
@@ -65,6 +70,15 @@ pub struct CaptureInfo {
     pub running: BTreeMap<Codec, String>,
 }
 
+/// An encoder that does not work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedEncoder {
+    /// The name of its element.
+    pub element: String,
+    /// What it said.
+    pub why: String,
+}
+
 /// How far a capture process is. A supervisor judges it by this.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CaptureProgress {
@@ -94,7 +108,7 @@ struct Shared {
     grabbed: AtomicU64,
     damage: AtomicU64,
     frames: AtomicU64,
-    failed_encoder: Mutex<Option<String>>,
+    failed_encoders: Mutex<Vec<FailedEncoder>>,
 }
 
 impl CaptureHandle {
@@ -122,14 +136,10 @@ impl CaptureHandle {
         }
     }
 
-    /// The element that it said has failed, if it did.
+    /// The encoders that it said have failed, in the order in which they did.
     #[must_use]
-    pub fn failed_encoder(&self) -> Option<String> {
-        self.shared
-            .failed_encoder
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    pub fn failed_encoders(&self) -> Vec<FailedEncoder> {
+        self.shared.failed_encoders().clone()
     }
 
     /// What it said of itself; `None` until it has.
@@ -143,6 +153,10 @@ impl Shared {
     fn kbps(&self) -> MutexGuard<'_, BTreeMap<Codec, u32>> {
         // A map of numbers cannot be left half changed.
         self.kbps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed_encoders(&self) -> MutexGuard<'_, Vec<FailedEncoder>> {
+        self.failed_encoders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -176,7 +190,13 @@ impl CaptureClient {
         self.handle.clone()
     }
 
-    /// Waits for its end. Cancel safe.
+    /// Whether it has ended: then everything that the process said has been heard.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.task.is_finished()
+    }
+
+    /// Waits for its end. Cancel safe; not to be asked again once it has answered.
     pub async fn ended(&mut self) -> CaptureError {
         match (&mut self.task).await {
             Ok(error) => error,
@@ -285,10 +305,14 @@ async fn receive(
                     info.running.insert(codec.into(), name);
                 }
             }),
-            CaptureMessage::EncoderFailed { codec, name } => {
-                log::warn!("codec={codec:?} encoder={name} failed");
-                let mut failed = shared.failed_encoder.lock().unwrap_or_else(PoisonError::into_inner);
-                failed.get_or_insert(name);
+            CaptureMessage::EncoderFailed { codec, name, why } => {
+                log::warn!("codec={codec:?} encoder={name:?} failed: {why:?}");
+                let mut failed = shared.failed_encoders();
+                // There are no more encoders than that.
+                if failed.len() < MOST_FAILED {
+                    let why = why.chars().take(LONGEST_WHY).collect();
+                    failed.push(FailedEncoder { element: name, why });
+                }
             }
             CaptureMessage::Error { code, text } => return Err(CaptureError::Reported { code, text }),
             CaptureMessage::Hello { .. } => return Err(CaptureError::NoGreeting),

@@ -1,6 +1,7 @@
 //! The running encoders of a capture process, one per wanted codec.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -39,7 +40,7 @@ struct Running {
     debt: Arc<Mutex<Debt>>,
 }
 
-/// One that worked and no longer does.
+/// One that does not start, or no longer works.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub(super) struct EncoderFailure {
@@ -48,6 +49,23 @@ pub(super) struct EncoderFailure {
     /// Why.
     #[source]
     pub(super) error: GstError,
+}
+
+/// No encoder of a codec starts.
+#[derive(Debug)]
+pub(super) struct NoneStarts {
+    codec: Codec,
+    /// Each with why; at least one.
+    pub(super) failures: Vec<EncoderFailure>,
+}
+
+impl std::error::Error for NoneStarts {}
+
+impl fmt::Display for NoneStarts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no encoder of {} starts", self.codec)?;
+        self.failures.iter().try_for_each(|failure| write!(f, "; {failure}"))
+    }
 }
 
 /// Without a look for this long, this whole process stood still, and its encoders with it.
@@ -113,7 +131,7 @@ impl Encoders {
     ///
     /// # Errors
     /// A codec of which no encoder starts.
-    pub(super) fn want(&mut self, codecs: &BTreeSet<Codec>) -> Result<Vec<(Codec, &'static str)>, GstError> {
+    pub(super) fn want(&mut self, codecs: &BTreeSet<Codec>) -> Result<Vec<(Codec, &'static str)>, NoneStarts> {
         self.running.retain(|codec, _| codecs.contains(codec));
         let mut started = Vec::new();
         for codec in codecs {
@@ -124,15 +142,19 @@ impl Encoders {
                 log::warn!("codec={codec} is wanted but no encoder is installed");
                 continue;
             };
-            let running = self.start(candidates)?;
+            let running = self.start(candidates).map_err(|failures| NoneStarts {
+                codec: *codec,
+                failures,
+            })?;
             started.push((*codec, running.pipeline.config().encoder.element));
             self.running.insert(*codec, running);
         }
         Ok(started)
     }
 
-    fn start(&self, candidates: &[Encoder]) -> Result<Running, GstError> {
-        let mut last = None;
+    /// Starts the first one that can be started.
+    fn start(&self, candidates: &[Encoder]) -> Result<Running, Vec<EncoderFailure>> {
+        let mut failures = Vec::new();
         for encoder in candidates {
             let codec = encoder.codec;
             let config = PipelineConfig {
@@ -160,14 +182,14 @@ impl Encoders {
                 Ok(pipeline) => return Ok(Running { pipeline, debt }),
                 Err(error) => {
                     log::warn!("codec={codec} encoder={} does not start: {error}", encoder.element);
-                    last = Some(error);
+                    failures.push(EncoderFailure {
+                        encoder: *encoder,
+                        error,
+                    });
                 }
             }
         }
-        Err(last.unwrap_or_else(|| GstError::Missing {
-            element: "encoder".into(),
-            reason: "none installed".into(),
-        }))
+        Err(failures)
     }
 
     /// Whether every one can take another picture.

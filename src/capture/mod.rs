@@ -32,6 +32,6 @@ mod sabotage;
 mod socket;
 
 pub use args::{CaptureArgs, UserAndGroup};
-pub use client::{CaptureClient, CaptureClientConfig, CaptureHandle, CaptureInfo, CaptureProgress};
+pub use client::{CaptureClient, CaptureClientConfig, CaptureHandle, CaptureInfo, CaptureProgress, FailedEncoder};
 pub use client_error::CaptureError;
 pub use exit::CaptureExit;

@@ -11,7 +11,7 @@ use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::geteuid;
 
 use super::args::CaptureArgs;
-use super::encoders::{EncoderFailure, Encoders, Outlet};
+use super::encoders::{EncoderFailure, Encoders, NoneStarts, Outlet};
 use super::exit::CaptureExit;
 use super::link::Link;
 use super::pacing::{Pacing, Step};
@@ -40,6 +40,8 @@ enum Failure {
     Encoder(#[from] GstError),
     #[error(transparent)]
     EncoderRunning(#[from] EncoderFailure),
+    #[error(transparent)]
+    NoneStarts(#[from] NoneStarts),
     #[error("{0}")]
     Usage(String),
     #[error(transparent)]
@@ -51,7 +53,7 @@ impl Failure {
         match self {
             Self::Display(X11Error::Io { .. }) | Self::System(_) => CaptureExit::System,
             Self::Display(_) => CaptureExit::DisplayLost,
-            Self::Encoder(_) | Self::EncoderRunning(_) => CaptureExit::EncoderFailed,
+            Self::Encoder(_) | Self::EncoderRunning(_) | Self::NoneStarts(_) => CaptureExit::EncoderFailed,
             Self::Usage(_) => CaptureExit::Usage,
         }
     }
@@ -61,6 +63,7 @@ impl Failure {
             Self::Display(error) => error.code(),
             Self::Encoder(error) => error.code(),
             Self::EncoderRunning(failure) => failure.error.code(),
+            Self::NoneStarts(_) => "encoder_start",
             Self::Usage(_) => "usage",
             Self::System(_) => "system",
         }
@@ -363,10 +366,16 @@ impl Process {
 
     fn last_words(&self, failure: &Failure) {
         if let Some(link) = &self.link {
-            if let Failure::EncoderRunning(EncoderFailure { encoder, .. }) = failure {
+            let failed = match failure {
+                Failure::EncoderRunning(failure) => std::slice::from_ref(failure),
+                Failure::NoneStarts(none) => &none.failures,
+                _ => &[],
+            };
+            for EncoderFailure { encoder, error } in failed {
                 link.outbox.message(&CaptureMessage::EncoderFailed {
                     codec: encoder.codec.into(),
                     name: encoder.element.to_owned(),
+                    why: error.said(),
                 });
             }
             let (code, text) = (failure.code().to_owned(), failure.to_string());

@@ -70,7 +70,7 @@ pub const FIELDS: &[Field] = &[
         "home",
         "`ephemeral`",
         "`ephemeral` or `keep`",
-        "`ephemeral`: an empty home each time, removed with the instance. `keep`: one home per session and app.",
+        "`ephemeral`: an empty home each time, removed with the instance. `keep`: one home per session and app, until the session is forgotten.",
     ),
     field(
         "width",

@@ -15,6 +15,7 @@ use std::fs::{DirBuilder, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, fchmod};
@@ -129,7 +130,7 @@ impl AppsDir {
         remove_tree(&self.instance(id)).and(remove_tree(&self.tmp(id)))
     }
 
-    /// Removes the kept homes of a session. Nothing there is fine.
+    /// Removes the kept homes of a session that is forgotten. Nothing there is fine.
     ///
     /// # Errors
     /// Something is left.
@@ -142,16 +143,15 @@ impl AppsDir {
     /// # Errors
     /// The folder cannot be read.
     pub fn instances(&self) -> io::Result<Vec<InstanceId>> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(self.root.join("instances"))? {
-            found.extend(
-                entry?
-                    .file_name()
-                    .to_str()
-                    .and_then(|name| name.parse::<InstanceId>().ok()),
-            );
-        }
-        Ok(found)
+        named(&self.root.join("instances"))
+    }
+
+    /// The sessions that have kept homes here.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn kept_homes(&self) -> io::Result<Vec<SessionId>> {
+        named(&self.root.join("homes"))
     }
 
     fn instance(&self, id: InstanceId) -> PathBuf {
@@ -188,6 +188,15 @@ impl AppsDir {
         }
         Ok(())
     }
+}
+
+/// The identifiers that entries of a folder are named by; others are passed over.
+fn named<I: FromStr>(folder: &Path) -> io::Result<Vec<I>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        found.extend(entry?.file_name().to_str().and_then(|name| name.parse().ok()));
+    }
+    Ok(found)
 }
 
 /// The root of the host with this state folder (its real path), where apps run as another user.
@@ -242,7 +251,8 @@ mod tests {
             assert_eq!(folder.metadata().unwrap().uid(), expected);
         }
         assert_eq!(mode(apps.root()), 0o711);
-        assert_eq!(apps.instances().unwrap(), vec![id]);
+        std::fs::create_dir(apps.root().join("instances/lost+found")).unwrap();
+        assert_eq!(apps.instances().unwrap(), vec![id], "only what an identifier names");
     }
 
     #[test]
@@ -271,6 +281,7 @@ mod tests {
             .make(InstanceId::new(), SessionId::new(), "demo", Home::Keep)
             .unwrap();
         assert_ne!(other.home, kept.home);
+        assert_eq!(apps.kept_homes().unwrap().len(), 2);
         apps.remove_kept_homes(session).unwrap();
         assert!(!kept.home.exists());
         apps.remove(first).unwrap();

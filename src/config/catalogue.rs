@@ -161,11 +161,12 @@ fn glxgears() -> AppEntry {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::app_entry::{Placeholders, is_app_id};
     use super::*;
 
-    fn programs(names: &[&str]) -> tempfile::TempDir {
+    /// A folder with programs of these names.
+    pub(crate) fn programs(names: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for name in names {
             std::fs::write(folder.path().join(name), "").unwrap();

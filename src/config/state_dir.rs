@@ -124,23 +124,6 @@ impl StateDir {
         self.instances().join(id.to_string())
     }
 
-    /// The instances that have a folder.
-    ///
-    /// # Errors
-    /// The folder cannot be read.
-    pub fn instances_found(&self) -> io::Result<Vec<InstanceId>> {
-        let mut found = Vec::new();
-        for entry in std::fs::read_dir(self.instances())? {
-            found.extend(
-                entry?
-                    .file_name()
-                    .to_str()
-                    .and_then(|name| name.parse::<InstanceId>().ok()),
-            );
-        }
-        Ok(found)
-    }
-
     /// The pid of the host that uses the folder at this moment; `None` when no host does.
     ///
     /// # Errors
@@ -263,15 +246,5 @@ mod tests {
         std::os::unix::fs::symlink(&victim, state.join("lock")).unwrap();
         assert_eq!(StateDir::open(&state).unwrap_err().code(), "state_unusable");
         assert_eq!(std::fs::read_to_string(victim).unwrap(), "precious");
-    }
-
-    #[test]
-    fn only_folders_named_by_an_identifier_are_instances() {
-        let folder = tempfile::tempdir().unwrap();
-        let state = StateDir::open(folder.path()).unwrap();
-        let id = InstanceId::new();
-        std::fs::create_dir(state.instance(id)).unwrap();
-        std::fs::create_dir(state.instances().join("lost+found")).unwrap();
-        assert_eq!(state.instances_found().unwrap(), vec![id]);
     }
 }

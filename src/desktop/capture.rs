@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::facts::Part;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::shared::{DesktopShared, role};
+use super::siblings;
 use super::silence::watch_capture;
-use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit};
+use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit, FailedEncoder};
 use crate::protocol::keeper::Exit;
 use crate::supervision::{ChildContext, ExitReason};
 
@@ -16,6 +17,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// The signals of a fault of the process's own.
 const CRASHES: [i32; 5] = [libc::SIGILL, libc::SIGABRT, libc::SIGBUS, libc::SIGFPE, libc::SIGSEGV];
 
+/// How a life ends that an encoder ended.
+pub(super) const ENCODER_FAILED: &str = "encoder_failed";
+
 /// The life of a capture: process and client end together.
 pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
     shared.facts.update(|f| {
@@ -23,15 +27,9 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             f.capture = Part::Starting;
         }
     });
-    let keeper = match cx.unless_stopping(shared.keeper()).await {
-        Some(Ok(keeper)) => keeper,
-        Some(Err(_)) => return keeper_gone(),
-        None => return ExitReason::Shutdown,
-    };
-    let display = match cx.unless_stopping(shared.display()).await {
-        Some(Ok(display)) => display,
-        Some(Err(_)) => return ExitReason::dependency("display_lost"),
-        None => return ExitReason::Shutdown,
+    let (keeper, display) = match siblings::both(&shared, &cx).await {
+        Ok(both) => both,
+        Err(reason) => return reason,
     };
     let mut process = match Process::ensure(
         keeper,
@@ -68,63 +66,76 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         error = client.ended() => Some(Err(error)),
     };
     shared.set_capture(None);
-    if let Some(outcome) = &outcome {
-        note_encoder(&shared, &mut client, outcome).await;
+    let Some(mut outcome) = outcome else {
+        drop(client);
+        process.stop(&shared).await;
+        shared.facts.update(|f| f.capture = Part::Down);
+        return ExitReason::Shutdown;
+    };
+    if let Err(error) = &outcome {
+        log::warn!("instance={} capture: {error}", shared.id);
+        // A connection that ends is usually the process ending: then that tells more.
+        if matches!(error, CaptureError::Closed | CaptureError::Reported { .. })
+            && let Ok(LifeEnd::Ended(end)) = tokio::time::timeout(LAST_WORDS, process.life(|_| ())).await
+        {
+            outcome = Ok(end.exit);
+        }
     }
+    let blamed = note_encoders(&shared, &mut client, &outcome).await;
     drop(client);
-    match outcome {
-        None => {
-            process.stop(&shared).await;
-            shared.facts.update(|f| f.capture = Part::Down);
-            ExitReason::Shutdown
+    if outcome.is_err() {
+        // One that hangs or sends rubbish is not asked to end.
+        process.kill(&shared).await;
+    }
+    match (outcome, blamed) {
+        (Err(CaptureError::Stalled), _) => {
+            lost(&shared, CaptureError::Stalled.code(), CaptureError::Stalled.to_string());
+            ExitReason::Stalled
         }
-        Some(Ok(exit)) => ended(&shared, exit),
-        Some(Err(error)) => {
-            log::warn!("instance={} capture: {error}", shared.id);
-            // A connection that ends is usually the process ending: then that tells more.
-            if matches!(error, CaptureError::Closed | CaptureError::Reported { .. }) {
-                let end = tokio::time::timeout(LAST_WORDS, process.life(|_| ())).await;
-                if let Ok(LifeEnd::Ended(end)) = end {
-                    return ended(&shared, end.exit);
-                }
-            }
-            // One that hangs or sends rubbish is not asked to end.
-            process.kill(&shared).await;
-            let reason = lost(&shared, error.code(), error.to_string());
-            if matches!(error, CaptureError::Stalled) {
-                ExitReason::Stalled
-            } else {
-                reason
-            }
-        }
+        (_, Some(said)) => lost(&shared, ENCODER_FAILED, format!("the encoder failed: {said}")),
+        (Ok(exit), None) => ended(&shared, exit),
+        (Err(error), None) => lost(&shared, error.code(), error.to_string()),
     }
 }
 
-/// A capture that ended because of an encoder is followed by one that begins with another.
-async fn note_encoder(shared: &DesktopShared, client: &mut CaptureClient, outcome: &Result<Exit, CaptureError>) {
+/// A capture that ended because of an encoder is followed by one that begins with another. Gives what people are told
+/// of it.
+async fn note_encoders(
+    shared: &DesktopShared,
+    client: &mut CaptureClient,
+    outcome: &Result<Exit, CaptureError>,
+) -> Option<String> {
     let handle = client.handle();
-    let crashed = match outcome {
+    let crash = match outcome {
         Ok(Exit::Code(code)) if CaptureExit::from_status(*code) == Some(CaptureExit::EncoderFailed) => {
             // Its last words may still be on their way.
-            let _ = tokio::time::timeout(LAST_WORDS, client.ended()).await;
-            false
+            if !client.is_over() {
+                let _ = tokio::time::timeout(LAST_WORDS, client.ended()).await;
+            }
+            None
         }
-        Ok(Exit::Signal(signal)) => CRASHES.contains(signal),
-        _ => false,
+        Ok(exit @ Exit::Signal(signal)) if CRASHES.contains(signal) => Some(*exit),
+        _ => None,
     };
-    let running = handle.info().borrow().as_ref().map(|info| info.running.clone());
-    let only = running.filter(|running| crashed && running.len() == 1);
+    let mut failed = handle.failed_encoders();
     // A process that crashed had no last words. With one encoder in it, that one is the likeliest cause.
-    let blamed = handle
-        .failed_encoder()
-        .or_else(|| only.and_then(|running| running.into_values().next()));
-    if let Some(element) = blamed {
+    if let Some(exit) = crash.filter(|_| failed.is_empty()) {
+        let running = handle.info().borrow().as_ref().map(|info| info.running.clone());
+        let only = running.filter(|running| running.len() == 1);
+        failed.extend(only.into_iter().flatten().map(|(_, element)| FailedEncoder {
+            element,
+            why: describe("the capture", exit),
+        }));
+    }
+    for FailedEncoder { element, why } in &failed {
         log::warn!(
-            "instance={} encoder={element} failed, the next is tried first",
+            "instance={} encoder={element:?} failed, the next is tried first: {why:?}",
             shared.id
         );
-        shared.encoder_failed(&element).await;
+        shared.encoder_failed(element, why).await;
     }
+    let told: Vec<_> = failed.iter().map(|f| format!("{}: {}", f.element, f.why)).collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 fn ended(shared: &DesktopShared, exit: Exit) -> ExitReason {

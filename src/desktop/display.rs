@@ -8,6 +8,7 @@ use super::facts::Part;
 use super::process_child::{LifeEnd, News, Process, describe, keeper_gone, tell_stopped};
 use super::pulse::watch;
 use super::shared::{DesktopShared, role};
+use super::siblings;
 use crate::supervision::{ChildContext, ExitReason};
 
 /// What an X server takes to say its number; usually 40 ms.
@@ -20,10 +21,9 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             f.display = Part::Starting;
         }
     });
-    let keeper = match cx.unless_stopping(shared.keeper()).await {
-        Some(Ok(keeper)) => keeper,
-        Some(Err(_)) => return keeper_gone(),
-        None => return ExitReason::Shutdown,
+    let keeper = match siblings::keeper(&shared, &cx).await {
+        Ok(keeper) => keeper,
+        Err(reason) => return reason,
     };
     let mut process = match Process::ensure(keeper, role::DISPLAY, shared.layout.display()).await {
         Ok(process) => process,

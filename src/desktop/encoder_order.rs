@@ -1,7 +1,8 @@
 //! Which encoder a capture shall try first, after others have failed in this instance. Pure but for its file.
 //!
 //! An encoder that failed or stalled while running goes behind those that failed less often: the next capture begins
-//! with the next one. That all of them fail is the capture's restart budget to end.
+//! with the next one. When all of them fail, the capture's restart budget ends it, and [`super::encoder_faults`] says
+//! why.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,14 +20,12 @@ pub struct EncoderOrder {
 }
 
 impl EncoderOrder {
-    /// This encoder has failed; `known` are all, the best of each codec first. Says whether it is one of them.
-    pub fn failed(&mut self, element: &str, known: &[(Codec, &'static str)]) -> bool {
-        let found = known.iter().find(|(_, name)| *name == element);
-        if let Some((_, name)) = found {
-            let failures = self.failures.entry(name).or_default();
-            *failures = failures.saturating_add(1);
-        }
-        found.is_some()
+    /// This encoder has failed; `known` are all, the best of each codec first. Gives its name if it is one of them.
+    pub fn failed(&mut self, element: &str, known: &[(Codec, &'static str)]) -> Option<&'static str> {
+        let (_, name) = known.iter().find(|(_, name)| *name == element)?;
+        let failures = self.failures.entry(name).or_default();
+        *failures = failures.saturating_add(1);
+        Some(name)
     }
 
     /// The order to try encoders in, of those codecs only whose usual order is not the best any more.
@@ -88,7 +87,7 @@ mod tests {
     fn after(failed: &[&str]) -> Vec<&'static str> {
         let mut order = EncoderOrder::default();
         for name in failed {
-            assert!(order.failed(name, &KNOWN));
+            assert_eq!(order.failed(name, &KNOWN), Some(*name));
         }
         order.preferred(&KNOWN)
     }
@@ -126,7 +125,7 @@ mod tests {
         assert_eq!(EncoderOrder::load(folder.path(), &KNOWN), EncoderOrder::default());
         std::fs::write(folder.path().join(FILE), "[").unwrap();
         assert_eq!(EncoderOrder::load(folder.path(), &KNOWN), EncoderOrder::default());
-        assert!(!order.failed("unheard_of", &KNOWN));
+        assert_eq!(order.failed("unheard_of", &KNOWN), None);
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::facts::Part;
 use super::shared::DesktopShared;
+use super::siblings;
 use crate::config::Keyboard;
 use crate::supervision::{ChildContext, ExitReason};
 use crate::x11::{InputHooks, InputThread, KeyboardMode, X11Error};
@@ -34,10 +35,9 @@ pub async fn input(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
 }
 
 async fn life(shared: &Arc<DesktopShared>, cx: &ChildContext) -> ExitReason {
-    let display = match cx.unless_stopping(shared.display()).await {
-        Some(Ok(display)) => display,
-        Some(Err(_)) => return ExitReason::dependency("display_lost"),
-        None => return ExitReason::Shutdown,
+    let display = match siblings::display(shared, cx).await {
+        Ok(display) => display,
+        Err(reason) => return reason,
     };
     let mode = match shared.layout.app.keyboard {
         Keyboard::Text => KeyboardMode::Text,

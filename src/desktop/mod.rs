@@ -21,6 +21,7 @@
 mod capture;
 pub mod commands;
 mod display;
+mod encoder_faults;
 mod encoder_order;
 mod facts;
 mod input;
@@ -32,6 +33,7 @@ mod ready_mark;
 mod render;
 mod setup;
 mod shared;
+mod siblings;
 mod silence;
 mod standstill;
 mod tree;

@@ -10,7 +10,7 @@ use super::facts::{Facts, Part};
 use super::shared::{DesktopShared, named};
 use super::standstill::{Act, Standstill};
 use crate::process::{KeeperClient, KeeperEvent, ProcessError};
-use crate::protocol::keeper::{Exit, MAX_TAIL_LINES, Role, Spec, Started};
+use crate::protocol::keeper::{Event, Exit, MAX_TAIL_LINES, Role, Spec, Started};
 use crate::supervision::ExitReason;
 
 /// How a process that is told to end is given time to do so.
@@ -77,38 +77,26 @@ impl Process {
     /// The next thing that happens to this generation of the process. Cancel safe.
     pub(super) async fn news(&mut self) -> News {
         loop {
-            match self.events.recv().await {
-                Ok(KeeperEvent::Exited {
-                    role,
-                    generation,
-                    exit,
-                    tail,
-                }) if role == self.role && generation == self.started.generation => {
-                    return News::Ended(Ended { exit, tail });
-                }
-                Ok(KeeperEvent::Display {
-                    role,
-                    generation,
-                    number,
-                }) if role == self.role && generation == self.started.generation => {
-                    return News::Display(number);
-                }
-                Ok(KeeperEvent::Stopped {
-                    role,
-                    generation,
-                    stopped,
-                }) if role == self.role && generation == self.started.generation => {
-                    return News::Stopped(stopped);
-                }
+            let event = match self.events.recv().await {
+                Ok(KeeperEvent::Said(event)) => event,
                 Ok(KeeperEvent::Gone) | Err(RecvError::Closed) => return News::KeeperGone,
-                Ok(_) => {}
                 // News were missed: ask how it is.
-                Err(RecvError::Lagged(_)) => {
-                    if let Some(news) = self.catch_up().await {
-                        return news;
-                    }
-                }
+                Err(RecvError::Lagged(_)) => match self.catch_up().await {
+                    Some(news) => return news,
+                    None => continue,
+                },
+            };
+            let (Event::Exited { role, generation, .. }
+            | Event::Display { role, generation, .. }
+            | Event::Stopped { role, generation, .. }) = &event;
+            if (role, *generation) != (&self.role, self.started.generation) {
+                continue;
             }
+            return match event {
+                Event::Exited { exit, tail, .. } => News::Ended(Ended { exit, tail }),
+                Event::Display { number, .. } => News::Display(number),
+                Event::Stopped { stopped, .. } => News::Stopped(stopped),
+            };
         }
     }
 

@@ -9,6 +9,7 @@ use super::process_child::{Ended, LifeEnd, Process, describe, keeper_gone, tell_
 use super::readiness::ready;
 use super::ready_mark::{Life, time_left};
 use super::shared::{DesktopShared, role};
+use super::siblings;
 use crate::clock::unix_ms;
 use crate::config::{OnHang, RestartPolicy};
 use crate::process::KeeperClient;
@@ -27,15 +28,9 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             f.render = Part::Starting;
         }
     });
-    let keeper = match cx.unless_stopping(shared.keeper()).await {
-        Some(Ok(keeper)) => keeper,
-        Some(Err(_)) => return keeper_gone(),
-        None => return ExitReason::Shutdown,
-    };
-    let display = match cx.unless_stopping(shared.display()).await {
-        Some(Ok(display)) => display,
-        Some(Err(_)) => return ExitReason::dependency("display_lost"),
-        None => return ExitReason::Shutdown,
+    let (keeper, display) = match siblings::both(&shared, &cx).await {
+        Ok(both) => both,
+        Err(reason) => return reason,
     };
     if shared.layout.app.window_manager {
         let mut up = shared.window_manager_up.subscribe();

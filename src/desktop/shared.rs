@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::commands::{DisplayId, Layout};
+use super::encoder_faults::{EncoderFaults, NoneLeft};
 use super::encoder_order::EncoderOrder;
 use super::facts::FactsCell;
 use crate::capture::CaptureHandle;
@@ -68,6 +69,8 @@ pub struct DesktopShared {
     leave: AtomicBool,
     last_output: Mutex<Vec<String>>,
     encoders: Mutex<EncoderOrder>,
+    encoder_faults: Mutex<EncoderFaults>,
+    usable: Vec<(Codec, &'static str)>,
 }
 
 /// A sibling did not come up in time.
@@ -91,6 +94,8 @@ pub struct DesktopParts {
     pub hub: Arc<Hub>,
     /// Where frames and data channels run.
     pub media: Handle,
+    /// The encoders that work on this machine, the best of each codec first.
+    pub encoders: Vec<(Codec, &'static str)>,
 }
 
 impl DesktopShared {
@@ -119,6 +124,8 @@ impl DesktopShared {
             leave: AtomicBool::new(false),
             last_output: Mutex::default(),
             encoders: Mutex::new(encoders),
+            encoder_faults: Mutex::default(),
+            usable: parts.encoders,
         }))
     }
 
@@ -182,20 +189,29 @@ impl DesktopShared {
         self.encoder_order().preferred(&known_encoders())
     }
 
-    /// An encoder has failed: the next capture begins with the next one.
-    pub(super) async fn encoder_failed(&self, element: &str) {
+    /// An encoder has failed and said why: the next capture begins with the next one.
+    pub(super) async fn encoder_failed(&self, element: &str, why: &str) {
         let changed = {
             let mut order = self.encoder_order();
-            order.failed(element, &known_encoders()).then(|| order.clone())
+            order
+                .failed(element, &known_encoders())
+                .map(|name| (name, order.clone()))
         };
-        if let Some(order) = changed {
+        if let Some((name, order)) = changed {
+            self.encoder_faults().failed(name, why, Instant::now());
             self.keep_encoders(order).await;
         }
+    }
+
+    /// The codec of which every encoder has failed within the last `period`, if there is one.
+    pub(super) fn codec_lost(&self, period: Duration) -> Option<NoneLeft> {
+        self.encoder_faults().none_left(&self.usable, period, Instant::now())
     }
 
     /// Earlier failures of encoders no longer count.
     pub async fn forgive_encoders(&self) {
         *self.encoder_order() = EncoderOrder::default();
+        *self.encoder_faults() = EncoderFaults::default();
         self.keep_encoders(EncoderOrder::default()).await;
     }
 
@@ -212,6 +228,10 @@ impl DesktopShared {
 
     fn encoder_order(&self) -> MutexGuard<'_, EncoderOrder> {
         self.encoders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn encoder_faults(&self) -> MutexGuard<'_, EncoderFaults> {
+        self.encoder_faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_capture(&self, capture: Option<CaptureHandle>) {

@@ -53,10 +53,7 @@ fn stage(shared: &Arc<DesktopShared>) -> SupervisorSpec {
     spec.child(
         child("capture", Restart::Permanent, shared, capture::capture)
             .on_restart(countdown(shared))
-            .budget(
-                CAPTURE_BUDGET,
-                failed(shared, "capture_failed", "the picture cannot be captured"),
-            ),
+            .budget(CAPTURE_BUDGET, failed(shared, picture_failed)),
     )
     .child({
         let off = Arc::clone(shared);
@@ -71,7 +68,9 @@ fn stage(shared: &Arc<DesktopShared>) -> SupervisorSpec {
             .on_restart(countdown(shared))
             .budget(
                 RENDER_BUDGET,
-                failed(shared, "crash_loop", "the app ended again and again"),
+                failed(shared, |_, reason| {
+                    ("crash_loop", format!("the app ended again and again: {}", why(reason)))
+                }),
             ),
     )
 }
@@ -97,22 +96,38 @@ fn countdown(shared: &Arc<DesktopShared>) -> impl Fn(Duration) + Send + Sync + '
 /// What happens when a budget is used up: the instance has failed, and says why.
 fn failed(
     shared: &Arc<DesktopShared>,
-    code: &'static str,
-    what: &'static str,
+    explain: impl Fn(&DesktopShared, &ExitReason) -> (&'static str, String) + Send + Sync + 'static,
 ) -> impl Fn(&ExitReason) + Send + Sync + 'static {
     let shared = Arc::clone(shared);
     move |reason| {
-        let why = match reason {
-            ExitReason::Error { message, .. } => message.clone(),
-            other => other.to_string(),
-        };
+        let (code, message) = explain(&shared, reason);
         let output = shared.last_output();
         shared.facts.update(|f| {
             f.failure.get_or_insert(Failure {
                 code: code.into(),
-                message: format!("{what}: {why}"),
+                message,
                 output,
             });
         });
+    }
+}
+
+/// The capture ended too often: because no encoder of a codec is left, or for another reason.
+fn picture_failed(shared: &DesktopShared, reason: &ExitReason) -> (&'static str, String) {
+    if matches!(reason, ExitReason::Error { code, .. } if *code == capture::ENCODER_FAILED)
+        && let Some(none_left) = shared.codec_lost(CAPTURE_BUDGET.period)
+    {
+        return ("encoders_failed", none_left.to_string());
+    }
+    (
+        "capture_failed",
+        format!("the picture cannot be captured: {}", why(reason)),
+    )
+}
+
+fn why(reason: &ExitReason) -> String {
+    match reason {
+        ExitReason::Error { message, .. } => message.clone(),
+        other => other.to_string(),
     }
 }

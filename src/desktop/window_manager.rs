@@ -5,19 +5,14 @@ use std::sync::Arc;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone};
 use super::readiness::managed;
 use super::shared::{DesktopShared, role};
+use super::siblings;
 use crate::supervision::{ChildContext, ExitReason};
 
 /// The life of a window manager. Without it the app goes on, only its windows are as it made them.
 pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
-    let keeper = match cx.unless_stopping(shared.keeper()).await {
-        Some(Ok(keeper)) => keeper,
-        Some(Err(_)) => return keeper_gone(),
-        None => return ExitReason::Shutdown,
-    };
-    let display = match cx.unless_stopping(shared.display()).await {
-        Some(Ok(display)) => display,
-        Some(Err(_)) => return ExitReason::dependency("display_lost"),
-        None => return ExitReason::Shutdown,
+    let (keeper, display) = match siblings::both(&shared, &cx).await {
+        Ok(both) => both,
+        Err(reason) => return reason,
     };
     let mut process = match Process::ensure(keeper, role::WINDOW_MANAGER, shared.layout.window_manager(display)).await {
         Ok(process) => process,

@@ -52,4 +52,16 @@ impl GstError {
             Self::Stalled { .. } => "encoder_stalled",
         }
     }
+
+    /// What went wrong, for where the element is named already.
+    #[must_use]
+    pub fn said(&self) -> String {
+        match self {
+            Self::Init(reason)
+            | Self::Missing { reason, .. }
+            | Self::Start { reason, .. }
+            | Self::Failed { reason, .. } => reason.clone(),
+            Self::Stalled { ms, .. } => format!("gave nothing for {ms} ms"),
+        }
+    }
 }

@@ -58,6 +58,24 @@ pub struct Pipeline {
     shared: Arc<Shared>,
 }
 
+/// Whether tests want this to fail: an encoder's name (it fails once it has run for a moment), or one followed by
+/// `:start` (it does not even start). Not in a release build.
+#[cfg(debug_assertions)]
+fn told_to_fail(what: &str) -> bool {
+    std::env::var(FAIL_ENCODER).is_ok_and(|told| told.split(',').any(|name| name == what))
+}
+
+#[cfg(debug_assertions)]
+fn refuse_if_told(element: &str) -> Result<(), GstError> {
+    if told_to_fail(&format!("{element}:start")) {
+        return Err(GstError::Start {
+            element: element.into(),
+            reason: "it was told not to start".into(),
+        });
+    }
+    Ok(())
+}
+
 #[derive(Default)]
 struct Shared {
     ledger: Mutex<Ledger>,
@@ -94,6 +112,8 @@ impl Pipeline {
             // Not 0/1: with a variable rate x264 holds back a frame.
             .field("framerate", gst::Fraction::new(i32::from(config.fps), 1))
             .build();
+        #[cfg(debug_assertions)]
+        refuse_if_told(config.encoder.element)?;
         let source = gst_app::AppSrc::builder()
             .caps(&caps)
             .is_live(true)
@@ -171,8 +191,7 @@ impl Pipeline {
     #[cfg(debug_assertions)]
     fn fail_if_told(&self, pts_us: u64) {
         const RUNS_FOR_US: u64 = 300_000;
-        let Ok(told) = std::env::var(FAIL_ENCODER) else { return };
-        if !told.split(',').any(|name| name == self.config.encoder.element) {
+        if !told_to_fail(self.config.encoder.element) {
             return;
         }
         let first = *self.shared.first_us.get_or_init(|| pts_us);

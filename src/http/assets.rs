@@ -244,7 +244,8 @@ mod tests {
         let page = |name| modules(&String::from_utf8_lossy(&Assets::get(name).unwrap().data));
         let stream = page("stream.html");
         let place = |path: &str| stream.iter().position(|p| p == path);
-        assert_eq!(place("stream/early.js"), Some(0));
+        assert_eq!(place("stream/socket.js"), Some(0));
+        assert!(place("stream/early.js") < place("viewer/link.js"), "{stream:?}");
         assert!(place("viewer/link.js") < place("stream/main.js"), "{stream:?}");
         assert!(place("viewer/stats.js") > place("stream/main.js"), "{stream:?}");
         assert_eq!(place("home/card.js"), None);

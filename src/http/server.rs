@@ -3,8 +3,10 @@
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use actix_cors::Cors;
 use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -70,6 +72,21 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener, ServerError> {
     })
 }
 
+/// Lets pages of the configured origins load the viewer's modules and use the REST interface with the browser's cookies
+/// (Fetch, section 3.2 "CORS protocol"). Whoever else asks gets no permission, and [`check_origin`] has the last word.
+fn embedding(policy: &OriginPolicy) -> Cors {
+    policy
+        .origins
+        .iter()
+        .fold(Cors::default(), |cors, origin| cors.allowed_origin(origin))
+        .allowed_methods(["GET", "POST", "DELETE"])
+        .allowed_header(CONTENT_TYPE)
+        .expose_headers([RETRY_AFTER])
+        .supports_credentials()
+        .block_on_origin_mismatch(false)
+        .max_age(600)
+}
+
 /// Starts a server on the listener.
 ///
 /// # Errors
@@ -81,6 +98,7 @@ pub fn serve(listener: &TcpListener, api: Api, policy: OriginPolicy) -> std::io:
             .app_data(api.clone())
             .app_data(policy.clone())
             .wrap(from_fn(check_origin))
+            .wrap(Condition::new(!policy.origins.is_empty(), embedding(&policy)))
             .configure(routes)
     })
     .workers(WORKERS)

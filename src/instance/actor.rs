@@ -129,8 +129,7 @@ impl InstanceActor {
             stop_desktop(&shared).await;
             shared.desktop.facts.update(|f| f.ended = true);
             let _ = shared.parts.stop_child("peers", DESKTOP_DEADLINE).await;
-            let cleaned = Arc::clone(&shared);
-            let _ = tokio::task::spawn_blocking(move || cleaned.remove_folders()).await;
+            shared.remove_folders().await;
         };
         ctx.spawn(work.into_actor(self).map(|(), act, ctx| {
             act.follow(ctx);

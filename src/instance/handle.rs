@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::actor::{End, InstanceActor, RestartApp};
 use super::error::InstanceError;
+use super::screenshots::ScreenshotError;
 use super::shared::InstanceShared;
 use super::spec::InstanceSpec;
 use super::status::StatusReport;
@@ -14,7 +16,7 @@ use crate::clock::unix_ms;
 use crate::desktop::EndReason;
 use crate::ids::SessionId;
 use crate::supervision::{CallError, ChildRef};
-use crate::x11::{X11Error, screenshot};
+use crate::x11::screenshot;
 
 /// A thumbnail is never wider than this, in pixels.
 const THUMBNAIL_WIDTH: u16 = 640;
@@ -42,9 +44,9 @@ pub enum RequestError {
     /// Its display is away.
     #[error("there is no picture now")]
     NoDisplay,
-    /// Its display does not give the picture.
-    #[error("the picture cannot be had: {0}")]
-    Screenshot(#[source] X11Error),
+    /// No screenshot can be taken now.
+    #[error(transparent)]
+    Screenshot(#[from] ScreenshotError),
 }
 
 impl RequestError {
@@ -55,7 +57,7 @@ impl RequestError {
             Self::Instance(error) => error.code(),
             Self::Call(error) => error.code(),
             Self::NoDisplay => "no_display",
-            Self::Screenshot(_) => "screenshot_failed",
+            Self::Screenshot(error) => error.code(),
         }
     }
 }
@@ -121,17 +123,14 @@ impl InstanceHandle {
         self.shared.desktop.leave_processes();
     }
 
-    /// Its picture now, as PNG.
+    /// Its picture now, as PNG. Whoever asks while one is being taken gets the same.
     ///
     /// # Errors
     /// [`RequestError::NoDisplay`] and [`RequestError::Screenshot`].
-    pub async fn screenshot(&self) -> Result<Vec<u8>, RequestError> {
+    pub async fn screenshot(&self) -> Result<Bytes, RequestError> {
         let address = self.shared.desktop.display_now().ok_or(RequestError::NoDisplay)?;
-        let work =
-            tokio::task::spawn_blocking(move || screenshot(&address, Some(THUMBNAIL_WIDTH), SCREENSHOT_DEADLINE));
-        match work.await {
-            Ok(result) => result.map_err(RequestError::Screenshot),
-            Err(_) => Err(RequestError::NoDisplay),
-        }
+        let take = move || screenshot(&address, Some(THUMBNAIL_WIDTH), SCREENSHOT_DEADLINE);
+        let turns = &self.shared.services.screenshots;
+        Ok(self.shared.screenshots.get(turns, take).await?)
     }
 }

@@ -67,7 +67,7 @@ impl InputSink for ViewerInput {
 mod tests {
     use std::time::Instant;
 
-    use super::super::outbound::outbound;
+    use super::super::outbound::{OutboundTexts, outbound};
     use super::*;
     use crate::ids::SessionId;
 
@@ -83,6 +83,15 @@ mod tests {
     };
     const MOVE: InputEvent = InputEvent::Move { x: 9, y: 9 };
 
+    /// An instance's viewers and its queue, with its owner's tab and socket.
+    fn owned() -> (Arc<Roster>, Arc<InputQueue>, ViewerId, OutboundTexts) {
+        let (owner, id) = (SessionId::new(), ViewerId::new());
+        let roster = Arc::new(Roster::new(owner, Instant::now()));
+        let (out, socket) = outbound();
+        roster.join(id, owner, out).unwrap();
+        (roster, InputQueue::new().unwrap(), id, socket)
+    }
+
     /// A viewer's new peer.
     fn watching(roster: &Roster, viewer: ViewerId) -> PeerId {
         let peer = PeerId::new();
@@ -92,12 +101,7 @@ mod tests {
 
     #[test]
     fn input_by_a_peer_that_was_replaced_goes_nowhere() {
-        let owner = SessionId::new();
-        let roster = Arc::new(Roster::new(owner, Instant::now()));
-        let queue = InputQueue::new().unwrap();
-        let id = ViewerId::new();
-        let (out, _socket) = outbound();
-        roster.join(id, owner, out).unwrap();
+        let (roster, queue, id, _socket) = owned();
         let older = ViewerInput::new(id, watching(&roster, id), Arc::clone(&roster), Arc::clone(&queue));
         let newer = ViewerInput::new(id, watching(&roster, id), Arc::clone(&roster), Arc::clone(&queue));
         older.accept(frame(1, InputEvent::ReleaseAll), InputChannel::Input);
@@ -109,13 +113,9 @@ mod tests {
 
     #[test]
     fn a_spectators_input_goes_nowhere() {
-        let owner = SessionId::new();
-        let roster = Arc::new(Roster::new(owner, Instant::now()));
-        let queue = InputQueue::new().unwrap();
-        let (mine, other) = (ViewerId::new(), ViewerId::new());
-        let ((out, _a), (out2, _b)) = (outbound(), outbound());
-        roster.join(mine, owner, out).unwrap();
-        roster.join(other, SessionId::new(), out2).unwrap();
+        let (roster, queue, mine, _socket) = owned();
+        let (other, (out, _other_socket)) = (ViewerId::new(), outbound());
+        roster.join(other, SessionId::new(), out).unwrap();
         let (my_peer, other_peer) = (watching(&roster, mine), watching(&roster, other));
         ViewerInput::new(other, other_peer, Arc::clone(&roster), Arc::clone(&queue))
             .accept(frame(1, CLICK), InputChannel::Input);
@@ -126,12 +126,7 @@ mod tests {
 
     #[test]
     fn a_move_that_a_click_has_overtaken_is_dropped() {
-        let owner = SessionId::new();
-        let roster = Arc::new(Roster::new(owner, Instant::now()));
-        let queue = InputQueue::new().unwrap();
-        let id = ViewerId::new();
-        let (out, _socket) = outbound();
-        roster.join(id, owner, out).unwrap();
+        let (roster, queue, id, _socket) = owned();
         let peer = watching(&roster, id);
         let input = ViewerInput::new(id, peer, roster, Arc::clone(&queue));
         input.accept(frame(5, CLICK), InputChannel::Input);

@@ -9,6 +9,7 @@ use tokio::sync::broadcast;
 
 use super::catalogue::Catalogue;
 use super::events::InstanceEvent;
+use super::folder_work;
 use super::handle::InstanceHandle;
 use super::mending::Mending;
 use super::rows::Reviving;
@@ -17,7 +18,6 @@ use super::shared::InstanceShared;
 use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
 use super::tree::instance;
 use crate::clock::unix_ms;
-use crate::config::removal;
 use crate::desktop::{self, DesktopParts, DesktopShared, EndReason, Failure, Layout};
 use crate::ids::{InstanceId, SessionId};
 use crate::media::Hub;
@@ -80,7 +80,8 @@ impl Manager {
         }
     }
 
-    /// Launches an app for a session.
+    /// Launches an app for a session. What is begun is carried through, or undone, whether or not the one who asks still
+    /// waits for the answer.
     ///
     /// # Errors
     /// [`LaunchError`]; nothing is left behind then.
@@ -88,14 +89,19 @@ impl Manager {
         let services = &self.inner.services;
         let apps = self.inner.catalogue.apps();
         let spec = InstanceSpec::decide(request, owner, &apps, &services.config, unix_ms())?;
-        let id = spec.id;
-        let prepared = self.prepare(&spec).inspect_err(|_| self.remove_folders(id))?;
-        let handle = self.reserve(prepared)?;
-        let result = self.begin(&handle).await;
-        if let Err(error) = result {
+        let manager = self.clone();
+        let launching = services.media.spawn(async move { manager.carry_through(spec).await });
+        let launched = launching.await;
+        launched.unwrap_or_else(|e| Err(LaunchError::Setup(e.to_string())))
+    }
+
+    async fn carry_through(&self, spec: InstanceSpec) -> Result<InstanceHandle, LaunchError> {
+        let (id, owner) = (spec.id, spec.owner);
+        let handle = self.set_up(spec).await?;
+        if let Err(error) = self.begin(&handle).await {
             log::error!("instance={id} not launched: {error}");
             self.forget(id);
-            handle.shared.remove_folders();
+            handle.shared.remove_folders().await;
             return Err(error);
         }
         log::info!("instance={id} app={} session={owner} launched", handle.spec().app.id);
@@ -119,8 +125,6 @@ impl Manager {
         services.store.insert_instance(row).await.map_err(LaunchError::Store)?;
         let who = format!("app={} session={}", spec.app.id, spec.owner);
         handle.shared.event(InstanceEvent::Created, who);
-        spec.save(&services.state.instance(spec.id))
-            .map_err(|e| LaunchError::files(&e))?;
         self.start(handle).await?;
         handle.shared.event(InstanceEvent::Launched, "");
         Ok(())
@@ -128,6 +132,9 @@ impl Manager {
 
     /// Takes up an instance that an earlier host left running. One that had failed or was being ended when that host
     /// went, as its `row` says, goes on from there.
+    ///
+    /// Reads the folder on the thread that calls: the host is only just starting, and those who ask for the instance at
+    /// once shall find it.
     ///
     /// # Errors
     /// [`LaunchError::Setup`] when it cannot be understood; its folder is left as it is.
@@ -246,19 +253,39 @@ impl Manager {
             .map_err(|e| LaunchError::Setup(e.to_string()))
     }
 
-    /// Removes what could be made of an instance that was not launched. Blocks.
-    pub(super) fn remove_folders(&self, id: InstanceId) {
-        let services = &self.inner.services;
-        if let Err(error) = services.apps.remove(id) {
-            log::warn!("instance={id} home not removed: {error}");
+    /// Everything that an instance which starts here needs before its tree, and a place; all of it or nothing.
+    ///
+    /// # Errors
+    /// [`LaunchError`].
+    pub(super) async fn set_up(&self, spec: InstanceSpec) -> Result<InstanceHandle, LaunchError> {
+        let (id, owner) = (spec.id, spec.owner);
+        // Who will be refused costs no folder. Whether there is a place is decided below.
+        self.refusal(&self.lock(), owner).map_or(Ok(()), Err)?;
+        let (making, undoing) = (self.clone(), self.clone());
+        let make = move || {
+            let save = |handle: InstanceHandle| {
+                let saved = spec.save(&making.services().state.instance(id));
+                saved.map_or_else(|e| Err(LaunchError::files(&e)), |()| Ok(handle))
+            };
+            let made = making.prepare(&spec).and_then(save);
+            made.inspect_err(|_| folder_work::remove(making.services(), id))
+        };
+        let undo = move |_| {
+            // A second try may have been luckier.
+            if undoing.get(id).is_none() {
+                folder_work::remove(undoing.services(), id);
+            }
+        };
+        let handle = folder_work::apart(make, undo).await?;
+        if let Err(error) = self.reserve(&handle) {
+            handle.shared.remove_folders().await;
+            return Err(error);
         }
-        if let Err(error) = removal::remove_tree(&services.state.instance(id)) {
-            log::warn!("instance={id} folder not removed: {error}");
-        }
+        Ok(handle)
     }
 
-    /// Folders, files and the shared state of a new or adopted instance.
-    pub(super) fn prepare(&self, spec: &InstanceSpec) -> Result<InstanceHandle, LaunchError> {
+    /// Folders, files and the shared state of a new or adopted instance. Blocks.
+    fn prepare(&self, spec: &InstanceSpec) -> Result<InstanceHandle, LaunchError> {
         let services = &self.inner.services;
         let folders = services
             .apps
@@ -296,6 +323,7 @@ impl Manager {
             readiness_timeout: limits.readiness_timeout,
             hub: Hub::new(),
             media: services.media.clone(),
+            encoders: services.encoders.clone(),
         };
         let desktop = DesktopShared::new(parts).map_err(|e| LaunchError::files(&e))?;
         let shared = InstanceShared::new(spec.clone(), desktop, Arc::clone(services));
@@ -306,12 +334,20 @@ impl Manager {
     }
 
     /// Takes a place, if one is free: decided under one lock, so that no two launches take the same.
-    pub(super) fn reserve(&self, handle: InstanceHandle) -> Result<InstanceHandle, LaunchError> {
-        let limits = &self.inner.services.config.instances;
-        let owner = handle.spec().owner;
+    fn reserve(&self, handle: &InstanceHandle) -> Result<(), LaunchError> {
         let mut instances = self.lock();
+        if let Some(error) = self.refusal(&instances, handle.spec().owner) {
+            return Err(error);
+        }
+        instances.insert(handle.spec().id, handle.clone());
+        Ok(())
+    }
+
+    /// Why a session gets no place now.
+    fn refusal(&self, instances: &BTreeMap<InstanceId, InstanceHandle>, owner: SessionId) -> Option<LaunchError> {
+        let limits = &self.inner.services.config.instances;
         let mine = instances.values().filter(|i| i.spec().owner == owner).count();
-        let refused = if self.is_draining() {
+        if self.is_draining() {
             Some(LaunchError::Draining)
         } else if instances.len() >= limits.capacity {
             Some(LaunchError::Capacity(limits.capacity))
@@ -319,14 +355,7 @@ impl Manager {
             Some(LaunchError::SessionLimit(mine))
         } else {
             None
-        };
-        if let Some(error) = refused {
-            drop(instances);
-            handle.shared.remove_folders();
-            return Err(error);
         }
-        instances.insert(handle.spec().id, handle.clone());
-        Ok(handle)
     }
 
     /// The number of the place that an instance has: its rank by age.

@@ -10,7 +10,7 @@
 //! sockets) is in the instance's shared part, on which the next tree goes on.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -128,8 +128,7 @@ impl Manager {
             });
         });
         shared.desktop.end_keeper().await;
-        let cleaned = Arc::clone(shared);
-        let _ = tokio::task::spawn_blocking(move || cleaned.remove_folders()).await;
+        shared.remove_folders().await;
         let report = shared.report();
         let now = unix_ms();
         shared.touch(now);

@@ -78,6 +78,7 @@ pub fn peer_child(
     viewer: ViewerId,
     options: PeerOptions,
 ) -> (ChildSpec, PeerHandle, oneshot::Receiver<Result<(), PeerError>>) {
+    // overflow: what comes then is dropped, see `PeerHandle::send`.
     let (commands, queue) = mpsc::channel(QUEUE);
     let (close, asked) = watch::channel(None);
     let (answer, answered) = oneshot::channel();

@@ -123,20 +123,29 @@ impl Manager {
         }))
     }
 
-    /// Starts a failed row again, under the same id, with the app as the catalogue has it now.
+    /// Starts a failed row again, under the same id, with the app as the catalogue has it now. What is begun is carried
+    /// through, or undone, whether or not the one who asks still waits for the answer.
     ///
     /// # Errors
     /// [`RowError`]; the row is as before then.
     pub async fn revive(&self, id: InstanceId, who: SessionId) -> Result<(), RowError> {
+        let manager = self.clone();
+        let reviving = self
+            .services()
+            .media
+            .spawn(async move { manager.start_row(id, who).await });
+        let revived = reviving.await;
+        revived.unwrap_or_else(|e| Err(LaunchError::Setup(e.to_string()).into()))
+    }
+
+    async fn start_row(&self, id: InstanceId, who: SessionId) -> Result<(), RowError> {
         let _only = self.reviving().begin(id).ok_or(RowError::Busy)?;
         if self.get(id).is_some() {
             return Err(RowError::Busy);
         }
         let row = self.failed_row(id, who).await?;
         let spec = self.spec_of(&row)?;
-        let prepared = self.prepare(&spec).inspect_err(|_| self.remove_folders(id))?;
-        let handle = self.reserve(prepared)?;
-        let folder = self.services().state.instance(id);
+        let handle = self.set_up(spec).await?;
         let begun = async {
             let change = status(&row, InstanceStatus::Initializing, None);
             self.services()
@@ -144,18 +153,17 @@ impl Manager {
                 .update_instance(id, change)
                 .await
                 .map_err(LaunchError::Store)?;
-            spec.save(&folder).map_err(|e| LaunchError::files(&e))?;
             self.start(&handle).await
         };
         if let Err(error) = begun.await {
             log::error!("instance={id} not started again: {error}");
             self.forget(id);
-            handle.shared.remove_folders();
+            handle.shared.remove_folders().await;
             let failed = status(&row, InstanceStatus::Failed, Some(unix_ms()));
             self.services().journal.status(id, failed);
             return Err(error.into());
         }
-        log::info!("instance={id} app={} session={who} started again", spec.app.id);
+        log::info!("instance={id} app={} session={who} started again", handle.spec().app.id);
         handle.shared.event(InstanceEvent::Restarted, "from its row");
         self.announce_revival(id);
         Ok(())

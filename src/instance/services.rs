@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::screenshots::ScreenshotTurns;
 use crate::config::{AppsDir, Config, StateDir};
 use crate::ids::ServerId;
 use crate::media::Codec;
@@ -33,6 +34,10 @@ pub struct Services {
     pub connections: Arc<dyn ConnectionFactory>,
     /// The codecs that this machine encodes, best first.
     pub codecs: Vec<Codec>,
+    /// The encoders that work on this machine, the best of each codec first.
+    pub encoders: Vec<(Codec, &'static str)>,
+    /// How many screenshots are taken at once.
+    pub screenshots: ScreenshotTurns,
 }
 
 impl std::fmt::Debug for Services {

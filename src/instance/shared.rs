@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::folder_work;
 use super::peer_child::{PeerCommand, PeerHandle};
 use super::roster::Roster;
+use super::screenshots::Screenshots;
 use super::services::Services;
 use super::spec::InstanceSpec;
 use super::status::{StatusReport, derive};
-use crate::config::removal;
 use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
 use crate::protocol::input::InputEvent;
@@ -35,6 +36,8 @@ pub struct InstanceShared {
     modified_ms: Mutex<i64>,
     /// The status that was told last: kept here, so that an actor that follows a panicked one tells nothing twice.
     told: Mutex<Option<InstanceStatus>>,
+    /// Its pictures for those who only glance at it.
+    pub(super) screenshots: Screenshots,
 }
 
 impl InstanceShared {
@@ -52,6 +55,7 @@ impl InstanceShared {
             peers: SupervisorRef::new(),
             living: Mutex::default(),
             told: Mutex::default(),
+            screenshots: Screenshots::default(),
         })
     }
 
@@ -142,12 +146,6 @@ impl InstanceShared {
         self.living().get(&id).cloned()
     }
 
-    /// How many peers live.
-    #[must_use]
-    pub fn peer_count(&self) -> usize {
-        self.living().len()
-    }
-
     /// A new peer lives; gives the one that its viewer had before. From here on that one has no say, and what was held
     /// down through it is released.
     pub fn remember_peer(&self, id: PeerId, handle: PeerHandle) -> Option<PeerId> {
@@ -180,15 +178,9 @@ impl InstanceShared {
         self.desktop.input.push(InputEvent::ReleaseAll);
     }
 
-    /// Removes what it has on disk. Blocks.
-    pub fn remove_folders(&self) {
-        let id = self.spec.id;
-        if let Err(error) = self.services.apps.remove(id) {
-            log::warn!("instance={id} home not removed: {error}");
-        }
-        if let Err(error) = removal::remove_tree(&self.services.state.instance(id)) {
-            log::warn!("instance={id} folder not removed: {error}");
-        }
+    /// Removes what it has on disk.
+    pub async fn remove_folders(&self) {
+        folder_work::removed(&self.services, self.spec.id).await;
     }
 
     fn living(&self) -> MutexGuard<'_, BTreeMap<PeerId, PeerHandle>> {

@@ -43,76 +43,13 @@ pub struct KeeperOptions {
     pub host_absence: Duration,
 }
 
-/// What a keeper tells unasked.
+/// What is heard from a keeper unasked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeeperEvent {
-    /// The main process of a role ended, on request or not.
-    Exited {
-        /// The role.
-        role: Role,
-        /// Its generation.
-        generation: u64,
-        /// How.
-        exit: Exit,
-        /// The end of its output, oldest line first.
-        tail: Vec<String>,
-    },
-    /// An X server accepts connections.
-    Display {
-        /// Its role.
-        role: Role,
-        /// Its generation.
-        generation: u64,
-        /// `N` of `:N`.
-        number: u32,
-    },
-    /// The main process of a role was stopped by a signal, or continued.
-    Stopped {
-        /// The role.
-        role: Role,
-        /// Its generation.
-        generation: u64,
-        /// Stopped, or running again.
-        stopped: bool,
-    },
+    /// What it said.
+    Said(Event),
     /// The connection is lost; nothing follows.
     Gone,
-}
-
-impl From<Event> for KeeperEvent {
-    fn from(event: Event) -> Self {
-        match event {
-            Event::Exited {
-                role,
-                generation,
-                exit,
-                tail,
-            } => Self::Exited {
-                role,
-                generation,
-                exit,
-                tail,
-            },
-            Event::Display {
-                role,
-                generation,
-                number,
-            } => Self::Display {
-                role,
-                generation,
-                number,
-            },
-            Event::Stopped {
-                role,
-                generation,
-                stopped,
-            } => Self::Stopped {
-                role,
-                generation,
-                stopped,
-            },
-        }
-    }
 }
 
 /// A connection to a keeper.

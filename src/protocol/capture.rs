@@ -16,7 +16,7 @@
 //! | `0x83` | alive | frames grabbed `u64`, damage events `u64` |
 //! | `0x84` | error | code (`u8` length, UTF-8), text UTF-8 |
 //! | `0x85` | encoder | codec `u8`, element name UTF-8 |
-//! | `0x86` | encoder failed | codec `u8`, element name UTF-8 |
+//! | `0x86` | encoder failed | codec `u8`, element name (`u8` length, UTF-8), what it said UTF-8 |
 
 mod body;
 
@@ -27,11 +27,9 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use body::{Reader, framed, put_short};
 
 /// The version of these messages; both sides must have the same.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 /// The longest legal frame, type and body together: a key frame of an 8K picture is far below it.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
-/// Length and type.
-pub const HEADER: usize = 5;
 
 /// A codec, as these messages number it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,12 +167,14 @@ pub enum CaptureMessage {
         /// Its element name.
         name: String,
     },
-    /// An encoder failed or stalled while it ran; [`Self::Error`] follows.
+    /// An encoder does not start, or failed or stalled while it ran; [`Self::Error`] follows.
     EncoderFailed {
         /// Which codec.
         codec: CodecNumber,
         /// Its element name.
         name: String,
+        /// What it said.
+        why: String,
     },
 }
 
@@ -302,9 +302,10 @@ impl CaptureMessage {
                 b.put_u8(*codec as u8);
                 b.put_slice(name.as_bytes());
             }),
-            Self::EncoderFailed { codec, name } => framed(0x86, |b| {
+            Self::EncoderFailed { codec, name, why } => framed(0x86, |b| {
                 b.put_u8(*codec as u8);
-                b.put_slice(name.as_bytes());
+                put_short(b, name);
+                b.put_slice(why.as_bytes());
             }),
         }
     }
@@ -352,7 +353,8 @@ impl CaptureMessage {
             },
             0x86 => Self::EncoderFailed {
                 codec: body.codec()?,
-                name: body.text()?,
+                name: body.short()?,
+                why: body.text()?,
             },
             other => return Err(CaptureProtocolError::UnknownType(other)),
         };

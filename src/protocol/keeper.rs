@@ -5,7 +5,6 @@
 //! id, not necessarily in order, and sends [`Message::Event`]s unasked. Both run the same binary or none: the version
 //! is compared for equality.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -427,9 +426,6 @@ pub fn newest_lines<'a>(lines: impl DoubleEndedIterator<Item = &'a str>, count: 
     newest.reverse();
     newest
 }
-
-/// Environment of a child: names to values.
-pub type Environment = BTreeMap<String, String>;
 
 #[cfg(test)]
 mod tests {

@@ -32,6 +32,8 @@ static NEXT_SOCKET: AtomicU64 = AtomicU64::new(1);
 pub struct SocketActor {
     id: SocketId,
     session: ChildRef<SessionActor>,
+    /// The life of the session that knows this socket. A later one does not, and would answer it nothing.
+    attached_to: u64,
     texts: Option<OutboundTexts>,
     heard: Instant,
     malformed: u32,
@@ -50,12 +52,15 @@ pub async fn upgrade(
 ) -> Result<HttpResponse, actix_web::Error> {
     let id = NEXT_SOCKET.fetch_add(1, Ordering::Relaxed);
     let (out, texts) = outbound();
-    if session.tell(Attach { socket: id, out }).is_err() {
+    let generation = session.generation();
+    let attach = |generation| session.tell_generation(generation, Attach { socket: id, out });
+    let Some(attached_to) = generation.filter(|generation| attach(*generation).is_ok()) else {
         return Ok(HttpResponse::ServiceUnavailable().finish());
-    }
+    };
     let actor = SocketActor {
         id,
         session,
+        attached_to,
         texts: Some(texts),
         heard: Instant::now(),
         malformed: 0,
@@ -73,15 +78,10 @@ impl SocketActor {
     fn text(&mut self, text: &str, ctx: &mut Socket) {
         match decode(text) {
             Ok(message) => {
-                if self
-                    .session
-                    .tell(FromBrowser {
-                        socket: self.id,
-                        message,
-                    })
-                    .is_err()
-                {
-                    // The session is gone; a new socket starts it anew.
+                let socket = self.id;
+                let message = FromBrowser { socket, message };
+                if self.session.tell_generation(self.attached_to, message).is_err() {
+                    // The session is gone; a new socket starts it anew, or finds the one that another has started.
                     close(ctx, ws::CloseCode::Restart, "session restarted");
                 }
             }
@@ -173,7 +173,7 @@ impl Actor for SocketActor {
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        let _ = self.session.tell(Detach(self.id));
+        let _ = self.session.tell_generation(self.attached_to, Detach(self.id));
     }
 }
 

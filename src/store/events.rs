@@ -21,14 +21,6 @@ pub struct NewEvent {
 }
 
 impl Store {
-    /// Keeps events, in their order.
-    ///
-    /// # Errors
-    /// The database fails; then none is kept.
-    pub async fn append_events(&self, events: Vec<NewEvent>) -> Result<(), StoreError> {
-        self.change(move |connection| append(connection, &events)).await
-    }
-
     /// The newest events, the newest first, at most `most` of them; of `actor` and those below it, or of all.
     ///
     /// # Errors

@@ -164,21 +164,6 @@ impl Store {
         .await
     }
 
-    /// The instances of a session, ended ones too, the newest first.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn instances_of(&self, session: SessionId) -> Result<Vec<InstanceRow>, StoreError> {
-        self.read(move |connection| {
-            Ok(instances::table
-                .filter(instances::session_id.eq(session.to_string()))
-                .order((instances::created.desc(), instances::instance_id))
-                .select(InstanceRow::as_select())
-                .load(connection)?)
-        })
-        .await
-    }
-
     /// The instances of a session that have failed and are only rows (see [`InstanceRow::is_failed_row`]), the newest
     /// first, at most `most`.
     ///

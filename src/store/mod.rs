@@ -26,6 +26,8 @@ pub mod retention;
 mod schema;
 pub mod servers;
 pub mod sessions;
+#[cfg(test)]
+mod test_access;
 mod text;
 pub mod url;
 
@@ -34,7 +36,7 @@ pub use events::NewEvent;
 pub use instances::{InstanceRow, NewInstance, StatusChange};
 pub use journal::{Journal, JournalStats};
 pub use machine::Machine;
-pub use peers::{NewPeer, PeerClosed, PeerRow};
+pub use peers::{NewPeer, PeerClosed};
 pub use pool::Store;
 pub use retention::Removed;
 pub use servers::{LEASE, ServerRow};

@@ -1,10 +1,12 @@
 //! Sessions: who may come back, known by the hash of their secret.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::pool::Store;
-use super::schema::sessions;
+use super::schema::{instances, sessions};
 use super::text::AsText;
 use crate::ids::SessionId;
 
@@ -53,27 +55,20 @@ impl Store {
         .await
     }
 
-    /// Every session used since then: those a starting host may find its users in.
+    /// The sessions that somebody may still come back to, and those of instances that live on without one.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn sessions_used_since(&self, time: i64) -> Result<Vec<SessionRow>, StoreError> {
+    pub async fn sessions_in_use(&self) -> Result<BTreeSet<SessionId>, StoreError> {
         self.read(move |connection| {
-            Ok(sessions::table
-                .filter(sessions::modified.ge(time))
-                .order(sessions::created)
-                .select(SessionRow::as_select())
-                .load(connection)?)
+            let known: Vec<String> = sessions::table.select(sessions::session_id).load(connection)?;
+            let living: Vec<String> = instances::table
+                .filter(instances::ended.is_null())
+                .select(instances::session_id)
+                .load(connection)?;
+            Ok(known.iter().chain(&living).filter_map(|id| id.parse().ok()).collect())
         })
         .await
-    }
-
-    /// Notes that a session was used. One that is gone is no error.
-    ///
-    /// # Errors
-    /// The database fails.
-    pub async fn touch_session(&self, id: SessionId, now: i64) -> Result<(), StoreError> {
-        self.change(move |connection| touch(connection, id, now)).await
     }
 
     /// Forgets a session: its secret opens nothing from now on. Rows of its instances stay. Says whether it was there.

@@ -1,14 +1,23 @@
-import { knownSession } from '../lib/storage.js';
 import { openLink } from '../viewer/open.js';
+import { socket } from './socket.js';
 
 /**
- * Begins what takes longest, the socket and the peer connection, while the browser still loads the page's other modules:
- * the viewer takes the link over when it is there.
+ * Begins what takes long, the peer connection, while the browser still loads the page's other modules: the viewer takes
+ * the link over when it is there.
  */
 
 /** The instance that the page's address names. */
 export const instance = location.pathname.split('/').filter(Boolean).pop() ?? '';
 
-/** Its link, started; null for a browser without a session, which has to get one first. */
-export const early = knownSession() ? openLink(instance, location.href) : null;
-early?.start();
+/** Its link, started; null where there is no session yet. */
+export const early = socket && openLink(instance, location.href);
+early?.start(socket);
+
+/** What the page builds before its offer is on its way delays the picture; it does not wait for it longer than this, ms. */
+const OFFER_FIRST = 200;
+/** Resolves when the rest of the page may begin. */
+export const begun = new Promise(resolve => {
+  if (!early) return resolve(null);
+  early.addEventListener('offer', resolve, { once: true });
+  setTimeout(resolve, OFFER_FIRST);
+});

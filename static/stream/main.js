@@ -1,11 +1,13 @@
 import { Api } from '../lib/api.js';
 import { HeliostatViewer } from '../viewer/element.js';
 import { AutoHide } from './autohide.js';
-import { early, instance } from './early.js';
+import { begun, early, instance } from './early.js';
 import { fullScreen } from './fullscreen.js';
 import { Toolbar } from './toolbar.js';
 
 /** The stream page: one viewer, full window, and a thin toolbar that gets out of the way. */
+
+await begun;
 
 const api = new Api();
 const stage = /** @type {HTMLElement} */ (document.getElementById('stage'));
@@ -62,12 +64,10 @@ async function launch() {
   }
 }
 
-/** The viewer begins as soon as there is a session; a browser that has one need not wait for its refresh. */
-async function begin() {
-  if (early) viewer.adopt(early);
-  // Refused: the socket says so in words, or lets a spectator in.
+if (early) {
+  viewer.adopt(early);
+  // Refreshed, while the viewer begins with what there is.
   await api.session({ guest: true }).catch(() => {});
-  if (!early) viewer.instance = instance;
+} else {
+  viewer.instance = instance;
 }
-
-void begin();

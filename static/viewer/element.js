@@ -1,5 +1,5 @@
 import { Api } from '../lib/api.js';
-import { storage } from '../lib/storage.js';
+import { knownSession, storage } from '../lib/storage.js';
 import { Controls } from './controls.js';
 import { FrameClock } from './frame-clock.js';
 import { openLink, viewerKey } from './open.js';
@@ -185,7 +185,14 @@ export class HeliostatViewer extends HTMLElement {
     for (const type of ['status', 'viewers', 'latency']) on(type, detail => this.#emit(type, detail));
     this.#surface.start();
     if (begun) link.retell();
-    else link.start();
+    else void this.#begin(link);
+  }
+
+  /** A browser that has a session need not wait for it. @param {Link} link */
+  async #begin(link) {
+    // Refused: the socket says so in words, or lets a spectator in.
+    if (!knownSession()) await this.#api.session({ guest: true }).catch(() => {});
+    if (link === this.#link) link.start();
   }
 
   #stop() {

@@ -5,13 +5,13 @@
  * channels), browser time u32 in milliseconds. Pure: no clock, no channel.
  */
 
-export const VERSION = 1;
-export const HEADER_BYTES = 10;
+const VERSION = 1;
+const HEADER_BYTES = 10;
 /** Longest text of one frame, in bytes of UTF-8. */
-export const MAX_TEXT_BYTES = 1024;
+const MAX_TEXT_BYTES = 1024;
 
 /** Types of the frames a browser sends. */
-export const FRAME = Object.freeze({
+const FRAME = Object.freeze({
   MOVE: 1,
   RELATIVE_MOVE: 2,
   BUTTON: 3,
@@ -25,7 +25,7 @@ export const FRAME = Object.freeze({
 });
 
 /** Types of the frames a host sends. */
-export const HOST_FRAME = Object.freeze({
+const HOST_FRAME = Object.freeze({
   PONG: 0x81,
   STATUS: 0x82,
   CURSOR: 0x83,

@@ -48,7 +48,7 @@ const NUMPAD = 3;
  * The keysym of one character: Latin-1 has its own code points, all others the Unicode range.
  * @param {string} character exactly one code point
  */
-export function keysymOfCharacter(character) {
+function keysymOfCharacter(character) {
   const point = character.codePointAt(0) ?? 0;
   if ((point >= 0x20 && point <= 0x7e) || (point >= 0xa0 && point <= 0xff)) return point;
   return point >= 0x100 ? 0x01000000 + point : 0;

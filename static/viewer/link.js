@@ -36,7 +36,7 @@ const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
  * It re-offers with back-off whenever the peer is lost, and takes the living peer over after a dropped socket.
  *
  * Events: `change` (detail: Shown), `welcome`, `status` (InstanceMessage), `viewers`, `control`, `problem`
- * (`{code, message}`), `track` (MediaStreamTrack), `peer` (Peer), `channel` (the `input` channel is open), `latency` (ms).
+ * (`{code, message}`), `offer` (it is on its way), `track` (MediaStreamTrack), `peer` (Peer), `channel` (the `input` channel is open), `latency` (ms).
  */
 export class Link extends EventTarget {
   facts = initial();
@@ -86,7 +86,8 @@ export class Link extends EventTarget {
     return shown(this.facts);
   }
 
-  start() {
+  /** @param {WebSocket | null} [begun] a socket to use first */
+  start(begun = null) {
     this.startedAt = this.env.now();
     this.#input({ type: 'start' });
     if (!this.env.RTCPeerConnection) {
@@ -94,7 +95,7 @@ export class Link extends EventTarget {
       return;
     }
     // First the socket: it connects while the page is busy making the peer.
-    this.signalling.start();
+    this.signalling.start(begun);
     this.#prepare();
   }
 
@@ -365,6 +366,7 @@ export class Link extends EventTarget {
       }
       this.#pending.push(peer);
       this.signalling.send({ type: 'offer', sdp });
+      this.#emit('offer', null);
       this.#expectConnected(peer);
     } catch {
       this.#offering = false;

@@ -1,6 +1,7 @@
 import { browserEnv } from '../lib/env.js';
 import { storage } from '../lib/storage.js';
 import { Link } from './link.js';
+import { socketUrl } from './protocol.js';
 
 /** Where a tab keeps the id under which it views an instance: a reload is the same viewer. @param {string} instance */
 export const viewerKey = instance => `heliostat.viewer.${instance}`;
@@ -12,8 +13,6 @@ export const viewerKey = instance => `heliostat.viewer.${instance}`;
  * @param {import('./signalling.js').Env} [env]
  */
 export function openLink(instance, host, env = browserEnv()) {
-  const url = new URL('/ws', host);
-  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   const viewerId = storage(() => sessionStorage.getItem(viewerKey(instance)));
-  return new Link(url.href, instance, env, viewerId);
+  return new Link(socketUrl(host), instance, env, viewerId);
 }

@@ -4,6 +4,13 @@
 
 export const SUBPROTOCOL = 'heliostat.v1';
 
+/** Where a host takes sockets. @param {string} host any address of it */
+export function socketUrl(host) {
+  const url = new URL('/ws', host);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
+}
+
 /** @typedef {'IDLE'|'INITIALIZING'|'RUNNING'|'DEINITIALIZING'|'TERMINATED'|'RESTARTING'|'FAILED'} InstanceStatus */
 /** @typedef {'owner'|'controller'|'spectator'} Role */
 /**

@@ -59,10 +59,11 @@ export class Signalling extends EventTarget {
     return this.#attempts;
   }
 
-  start() {
+  /** @param {WebSocket | null} [begun] a socket to this URL that is opening already, for the first attempt */
+  start(begun = null) {
     if (this.#running) return;
     this.#running = true;
-    this.#connect();
+    this.#connect(begun);
   }
 
   stop() {
@@ -110,15 +111,17 @@ export class Signalling extends EventTarget {
     return false;
   }
 
-  #connect() {
+  /** @param {WebSocket | null} [begun] */
+  #connect(begun = null) {
     if (!this.env.visible()) {
+      begun?.close();
       // Nobody is looking: `wake` comes when somebody is.
       this.#emit('lost', { retryAt: null, everOpen: false });
       return;
     }
-    let socket;
+    let socket = begun && begun.readyState < 2 ? begun : null;
     try {
-      socket = new this.env.WebSocket(this.url, SUBPROTOCOL);
+      socket ??= new this.env.WebSocket(this.url, SUBPROTOCOL);
     } catch {
       this.#lost(false);
       return;
@@ -144,6 +147,7 @@ export class Signalling extends EventTarget {
     socket.onclose = () => {
       if (this.#socket === socket) this.#abandon(opened);
     };
+    if (socket.readyState === 1) socket.onopen(new Event('open'));
   }
 
   /** @param {unknown} data */

@@ -150,7 +150,7 @@ export function shown(facts) {
       ...view(
         'failed',
         reason ?? 'FAILED',
-        `${name} has failed`,
+        failedTitle(name, reason),
         said(facts.instance?.message) ?? words(reason),
       ),
       output: facts.instance?.output ?? [],
@@ -206,6 +206,13 @@ export function shown(facts) {
  */
 function view(state, code, title, detail) {
   return { state, code, title, detail, output: [], retryAt: null, action: null };
+}
+
+/** Without its picture the program itself may be well. @param {string} name @param {string | undefined} reason */
+function failedTitle(name, reason) {
+  return reason === 'capture_failed' || reason === 'encoders_failed'
+    ? `The picture of ${name} has failed`
+    : `${name} has failed`;
 }
 
 /** @param {{code: string, message: string}} error @returns {Shown} */

@@ -3,7 +3,7 @@
  */
 
 /** One notch of a mouse wheel. */
-export const NOTCH = 120;
+const NOTCH = 120;
 const PIXELS_PER_NOTCH = 100;
 const LINES_PER_NOTCH = 3;
 const NOTCHES_PER_PAGE = 8;

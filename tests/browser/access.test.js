@@ -8,7 +8,6 @@ import { assertProblem, Client } from './harness/rest.js';
 import { Socket } from './harness/socket.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
-import { until } from './harness/wait.js';
 
 const { scenario } = suite({ sections: { instances: { capacity: 4 } }, apps: paths => [pattern(paths)] });
 
@@ -57,7 +56,7 @@ scenario("somebody else's instance can be watched, but neither ended nor restart
   assert.deepEqual(await other.instances(), [], 'it is not in the list of others');
   const stranger = new Client(stage.host);
   assertProblem(await stranger.delete(`/api/v1/instances/${instance_id}`), 401, 'auth_required');
-  await until('it runs on', async () => (await owner.instance(instance_id)).status === 'RUNNING');
+  await owner.statusBecomes(instance_id, 'RUNNING');
 });
 
 scenario('pages of other origins can change nothing and open no socket', async stage => {

@@ -20,18 +20,6 @@ function renderOf(id) {
   return pids.length === 0 ? null : Math.min(...pids);
 }
 
-/** @param {import('./harness/rest.js').Client} client @param {string} id @param {string} status @param {number} [within] */
-const statusBecomes = (client, id, status, within = 60_000) =>
-  until(
-    `the status becomes ${status}`,
-    async () => {
-      const instance = await client.instance(id);
-      if (instance.status !== status) throw new Error(`${instance.status} ${instance.reason ?? ''}`);
-      return instance;
-    },
-    { within },
-  );
-
 scenario(
   'a program that is still starting when its host dies is waited for by the next host',
   async stage => {
@@ -47,13 +35,13 @@ scenario(
     });
     assert.equal(adopted.status, 'INITIALIZING', 'it shows no window yet');
     tellPattern(stage.host, true);
-    await statusBecomes(client, id, 'RUNNING');
+    await client.statusBecomes(id, 'RUNNING');
     assert.equal(renderOf(id), pid, 'the same process');
 
     // Now it has been ready, which the host after that knows.
     await stage.host.crash();
     await stage.host.run();
-    await statusBecomes(client, id, 'RUNNING');
+    await client.statusBecomes(id, 'RUNNING');
     assert.equal(renderOf(id), pid, 'the same process');
   },
 );
@@ -67,7 +55,7 @@ scenario(
     await until('the program runs', () => renderOf(id));
     await stage.host.crash();
     await stage.host.run();
-    const failed = await statusBecomes(client, id, 'FAILED', 60_000);
+    const failed = await client.statusBecomes(id, 'FAILED', 60_000);
     assert.equal(failed.reason, 'not_ready');
     const seconds = (Date.now() - began) / 1000;
     assert.ok(seconds > 20, `it had its whole time, not ${seconds} s`);

@@ -116,12 +116,19 @@ scenario('eight launches at once never take more than the places there are', asy
 scenario('the screenshot of an instance is a PNG of its size', async stage => {
   const client = await stage.client();
   const { instance_id } = await client.launch('pattern', { width: 320, height: 200 });
-  await until('it runs', async () => (await client.instance(instance_id)).status === 'RUNNING');
+  await client.statusBecomes(instance_id, 'RUNNING');
   const { status, headers, body } = await client.get(`/api/v1/instances/${instance_id}/screenshot`);
   assert.equal(status, 200);
   assert.equal(headers['content-type'], 'image/png');
   assert.equal(body.subarray(1, 4).toString(), 'PNG');
   assert.deepEqual([body.readUInt32BE(16), body.readUInt32BE(20)], [320, 200]);
+  const many = await Promise.all(
+    Array.from({ length: 60 }, () => client.get(`/api/v1/instances/${instance_id}/screenshot`)),
+  );
+  assert.ok(
+    many.every(answer => answer.status === 200),
+    'sixty who ask at once are all answered',
+  );
 });
 
 scenario('a launch that is ended while it starts leaves nothing', async stage => {

@@ -19,7 +19,7 @@ const NOBODY = '00000000-0000-4000-8000-000000000000';
 async function watching(stage) {
   const client = await stage.client();
   const { instance_id } = await client.launch('pattern');
-  await until('it runs', async () => (await client.instance(instance_id)).status === 'RUNNING');
+  await client.statusBecomes(instance_id, 'RUNNING');
   const socket = await Socket.greeted(client);
   socket.send({ type: 'watch', instance_id });
   const instance = await socket.next('instance');

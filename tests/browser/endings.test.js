@@ -12,24 +12,6 @@ const { scenario } = suite({
   apps: paths => [pattern(paths), crasher(paths), brief(paths), missing(), windowless()],
 });
 
-/**
- * Waits for the status of an instance.
- *
- * @param {import('./harness/rest.js').Client} client
- * @param {string} id
- * @param {string} status
- */
-const statusBecomes = (client, id, status, within = 60_000) =>
-  until(
-    `the status becomes ${status}`,
-    async () => {
-      const instance = await client.instance(id);
-      if (instance.status !== status) throw new Error(`${instance.status} ${instance.reason ?? ''}`);
-      return instance;
-    },
-    { within },
-  );
-
 scenario('a crash loop ends in FAILED with the output shown, and Restart works', async stage => {
   breakCrasher(stage.host, true);
   const { home, page, user } = await stage.visitor();
@@ -87,7 +69,7 @@ scenario('a command that does not exist fails with that reason', async stage => 
 scenario('a program that shows no window in time has failed as not ready', async stage => {
   const client = await stage.client();
   const { instance_id } = await client.launch('windowless');
-  const failed = await statusBecomes(client, instance_id, 'FAILED');
+  const failed = await client.statusBecomes(instance_id, 'FAILED');
   assert.equal(failed.reason, 'not_ready');
 });
 
@@ -103,7 +85,7 @@ scenario(
       .or(page.getByRole('link', { name: /launch again/i }));
     await again.waitFor({ timeout: 60_000 });
     const rest = await stage.rest(user);
-    await until('it has ended', async () => (await rest.instance(id)).status === 'TERMINATED');
+    await rest.statusBecomes(id, 'TERMINATED');
     assert.equal((await rest.instance(id)).reason, 'app_exited');
     await until('no process is left', () => processesOf(id).length === 0);
     await again.click();

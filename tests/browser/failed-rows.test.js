@@ -119,7 +119,7 @@ scenario(
     const statuses = both.map(({ status }) => status).sort();
     assert.equal(statuses[0], 202);
     for (const answer of both.filter(({ status }) => status !== 202)) assertProblem(answer, 409, /^[a-z_]+$/);
-    await until('it runs', async () => (await owner.instance(id)).status === 'RUNNING', { within: 60_000 });
+    await owner.statusBecomes(id, 'RUNNING');
     const mains = processesOf(id).filter(({ role }) => role === 'xvfb');
     assert.equal(mains.length, 1, 'one display');
   },

@@ -8,7 +8,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { environment, freePort, Host, program, temporaryFolder } from './harness/host.js';
+import { environment, Host, program } from './harness/host.js';
+import { freePort, temporaryFolder } from './harness/places.js';
 import { Client } from './harness/rest.js';
 import { until } from './harness/wait.js';
 

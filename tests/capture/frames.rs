@@ -298,7 +298,10 @@ async fn an_encoder_that_fails_while_running_is_named_and_the_next_one_goes_on()
         matches!(&error, CaptureError::Reported { code, .. } if code == "encoder_failed"),
         "{error}"
     );
-    assert_eq!(client.handle().failed_encoder().as_deref(), Some("x264enc"));
+    let failed = client.handle().failed_encoders();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    assert_eq!(failed[0].element, "x264enc");
+    assert!(failed[0].why.contains("told to fail"), "{failed:?}");
     let status = capture.exit_within(SOON).expect("it ends");
     assert_eq!(CaptureExit::from_status(status), Some(CaptureExit::EncoderFailed));
 
@@ -316,4 +319,27 @@ async fn an_encoder_that_fails_while_running_is_named_and_the_next_one_goes_on()
     tokio::time::timeout(SOON, resumed).await.expect("a key frame");
     let running = client.handle().info().borrow().clone().expect("it has greeted").running;
     assert_eq!(running.get(&Codec::H264).map(String::as_str), Some("openh264enc"));
+}
+
+/// The hook that provokes it is not in a release build.
+#[cfg(debug_assertions)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_no_encoder_of_a_codec_starts_each_is_named_with_what_it_said() {
+    let display = TestDisplay::start();
+    let failing = [(heliostat::gst::FAIL_ENCODER, "x264enc:start,openh264enc:start")];
+    let mut capture = Capture::with(&display, &[], &failing);
+    let hub = Hub::new();
+    let mut client = capture.client(&hub);
+    let _viewer = hub.subscribe(Codec::H264);
+    let error = tokio::time::timeout(SOON, client.ended()).await.expect("it ends");
+    assert!(
+        matches!(&error, CaptureError::Reported { code, .. } if code == "encoder_start"),
+        "{error}"
+    );
+    let failed = client.handle().failed_encoders();
+    let names: Vec<_> = failed.iter().map(|f| f.element.as_str()).collect();
+    assert_eq!(names, ["x264enc", "openh264enc"]);
+    assert!(failed.iter().all(|f| f.why == "it was told not to start"), "{failed:?}");
+    let status = capture.exit_within(SOON).expect("it ends");
+    assert_eq!(CaptureExit::from_status(status), Some(CaptureExit::EncoderFailed));
 }

@@ -53,8 +53,9 @@ fn start(
     held: &Arc<HeldInput>,
     injected: &Arc<AtomicU32>,
 ) -> (InputThread, mpsc::Receiver<Option<X11Error>>) {
-    let (ended_sender, ended) = mpsc::channel();
-    let (ready_sender, ready) = mpsc::channel();
+    // overflow: one message is ever sent through each.
+    let (ended_sender, ended) = mpsc::sync_channel(1);
+    let (ready_sender, ready) = mpsc::sync_channel(1);
     let injected = Arc::clone(injected);
     let hooks = InputHooks {
         ready: Box::new(move || ready_sender.send(()).unwrap()),

@@ -2,48 +2,19 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { AFTER_CLOSE, afterClose, closeWords } from '../../static/viewer/close-reasons.js';
-import { Link } from '../../static/viewer/link.js';
-import { FakeConnection, FakeSocket, settle, world } from './support.js';
+import { FakeConnection, FakeSocket, settle } from './support.js';
+import { answer, connect, greet, instance, link, offers } from './talk.js';
 
-const app = { id: 'orrery', name: 'Orrery' };
-/** @param {string} [status] @param {object} [more] */
-const instance = (status = 'RUNNING', more = {}) => ({
-  type: 'instance',
-  instance_id: 'i',
-  status,
-  app,
-  restarts: 0,
-  ...more,
-});
-const welcome = { type: 'welcome', session_id: 's', viewer_id: 'v', ice_servers: [] };
-const offers = () => FakeSocket.last.sentOf('offer').length;
 const reasons = Object.keys(AFTER_CLOSE);
-
-async function greet() {
-  FakeSocket.last.accept();
-  FakeSocket.last.say(welcome);
-  FakeSocket.last.say(instance());
-  await settle();
-}
-
-/** @param {string} id */
-async function connect(id) {
-  FakeSocket.last.say({ type: 'answer', peer_id: id, sdp: 'answer' });
-  await settle();
-  FakeConnection.last.become('connected');
-  FakeConnection.last.channels.input.open();
-}
 
 /** A viewer with a picture that has been there for a while. */
 async function steady() {
-  const around = world();
-  const viewer = new Link('ws://host/ws', 'i', around.env);
-  viewer.start();
+  const it = link();
   await greet();
   await connect('p1');
-  await around.clock.advance(6000);
+  await it.clock.advance(6000);
   FakeSocket.last.say({ type: 'pong', t: 0 });
-  return { ...around, viewer, before: offers() };
+  return { ...it, before: offers() };
 }
 
 /** @param {string} reason told over the socket */
@@ -173,11 +144,9 @@ test('a host that is going and refuses an offer for it is still one that is goin
 });
 
 test('a viewer that never had a picture is told why the connection was closed', async () => {
-  const { env, clock } = world();
-  const viewer = new Link('ws://host/ws', 'i', env);
-  viewer.start();
+  const { viewer, clock } = link();
   await greet();
-  FakeSocket.last.say({ type: 'answer', peer_id: 'p1', sdp: 'answer' });
+  FakeSocket.last.say(answer('p1'));
   await settle();
   told('ice_failed');
   assert.deepEqual([viewer.shown.state, viewer.shown.detail], ['connecting', closeWords('ice_failed')]);

@@ -1,50 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Link } from '../../static/viewer/link.js';
-import { FakeConnection, FakeSocket, settle, world } from './support.js';
-
-const app = { id: 'orrery', name: 'Orrery' };
-/** @param {string} [status] @param {object} [more] */
-const instance = (status = 'RUNNING', more = {}) => ({
-  type: 'instance',
-  instance_id: 'i',
-  status,
-  app,
-  restarts: 0,
-  ...more,
-});
-const welcome = { type: 'welcome', session_id: 's', viewer_id: 'v', ice_servers: [] };
-/** @param {string} id */
-const answer = id => ({ type: 'answer', peer_id: id, sdp: `answer-${id}` });
-
-function link() {
-  const around = world();
-  const viewer = new Link('ws://host/ws', 'i', around.env);
-  viewer.start();
-  return { ...around, viewer };
-}
+import { FakeConnection, FakeSocket, settle } from './support.js';
+import { answer, connect, greet, instance, link, offers, welcome } from './talk.js';
 
 /** A link with a connected peer of the given id. */
 async function connected(id = 'p1') {
   const it = link();
   await greet();
-  FakeSocket.last.say(answer(id));
-  await settle();
-  FakeConnection.last.become('connected');
-  FakeConnection.last.channels.input.open();
-  FakeConnection.last.channels.moves.open();
+  await connect(id);
   return it;
 }
-
-/** @param {object} [first] what the host says of the instance */
-async function greet(first = instance()) {
-  FakeSocket.last.accept();
-  FakeSocket.last.say(welcome);
-  FakeSocket.last.say(first);
-  await settle();
-}
-
-const offers = () => FakeSocket.last.sentOf('offer').length;
 
 test('it watches and offers a picture to receive and two channels', async () => {
   const { viewer } = link();
@@ -65,7 +30,7 @@ test('it watches and offers a picture to receive and two channels', async () => 
   assert.equal(FakeConnection.all.length, 1);
 });
 
-/** What a listener that comes now is told once more. @param {Link} viewer */
+/** What a listener that comes now is told once more. @param {ReturnType<typeof link>['viewer']} viewer */
 function retold(viewer) {
   const told = new Map();
   for (const type of ['change', 'welcome', 'status', 'control', 'track', 'channel', 'problem'])
@@ -399,9 +364,7 @@ test('stopping says so, closes the peer and leaves nothing running', async () =>
 });
 
 test('a browser without WebRTC is told so', () => {
-  const { env } = world();
-  const viewer = new Link('ws://host/ws', 'i', { ...env, RTCPeerConnection: /** @type {any} */ (undefined) });
-  viewer.start();
+  const { viewer } = link({ RTCPeerConnection: undefined });
   assert.deepEqual([viewer.shown.state, viewer.shown.code], ['error', 'unsupported_browser']);
   assert.equal(FakeSocket.all.length, 0);
 });

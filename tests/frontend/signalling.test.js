@@ -27,6 +27,35 @@ test('it says hello in the sub-protocol, with its viewer id if it has one', () =
   assert.deepEqual(FakeSocket.last.sent, [{ type: 'hello', viewer_id: 'me' }]);
 });
 
+test('a socket that was begun before it is used first, whether it has opened or not', async () => {
+  for (const opened of [false, true]) {
+    const { signalling, clock, events } = client();
+    const begun = new FakeSocket(URL, 'heliostat.v1');
+    if (opened) begun.accept();
+    signalling.start(/** @type {any} */ (begun));
+    assert.equal(FakeSocket.last, begun);
+    if (!opened) begun.accept();
+    assert.deepEqual(begun.sent, [{ type: 'hello' }]);
+    assert.deepEqual(
+      events.map(([type]) => type),
+      ['open'],
+    );
+    begun.drop();
+    await clock.advance(300);
+    assert.notEqual(FakeSocket.last, begun);
+  }
+});
+
+test('a socket that was begun and refused meanwhile is replaced at once', () => {
+  const { signalling } = client();
+  const begun = new FakeSocket(URL, 'heliostat.v1');
+  begun.drop();
+  signalling.start(/** @type {any} */ (begun));
+  assert.notEqual(FakeSocket.last, begun);
+  FakeSocket.last.accept();
+  assert.deepEqual(FakeSocket.last.sent, [{ type: 'hello' }]);
+});
+
 test('it keeps the viewer id it was given for the next socket', async () => {
   const { signalling, clock } = client();
   signalling.start();

@@ -100,6 +100,14 @@ test('a failed instance shows reason and output, whatever the peer does', () => 
   }
 });
 
+test('a program without its picture is not called failed itself', () => {
+  const message = 'no encoder of vp8 works any more: vp8enc said “out of memory”';
+  const failed = instance('FAILED', { reason: 'encoders_failed', message });
+  const view = shown(after({ type: 'start' }, peer('connected'), failed));
+  assert.deepEqual([view.state, view.action, view.detail], ['failed', 'restart', `N${message.slice(1)}.`]);
+  assert.match(view.title, /^The picture of .+ has failed$/);
+});
+
 test('a restart takes the failure back', () => {
   const failed = instance('FAILED', { reason: 'crash_loop', output: ['a'] });
   const facts = after({ type: 'start' }, open, peer('connected'), failed, instance('INITIALIZING'));

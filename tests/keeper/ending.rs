@@ -1,14 +1,14 @@
 //! The end of an instance, however it comes.
 
 use heliostat::process::{KeeperEvent, SweepReport, sweep};
-use heliostat::protocol::keeper::Spec;
+use heliostat::protocol::keeper::{Event, Spec};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 use tokio::time::timeout;
 
-use super::support::{GRACE, LONG, Place, command, exit_of, kill, lives, pid_in, role, shell, until};
+use super::support::{GRACE, LONG, Place, command, exit_of, kill, lives, pid_in, role, shell, sleeper, until};
 
 #[tokio::test]
 async fn the_end_leaves_no_process_and_no_socket() {
@@ -48,11 +48,7 @@ async fn a_keeper_without_a_host_ends_its_instance() {
     let mut place = Place::new();
     place.options.host_absence = Duration::from_millis(300);
     let keeper = place.keeper().await;
-    let pid = keeper
-        .ensure(&role("app"), command(&["sleep", "1000"]), GRACE)
-        .await
-        .unwrap()
-        .pid;
+    let pid = sleeper(&keeper).await;
     assert!(lives(pid));
     drop(keeper);
     until("the end of the instance", || {
@@ -65,11 +61,7 @@ async fn a_keeper_without_a_host_ends_its_instance() {
 async fn sigterm_ends_the_instance() {
     let place = Place::new();
     let keeper = place.keeper().await;
-    let pid = keeper
-        .ensure(&role("app"), command(&["sleep", "1000"]), GRACE)
-        .await
-        .unwrap()
-        .pid;
+    let pid = sleeper(&keeper).await;
     kill(keeper.pid(), libc::SIGTERM);
     timeout(LONG, keeper.gone()).await.unwrap();
     until("the keeper's exit", || place.marked().is_empty()).await;
@@ -84,11 +76,7 @@ async fn what_a_killed_keeper_leaves_is_swept() {
     let pid = keeper.ensure(&role("app"), stubborn, GRACE).await.unwrap().pid;
     let bystander = Place::new();
     let other = bystander.keeper().await;
-    let spared = other
-        .ensure(&role("app"), command(&["sleep", "1000"]), GRACE)
-        .await
-        .unwrap()
-        .pid;
+    let spared = sleeper(&other).await;
 
     kill(keeper.pid(), libc::SIGKILL);
     timeout(LONG, keeper.gone()).await.unwrap();
@@ -133,7 +121,7 @@ async fn an_x_server_says_its_number_and_its_display_is_free_after_it() {
         let started = keeper.ensure(&display, spec.clone(), GRACE).await.unwrap();
         let number = timeout(LONG, async {
             loop {
-                if let KeeperEvent::Display { generation, number, .. } = events.recv().await.unwrap() {
+                if let KeeperEvent::Said(Event::Display { generation, number, .. }) = events.recv().await.unwrap() {
                     assert_eq!(generation, started.generation);
                     return number;
                 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use heliostat::process::KeeperEvent;
+use heliostat::protocol::keeper::Event;
 use tokio::time::timeout;
 
 use super::support::{GRACE, LONG, Place, command, kill, lives, role, until};
@@ -19,7 +20,7 @@ async fn a_host_is_told_when_a_process_is_stopped_and_when_it_goes_on() {
         kill(started.pid, signal);
         let told = timeout(LONG, async {
             loop {
-                if let KeeperEvent::Stopped { role, stopped, .. } = events.recv().await.unwrap() {
+                if let KeeperEvent::Said(Event::Stopped { role, stopped, .. }) = events.recv().await.unwrap() {
                     return (role, stopped);
                 }
             }

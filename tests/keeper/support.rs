@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use heliostat::ids::InstanceId;
 use heliostat::process::{KeeperClient, KeeperEvent, KeeperOptions, ProcessError};
-use heliostat::protocol::keeper::{Exit, INSTANCE_VARIABLE, Role, Spec};
+use heliostat::protocol::keeper::{Event, Exit, INSTANCE_VARIABLE, Role, Spec};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::timeout;
 
@@ -110,16 +110,22 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+/// Starts an app that does nothing; gives its pid.
+pub async fn sleeper(keeper: &KeeperClient) -> i32 {
+    let (app, sleep) = (role("app"), command(&["sleep", "1000"]));
+    keeper.ensure(&app, sleep, GRACE).await.unwrap().pid
+}
+
 pub async fn exit_of(events: &mut Receiver<KeeperEvent>, of: &Role) -> (u64, Exit, Vec<String>) {
     timeout(LONG, async {
         loop {
             match events.recv().await.unwrap() {
-                KeeperEvent::Exited {
+                KeeperEvent::Said(Event::Exited {
                     role,
                     generation,
                     exit,
                     tail,
-                } if role == *of => return (generation, exit, tail),
+                }) if role == *of => return (generation, exit, tail),
                 _ => {}
             }
         }

@@ -1,6 +1,8 @@
 //! How long files are, and what they do not contain.
 
-use super::source::{Source, code_without_tests, sources};
+use regex::Regex;
+
+use super::source::{Source, code, code_without_tests, sources};
 
 /// No file is longer.
 const LONGEST: usize = 500;
@@ -77,4 +79,23 @@ fn debugging_output_is_not_left_behind() {
         .flat_map(|source| lines(source, &source.text, prints))
         .collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn every_channel_is_bounded_and_says_what_happens_when_it_is_full() {
+    const NEAR: usize = 5;
+    let made = Regex::new(r"\b(sync_channel|(mpsc|broadcast)::channel|broadcast::Sender::new)(::<[^>]*>+)?\(").unwrap();
+    let unbounded = Regex::new(r"\bunbounded(_channel)?\(|\bmpsc::channel(::<[^>]*>+)?\(\)").unwrap();
+    let mut wrong = Vec::new();
+    for source in sources("src", &[".rs"]).iter().chain(&sources("tests", &[".rs"])) {
+        let text: Vec<&str> = source.text.lines().collect();
+        for (number, line) in code(&source.text).lines().enumerate() {
+            let near = &text[number.saturating_sub(NEAR)..=number];
+            let said = near.iter().any(|line| line.contains("// overflow: "));
+            if unbounded.is_match(line) || (made.is_match(line) && !said) {
+                wrong.push(format!("{}:{}: {}", source.path, number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

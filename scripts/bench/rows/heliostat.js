@@ -3,9 +3,10 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { until } from '../../../tests/browser/harness/wait.js';
 import { targetArgs } from '../display.js';
 import { freePort, orrery, program, temporaryFolder } from '../places.js';
-import { commandLine, start, stop, tree, until } from '../processes.js';
+import { commandLine, start, stop, tree } from '../processes.js';
 
 /** What a process of a host is, by its command line. @param {number} pid */
 function role(pid) {

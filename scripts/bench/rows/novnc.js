@@ -3,9 +3,10 @@
 import { accessSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { until } from '../../../tests/browser/harness/wait.js';
 import { startDisplay, startTarget } from '../display.js';
 import { freePort, novnc, temporaryFolder } from '../places.js';
-import { start, stop, tree, until } from '../processes.js';
+import { start, stop, tree } from '../processes.js';
 import { inPath } from './installed.js';
 
 /** @param {string} key @param {string} name @param {string[]} tuning options of x11vnc */

@@ -4,9 +4,10 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 
+import { until } from '../../../tests/browser/harness/wait.js';
 import { startDisplay, startTarget } from '../display.js';
 import { freePort, selkies, temporaryFolder } from '../places.js';
-import { start, stop, tree, until } from '../processes.js';
+import { start, stop, tree } from '../processes.js';
 
 /** @param {'webrtc' | 'websockets'} mode @param {string} name */
 const row = (mode, name) => ({
@@ -48,7 +49,7 @@ const row = (mode, name) => ({
       if (!process.env.BENCH_KEEP) rmSync(folder, { recursive: true, force: true });
     };
     try {
-      await until('Selkies answers', () => fetch(`${origin}/`).then(r => r.ok), 30_000);
+      await until('Selkies answers', () => fetch(`${origin}/`).then(r => r.ok));
     } catch (error) {
       const said = readFileSync(log, 'utf8').slice(-2000);
       await stopAll();

@@ -66,19 +66,9 @@ fn package(command: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
     use crate::app::doctor::Level;
-
-    fn programs(names: &[&str]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for name in names {
-            std::fs::write(folder.path().join(name), "").unwrap();
-            std::fs::set_permissions(folder.path().join(name), PermissionsExt::from_mode(0o755)).unwrap();
-        }
-        folder
-    }
+    use crate::config::catalogue::tests::programs;
 
     fn checked(configured: &[AppEntry], names: &[&str]) -> Vec<Finding> {
         let folder = programs(names);

@@ -7,7 +7,7 @@ use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
 use crate::desktop::{DesktopParts, DesktopShared, EndReason, Layout};
 use crate::ids::{InstanceId, ServerId, SessionId};
 use crate::instance::outbound::{OutboundTexts, outbound};
-use crate::instance::{InstanceSpec, Services};
+use crate::instance::{InstanceSpec, ScreenshotTurns, Services};
 use crate::media::{Codec, Hub};
 use crate::peer::fake::{FakeConnection, FakeFactory};
 use crate::peer::{InputChannel, InputSink};
@@ -57,6 +57,8 @@ impl Scene {
             media: media.clone(),
             connections: Arc::<FakeFactory>::clone(&factory),
             codecs: Codec::ALL.to_vec(),
+            encoders: Vec::new(),
+            screenshots: ScreenshotTurns::default(),
             config,
             state,
         };
@@ -97,6 +99,7 @@ impl Scene {
             readiness_timeout: SOON,
             hub: Hub::new(),
             media,
+            encoders: Vec::new(),
         };
         let shared = InstanceShared::new(spec, DesktopShared::new(parts).unwrap(), Arc::new(services));
         let (out, socket) = outbound();

@@ -38,6 +38,7 @@ fn run() -> Running {
 
 fn run_feeding<F: Future<Output = ()> + Send + 'static>(feeder: impl FnOnce(watch::Receiver<bool>) -> F) -> Running {
     let connection = FakeConnection::new();
+    // overflow: no test says so much at once.
     let (events_tx, events) = mpsc::channel(8);
     let (connection_tx, connection_events) = mpsc::channel(8);
     let (operations, operations_rx) = mpsc::channel(8);

@@ -98,7 +98,7 @@ fn hand_out(
             }
             Message::Event(event) => {
                 // Nobody may listen.
-                let _ = events.send(event.into());
+                let _ = events.send(KeeperEvent::Said(event));
             }
         }
     }

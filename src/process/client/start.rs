@@ -13,6 +13,7 @@ use nix::unistd::{Pid, geteuid};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::link::{Link, exchange};
@@ -22,7 +23,7 @@ use crate::process::ProcessError;
 use crate::process::keeper::folder::{Folder, SOCKET};
 use crate::process::proc::Identity;
 use crate::protocol::keeper::{
-    Call, Decoder, FailureCode, INSTANCE_VARIABLE, Message, Reply, Request, VERSION, encode,
+    Call, Decoder, FailureCode, INSTANCE_VARIABLE, Manifest, Message, Reply, Request, VERSION, encode,
 };
 
 /// From the start of a keeper to its answer; it takes milliseconds.
@@ -39,18 +40,22 @@ const MAX_LOG_BYTES: u64 = 1 << 20;
 const LOG_END_BYTES: u64 = 1000;
 
 pub(super) async fn start(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
-    let mut child = command(options)?
-        .spawn()
-        .map_err(ProcessError::io("the keeper cannot be started"))?;
+    let mut child = apart(options, |options| {
+        command(options)?
+            .spawn()
+            .map_err(ProcessError::io("the keeper cannot be started"))
+    })
+    .await?;
     let pid = child.id();
     let until = Instant::now() + READY_WITHIN;
     let result = loop {
         if let Ok(Some(status)) = child.try_wait() {
-            return Err(ProcessError::NotStarted(format!("{status}: {}", log_end(options))));
+            let said = apart(options, |options| Ok(log_end(options))).await.unwrap_or_default();
+            return Err(ProcessError::NotStarted(format!("{status}: {said}")));
         }
         // The folder may still hold what an earlier keeper left.
-        let ours = |folder: &Folder| folder.manifest().is_ok_and(|m| u32::try_from(m.pid).ok() == pid);
-        if Folder::open(&options.dir).is_ok_and(|folder| ours(&folder)) {
+        let manifest = apart(options, |options| Ok(open(options)?.1)).await;
+        if manifest.is_ok_and(|m| u32::try_from(m.pid).ok() == pid) {
             break connect(options).await;
         }
         if Instant::now() >= until {
@@ -64,6 +69,28 @@ pub(super) async fn start(options: &KeeperOptions) -> Result<KeeperClient, Proce
     }
     tokio::spawn(reap(child));
     result
+}
+
+/// Work on the folder, which may block, on a thread for such work: where a disk hangs, only its instance waits.
+async fn apart<T: Send + 'static>(
+    options: &KeeperOptions,
+    work: impl FnOnce(&KeeperOptions) -> Result<T, ProcessError> + Send + 'static,
+) -> Result<T, ProcessError> {
+    let options = options.clone();
+    match timeout(READY_WITHIN, spawn_blocking(move || work(&options))).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => Err(ProcessError::NotStarted(panic.to_string())),
+        Err(_) => Err(ProcessError::Timeout),
+    }
+}
+
+/// The folder, and the keeper that it says it has. Blocks.
+fn open(options: &KeeperOptions) -> Result<(Folder, Manifest), ProcessError> {
+    let folder = Folder::open(&options.dir).map_err(ProcessError::io("the instance's folder cannot be opened"))?;
+    let manifest = folder
+        .manifest()
+        .map_err(ProcessError::io("the folder has no keeper"))?;
+    Ok((folder, manifest))
 }
 
 /// While the host lives the keeper is its child: an exit must not leave a zombie.
@@ -91,6 +118,7 @@ pub(super) fn reap_adopted(pid: i32, mut gone: watch::Receiver<bool>) {
     });
 }
 
+/// Its command line, with its log open. Blocks.
 fn command(options: &KeeperOptions) -> Result<Command, ProcessError> {
     let log = options.dir.join("keeper.log");
     let too_large = fs::metadata(&log).is_ok_and(|metadata| metadata.len() > MAX_LOG_BYTES);
@@ -128,6 +156,7 @@ fn command(options: &KeeperOptions) -> Result<Command, ProcessError> {
     Ok(command)
 }
 
+/// Why it did not start. Blocks.
 fn log_end(options: &KeeperOptions) -> String {
     let read = || {
         let mut file = File::open(options.dir.join("keeper.log"))?;
@@ -147,10 +176,7 @@ pub(super) async fn connect(options: &KeeperOptions) -> Result<KeeperClient, Pro
 }
 
 async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
-    let folder = Folder::open(&options.dir).map_err(ProcessError::io("the instance's folder cannot be opened"))?;
-    let manifest = folder
-        .manifest()
-        .map_err(ProcessError::io("the folder has no keeper"))?;
+    let (folder, manifest) = apart(options, open).await?;
     let path = folder.path(SOCKET);
     let mut stream = UnixStream::connect(path)
         .await
@@ -208,6 +234,7 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
         start_time: manifest.start_time,
     };
     let (read, write) = stream.into_split();
+    // overflow: see the ends that `Inner` keeps.
     let (calls, calls_out) = mpsc::channel(UNSENT_CALLS);
     let (events, _) = broadcast::channel(EVENTS);
     let (gone_in, gone) = watch::channel(false);

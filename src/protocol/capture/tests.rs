@@ -44,7 +44,11 @@ fn capture_message() -> impl Strategy<Value = CaptureMessage> {
         }),
         ("[a-z_]{0,30}", ".{0,80}").prop_map(|(code, text)| CaptureMessage::Error { code, text }),
         (codec(), ".{0,30}").prop_map(|(codec, name)| CaptureMessage::Encoder { codec, name }),
-        (codec(), ".{0,30}").prop_map(|(codec, name)| CaptureMessage::EncoderFailed { codec, name }),
+        (codec(), ".{0,30}", ".{0,80}").prop_map(|(codec, name, why)| CaptureMessage::EncoderFailed {
+            codec,
+            name,
+            why
+        }),
     ]
 }
 

@@ -217,13 +217,13 @@ fn newer(old: StatusChange, mut new: StatusChange) -> StatusChange {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::protocol::words::InstanceStatus;
 
-    fn event(at: i64) -> NewEvent {
+    pub(in super::super) fn event(at: i64) -> NewEvent {
         NewEvent {
             at,
             actor: "root".to_owned(),

@@ -1,24 +1,15 @@
 use tokio::task::JoinHandle;
 
-use super::super::super::events::NewEvent;
 use super::super::super::peers::PeerClosed;
 use super::super::super::pool::tests::{Bench, change, peer};
 use super::super::super::sessions::SessionRow;
 use super::super::Journal;
+use super::super::pending::tests::event;
 use super::*;
 use crate::ids::{InstanceId, SessionId};
 use crate::protocol::words::{CloseReason, InstanceStatus};
 
 const SOON: Duration = Duration::from_secs(10);
-
-fn event(at: i64) -> NewEvent {
-    NewEvent {
-        at,
-        actor: "root".to_owned(),
-        kind: "test".to_owned(),
-        detail: String::new(),
-    }
-}
 
 fn start(journal: &Journal, store: &Store) -> JoinHandle<()> {
     let (journal, store) = (journal.clone(), store.clone());

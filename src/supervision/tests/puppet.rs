@@ -78,7 +78,7 @@ pub struct Puppet {
 
 #[derive(Clone)]
 struct Living {
-    orders: mpsc::UnboundedSender<ExitReason>,
+    orders: mpsc::Sender<ExitReason>,
     context: ChildContext,
 }
 
@@ -97,7 +97,8 @@ impl Puppet {
     }
 
     async fn live(self, context: ChildContext, manners: Manners) -> ExitReason {
-        let (orders, mut told) = mpsc::unbounded_channel();
+        // overflow: the order is refused; a puppet obeys the first, which is its end.
+        let (orders, mut told) = mpsc::channel(1);
         let living = Living {
             orders,
             context: context.clone(),
@@ -124,7 +125,7 @@ impl Puppet {
     /// Tells it to end so; `false` when it does not live.
     pub fn end(&self, reason: ExitReason) -> bool {
         let living = self.living.lock().unwrap().clone();
-        living.is_some_and(|l| l.orders.send(reason).is_ok())
+        living.is_some_and(|l| l.orders.try_send(reason).is_ok())
     }
 
     /// Its context, while it lives.

@@ -30,7 +30,7 @@ export function launchBrowser() {
 }
 
 /** The size of a page's window unless a test says otherwise. */
-export const WINDOW = { width: 1280, height: 800 };
+const WINDOW = { width: 1280, height: 800 };
 
 /**
  * A user: cookies and storage of their own.

@@ -8,7 +8,6 @@ import {
   chmodSync,
   copyFileSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -16,34 +15,19 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 import { mountDisk, mounted, unmountDisk } from './disk.js';
+import { freePort, programOf, temporaryFolder } from './places.js';
 import { isAlive, processesIn, processesOf, staleDisplayLocks, unixSocketsBelow } from './proc.js';
 import { until } from './wait.js';
 
-const repository = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
-const target = process.env.CARGO_TARGET_DIR ?? join(repository, 'target');
-
 /** The program under test: `HELIOSTAT_BIN`, or the development build. */
-export const program = resolve(process.env.HELIOSTAT_BIN ?? join(target, 'debug/heliostat'));
+export const program = programOf('debug');
 
 /** How long a host may take to start: a cold debug build on a busy machine. */
 const START_LIMIT = 60_000;
-
-/** @returns {Promise<number>} a TCP port of loopback that is free now */
-export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Variables that would configure the host are not the test's to inherit. */
 export function environment() {
@@ -51,13 +35,6 @@ export function environment() {
     ([name]) => !name.startsWith('HELIOSTAT_') && name !== 'DATABASE_URL' && name !== 'DISPLAY',
   );
   return Object.fromEntries(clean);
-}
-
-/** A folder that programs running as any user can enter. @returns {string} its path */
-export function temporaryFolder() {
-  const folder = mkdtempSync(join(tmpdir(), 'heliostat-test-'));
-  chmodSync(folder, 0o755);
-  return folder;
 }
 
 /**

@@ -17,7 +17,7 @@ const cells = row =>
   Array.from({ length: BITS }, (_, i) => ({ x: i * CELL + 2, y: row * CELL + 2, width: 4, height: 4 }));
 
 /** CRC-16/CCITT-FALSE, which the pattern shows of its typed text. @param {string} text */
-export function crc16(text) {
+function crc16(text) {
   let crc = 0xffff;
   for (const byte of Buffer.from(text)) {
     crc ^= byte << 8;

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 
+import { until } from './wait.js';
+
 /**
  * @typedef {object} Answer
  * @property {number} status
@@ -139,6 +141,26 @@ export class Client {
     const { status, body } = await this.get(`/api/v1/instances/${id}`);
     assert.equal(status, 200, `the instance, not ${status} ${JSON.stringify(body)}`);
     return body;
+  }
+
+  /**
+   * Waits for the status of an instance.
+   *
+   * @param {string} id
+   * @param {string} status
+   * @param {number} [within] milliseconds
+   * @returns {Promise<any>} the instance
+   */
+  statusBecomes(id, status, within = 60_000) {
+    return until(
+      `the status becomes ${status}`,
+      async () => {
+        const instance = await this.instance(id);
+        if (instance.status !== status) throw new Error(`${instance.status} ${instance.reason ?? ''}`);
+        return instance;
+      },
+      { within },
+    );
   }
 }
 

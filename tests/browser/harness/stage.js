@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { newUser } from './browser.js';
 import { Home } from './home.js';
-import { temporaryFolder } from './host.js';
+import { temporaryFolder } from './places.js';
 import { Client } from './rest.js';
 import { until } from './wait.js';
 

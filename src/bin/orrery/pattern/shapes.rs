@@ -128,8 +128,7 @@ fn place(layout: &Layout, lane: usize, lanes: usize, elapsed: Duration) -> Optio
     }
     let turns = elapsed.as_secs_f64() * (0.11 + 0.04 * f64::from(lane)) + f64::from(lane) / 7.0;
     let x = (turns * std::f64::consts::TAU).sin().mul_add(0.5, 0.5) * f64::from(room);
-    // Between 0 and `room`, which fits.
-    #[allow(clippy::cast_possible_truncation)]
+    #[allow(clippy::cast_possible_truncation, reason = "between 0 and `room`, which fits")]
     let x = x.round() as i16;
     Some(Rectangle {
         x,
