@@ -23,7 +23,7 @@ rm -f "$results"
 status=0
 (
   cd tests
-  HELIOSTAT_FAULT_ROUNDS=$rounds HELIOSTAT_FAULT_REPORT=$results \
+  HELIOSTAT_FAULT_ROUNDS=$rounds HELIOSTAT_FAULT_REPORT=$results HELIOSTAT_DATABASE_AWAY_MS=60000 \
     node --test --test-concurrency=1 --test-reporter=spec browser/faults*.test.js
 ) >&2 || status=$?
 node scripts/soak/recovery.js "$results" | tee "${results%.jsonl}.md"

@@ -28,7 +28,7 @@ const MAX_SESSIONS: usize = 10_000;
 /// For what was noted last, when the host stops.
 const LAST_NOTES: Duration = Duration::from_secs(2);
 
-/// Store, History, Fleet, Sessions, Instances and Http, in this order.
+/// Store, History, Fleet, Sessions, Instances, Mending and Http, in this order.
 pub fn host(
     services: &Arc<Services>,
     manager: &Manager,
@@ -47,6 +47,7 @@ pub fn host(
             SupervisorSpec::dynamic(TEMPORARY_INTENSITY, MAX_SESSIONS).reference(&sessions)
         }))
         .child(all_instances(manager, instances, capacity))
+        .child(mending(manager))
         .child(
             ChildSpec::task("http", Restart::Permanent, move |cx| {
                 http(Arc::clone(&listener), api.clone(), policy.clone(), cx)
@@ -55,7 +56,8 @@ pub fn host(
         )
 }
 
-/// The supervisor of the instances. One that follows another takes up what that one ran.
+/// The supervisor of the instances. One that follows another that was stopped takes up what that one let go; what lost
+/// its tree to a fault is for the mending.
 fn all_instances(manager: &Manager, instances: SupervisorRef, capacity: usize) -> ChildSpec {
     let (manager, begun) = (manager.clone(), AtomicBool::new(false));
     ChildSpec::supervisor("instances", Restart::Permanent, move || {
@@ -90,6 +92,18 @@ fn store(services: &Arc<Services>) -> ChildSpec {
                     }
                 }
             }
+            ExitReason::Shutdown
+        }
+    })
+}
+
+/// Takes up instances whose trees are gone.
+fn mending(manager: &Manager) -> ChildSpec {
+    let manager = manager.clone();
+    ChildSpec::task("mending", Restart::Permanent, move |cx| {
+        let manager = manager.clone();
+        async move {
+            cx.unless_stopping(manager.mend()).await;
             ExitReason::Shutdown
         }
     })

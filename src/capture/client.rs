@@ -291,6 +291,9 @@ async fn receive(
                 // A time ahead of the machine's clock would push every later frame's time ahead, too.
                 let pts_us = pts_us.min(monotonic_us());
                 hub.publish(codec.into(), Frame { data, key, pts_us });
+                // Many frames may have come at once, after this thread was held up. Who feeds a viewer takes each before
+                // the next one comes: a slot overflows where a viewer is slow, not where this host was.
+                tokio::task::yield_now().await;
             }
             CaptureMessage::Alive { grabbed, damage } => {
                 shared.grabbed.store(grabbed, Ordering::Relaxed);
@@ -389,3 +392,6 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

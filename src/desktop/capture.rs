@@ -7,6 +7,7 @@ use super::facts::Part;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::shared::{DesktopShared, role};
 use super::siblings;
+use super::silence::watch_capture;
 use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit, FailedEncoder};
 use crate::protocol::keeper::Exit;
 use crate::supervision::{ChildContext, ExitReason};
@@ -45,13 +46,14 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     let mut client = CaptureClient::start(&shared.media, config, Arc::clone(&shared.hub));
     let mut info = client.handle().info();
     shared.set_capture(Some(client.handle()));
+    let progress = client.handle();
     let greeted = async {
         let _ = info.wait_for(Option::is_some).await;
         shared.facts.update(|f| {
             f.capture = Part::Up;
             f.retry_at = None;
         });
-        std::future::pending::<()>().await;
+        watch_capture(&shared, &progress).await;
     };
     let outcome = tokio::select! {
         () = cx.stopping() => None,

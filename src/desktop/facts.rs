@@ -18,6 +18,11 @@ pub enum Part {
     Starting,
     /// Doing its work.
     Up,
+    /// It lives and does nothing now: a signal has stopped it, or it does not answer.
+    Held {
+        /// Why, for people.
+        reason: String,
+    },
     /// It ended; its supervisor starts it again.
     Lost {
         /// Why, for people.

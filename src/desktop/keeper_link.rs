@@ -26,11 +26,17 @@ const PREDECESSOR: Duration = Duration::from_secs(3);
 /// Between two tries.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The life of the link. Once the keeper is lost there is nothing left that a restart could heal: that is its normal end,
-/// and the Desktop's. A link that panics is followed by one to the same keeper.
+/// The life of the link. A link that fails itself is made anew, to the same keeper. A keeper that is lost is not: without
+/// it an instance has no processes left, so that the link after such a failure has nothing to do, and its end is the
+/// Desktop's.
 pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
     // All that hung on the one before has let go by now.
     shared.expect_successor(false);
+    if shared.facts.get().failure.is_some() {
+        return ExitReason::Normal;
+    }
+    // A keeper has one host at a time: the connection of an earlier link is of no more use.
+    shared.keeper.send_replace(None);
     shared.facts.update(|f| f.keeper = Part::Starting);
     let keeper = match start(&shared).await {
         Ok(keeper) => keeper,
@@ -42,9 +48,8 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
             return lost(&shared, code, format!("the keeper cannot be started: {error}"));
         }
     };
-    let tenure = Tenure::begin(&shared, &cx, |shared| {
-        shared.keeper.send_replace(None);
-    });
+    // The connection stays known: by it the keeper is ended where no other link follows.
+    let tenure = Tenure::begin(&shared, &cx, |_| ());
     shared.keeper.send_replace(Some(keeper.clone()));
     cx.set_pid(u32::try_from(keeper.pid()).ok());
     shared.facts.update(|f| f.keeper = Part::Up);
@@ -112,6 +117,35 @@ async fn silence(shared: &DesktopShared, keeper: &KeeperClient) {
         };
         if misses >= MISSES && !keeper.is_gone() {
             return;
+        }
+    }
+}
+
+impl DesktopShared {
+    /// Whether there is a keeper that its link has not ended.
+    #[must_use]
+    pub fn has_keeper(&self) -> bool {
+        self.keeper.borrow().as_ref().is_some_and(|keeper| !keeper.is_gone())
+    }
+
+    /// Ends the keeper, with all that it keeps, where the link did not get to do it: it, or a supervisor above it,
+    /// panicked.
+    pub async fn end_keeper(&self) {
+        let Some(keeper) = self.keeper.send_replace(None) else {
+            return;
+        };
+        if self.leaves_processes() || keeper.is_gone() {
+            return;
+        }
+        log::warn!(
+            "instance={} keeper={} was left behind, ending it",
+            self.id,
+            keeper.pid()
+        );
+        if let Err(error) = keeper.end(END_GRACE).await {
+            log::warn!("instance={} keeper did not end: {error}", self.id);
+            keeper.kill();
+            sweep(self).await;
         }
     }
 }

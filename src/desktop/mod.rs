@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Desktop             rest_for_one
-//!  ├ keeper           the link to the keeper; its loss ends the Desktop
+//!  ├ keeper           the link to the keeper, whose loss ends the Desktop
 //!  ├ display          Xvfb
 //!  └ stage            one_for_one, a budget per child
 //!     ├ window_manager
@@ -35,6 +35,7 @@ mod render;
 mod setup;
 mod shared;
 mod siblings;
+mod silence;
 mod standstill;
 mod takeover;
 mod tree;

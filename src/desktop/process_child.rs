@@ -184,7 +184,7 @@ pub(super) fn tell_stopped(
             let part = part(facts);
             if stopped {
                 let reason = format!("{what} was stopped by a signal and is being continued");
-                before = Some(std::mem::replace(part, Part::Lost { reason }));
+                before = Some(std::mem::replace(part, Part::Held { reason }));
             } else if let Some(before) = before.take() {
                 *part = before;
             }

@@ -1,21 +1,24 @@
 //! Whether the display and the app on it still answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::commands::DisplayId;
 use super::shared::DesktopShared;
+use super::silence::{SILENT_TICKS as QUIET_TICKS, Silence, TICK};
 use crate::x11::Pulse;
 
-/// Between two looks at the counts.
-const TICK: Duration = Duration::from_millis(500);
 /// A display that answers nothing for so many looks is given up. Counted, not timed: a host that was stopped itself
 /// goes on counting where it was.
 const SILENT_TICKS: u32 = 10;
 /// Until the first answer: the connection has to be made.
 const FIRST_TICKS: u32 = 30;
+/// What viewers are told before.
+const QUIET: Silence = Silence {
+    part: |f| &mut f.display,
+    words: "the display does not answer",
+};
 /// An app that leaves a ping unanswered for so many round trips of the display (one a second) does not respond.
 const HUNG_BEATS: u64 = 5;
 
@@ -38,6 +41,8 @@ pub(super) async fn watch(shared: &Arc<DesktopShared>, display: DisplayId) {
         let now = pulse.beats();
         silent = if now == beats { silent + 1 } else { 0 };
         beats = now;
+        let quiet = beats > 0 && silent > QUIET_TICKS;
+        shared.facts.update(|f| QUIET.tell(f, quiet));
         if silent > if beats == 0 { FIRST_TICKS } else { SILENT_TICKS } {
             return;
         }

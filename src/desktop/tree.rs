@@ -20,7 +20,7 @@ const INPUT_BUDGET: Intensity = Intensity::new(10, Duration::from_secs(60));
 /// Keeper, Display and Stage: with one, those after it are restarted.
 #[must_use]
 pub fn desktop(shared: &Arc<DesktopShared>) -> SupervisorSpec {
-    // The keeper's loss is nothing that a restart could heal: it takes the Desktop down at once.
+    // The keeper's loss is nothing that a restart could heal: the link says so once, and then takes the Desktop down.
     SupervisorSpec::new(Strategy::RestForOne, DISPLAY_INTENSITY)
         .auto_shutdown(crate::supervision::AutoShutdown::AnySignificant)
         .child(child("keeper", Restart::Transient, shared, keeper_link::keeper_link).significant())

@@ -157,12 +157,16 @@ fn launch_problem(error: LaunchError) -> Problem {
         LaunchError::UnknownApp(_) => StatusCode::NOT_FOUND,
         LaunchError::OutOfRange { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         LaunchError::SessionLimit(_) => StatusCode::TOO_MANY_REQUESTS,
-        LaunchError::Capacity(_) | LaunchError::Draining | LaunchError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+        LaunchError::Capacity(_) | LaunchError::Draining | LaunchError::Store(_) | LaunchError::NoSpace(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         LaunchError::Setup(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let problem = Problem::new(status, error.code(), error.to_string());
     match error {
-        LaunchError::Capacity(_) | LaunchError::Draining | LaunchError::Store(_) => problem.retry_after(CAPACITY_RETRY),
+        LaunchError::Capacity(_) | LaunchError::Draining | LaunchError::Store(_) | LaunchError::NoSpace(_) => {
+            problem.retry_after(CAPACITY_RETRY)
+        }
         _ => problem,
     }
 }

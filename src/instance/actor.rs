@@ -112,12 +112,9 @@ impl InstanceActor {
     fn stop_desktop(&mut self, ctx: &mut Context<Self>) {
         self.stopping = true;
         let shared = Arc::clone(&self.shared);
-        let work = async move { shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await };
-        ctx.spawn(work.into_actor(self).map(|result, act, ctx| {
+        let work = async move { stop_desktop(&shared).await };
+        ctx.spawn(work.into_actor(self).map(|(), act, ctx| {
             act.stopping = false;
-            if let Err(error) = result {
-                log::error!("instance={} desktop not stopped: {error}", act.shared.spec.id);
-            }
             if act.shared.desktop.facts.get().ending.is_some() {
                 act.follow(ctx);
             }
@@ -129,10 +126,7 @@ impl InstanceActor {
         self.stopping = true;
         let shared = Arc::clone(&self.shared);
         let work = async move {
-            let result = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await;
-            if let Err(error) = result {
-                log::error!("instance={} desktop not stopped: {error}", shared.spec.id);
-            }
+            stop_desktop(&shared).await;
             shared.desktop.facts.update(|f| f.ended = true);
             let _ = shared.parts.stop_child("peers", DESKTOP_DEADLINE).await;
             shared.remove_folders().await;
@@ -185,6 +179,14 @@ impl InstanceActor {
         self.shared.roster.announce();
         Ok(())
     }
+}
+
+/// Stops the Desktop; afterwards no process of the instance is left, whatever became of the Desktop before.
+async fn stop_desktop(shared: &InstanceShared) {
+    if let Err(error) = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await {
+        log::error!("instance={} desktop not stopped: {error}", shared.spec.id);
+    }
+    shared.desktop.end_keeper().await;
 }
 
 impl Actor for InstanceActor {
@@ -462,7 +464,7 @@ impl Handler<RestartApp> for InstanceActor {
             log::info!("instance={} restarted by hand", shared.spec.id);
             shared.event(InstanceEvent::Restarted, "by hand");
             // Down first, so that nothing of before is attached to.
-            let _ = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await;
+            stop_desktop(&shared).await;
             shared.desktop.forgive_encoders().await;
             // Somebody may have ended it meanwhile: that wish stays.
             shared.desktop.facts.update(|f| {

@@ -11,6 +11,7 @@ use super::catalogue::Catalogue;
 use super::events::InstanceEvent;
 use super::folder_work;
 use super::handle::InstanceHandle;
+use super::mending::Mending;
 use super::rows::Reviving;
 use super::services::Services;
 use super::shared::InstanceShared;
@@ -49,6 +50,7 @@ struct Inner {
     instances: Mutex<BTreeMap<InstanceId, InstanceHandle>>,
     draining: AtomicBool,
     reviving: Reviving,
+    mending: Mending,
     revived: broadcast::Sender<InstanceId>,
 }
 
@@ -75,6 +77,7 @@ impl Manager {
                 instances: Mutex::default(),
                 draining: AtomicBool::new(false),
                 reviving: Reviving::default(),
+                mending: Mending::default(),
                 // overflow: who is too slow is told so, and looks at everything that it waits for.
                 revived: broadcast::Sender::new(REVIVALS),
             }),
@@ -177,8 +180,8 @@ impl Manager {
         }
     }
 
-    /// The supervisor of the instances has been started anew, and does not know those that it had: what lives on with
-    /// its keeper is taken up again, as by the next host.
+    /// The supervisor of the instances has been started anew, and does not know those that it had let go: they are taken
+    /// up again, as by the next host.
     pub async fn take_up_again(&self) {
         let services = &self.inner.services;
         let rows = loop {
@@ -265,6 +268,10 @@ impl Manager {
         &self.inner.catalogue
     }
 
+    pub(super) fn mending(&self) -> &Mending {
+        &self.inner.mending
+    }
+
     pub(super) fn reviving(&self) -> &Reviving {
         &self.inner.reviving
     }
@@ -284,7 +291,7 @@ impl Manager {
         let (manager, tree) = (Arc::downgrade(&self.inner), instance(&handle.shared, &handle.actor));
         let spec = tree.on_end(move || {
             if let Some(inner) = manager.upgrade() {
-                Self { inner }.forget(id);
+                Self { inner }.tree_ended(id);
             }
         });
         self.inner
@@ -306,7 +313,7 @@ impl Manager {
         let make = move || {
             let save = |handle: InstanceHandle| {
                 let saved = spec.save(&making.services().state.instance(id));
-                saved.map_or_else(|e| Err(LaunchError::Setup(e.to_string())), |()| Ok(handle))
+                saved.map_or_else(|e| Err(LaunchError::files(&e)), |()| Ok(handle))
             };
             let made = making.prepare(&spec).and_then(save);
             made.inspect_err(|_| folder_work::remove(making.services(), id))
@@ -328,11 +335,10 @@ impl Manager {
     /// Folders, files and the shared state of a new or adopted instance. Blocks.
     fn prepare(&self, spec: &InstanceSpec) -> Result<InstanceHandle, LaunchError> {
         let services = &self.inner.services;
-        let setup = |e: &dyn std::fmt::Display| LaunchError::Setup(e.to_string());
         let folders = services
             .apps
             .make(spec.id, spec.owner, &spec.app.id, spec.app.home)
-            .map_err(|e| setup(&e))?;
+            .map_err(|e| LaunchError::files(&e))?;
         let owner = services.apps.owner();
         let (xauthority, window_manager_config) = desktop::files(&folders);
         let layout = Layout {
@@ -350,7 +356,7 @@ impl Manager {
             user_name: owner.map_or_else(|| "heliostat".to_owned(), |o| o.name.clone()),
         };
         let folder = services.state.instance(spec.id);
-        desktop::prepare(&folder, &layout, owner).map_err(|e| setup(&e))?;
+        desktop::prepare(&folder, &layout, owner).map_err(|e| LaunchError::files(&e))?;
         let limits = &services.config.instances;
         let parts = DesktopParts {
             id: spec.id,
@@ -367,7 +373,7 @@ impl Manager {
             media: services.media.clone(),
             encoders: services.encoders.clone(),
         };
-        let desktop = DesktopShared::new(parts).map_err(|e| setup(&e))?;
+        let desktop = DesktopShared::new(parts).map_err(|e| LaunchError::files(&e))?;
         let shared = InstanceShared::new(spec.clone(), desktop, Arc::clone(services));
         Ok(InstanceHandle {
             shared,

@@ -11,7 +11,7 @@
 //! What an instance is, outlives its actors: [`shared::InstanceShared`]. The layers above hold an [`InstanceHandle`];
 //! [`Manager`] launches, adopts and finds instances. Its status: [`status`].
 //!
-//! Faults it survives: a panic of any of its actors, the loss of any of its processes, viewers that vanish.
+//! Faults it survives: a panic of any of its actors and supervisors (`mending`), the loss of any of its processes, viewers that vanish.
 
 pub mod actor;
 mod catalogue;
@@ -21,6 +21,7 @@ mod folder_work;
 mod handle;
 mod input_gate;
 mod manager;
+mod mending;
 mod outbound;
 mod peer_child;
 mod roster;

@@ -1,5 +1,6 @@
 //! What an instance is made of, decided once at launch and kept in its folder.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +84,9 @@ pub enum LaunchError {
     /// The host is going down.
     #[error("the host is shutting down")]
     Draining,
+    /// There is no room for its files.
+    #[error("the disk is full: {0}")]
+    NoSpace(String),
     /// Its folder, or the tree of its actors, could not be made.
     #[error("the instance cannot be set up: {0}")]
     Setup(String),
@@ -99,8 +103,24 @@ impl LaunchError {
             Self::SessionLimit(_) => "session_limit",
             Self::Store(error) => error.code(),
             Self::Draining => "draining",
+            Self::NoSpace(_) => "no_space",
             Self::Setup(_) => "setup_failed",
         }
+    }
+
+    /// What went wrong with the instance's files.
+    pub(super) fn files(error: &(dyn std::error::Error + 'static)) -> Self {
+        let (mut words, mut full) = (String::new(), false);
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let separator = if words.is_empty() { "" } else { ": " };
+            words.push_str(&format!("{separator}{error}"));
+            full |= error
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|e| matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded));
+            next = error.source();
+        }
+        if full { Self::NoSpace(words) } else { Self::Setup(words) }
     }
 }
 
@@ -174,6 +194,7 @@ fn limited(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::desktop::SetupError;
 
     #[test]
     fn a_number_outside_its_limits_is_named_with_what_is_allowed() {
@@ -184,5 +205,28 @@ mod tests {
         }
         assert_eq!(limited("width", Some(64), 1280, &SIDE).unwrap(), 64);
         assert_eq!(limited("width", None, 1280, &SIDE).unwrap(), 1280);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_apart_from_other_faults_of_files_however_deep_it_lies() {
+        let io = |kind: ErrorKind| SetupError::Io {
+            path: "/x".into(),
+            source: kind.into(),
+        };
+        let full = LaunchError::files(&io(ErrorKind::StorageFull));
+        assert_eq!(full.code(), "no_space");
+        assert!(
+            full.to_string().starts_with("the disk is full: /x cannot be written: "),
+            "{full}"
+        );
+        assert_eq!(LaunchError::files(&io(ErrorKind::QuotaExceeded)).code(), "no_space");
+        assert_eq!(
+            LaunchError::files(&std::io::Error::from(ErrorKind::StorageFull)).code(),
+            "no_space"
+        );
+        assert_eq!(
+            LaunchError::files(&io(ErrorKind::PermissionDenied)).code(),
+            "setup_failed"
+        );
     }
 }

@@ -82,7 +82,8 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
         return plain(InstanceStatus::Running);
     }
     let lost = parts.iter().find_map(|(name, part)| match part {
-        Part::Lost { reason } => Some((*name, reason.clone())),
+        Part::Lost { reason } => Some((format!("{name}_lost"), reason.clone())),
+        Part::Held { reason } => Some((format!("{name}_held"), reason.clone())),
         _ => None,
     });
     let status = if facts.was_ready {
@@ -95,7 +96,7 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
         .and(facts.retry_at)
         .map(|at| at.saturating_duration_since(now));
     let (reason, message) = match lost {
-        Some((name, reason)) => (format!("{name}_lost"), reason),
+        Some(told) => told,
         None => explain_start(facts),
     };
     StatusReport {
@@ -175,6 +176,25 @@ mod tests {
         assert_eq!(report.reason.as_deref(), Some("render_lost"));
         assert_eq!(report.message.as_deref(), Some("killed by signal 9"));
         assert_eq!(report.retry_in, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn what_is_held_up_is_told_apart_from_what_was_lost() {
+        let facts = Facts {
+            render: Part::Held {
+                reason: "the app was stopped".into(),
+            },
+            ..up()
+        };
+        let report = derive(&facts, Instant::now());
+        assert_eq!(
+            (report.status, report.reason.as_deref(), report.message.as_deref()),
+            (
+                InstanceStatus::Restarting,
+                Some("render_held"),
+                Some("the app was stopped")
+            )
+        );
     }
 
     #[test]

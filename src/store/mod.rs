@@ -7,11 +7,12 @@
 //!  what merely happened ──> Journal (bounded, in memory) ──> its writer ──> Store::write          (never fails)
 //! ```
 //!
-//! Survives: a database that is locked, slow, full or gone. Calls then end with a typed error before their deadline,
+//! Survives: a database that is locked, slow, full, moved away or replaced. Calls then end with a typed error before their deadline,
 //! and the journal keeps what it can hold and tries again. Nothing that streams waits for the database.
 //!
 //! Secrets are unknown here: only their SHA-256 hashes arrive.
 
+mod connections;
 pub mod error;
 pub mod events;
 pub mod identity;

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::r2d2::{ConnectionManager, CustomizeConnection, Error as R2d2Error, Pool};
+use r2d2::{ManageConnection, Pool};
 use tokio::sync::Semaphore;
 
+use super::connections::{Attempts, Connections};
 use super::error::StoreError;
 use super::migrate::migrate;
 use super::url::{Backend, backend};
@@ -25,7 +26,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(8);
 /// The database. Cheap to clone; all clones share the pool.
 #[derive(Clone)]
 pub struct Store {
-    pool: Pool<ConnectionManager<SqliteConnection>>,
+    pool: Pool<Connections>,
     // As many permits as connections: a call without a permit waits here, where that costs no thread.
     permits: Arc<Semaphore>,
     path: PathBuf,
@@ -36,21 +37,6 @@ impl std::fmt::Debug for Store {
         f.debug_struct("Store")
             .field("path", &self.path)
             .finish_non_exhaustive()
-    }
-}
-
-/// What every connection is told when it is made.
-#[derive(Debug)]
-struct Pragmas;
-
-impl CustomizeConnection<SqliteConnection, R2d2Error> for Pragmas {
-    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), R2d2Error> {
-        connection
-            .batch_execute(
-                "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-                 PRAGMA foreign_keys = ON;",
-            )
-            .map_err(R2d2Error::QueryError)
     }
 }
 
@@ -73,22 +59,17 @@ impl Store {
             .mode(0o600)
             .open(&path)
             .map_err(|error| cannot_open(error.to_string()))?;
-        let name = path
-            .to_str()
-            .ok_or_else(|| cannot_open("its path is not UTF-8".to_owned()))?;
+        let connections = Connections::to(&path).ok_or_else(|| cannot_open("its path is not UTF-8".to_owned()))?;
         // The first connection alone, for its own account of what is wrong; the pool would only time out.
-        let mut first = SqliteConnection::establish(name).map_err(|error| cannot_open(error.to_string()))?;
-        Pragmas
-            .on_acquire(&mut first)
-            .map_err(|error| cannot_open(error.to_string()))?;
-        migrate(&mut first, &path)?;
+        let mut first = connections.connect().map_err(|error| cannot_open(error.to_string()))?;
+        migrate(&mut first.connection, &path)?;
         drop(first);
         let pool = Pool::builder()
             .max_size(CONNECTIONS)
             .min_idle(Some(1))
             .connection_timeout(POOL_TIMEOUT)
-            .connection_customizer(Box::new(Pragmas))
-            .build(ConnectionManager::new(name))
+            .error_handler(Box::new(Attempts))
+            .build(connections)
             .map_err(|error| cannot_open(error.to_string()))?;
         Ok(Self {
             pool,
@@ -148,7 +129,7 @@ impl Store {
                 // Given back when the work is done, not when the caller stops waiting for it.
                 let _permit = permit;
                 let mut connection = pool.get().map_err(|error| StoreError::Unavailable(error.to_string()))?;
-                call(&mut connection)
+                call(&mut connection.connection)
             });
             thread
                 .await

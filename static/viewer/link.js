@@ -23,6 +23,8 @@ const STEADY_MS = 5000;
 const ADOPTION_MS = 10000;
 /** A host that said that it is going is not offered to for this long, unless another socket opens first. */
 const GOING_MS = 3000;
+/** So many pings in a row without an answer: the picture is probably frozen, whatever ICE thinks yet. */
+const SILENT_PINGS = 2;
 /** Events that tell how things are, rather than that something happened: `retell` repeats the last of each. */
 const LASTING = new Set(['change', 'welcome', 'status', 'viewers', 'control', 'track', 'channel']);
 /** Errors that are the answer to an offer and that another offer does not mend. */
@@ -57,6 +59,7 @@ export class Link extends EventTarget {
   #peerTimer = 0;
   #resumeTimer = 0;
   #pingTimer = 0;
+  #unanswered = 0;
   /** @type {number | null} */
   #connectedAt = null;
   #unknownSince = 0;
@@ -334,6 +337,7 @@ export class Link extends EventTarget {
     );
     peer.addEventListener('channel', () => {
       this.#emit('channel', null);
+      this.#unanswered = 0;
       this.#ping();
       this.#peerState(peer, peer.connection.connectionState);
     });
@@ -412,6 +416,8 @@ export class Link extends EventTarget {
 
   #ping() {
     this.env.clearTimeout(this.#pingTimer);
+    if (this.#unanswered >= SILENT_PINGS) this.#input({ type: 'silent', silent: true });
+    this.#unanswered += 1;
     this.send({ type: 'ping', t: this.latency.ping(this.env.now()) });
     this.#pingTimer = this.env.setTimeout(() => this.#ping(), 1000);
   }
@@ -419,6 +425,8 @@ export class Link extends EventTarget {
   /** @param {ArrayBuffer} data */
   #frame(data) {
     const frame = decodeHost(data);
+    this.#unanswered = 0;
+    if (this.facts.silent) this.#input({ type: 'silent', silent: false });
     if (frame?.type === 'pong') {
       this.latency.pong(frame.t, this.env.now());
       this.#emit('latency', this.latency.value);

@@ -4,7 +4,7 @@
  * ```text
  *   idle ──start──► connecting ──peer──► connected ◄──► restarting      (the app: last picture stays, dimmed)
  *                       │                 │    ▲
- *                       │            lost ▼    │ back
+ *                       │    lost, silent ▼    │ back
  *                       │              reconnecting
  *                       ├──► failed  (instance FAILED)          ─ Restart ─► connecting
  *                       ├──► ended   (instance TERMINATED)      ─ Launch again
@@ -26,6 +26,7 @@ import { afterClose, closeWords } from './close-reasons.js';
  * @property {boolean} started
  * @property {'connecting'|'open'|'lost'} socket
  * @property {PeerFact} peer
+ * @property {boolean} silent whether the host answers nothing over a connection that counts as connected
  * @property {boolean} seen whether this viewer has had a picture of this instance
  * @property {InstanceMessage | null} instance
  * @property {string | null} ended close reason that ends the instance for good
@@ -39,6 +40,7 @@ import { afterClose, closeWords } from './close-reasons.js';
  * @typedef {{type: 'start'} | {type: 'stop'}
  *   | {type: 'socket', state: 'connecting'|'open'|'lost', retryAt?: number | null}
  *   | {type: 'peer', state: PeerFact}
+ *   | {type: 'silent', silent: boolean}
  *   | {type: 'instance', message: InstanceMessage}
  *   | {type: 'closed', reason: string}
  *   | {type: 'reason', reason: string}
@@ -63,6 +65,7 @@ export function initial() {
     started: false,
     socket: 'connecting',
     peer: 'none',
+    silent: false,
     seen: false,
     instance: null,
     ended: null,
@@ -98,9 +101,12 @@ export function step(facts, input, now) {
       return {
         ...facts,
         peer: input.state,
+        silent: false,
         seen: facts.seen || input.state === 'connected',
         ...(input.state === 'connected' ? { away: null, retryAt: null, fault: null } : {}),
       };
+    case 'silent':
+      return { ...facts, silent: input.silent };
     case 'instance': {
       const { message } = input;
       return {
@@ -114,8 +120,8 @@ export function step(facts, input, now) {
     }
     case 'closed':
       return afterClose(input.reason) === 'end'
-        ? { ...facts, peer: 'lost', ended: input.reason }
-        : { ...facts, peer: 'lost', away: input.reason };
+        ? { ...facts, peer: 'lost', silent: false, ended: input.reason }
+        : { ...facts, peer: 'lost', silent: false, away: input.reason };
     case 'reason':
       return facts.away ? { ...facts, away: input.reason } : facts;
     case 'retry':
@@ -145,7 +151,7 @@ export function shown(facts) {
         'failed',
         reason ?? 'FAILED',
         failedTitle(name, reason),
-        facts.instance?.message ?? words(reason),
+        said(facts.instance?.message) ?? words(reason),
       ),
       output: facts.instance?.output ?? [],
       action: 'restart',
@@ -156,14 +162,15 @@ export function shown(facts) {
     return view('ended', status, `${name} is shutting down`, '');
   if (status === 'TERMINATED' || facts.ended) {
     const code = reason ?? facts.ended ?? 'TERMINATED';
-    const shownEnd = view('ended', code, `${name} has ended`, facts.instance?.message ?? words(code));
+    const shownEnd = view('ended', code, `${name} has ended`, said(facts.instance?.message) ?? words(code));
     return { ...shownEnd, action: 'launch' };
   }
-  if (status === 'RESTARTING' && facts.peer !== 'interrupted') {
-    const detail = facts.instance?.message ?? (reason ? words(reason) : 'It is being started again.');
-    return { ...view('restarting', status, `${name} is restarting`, detail), retryAt: facts.appRetryAt };
+  const interrupted = facts.peer === 'interrupted' || facts.silent;
+  if (status === 'RESTARTING' && !interrupted) {
+    const detail = said(facts.instance?.message) ?? (reason ? words(reason) : 'It is being started again.');
+    return { ...view('restarting', status, comingBack(name, reason), detail), retryAt: facts.appRetryAt };
   }
-  if (facts.peer === 'connected') {
+  if (facts.peer === 'connected' && !interrupted) {
     if (status === 'INITIALIZING') {
       return facts.seen
         ? view('restarting', status, `${name} is starting`, 'Waiting for its first picture.')
@@ -180,7 +187,7 @@ export function shown(facts) {
       ? closeWords(facts.away)
       : 'The picture comes back as soon as the host answers.';
     return {
-      ...view('reconnecting', facts.away ?? facts.socket, 'Reconnecting', detail),
+      ...view('reconnecting', facts.silent ? 'silent' : (facts.away ?? facts.socket), 'Reconnecting', detail),
       retryAt: facts.retryAt,
     };
   }
@@ -247,6 +254,26 @@ const WORDS = {
   keeper_lost: 'The process that kept it is gone.',
   idle: 'Nobody watched it for a while.',
 };
+
+/**
+ * What is under way while the picture is away. The program itself is not always what is restarted.
+ * @param {string} name of the program @param {string | undefined} reason
+ */
+function comingBack(name, reason = '') {
+  if (reason.endsWith('_held')) return `${name} stands still`;
+  if (/^(capture|input)_/.test(reason)) return `The picture of ${name} is coming back`;
+  return `${name} is restarting`;
+}
+
+/**
+ * What the host says, as a sentence of the page.
+ * @param {string | undefined} message
+ */
+function said(message) {
+  if (!message) return undefined;
+  const end = /[.!?…]$/.test(message) ? '' : '.';
+  return `${message.charAt(0).toUpperCase()}${message.slice(1)}${end}`;
+}
 
 /**
  * A stable code in words.

@@ -1,11 +1,15 @@
-// A database that is locked: whatever streams goes on, launches say so, and all is well when it is free again.
+// A database that is locked, or gone for a while: whatever streams goes on, launches say so, and all is well when it is
+// back, with what was noted meanwhile.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { moving } from './harness/apps.js';
-import { Bystander, rounds } from './harness/recovery.js';
+import { killNow, pidOf } from './harness/proc.js';
+import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
 import { assertProblem } from './harness/rest.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
@@ -14,6 +18,35 @@ const { scenario } = suite({
   sections: { instances: { capacity: 8 } },
   apps: paths => [moving(paths)],
 });
+
+/** Soaks have the patience for a whole minute. */
+const AWAY = Number(process.env.HELIOSTAT_DATABASE_AWAY_MS ?? 1_000);
+/** A capture may end five times in a minute. */
+const times = Math.min(rounds, 3);
+
+/** @param {import('./harness/stage.js').Stage} stage */
+async function watched(stage) {
+  const { home, user } = await stage.visitor();
+  const viewer = await home.launch('moving', stage.host);
+  await viewer.connected();
+  await viewer.pattern.appears();
+  const { home: other } = await stage.visitor();
+  const elsewhere = await other.launch('moving', stage.host);
+  await elsewhere.connected();
+  const bystander = await Bystander.watching(elsewhere);
+  await bystander.settle();
+  return { viewer, bystander, rest: await stage.rest(user) };
+}
+
+/** Waits until an app can be launched, and ends it. @param {import('./harness/rest.js').Client} rest */
+async function launchesWork(rest) {
+  const { instance_id } = await until('launches work again', async () => {
+    const answer = await rest.post('/api/v1/instances', { app: 'moving' });
+    return answer.status === 201 && answer.body;
+  });
+  rest.host.instances.add(instance_id);
+  await rest.delete(`/api/v1/instances/${instance_id}`);
+}
 
 /** Another process that holds the database's write lock. @param {string} file */
 async function lock(file) {
@@ -28,29 +61,70 @@ async function lock(file) {
 }
 
 scenario(
-  'a locked database stops no picture, launches answer 503, and all is well afterwards',
+  `a locked database stops no picture, launches answer 503, and all is well afterwards, ${times} times`,
   async stage => {
-    const { home, user } = await stage.visitor();
-    const viewer = await home.launch('moving', stage.host);
-    await viewer.connected();
-    await viewer.pattern.appears();
-    const rest = await stage.rest(user);
-    const bystander = await Bystander.watching(viewer);
-    for (let round = 0; round < Math.min(rounds, 3); round += 1) {
+    const { viewer, bystander, rest } = await watched(stage);
+    const recovery = new Recovery(viewer);
+    for (let round = 0; round < times; round += 1) {
+      await recovery.begin();
+      const since = Date.now();
       const free = await lock(join(stage.host.state, 'heliostat.db'));
       const refused = await rest.post('/api/v1/instances', { app: 'moving' });
-      assertProblem(refused, 503, /./);
-      await viewer.picture.goesOn(10);
+      assertProblem(refused, 503, 'database_unavailable');
       await bystander.noticedNothing();
       free();
-      const { instance_id } = await until('launches work again', async () => {
-        const answer = await rest.post('/api/v1/instances', { app: 'moving' });
-        return answer.status === 201 && answer.body;
-      });
-      stage.host.instances.add(instance_id);
-      await rest.delete(`/api/v1/instances/${instance_id}`);
+      const freed = Date.now();
+      await launchesWork(rest);
+      note('the database is locked (until launches work again)', Date.now() - freed);
+      const { took } = await recovery.waitFor(since, () => true);
+      note('the database is locked (the picture)', took);
     }
     const [mine] = (await rest.instances()).filter(one => one.instance_id === viewer.instanceId);
     assert.equal(mine.status, 'RUNNING');
+  },
+);
+
+/** Moves the database away, with or without what SQLite keeps beside it. @param {string} file @param {boolean} whole */
+function takeAway(file, whole) {
+  const parts = whole ? ['', '-wal', '-shm'] : [''];
+  for (const part of parts) renameSync(`${file}${part}`, `${file}.away${part}`);
+  return () => {
+    for (const part of [...parts].reverse()) renameSync(`${file}.away${part}`, `${file}${part}`);
+  };
+}
+
+scenario(
+  `a database that is gone for a while stops no picture, and what was noted meanwhile is stored, ${times} times`,
+  async stage => {
+    const { viewer, bystander, rest } = await watched(stage);
+    const file = join(stage.host.state, 'heliostat.db');
+    const capture = `root/instances/${viewer.instanceId}/desktop/stage/capture`;
+    const recovery = new Recovery(viewer);
+    const ready = async () => (await rest.get('/readyz')).status;
+    for (let round = 0; round < times; round += 1) {
+      await recovery.begin();
+      const giveBack = takeAway(file, round % 2 === 1);
+      assertProblem(await rest.post('/api/v1/instances', { app: 'moving' }), 503, 'database_unavailable');
+      assert.equal(await ready(), 503);
+      const before = Date.now();
+      await killNow(await pidOf(viewer.instanceId, 'capture'));
+      await sleep(AWAY);
+      await bystander.noticedNothing();
+      assert.ok(!existsSync(file), 'no other database was made in its place');
+      giveBack();
+      const back = Date.now();
+      await launchesWork(rest);
+      note('the database is gone for a while (until launches work again)', Date.now() - back);
+      await until('the host is ready', async () => (await ready()) === 200);
+      await until('the end of the capture is in the history', async () => {
+        const { body } = await rest.get(`/api/v1/admin/events?actor=${capture}`);
+        return body.events.some(
+          (/** @type {any} */ event) => event.kind === 'exited' && event.at >= before && event.at <= back,
+        );
+      });
+      note('the database is gone for a while (until all is noted)', Date.now() - back);
+      const { took } = await recovery.waitFor(before, () => pidOf(viewer.instanceId, 'capture'));
+      note('the database is gone for a while, and the capture is killed (the picture)', took);
+    }
   },
 );

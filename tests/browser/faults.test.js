@@ -2,7 +2,8 @@
 
 import assert from 'node:assert/strict';
 
-import { moving, troubled } from './harness/apps.js';
+import { hungry, moving, troubled } from './harness/apps.js';
+import { MemoryGroup, mayLimitMemory } from './harness/memory.js';
 import { isAlive, keeperOf, pidOf, processesOf, stateOf } from './harness/proc.js';
 import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
@@ -10,7 +11,7 @@ import { until } from './harness/wait.js';
 
 const { scenario } = suite({
   sections: { instances: { capacity: 8 } },
-  apps: paths => [moving(paths), troubled(paths)],
+  apps: paths => [moving(paths), troubled(paths), hungry(paths)],
 });
 
 /** @typedef {import('./harness/viewer.js').Viewer} Viewer */
@@ -227,3 +228,57 @@ scenario('an app that takes all memory it may have is restarted', async stage =>
   assert.equal(await viewer.property('peerId'), peer);
   await until('what it wrote is kept', () => /memory/.test(stage.host.outputOf(viewer.instanceId)));
 });
+
+scenario(
+  `the kernel kills an app that takes more memory than its group has: it is restarted, ${rounds} times`,
+  async stage => {
+    const group = MemoryGroup.make(128 << 20);
+    assert.ok(group);
+    try {
+      const bystander = await Bystander.watching(await launched(stage));
+      /** @type {Viewer | undefined} */
+      let viewer;
+      let typed = '';
+      for (let round = 0; round < rounds; round += 1) {
+        // Three times are within the budget of one program.
+        if (viewer && round % 3 === 0) {
+          await stage.end(viewer);
+          viewer = undefined;
+        }
+        if (!viewer) {
+          viewer = await launched(stage, 'hungry');
+          typed = 'kept';
+          await bystander.settle();
+        }
+        const id = viewer.instanceId;
+        const peer = await viewer.rememberConnection();
+        const [app, capture] = [await pidOf(id, 'render'), await pidOf(id, 'capture')];
+        group.take(app);
+        /** @type {number} */
+        const kills = group.kills();
+        const recovery = new Recovery(viewer);
+        await recovery.begin();
+        const since = Date.now();
+        await viewer.page.keyboard.press('F10');
+        const back = await recovery.waitFor(since, async () => !isAlive(app) && pidOf(id, 'render'));
+        note('the kernel kills the app for its memory', back.took);
+        assert.equal(group.kills(), kills + 1, 'it was the kernel');
+        assert.ok(
+          back.told.some(({ words }) => /app was killed by signal 9/.test(words)),
+          JSON.stringify(back.told),
+        );
+        assert.equal(await viewer.property('peerId'), peer);
+        assert.ok(await viewer.sameConnection());
+        assert.equal(await pidOf(id, 'capture'), capture);
+        typed = '';
+        await viewer.pattern.textBecomes(typed, 60_000);
+        await answers(viewer, typed);
+        typed = 'x';
+        await bystander.noticedNothing();
+      }
+    } finally {
+      await group.remove();
+    }
+  },
+  { skip: !(await mayLimitMemory()) && 'no memory controller of cgroups that can be written' },
+);

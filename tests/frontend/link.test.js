@@ -315,15 +315,33 @@ test('a congested channel loses moves and wheel, never a release', async () => {
 test('latency is measured once a second over the channel', async () => {
   const { viewer, clock } = await connected();
   const { input } = FakeConnection.last.channels;
-  const ping = /** @type {Uint8Array} */ (input.sent.find(f => f[1] === 10));
+  input.answers = false;
+  await clock.advance(1000);
+  const ping = /** @type {Uint8Array} */ (input.sent.filter(f => f[1] === 10).at(-1));
+  viewer.latency.reset();
   await clock.advance(7);
-  const pong = new Uint8Array(18);
-  pong.set([1, 0x81]);
-  pong.set(ping.slice(10), 2);
-  input.onmessage?.({ data: pong.buffer });
+  input.pong(ping);
   assert.equal(viewer.latency.value, 7);
+  input.answers = true;
   await clock.advance(2000);
-  assert.equal(input.sent.filter(f => f[1] === 10).length, 3);
+  assert.equal(input.sent.filter(f => f[1] === 10).length, 4);
+});
+
+test('a host that answers nothing is told, long before ICE gives up, and taken back when it answers', async () => {
+  const { viewer, clock } = await connected();
+  const { input } = FakeConnection.last.channels;
+  await clock.advance(500);
+  input.answers = false;
+  FakeSocket.last.drop();
+  await clock.advance(1000);
+  assert.equal(viewer.shown.state, 'connected', 'one answer may be late');
+  await clock.advance(2000);
+  assert.deepEqual([viewer.shown.state, viewer.shown.code], ['reconnecting', 'silent']);
+  assert.match(viewer.shown.detail, /as soon as the host answers/);
+  assert.equal(FakeConnection.all.length, 1, 'the connection is kept');
+  input.answers = true;
+  await clock.advance(1000);
+  assert.equal(viewer.shown.state, 'connected');
 });
 
 test('a status on the data channel counts as one on the socket', async () => {

@@ -52,6 +52,36 @@ test('an interrupted or lost peer is reconnecting, and connected again when it i
   assert.equal(state(...before, peer('interrupted'), peer('connected')), 'connected');
 });
 
+test('what the host says is a sentence on the page', () => {
+  const view = shown(
+    after({ type: 'start' }, open, instance('RESTARTING', { message: 'the app is starting' })),
+  );
+  assert.equal(view.detail, 'The app is starting.');
+});
+
+test('what is under way is told as it is: the program is not always restarted', () => {
+  const title = (/** @type {string} */ reason) =>
+    shown(after({ type: 'start' }, open, peer('connected'), instance('RESTARTING', { reason }))).title;
+  assert.equal(title('render_lost'), 'Orrery is restarting');
+  assert.equal(title('display_starting'), 'Orrery is restarting');
+  assert.equal(title('render_held'), 'Orrery stands still');
+  assert.equal(title('capture_held'), 'Orrery stands still');
+  assert.equal(title('capture_lost'), 'The picture of Orrery is coming back');
+  assert.equal(title('input_starting'), 'The picture of Orrery is coming back');
+});
+
+test('a silent host is reconnecting, whatever it said last, and connected again when it answers', () => {
+  const before = [open, instance('RUNNING'), peer('connected')];
+  const silent = { type: 'silent', silent: true };
+  const heard = { type: 'silent', silent: false };
+  assert.equal(state(...before, silent), 'reconnecting');
+  assert.equal(state(...before, instance('RESTARTING'), silent), 'reconnecting');
+  assert.equal(shown(after({ type: 'start' }, ...before, silent, lost)).retryAt, 1500);
+  assert.equal(state(...before, silent, heard), 'connected');
+  assert.equal(state(...before, silent, peer('lost'), peer('connected')), 'connected');
+  assert.equal(state(...before, silent, instance('FAILED')), 'failed');
+});
+
 test('a restarting app is shown with its countdown while the peer lives', () => {
   const facts = after({ type: 'start' }, open, instance('RUNNING'), peer('connected'));
   const view = shown(
@@ -74,7 +104,7 @@ test('a program without its picture is not called failed itself', () => {
   const message = 'no encoder of vp8 works any more: vp8enc said “out of memory”';
   const failed = instance('FAILED', { reason: 'encoders_failed', message });
   const view = shown(after({ type: 'start' }, peer('connected'), failed));
-  assert.deepEqual([view.state, view.action, view.detail], ['failed', 'restart', message]);
+  assert.deepEqual([view.state, view.action, view.detail], ['failed', 'restart', `N${message.slice(1)}.`]);
   assert.match(view.title, /^The picture of .+ has failed$/);
 });
 

@@ -106,6 +106,8 @@ export class FakeSocket {
 class FakeChannel {
   readyState = 'connecting';
   bufferedAmount = 0;
+  /** Whether a host is there that answers pings. */
+  answers = true;
   /** @type {Uint8Array[]} */
   sent = [];
   /** @type {(() => void) | null} */
@@ -127,6 +129,15 @@ class FakeChannel {
   /** @param {Uint8Array} frame */
   send(frame) {
     this.sent.push(frame);
+    if (this.answers && frame[1] === 10) queueMicrotask(() => this.pong(frame));
+  }
+
+  /** @param {Uint8Array} ping */
+  pong(ping) {
+    const pong = new Uint8Array(18);
+    pong.set([1, 0x81]);
+    pong.set(ping.slice(10), 2);
+    this.onmessage?.({ data: pong.buffer });
   }
 }
 

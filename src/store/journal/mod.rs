@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!   note ──> Pending (bounded) ──take──> writer ──one transaction──> database
-//!               ^                          │  passing fault: put back, wait, 0.1 s doubling to 30 s
+//!               ^                          │  passing fault: put back, wait, 0.1 s doubling to 5 s
 //!               └──────────────────────────┘  refused row: that one is logged and left out
 //! ```
 //!

@@ -15,8 +15,8 @@ use super::pending::{Batch, PeerNote};
 const GATHER: Duration = Duration::from_millis(50);
 /// The first wait after a fault; each further one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-/// The longest wait between two attempts.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// The longest wait between two attempts: what was noted is stored soon after the database is back.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Notes that are not lost when the writer is dropped in the middle of storing them.
 struct Taken<'s> {

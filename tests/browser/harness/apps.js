@@ -39,6 +39,19 @@ export const troubled = ({ demo }) => ({
   ...size,
 });
 
+/**
+ * The moving pattern that at F10 takes memory, much more than the group has that a test puts it into; a limit of its own
+ * spares the machine a group that does not hold.
+ *
+ * @param {Paths} paths
+ */
+export const hungry = ({ demo }) => ({
+  id: 'hungry',
+  command: 'sh',
+  args: ['-c', `ulimit -v 4194304; exec ${demo} --pattern --content animation --fps 20 --hunger-key`],
+  ...size,
+});
+
 /** The still pattern within a shell that does not end when it is asked to. @param {Paths} paths */
 export const stubborn = ({ demo }) => ({
   id: 'stubborn',

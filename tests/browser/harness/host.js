@@ -18,6 +18,7 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { mountDisk, mounted, unmountDisk } from './disk.js';
 import { freePort, programOf, temporaryFolder } from './places.js';
 import { isAlive, processesIn, processesOf, staleDisplayLocks, unixSocketsBelow } from './proc.js';
 import { until } from './wait.js';
@@ -118,11 +119,20 @@ export class Host {
    * @param {Record<string, object>} [options.sections] sections of the configuration
    * @param {(paths: { folder: string, demo: string }) => App[]} [options.apps]
    * @param {Record<string, string>} [options.env] further variables of its environment
+   * @param {number} [options.disk] its state lies on a disk of its own of so many MiB
    */
-  static async start({ auth = 'token', sections = {}, apps = () => [], env = {}, panics = false } = {}) {
+  static async start({
+    auth = 'token',
+    sections = {},
+    apps = () => [],
+    env = {},
+    panics = false,
+    disk = 0,
+  } = {}) {
     const folder = temporaryFolder();
     const host = new Host({ folder, port: await freePort(), auth, env });
     host.panics = panics;
+    if (disk > 0) mountDisk(host.state, disk);
     const text = Object.entries(sections).flatMap(([name, keys]) => [`[${name}]`, ...lines(keys), '']);
     for (const app of apps({ folder, demo: demoFor(folder) })) {
       text.push('[[app]]', ...lines(app), '');
@@ -297,10 +307,12 @@ export class Host {
         // Gone by itself.
       }
     }
+    if (mounted(this.state)) unmountDisk(this.state);
   }
 
   /** Removes everything it had on disk. */
   removeFolder() {
+    if (mounted(this.state)) unmountDisk(this.state);
     rmSync(this.folder, { recursive: true, force: true });
     // Where the host is root, its programs have their homes apart from its state.
     const name = createHash('sha256').update(this.state).digest('hex').slice(0, 16);

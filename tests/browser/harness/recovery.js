@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { appendFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { until } from './wait.js';
 
@@ -9,6 +10,9 @@ import { until } from './wait.js';
 const GAP = 250;
 /** The picture is back when it has gone on for so long, in milliseconds. */
 const CALM = 1_000;
+
+/** A key frame that was asked for is there within this time, in milliseconds. */
+const QUIET = 700;
 
 /** How often each fault is inflicted: 3 times here, 20 times in the soak. */
 export const rounds = Number(process.env.HELIOSTAT_FAULT_ROUNDS ?? 3);
@@ -104,8 +108,8 @@ function counted(viewer) {
     const report = await element.peerConnection.getStats();
     for (const entry of report.values()) {
       if (entry.type !== 'inbound-rtp' || entry.kind !== 'video') continue;
-      const { packetsLost, keyFramesDecoded, framesDecoded, pliCount } = entry;
-      return { packetsLost, keyFramesDecoded, framesDecoded, pliCount };
+      const { packetsLost, keyFramesDecoded, framesDecoded, pliCount, firCount = 0 } = entry;
+      return { packetsLost, keyFramesDecoded, framesDecoded, asked: pliCount + firCount };
     }
     throw new Error('no video');
   });
@@ -129,9 +133,17 @@ export class Bystander {
     this.before = before;
   }
 
-  /** Counts from here: a connection's first moments, with a launch beside it, are behind it. */
+  /**
+   * Counts from here: a connection's first moments, with a launch beside it, are behind it, and no key frame is on its
+   * way that the browser asked for before.
+   */
   async settle() {
-    this.before = await counted(this.viewer);
+    await until('nothing is under way', async () => {
+      const { asked, keyFramesDecoded } = this.before;
+      await sleep(QUIET);
+      this.before = await counted(this.viewer);
+      return this.before.asked === asked && this.before.keyFramesDecoded === keyFramesDecoded;
+    });
   }
 
   /**
@@ -144,7 +156,7 @@ export class Bystander {
     assert.equal(await this.viewer.property('state'), 'connected');
     const after = await counted(this.viewer);
     assert.equal(after.packetsLost, this.before.packetsLost, 'it lost no packet');
-    const asked = after.pliCount - this.before.pliCount;
+    const asked = after.asked - this.before.asked;
     const keys = after.keyFramesDecoded - this.before.keyFramesDecoded;
     assert.ok(keys <= asked, `it was sent no key frame unasked: ${keys} came, ${asked} were asked for`);
     assert.ok(after.framesDecoded > this.before.framesDecoded, 'its picture moved');

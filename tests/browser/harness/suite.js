@@ -45,9 +45,10 @@ export function suite(options) {
    *
    * @param {string} sentence
    * @param {(stage: Stage) => Promise<void>} act
+   * @param {{ skip?: string | false }} [options] skip: why it cannot be shown on this machine
    */
-  function scenario(sentence, act) {
-    test(sentence, { timeout: LIMIT }, async () => {
+  function scenario(sentence, act, { skip = false } = {}) {
+    test(sentence, { timeout: LIMIT, skip }, async () => {
       if (!host || !browser) throw new Error('the host did not start');
       const stage = new Stage(host, browser);
       try {

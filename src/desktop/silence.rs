@@ -1,0 +1,98 @@
+//! Who watches is told when something says nothing any more, well before it counts as hanging and is killed: a picture
+//! that stands still without a word looks like a program that does nothing.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::facts::{Facts, Part};
+use super::shared::DesktopShared;
+use crate::capture::CaptureHandle;
+
+/// Between two looks.
+pub(super) const TICK: Duration = Duration::from_millis(500);
+/// Something that has said nothing for more looks than this is silent. Counted, not timed: a host that was stopped
+/// itself goes on counting where it was.
+pub(super) const SILENT_TICKS: u32 = 5;
+
+/// What is told of a part that is up, while it is silent.
+#[derive(Clone, Copy)]
+pub(super) struct Silence {
+    /// Which part.
+    pub(super) part: fn(&mut Facts) -> &mut Part,
+    /// What people read.
+    pub(super) words: &'static str,
+}
+
+impl Silence {
+    /// Keeps the part true to it. What is wrong with the part for another reason stays.
+    pub(super) fn tell(self, facts: &mut Facts, silent: bool) {
+        let part = (self.part)(facts);
+        let told = matches!(&*part, Part::Held { reason } if reason == self.words);
+        if silent && *part == Part::Up {
+            let reason = self.words.to_owned();
+            *part = Part::Held { reason };
+        } else if !silent && told {
+            *part = Part::Up;
+        }
+    }
+}
+
+/// Tells when the capture is silent. Never returns.
+pub(super) async fn watch_capture(shared: &DesktopShared, capture: &CaptureHandle) {
+    let silence = Silence {
+        part: |f| &mut f.capture,
+        words: "the capture does not answer",
+    };
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut heard, mut quiet) = (capture.progress(), 0);
+    loop {
+        ticks.tick().await;
+        let now = capture.progress();
+        quiet = if now == heard { quiet + 1 } else { 0 };
+        heard = now;
+        shared.facts.update(|f| silence.tell(f, quiet > SILENT_TICKS));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SILENCE: Silence = Silence {
+        part: |f| &mut f.capture,
+        words: "it says nothing",
+    };
+
+    #[test]
+    fn a_part_that_is_up_is_held_while_it_is_silent() {
+        let mut facts = Facts {
+            capture: Part::Up,
+            ..Facts::default()
+        };
+        SILENCE.tell(&mut facts, false);
+        assert_eq!(facts.capture, Part::Up);
+        SILENCE.tell(&mut facts, true);
+        let reason = "it says nothing".to_owned();
+        assert_eq!(facts.capture, Part::Held { reason });
+        SILENCE.tell(&mut facts, false);
+        assert_eq!(facts.capture, Part::Up);
+    }
+
+    #[test]
+    fn another_reason_is_left_alone() {
+        let reason = "it was stopped by a signal".to_owned();
+        let lost = Part::Lost { reason: reason.clone() };
+        for part in [Part::Starting, Part::Down, lost, Part::Held { reason }] {
+            for silent in [true, false] {
+                let mut facts = Facts {
+                    capture: part.clone(),
+                    ..Facts::default()
+                };
+                SILENCE.tell(&mut facts, silent);
+                assert_eq!(facts.capture, part);
+            }
+        }
+    }
+}
