@@ -157,7 +157,7 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         services.server,
         services.codecs
     );
-    let _watchdog = watchdog::watch(watchdog::TICK, watchdog::judge).map_err(StartError::Threads)?;
+    let _watchdog = watchdog::watch(watchdog::TICK, watchdog::judge(watchdog::limit())).map_err(StartError::Threads)?;
     let mut note = HostNote::own(&services.program);
     note.write(&folder);
     // Where everybody may launch, only administrators need it, and `heliostat token` tells it.
@@ -287,7 +287,7 @@ impl Parts {
             }
         }
         let journal = Arc::new(Journal::new());
-        let mut rows = tree::settle_rows(&store, server, |id| state.instance(id).exists()).await?;
+        let mut rows = tree::settle_rows(&store, server, &report).await?;
         for id in apps.instances().map_err(StartError::AppsFolder)? {
             // Where the folder stands, a keeper may still live.
             if !state.instance(id).exists()

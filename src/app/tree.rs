@@ -9,8 +9,9 @@ use super::history::history;
 use super::retention::retention;
 use crate::clock::unix_ms;
 use crate::http::{Api, OriginPolicy, serve};
-use crate::ids::{InstanceId, ServerId};
+use crate::ids::ServerId;
 use crate::instance::{Manager, Services};
+use crate::process::SweepReport;
 use crate::protocol::words::{CloseReason, InstanceStatus};
 use crate::store::{InstanceRow, PeerClosed, StatusChange, Store, StoreError};
 use crate::supervision::{
@@ -110,16 +111,12 @@ async fn http(listener: Arc<TcpListener>, api: Api, policy: OriginPolicy, cx: Ch
     }
 }
 
-/// Rows of an earlier host that say "alive" are settled: what cannot be adopted has failed and can be started again
-/// from its row, and no peer lives. Gives the rows of what may live.
+/// Rows of an earlier host that have not ended are settled: what cannot be adopted has ended or failed, and can be
+/// started again from its row then; no peer lives. Gives the rows of what can be adopted.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn settle_rows(
-    store: &Store,
-    server: ServerId,
-    may_live: impl Fn(InstanceId) -> bool,
-) -> Result<Vec<InstanceRow>, StoreError> {
+pub async fn settle_rows(store: &Store, server: ServerId, found: &SweepReport) -> Result<Vec<InstanceRow>, StoreError> {
     let now = unix_ms();
     store
         .close_left_peers(PeerClosed {
@@ -129,27 +126,59 @@ pub async fn settle_rows(
         .await?;
     let mut living = Vec::new();
     for row in store.instances_not_ended(server).await? {
-        if may_live(row.instance_id) {
+        if found.adoptable.contains(&row.instance_id) {
             living.push(row);
             continue;
         }
-        // One that had failed before keeps its own reason.
-        let (reason, message) = if row.status.is_alive() {
-            let lost = "the host and the keeper of this instance were lost together";
-            (Some("host_lost".into()), Some(lost.into()))
-        } else {
-            (row.exit_reason, row.message)
-        };
-        let change = StatusChange {
-            status: InstanceStatus::Failed,
-            reason,
-            message,
-            output: Vec::new(),
-            restarts: u32::try_from(row.restarts).unwrap_or(0),
-            modified: now,
-            ended: Some(now),
-        };
-        store.update_instance(row.instance_id, change).await?;
+        let replaced = found.replaced.contains(&row.instance_id);
+        store
+            .update_instance(row.instance_id, settled(&row, replaced, now))
+            .await?;
     }
     Ok(living)
 }
+
+/// The end of a row whose instance is gone; `replaced`: together with a keeper of another version.
+fn settled(row: &InstanceRow, replaced: bool, now: i64) -> StatusChange {
+    let own = || (row.exit_reason.clone(), row.message.clone());
+    let because = |code: &str, message: &str| (Some(code.to_owned()), Some(message.to_owned()));
+    let (status, (reason, message)) = match row.status {
+        // It was to end, and has.
+        InstanceStatus::Deinitializing | InstanceStatus::Terminated => (InstanceStatus::Terminated, own()),
+        // It had failed before, for a reason of its own.
+        InstanceStatus::Failed => (InstanceStatus::Failed, own()),
+        InstanceStatus::Idle => (
+            InstanceStatus::Failed,
+            because("host_lost", "the host was lost before this instance was started"),
+        ),
+        InstanceStatus::Initializing | InstanceStatus::Running | InstanceStatus::Restarting => (
+            InstanceStatus::Failed,
+            if replaced {
+                because(
+                    "wrong_version",
+                    "its keeper was of another version of Heliostat, and was ended",
+                )
+            } else {
+                because(
+                    "host_lost",
+                    "the host and the keeper of this instance were lost together",
+                )
+            },
+        ),
+    };
+    // The clock may have been set back, and what is older than the row would not be kept.
+    let at = now.max(row.modified);
+    StatusChange {
+        status,
+        reason,
+        message,
+        output: Vec::new(),
+        restarts: u32::try_from(row.restarts).unwrap_or(0),
+        modified: at,
+        ended: Some(at),
+    }
+}
+
+#[cfg(test)]
+#[path = "settle_tests.rs"]
+mod tests;

@@ -18,6 +18,9 @@ use crate::supervision::busy_child;
 pub const TICK: Duration = Duration::from_millis(500);
 /// Ticks in a row without an answer.
 pub const LIMIT: u32 = 20;
+/// In debug builds another number of ticks.
+#[cfg(debug_assertions)]
+pub const DEBUG_LIMIT: &str = "HELIOSTAT_DEBUG_WATCHDOG_TICKS";
 
 /// What happens at a tick. Called on the watchdog's thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,11 +82,31 @@ pub fn watch(tick: Duration, found: impl Fn(Finding, ThreadId) + Send + 'static)
     Ok(guard)
 }
 
-/// What the host does at each tick: it tells the service manager that it lives, or gives up.
-pub fn judge(finding: Finding, watched: ThreadId) {
+/// What the host does at each tick: it tells the service manager that it lives, or gives up after so many.
+pub fn judge(limit: u32) -> impl Fn(Finding, ThreadId) + Send + 'static {
+    move |finding, watched| consider(finding, watched, limit)
+}
+
+/// After how many ticks in a row without an answer the host gives up.
+#[cfg(not(debug_assertions))]
+#[must_use]
+pub const fn limit() -> u32 {
+    LIMIT
+}
+
+/// After how many ticks in a row without an answer the host gives up. Debug builds can be told to be less patient, for
+/// tests.
+#[cfg(debug_assertions)]
+#[must_use]
+pub fn limit() -> u32 {
+    let told = std::env::var(DEBUG_LIMIT).ok().and_then(|ticks| ticks.parse().ok());
+    told.filter(|ticks| *ticks > 0).unwrap_or(LIMIT)
+}
+
+fn consider(finding: Finding, watched: ThreadId, limit: u32) {
     match finding {
         Finding::Answered => super::notify::tell(super::notify::News::Alive),
-        Finding::Silent(ticks) if ticks >= LIMIT => {
+        Finding::Silent(ticks) if ticks >= limit => {
             log::error!(
                 "the control thread has not answered for {ticks} ticks of {} ms, busy with child={}{}; aborting, the instances live on",
                 TICK.as_millis(),
@@ -92,7 +115,7 @@ pub fn judge(finding: Finding, watched: ThreadId) {
             );
             std::process::abort();
         }
-        Finding::Silent(ticks) if ticks == LIMIT / 2 => {
+        Finding::Silent(ticks) if ticks == limit / 2 => {
             log::warn!(
                 "the control thread has not answered for {ticks} ticks, busy with child={}",
                 busy(watched)

@@ -55,6 +55,7 @@ pub const FILE_NAME: &str = "heliostat.toml";
 /// Variables by which the host's own processes and its tests find each other; not configuration.
 const NOT_CONFIGURATION: &[&str] = &[
     "HELIOSTAT_BIN",
+    "HELIOSTAT_DEBUG_WATCHDOG_TICKS",
     "HELIOSTAT_INSTANCE",
     "HELIOSTAT_LISTEN_FD",
     "HELIOSTAT_ROLE",

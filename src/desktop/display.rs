@@ -9,6 +9,7 @@ use super::process_child::{LifeEnd, News, Process, describe, keeper_gone, tell_s
 use super::pulse::watch;
 use super::shared::{DesktopShared, role};
 use super::siblings;
+use super::takeover::Tenure;
 use crate::supervision::{ChildContext, ExitReason};
 
 /// What an X server takes to say its number; usually 40 ms.
@@ -16,6 +17,8 @@ const START_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The life of a display: up, until its process ends. Everything started after it hangs on it.
 pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    // All that hung on the one before has let go by now.
+    shared.expect_successor(false);
     shared.facts.update(|f| {
         if f.display == Part::Down {
             f.display = Part::Starting;
@@ -56,6 +59,9 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         number,
         generation: process.started.generation,
     };
+    let tenure = Tenure::begin(&shared, &cx, |shared| {
+        shared.display.send_replace(None);
+    });
     shared.display.send_replace(Some(id));
     shared.facts.update(|f| f.display = Part::Up);
     log::info!(
@@ -63,7 +69,7 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         shared.id,
         process.started.attached
     );
-    tokio::select! {
+    let reason = tokio::select! {
         () = cx.stopping() => {
             shared.display.send_replace(None);
             process.stop(&shared).await;
@@ -82,7 +88,9 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             shared.display.send_replace(None);
             stalled(&shared, &process, "the display does not answer").await
         }
-    }
+    };
+    tenure.over();
+    reason
 }
 
 /// Kills what does not answer.

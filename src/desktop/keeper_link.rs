@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use super::facts::{Failure, Part};
 use super::shared::DesktopShared;
-use crate::process::{KeeperClient, ProcessError, sweep_instance};
+use super::takeover::Tenure;
+use crate::process::{KeeperClient, Lost, ProcessError, sweep_instance};
 use crate::supervision::{ChildContext, ExitReason};
 
 /// What the keeper gives what is left between TERM and KILL when the instance ends.
@@ -25,41 +26,55 @@ const PREDECESSOR: Duration = Duration::from_secs(3);
 /// Between two tries.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The life of the link. A link that fails itself is made anew, to the same keeper. A keeper that is lost is not: without
-/// it an instance has no processes left, so that the link after such a failure has nothing to do, and its end is the
-/// Desktop's.
+/// The life of the link. Once the keeper is lost there is nothing left that a restart could heal: the link after such a
+/// failure has nothing to do, and its end is the Desktop's. A link that panics is followed by one to the same keeper.
 pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
     if shared.facts.get().failure.is_some() {
         return ExitReason::Normal;
     }
+    // All that hung on the one before has let go by now.
+    shared.expect_successor(false);
     // A keeper has one host at a time: the connection of an earlier link is of no more use.
     shared.keeper.send_replace(None);
     shared.facts.update(|f| f.keeper = Part::Starting);
     let keeper = match start(&shared).await {
         Ok(keeper) => keeper,
         Err(error) => {
-            log::error!("instance={} keeper cannot be started: {error}", shared.id);
-            return lost(&shared, error.code(), format!("the keeper cannot be started: {error}"));
+            let code = error.code();
+            log::error!("instance={} code={code} keeper cannot be started: {error}", shared.id);
+            // One that lives and is of no use would keep its processes running.
+            sweep(&shared).await;
+            return lost(&shared, code, format!("the keeper cannot be started: {error}"));
         }
     };
+    // The keeper stays known: whoever gives the instance up can end it.
+    let tenure = Tenure::begin(&shared, &cx, |_| {});
     shared.keeper.send_replace(Some(keeper.clone()));
     cx.set_pid(u32::try_from(keeper.pid()).ok());
     shared.facts.update(|f| f.keeper = Part::Up);
     tokio::select! {
         () = cx.stopping() => {}
         () = keeper.gone() => {
-            log::error!("instance={} keeper is gone", shared.id);
+            let why = keeper.lost();
+            let message = explain(why);
+            log::error!("instance={} code={} {message}", shared.id, why.code());
+            tenure.over();
+            // One that is not believed any more is ended, if it is ours to end.
+            if *why != Lost::Closed {
+                keeper.kill();
+            }
             sweep(&shared).await;
-            return lost(&shared, "keeper_gone", "the keeper of this instance was killed".into());
+            return lost(&shared, why.code(), message);
         }
         () = silence(&shared, &keeper) => {
             log::error!("instance={} keeper={} does not answer, killing it", shared.id, keeper.pid());
+            tenure.over();
             keeper.kill();
             sweep(&shared).await;
-            lost(&shared, "keeper_stalled", "the keeper of this instance did not answer any more".into());
-            return ExitReason::Stalled;
+            return lost(&shared, "keeper_stalled", "the keeper of this instance did not answer any more".into());
         }
     }
+    tenure.over();
     shared.keeper.send_replace(None);
     if !shared.leaves_processes()
         && let Err(error) = keeper.end(END_GRACE).await
@@ -141,6 +156,14 @@ async fn sweep(shared: &DesktopShared) {
     let _ = tokio::task::spawn_blocking(move || sweep_instance(&folder, id)).await;
 }
 
+fn explain(why: &Lost) -> String {
+    match why {
+        Lost::Closed => "the keeper of this instance was killed".into(),
+        Lost::Protocol(text) => format!("the keeper of this instance sent what no keeper sends: {text}"),
+        Lost::NotOurs(text) => format!("the keeper of this instance is none of ours: {text}"),
+    }
+}
+
 fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
     let output = shared.last_output();
     shared.facts.update(|f| {
@@ -149,9 +172,9 @@ fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReas
         };
         f.failure.get_or_insert(Failure {
             code: code.into(),
-            message: message.clone(),
+            message,
             output,
         });
     });
-    ExitReason::error(code, message)
+    ExitReason::Normal
 }

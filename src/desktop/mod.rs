@@ -16,7 +16,8 @@
 //! [`Facts`].
 //!
 //! Faults it survives: any of these processes dying or hanging, in any order; the host dying (the processes stay, the
-//! next host attaches to them).
+//! next host attaches to them); any child panicking (the processes stay, its successor attaches to them, and so do those
+//! that are restarted with it: `takeover`).
 
 mod capture;
 pub mod commands;
@@ -36,6 +37,7 @@ mod shared;
 mod siblings;
 mod silence;
 mod standstill;
+mod takeover;
 mod tree;
 mod window_manager;
 

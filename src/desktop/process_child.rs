@@ -139,9 +139,9 @@ impl Process {
         }
     }
 
-    /// Ends it, unless the processes are left for the next host.
+    /// Ends it, unless the processes are left for the next host, or for the successor of a sibling.
     pub(super) async fn stop(&self, shared: &DesktopShared) {
-        if shared.leaves_processes() {
+        if shared.keeps_process() {
             return;
         }
         if let Err(error) = self.keeper.stop(&self.role, GRACE).await {

@@ -67,6 +67,8 @@ pub struct DesktopShared {
     pub(super) app_hung: watch::Sender<bool>,
     capture: Mutex<Option<CaptureHandle>>,
     leave: AtomicBool,
+    /// A child is gone by a fault of its own; its successor takes over what it stood for.
+    successor_expected: AtomicBool,
     last_output: Mutex<Vec<String>>,
     encoders: Mutex<EncoderOrder>,
     encoder_faults: Mutex<EncoderFaults>,
@@ -122,6 +124,7 @@ impl DesktopShared {
             app_hung: watch::Sender::new(false),
             capture: Mutex::default(),
             leave: AtomicBool::new(false),
+            successor_expected: AtomicBool::new(false),
             last_output: Mutex::default(),
             encoders: Mutex::new(encoders),
             encoder_faults: Mutex::default(),
@@ -138,6 +141,16 @@ impl DesktopShared {
     #[must_use]
     pub fn leaves_processes(&self) -> bool {
         self.leave.load(Ordering::Acquire)
+    }
+
+    /// Children that stop meanwhile do so because of a sibling, which comes back: their processes go on.
+    pub(super) fn expect_successor(&self, expected: bool) {
+        self.successor_expected.store(expected, Ordering::Release);
+    }
+
+    /// Whether a child that stops now lets go of its process without ending it.
+    pub(super) fn keeps_process(&self) -> bool {
+        self.leaves_processes() || self.successor_expected.load(Ordering::Acquire)
     }
 
     /// The living keeper.

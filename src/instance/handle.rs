@@ -75,6 +75,12 @@ impl InstanceHandle {
         &self.actor
     }
 
+    /// Whether both are of the same life of the instance in this host.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.actor.is_same(&other.actor)
+    }
+
     /// How it is.
     #[must_use]
     pub fn report(&self) -> StatusReport {

@@ -29,6 +29,10 @@ use crate::supervision::{ChildRef, SupervisorRef};
 
 /// From the request to the start of the tree.
 const START_DEADLINE: Duration = Duration::from_secs(5);
+/// Between two tries of something that may get better: a database that does not answer, a full disk.
+const RETRY: Duration = Duration::from_secs(2);
+/// So often an instance's files are tried to be written again before it is given up.
+const ADOPTION_TRIES: u32 = 60;
 /// Rows started again that a session may still have to hear of.
 const REVIVALS: usize = 64;
 
@@ -137,21 +141,43 @@ impl Manager {
     /// once shall find it.
     ///
     /// # Errors
-    /// [`LaunchError::Setup`] when it cannot be understood; its folder is left as it is.
+    /// [`LaunchError::Setup`] when it cannot be understood; it has failed then, and nothing of it runs any more.
     pub async fn adopt(&self, id: InstanceId, row: Option<InstanceRow>) -> Result<(), LaunchError> {
-        let setup = |e: std::io::Error| LaunchError::Setup(e.to_string());
-        let spec = InstanceSpec::load(&self.inner.services.state.instance(id)).map_err(setup)?;
-        let handle = self.prepare(&spec)?;
+        let handle = match self.found(id).await {
+            Ok(handle) => handle,
+            Err(error) => {
+                self.abandon(id, row, &error).await;
+                return Err(error);
+            }
+        };
         match row {
             Some(row) => resume(&handle, row),
             None => log::warn!("instance={id} has no row that says it lives"),
         }
         self.lock().insert(id, handle.clone());
-        log::info!("instance={id} app={} adopted", spec.app.id);
-        handle
-            .shared
-            .event(InstanceEvent::Adopted, format!("app={}", spec.app.id));
+        let app = format!("app={}", handle.spec().app.id);
+        log::info!("instance={id} {app} adopted");
+        handle.shared.event(InstanceEvent::Adopted, app);
         self.start(&handle).await.inspect_err(|_| self.forget(id))
+    }
+
+    /// What an earlier host left of an instance, made ready to be started. A disk that is full for a while is waited for:
+    /// its program runs, and knows nothing of that.
+    async fn found(&self, id: InstanceId) -> Result<InstanceHandle, LaunchError> {
+        let folder = self.inner.services.state.instance(id);
+        let spec = InstanceSpec::load(&folder).map_err(|e| LaunchError::Setup(e.to_string()))?;
+        if spec.id != id {
+            return Err(LaunchError::Setup(format!("it is described as {}", spec.id)));
+        }
+        let mut tries = ADOPTION_TRIES;
+        loop {
+            tries -= 1;
+            match self.prepare(&spec) {
+                Err(error) if tries > 0 => log::warn!("instance={id} cannot be adopted yet: {error}"),
+                result => return result,
+            }
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     /// The instance of this id, if it is here.
@@ -201,7 +227,7 @@ impl Manager {
         self.inner.draining.store(true, Ordering::Release);
     }
 
-    /// The ids of failed rows that are started again, from now on.
+    /// The ids of failed rows that are started again, and of instances that are taken up again, from now on.
     #[must_use]
     pub fn revivals(&self) -> broadcast::Receiver<InstanceId> {
         self.inner.revived.subscribe()

@@ -102,6 +102,7 @@ pub fn peer_child(
             }
         }
     })
+    .once()
     .stalled_after(STALL)
     .shutdown(Shutdown::Timeout(SHUTDOWN));
     let handle = PeerHandle {

@@ -16,8 +16,10 @@ use super::events::InstanceEvent;
 use super::manager::Manager;
 use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
 use crate::clock::unix_ms;
+use crate::config::removal;
 use crate::desktop::EndReason;
 use crate::ids::{InstanceId, SessionId};
+use crate::process::sweep_instance;
 use crate::protocol::signalling::{AppLabel, InstanceMessage, Size};
 use crate::protocol::words::InstanceStatus;
 use crate::store::{InstanceRow, NewEvent, StatusChange, StoreError};
@@ -191,6 +193,26 @@ impl Manager {
             detail: format!("{}: {}", end.code(), end.message()),
         });
         Ok(())
+    }
+
+    /// Ends what runs of an instance that cannot be adopted. Its row says why, as a failed one that can be started again.
+    pub(super) async fn abandon(&self, id: InstanceId, row: Option<InstanceRow>, why: &LaunchError) {
+        let folder = self.services().state.instance(id);
+        let ended = tokio::task::spawn_blocking(move || {
+            sweep_instance(&folder, id);
+            removal::remove_tree(&folder)
+        });
+        if let Ok(Err(error)) = ended.await {
+            log::warn!("instance={id} folder not removed: {error}");
+        }
+        if let Some(row) = row {
+            let change = StatusChange {
+                reason: Some("not_adopted".into()),
+                message: Some(format!("the next host could not take it up: {why}")),
+                ..status(&row, InstanceStatus::Failed, Some(unix_ms()))
+            };
+            self.services().journal.status(id, change);
+        }
     }
 
     async fn failed_row(&self, id: InstanceId, who: SessionId) -> Result<InstanceRow, RowError> {

@@ -29,6 +29,8 @@ pub fn instance(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -
             .child(desktop_child(&shared))
             .child(actor_child(&shared, &actor))
     })
+    // What the manager knows of it ends with it.
+    .once()
 }
 
 fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {

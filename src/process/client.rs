@@ -13,15 +13,19 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::ProcessError;
-use super::proc::{Identity, Process};
+use super::proc::{Identity, Process, carries, descends};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{
     Call, Event, Exit, Failure, FailureCode, MAX_TAIL_LINES, Message, Reply, Request, Role, RoleStatus, Spec, Started,
-    encode,
+    encode, newest_lines,
 };
 
 mod link;
+mod lost;
 mod start;
+
+pub use lost::Lost;
+use lost::Parting;
 
 /// Beyond the time that a call itself may take.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -60,8 +64,9 @@ pub struct KeeperClient {
 
 #[derive(Debug)]
 struct Inner {
-    pid: i32,
+    instance: InstanceId,
     identity: Identity,
+    parting: Parting,
     next: AtomicU64,
     // overflow: the caller waits, within its deadline.
     calls: mpsc::Sender<link::Outgoing>,
@@ -107,7 +112,7 @@ impl KeeperClient {
     /// The keeper's pid.
     #[must_use]
     pub fn pid(&self) -> i32 {
-        self.inner.pid
+        self.inner.identity.pid
     }
 
     /// Lets the role run with this spec: attaches where it runs with an equal one, else ends what ran (KILL after
@@ -122,8 +127,8 @@ impl KeeperClient {
             grace_ms: ms(grace),
         };
         match self.call(request, grace).await? {
-            Reply::Started(started) => Ok(started),
-            _ => Err(ProcessError::Unexpected),
+            Reply::Started(started) => self.believe(started, role),
+            _ => Err(self.unexpected()),
         }
     }
 
@@ -170,9 +175,17 @@ impl KeeperClient {
             && identity.signal(Signal::SIGCONT)
     }
 
-    /// Kills the keeper, and it alone: what it kept is for a sweep to end.
+    /// Kills the keeper, and it alone: what it kept is for a sweep to end. Nothing happens to a process without the
+    /// instance's mark, which is no keeper of ours, whatever it answers.
     pub fn kill(&self) {
-        self.inner.identity.signal(Signal::SIGKILL);
+        let (identity, instance) = (self.inner.identity, self.inner.instance);
+        identity.signal_if(Signal::SIGKILL, || carries(identity.pid, instance));
+    }
+
+    /// Why the connection is lost, once it is.
+    #[must_use]
+    pub fn lost(&self) -> &Lost {
+        self.inner.parting.why()
     }
 
     /// All roles that were started and how they are.
@@ -182,7 +195,7 @@ impl KeeperClient {
     pub async fn status(&self) -> Result<Vec<RoleStatus>, ProcessError> {
         match self.call(Request::Status, Duration::ZERO).await? {
             Reply::Status { roles } => Ok(roles),
-            _ => Err(ProcessError::Unexpected),
+            _ => Err(self.unexpected()),
         }
     }
 
@@ -196,8 +209,8 @@ impl KeeperClient {
             lines: lines.min(MAX_TAIL_LINES),
         };
         match self.call(request, Duration::ZERO).await? {
-            Reply::Tail { lines } => Ok(lines),
-            _ => Err(ProcessError::Unexpected),
+            Reply::Tail { lines } => Ok(bounded(&lines)),
+            _ => Err(self.unexpected()),
         }
     }
 
@@ -212,8 +225,8 @@ impl KeeperClient {
             timeout_ms: ms(limit),
         };
         match self.call(request, limit).await? {
-            Reply::Ran { exit, tail } => Ok((exit, tail)),
-            _ => Err(ProcessError::Unexpected),
+            Reply::Ran { exit, tail } => Ok((exit, bounded(&tail))),
+            _ => Err(self.unexpected()),
         }
     }
 
@@ -246,7 +259,33 @@ impl KeeperClient {
     async fn done(&self, request: Request, time: Duration) -> Result<(), ProcessError> {
         match self.call(request, time).await? {
             Reply::Done => Ok(()),
-            _ => Err(ProcessError::Unexpected),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// Who answers with something else than was asked is not asked again.
+    fn unexpected(&self) -> ProcessError {
+        let text = "an answer to another question than was asked";
+        self.inner.parting.part(Lost::Protocol(text.into()));
+        ProcessError::Unexpected
+    }
+
+    /// Takes the keeper's word for what it has started, as far as it can be true: its own process, of the role that was
+    /// asked for. One that has ended already cannot be looked at; then its exit follows.
+    fn believe(&self, started: Started, role: &Role) -> Result<Started, ProcessError> {
+        let keeper = self.pid();
+        let lie = if started.role == *role {
+            let foreign = Process::read(started.pid).is_some() && !descends(started.pid, keeper);
+            foreign.then(|| format!("pid {} is no process of keeper {keeper}", started.pid))
+        } else {
+            Some(format!("it started {} where {role} was asked for", started.role))
+        };
+        match lie {
+            None => Ok(started),
+            Some(text) => {
+                self.inner.parting.part(Lost::NotOurs(text.clone()));
+                Err(ProcessError::NotOurs(text))
+            }
         }
     }
 
@@ -270,6 +309,11 @@ impl KeeperClient {
             .map_err(|_| ProcessError::Timeout)??;
         Ok(result?)
     }
+}
+
+/// As many lines as a tail may have, whatever came.
+fn bounded(lines: &[String]) -> Vec<String> {
+    newest_lines(lines.iter().map(String::as_str), MAX_TAIL_LINES)
 }
 
 fn ms(duration: Duration) -> u64 {

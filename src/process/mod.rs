@@ -13,6 +13,6 @@ pub mod keeper;
 mod proc;
 mod sweep;
 
-pub use client::{KeeperClient, KeeperEvent, KeeperOptions};
+pub use client::{KeeperClient, KeeperEvent, KeeperOptions, Lost};
 pub use error::ProcessError;
 pub use sweep::{SweepReport, end_keepers, sweep, sweep_instance};

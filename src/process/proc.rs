@@ -6,6 +6,11 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::sys::signal::Signal;
 
+use crate::ids::InstanceId;
+
+/// Generations of processes that are looked through.
+const DEEPEST: usize = 64;
+
 /// A process for as long as it lives: its pid may be given again, together with the start time it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Identity {
@@ -146,6 +151,22 @@ impl Marks {
     }
 }
 
+/// Whether the process carries the instance's mark. Nothing without it is ours to end.
+pub(super) fn carries(pid: i32, instance: InstanceId) -> bool {
+    Marks::of(pid)
+        .instance
+        .is_some_and(|value| value == instance.to_string())
+}
+
+/// Whether the process is another one's child, or a child of such a one.
+pub(super) fn descends(pid: i32, ancestor: i32) -> bool {
+    let parent = |process: &Process| Process::read(process.parent);
+    std::iter::successors(Process::read(pid), parent)
+        // Deeper than anybody nests; what changes meanwhile is no reason to go round for ever.
+        .take(DEEPEST)
+        .any(|process| process.parent == ancestor)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,6 +211,18 @@ mod tests {
         // Would end this test if it were sent.
         assert!(!other.signal(Signal::SIGKILL));
         assert!(!me.signal_if(Signal::SIGKILL, || false));
+    }
+
+    #[test]
+    fn a_child_descends_from_its_parents_and_from_nobody_else() {
+        let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+        let (me, pid) = (std::process::id() as i32, child.id() as i32);
+        assert!(descends(pid, me));
+        assert!(descends(pid, Process::read(me).unwrap().parent));
+        assert!(!descends(me, pid) && !descends(me, me) && !descends(1, me));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!descends(pid, me));
     }
 
     #[test]

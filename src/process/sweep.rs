@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 
 use super::keeper::display_files;
 use super::keeper::folder::{Folder, LockedFolder, MANIFEST};
-use super::proc::{Identity, Marks, Process};
+use super::proc::{Identity, Process, carries};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{Manifest, VERSION};
 
@@ -34,6 +34,8 @@ pub struct SweepReport {
     pub adoptable: Vec<InstanceId>,
     /// Instances whose keeper is gone; nothing of them runs any more.
     pub swept: Vec<InstanceId>,
+    /// Those of them whose keeper was of another version, and was ended.
+    pub replaced: Vec<InstanceId>,
 }
 
 /// What is known of a folder.
@@ -98,10 +100,12 @@ pub fn sweep(instances: &Path) -> SweepReport {
     }
     report.adoptable.sort();
     report.swept.sort();
+    report.replaced.sort();
     report
 }
 
-/// Sweeps the folder of one instance whose keeper is gone. Blocks, for seconds at worst.
+/// Sweeps the folder of one instance whose keeper is gone, or of no more use: one that lives on is ended, if it carries
+/// the instance's mark. Blocks, for seconds at worst.
 pub fn sweep_instance(folder: &Path, instance: InstanceId) {
     let until = Instant::now() + DIES_WITHIN;
     loop {
@@ -112,10 +116,23 @@ pub fn sweep_instance(folder: &Path, instance: InstanceId) {
         }
         // A process that is being killed closes its sockets before it lets its lock go.
         if Instant::now() >= until {
-            log::warn!("instance={instance} has a keeper that lives on without its socket, left alone");
-            return;
+            break;
         }
         sleep(LOOK_EVERY);
+    }
+    let Ok(open) = Folder::open(folder) else { return };
+    if let Ok(Manifest { pid, start_time, .. }) = open.manifest() {
+        if carries(pid, instance) {
+            log::warn!("instance={instance} keeper={pid} lives on and is of no use, ending it");
+            end_keeper(Identity { pid, start_time }, instance);
+        } else {
+            log::warn!("instance={instance} pid={pid} says that it is its keeper, and is none of ours; left alone");
+        }
+    }
+    // Whoever has the folder: what carries the mark is ours.
+    end_marked(instance);
+    if let Ok(Some(locked)) = open.lock() {
+        clear(&locked, folder);
     }
 }
 
@@ -141,9 +158,14 @@ fn sweep_one(path: &Path, instance: InstanceId, report: &mut SweepReport) {
                 end_marked(instance);
                 clear(&folder, path);
                 log::info!("instance={instance} swept");
+                if replaced {
+                    report.replaced.push(instance);
+                }
                 return report.swept.push(instance);
             }
             (Verdict::Replace, _, Some(keeper)) if !replaced => {
+                let version = manifest.as_ref().map_or(0, |m| m.version);
+                log::warn!("instance={instance} code=wrong_version its keeper speaks version {version}, ending it");
                 replaced = true;
                 end_keeper(keeper, instance);
             }
@@ -210,12 +232,6 @@ fn marked(instance: InstanceId) -> Vec<Identity> {
         .filter(|process| process.alive)
         .map(|process| process.identity);
     all.filter(|identity| carries(identity.pid, instance)).collect()
-}
-
-fn carries(pid: i32, instance: InstanceId) -> bool {
-    Marks::of(pid)
-        .instance
-        .is_some_and(|value| value == instance.to_string())
 }
 
 /// Removes sockets and the manifest; logs and the app's files stay.
@@ -327,8 +343,8 @@ mod tests {
         assert_eq!(
             sweep(state.path()),
             SweepReport {
-                adoptable: vec![],
-                swept: vec![id]
+                swept: vec![id],
+                ..SweepReport::default()
             }
         );
         assert!(!folder.join(MANIFEST).exists());

@@ -126,12 +126,17 @@ impl SessionActor {
         }
     }
 
-    /// Who was told of a failed row, or came while the instance's actor was away, watches it as soon as it is there.
+    /// Who was told of a failed row, or came while the instance's actor was away, watches it as soon as it is there; so
+    /// does who watched it before it was taken up again.
     fn rejoin(&mut self, ctx: &mut Context<Self>) {
         let mut away = false;
         for socket in self.sockets.values_mut() {
-            let Some((id, peer)) = socket.waiting else { continue };
-            if let Some(handle) = self.manager.get(id) {
+            let watched = socket.watching.as_ref();
+            let Some((id, peer)) = socket.waiting.or(watched.map(|w| (w.spec().id, None))) else {
+                continue;
+            };
+            let now = self.manager.get(id);
+            if let Some(handle) = now.filter(|now| !watched.is_some_and(|w| w.is_same(now))) {
                 away |= !watch(socket, self.identity.session, handle, peer);
             }
         }
@@ -299,7 +304,7 @@ impl Actor for SessionActor {
     }
 }
 
-/// A failed row was started again.
+/// A failed row was started again, or an instance was taken up again.
 struct Revival;
 
 impl StreamHandler<Revival> for SessionActor {

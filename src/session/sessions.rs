@@ -49,6 +49,7 @@ impl Sessions {
             reference.clone(),
             move |cx| SessionActor::new(identity, manager.clone(), cx),
         )
+        .once()
         .stalled_after(STALL)
         .on_end(move || {
             let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,6 +9,7 @@ use futures::FutureExt;
 use super::child_spec::Life;
 use super::context::ChildContext;
 use super::exit::ExitReason;
+use super::inbox::inbox;
 use super::reference::ChildRef;
 
 /// The lives of an actor that is made by `make` at each start.
@@ -22,10 +23,11 @@ where
         let (reference, make) = (reference.clone(), Arc::clone(&make));
         Box::pin(async move {
             let actor = make(&context);
-            let actix = Context::new();
-            let published = reference.publish(actix.address(), context.generation());
-            let waiting = reference.clone();
-            context.set_mailbox(move || Some(waiting.unanswered()));
+            let mut actix = Context::new();
+            let (letterbox, inbox) = inbox();
+            actix.spawn(inbox);
+            context.set_mailbox(letterbox.gauge());
+            let published = reference.publish(letterbox, context.generation());
             run(actix, actor, &context).await;
             drop(published);
             let default = if context.is_stopping() {

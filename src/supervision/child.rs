@@ -195,7 +195,9 @@ async fn run(
         Poll::Pending => tokio::select! {
             biased;
             () = child.failed() => return child.exit_cell().get().unwrap_or(ExitReason::Killed),
-            fault = child.injection().asked() => return suffer(fault).await,
+            fault = child.injection().asked() => {
+                return Named::new(Arc::clone(child.shared_path()), Box::pin(suffer(fault))).await;
+            }
             outcome = life => outcome,
         },
     };

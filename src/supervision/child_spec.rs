@@ -65,6 +65,7 @@ pub struct ChildSpec {
     pub(super) restart: Restart,
     pub(super) shutdown: Shutdown,
     pub(super) significant: bool,
+    pub(super) once: bool,
     pub(super) budget: Option<(Intensity, GiveUp)>,
     pub(super) backoff: Backoff,
     pub(super) on_restart: Option<RestartHook>,
@@ -102,6 +103,7 @@ impl ChildSpec {
             restart,
             shutdown: Shutdown::Timeout(WORKER_SHUTDOWN),
             significant: false,
+            once: false,
             budget: None,
             backoff: Backoff::default(),
             on_restart: None,
@@ -166,6 +168,14 @@ impl ChildSpec {
     #[must_use]
     pub const fn significant(mut self) -> Self {
         self.significant = true;
+        self
+    }
+
+    /// It lives once: what it is made of is used up by its first life, or known to others who have to hear of its end.
+    /// Somebody who restarts it by hand ends it, and whoever needs it makes another. For temporary children.
+    #[must_use]
+    pub const fn once(mut self) -> Self {
+        self.once = true;
         self
     }
 

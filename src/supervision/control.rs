@@ -33,8 +33,8 @@ pub enum ControlError {
     /// The child is being restarted already.
     #[error("the child is being restarted already")]
     AlreadyRestarting,
-    /// The child is temporary: whoever made it makes another.
-    #[error("the child is never restarted")]
+    /// The root is nobody's child.
+    #[error("the root is the host itself, which is restarted by its service manager or `heliostat upgrade`")]
     NotRestartable,
     /// The supervisor is ending.
     #[error("its supervisor is ending")]
@@ -66,6 +66,26 @@ impl ControlError {
             Self::Spec(error) => error.code(),
             Self::Busy => "busy",
             Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// What became of a child that somebody restarted by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByHand {
+    /// It has been started again.
+    Restarted,
+    /// It lives once, and has ended: whoever needs it makes another.
+    Ended,
+}
+
+impl ByHand {
+    /// The stable word.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Restarted => "restarted",
+            Self::Ended => "ended",
         }
     }
 }
@@ -155,7 +175,7 @@ impl SupervisorRef {
     }
 
     /// Starts a child again, whether it runs or not, with the siblings that the strategy names, and forgets its earlier
-    /// failures.
+    /// failures. One that lives once is ended.
     ///
     /// # Errors
     /// [`ControlError::NotFound`] and the general ones.

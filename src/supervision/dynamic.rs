@@ -218,7 +218,7 @@ impl Dynamic {
             member.on_end.push((reply, claim));
             if !member.stopping {
                 running.stop(member.slot.spec.shutdown, None);
-                (member.stopping, member.again) = (true, true);
+                (member.stopping, member.again) = (true, !member.slot.spec.once);
             }
         } else {
             if let Some(due) = member.slot.due() {

@@ -11,6 +11,8 @@ pub(super) use on::{Injection, suffer};
 mod on {
     use std::panic::catch_unwind;
     use std::sync::OnceLock;
+    use std::thread;
+    use std::time::Duration;
 
     use serde::Deserialize;
     use tokio_util::sync::CancellationToken;
@@ -28,6 +30,8 @@ mod on {
         Kill,
         /// It is never polled again: alive, and doing nothing.
         Stall,
+        /// It blocks its thread, and with it every other child on that thread.
+        Block,
     }
 
     /// Where a generation of a child waits for its fault. The first one stands.
@@ -50,7 +54,7 @@ mod on {
         }
     }
 
-    /// The exit that the fault is. A stall never returns.
+    /// The exit that the fault is. A stall and a block never return.
     pub async fn suffer(fault: Fault) -> ExitReason {
         match fault {
             // A real one, with all that a panic does by itself.
@@ -60,6 +64,10 @@ mod on {
             },
             Fault::Kill => ExitReason::Killed,
             Fault::Stall => std::future::pending().await,
+            // What no child may do, which is the point.
+            Fault::Block => loop {
+                thread::sleep(Duration::from_secs(3600));
+            },
         }
     }
 }

@@ -31,7 +31,7 @@
 //!
 //! Pure: `strategy`, `intensity`, `backoff`, `exit`. Specs: `child_spec`, `supervisor_spec`. The loops that carry them
 //! out: `supervisor` (fixed children), `dynamic`, over `slot` (one child over its generations) and `child` (one
-//! generation: task, monitor). Inside a child: `context`, `actor`, `link`, `stop`, `lineage`. From outside: `reference`,
+//! generation: task, monitor). Inside a child: `context`, `actor`, `inbox`, `link`, `stop`, `lineage`. From outside: `reference`,
 //! `control`, `tree`, `snapshot`, `event`, over `node`; `busy`. `inject`: faults for tests, in debug builds.
 //!
 //! `actix::Supervisor` is something else: it restarts an actor's context, with the same possibly broken state, and not
@@ -47,6 +47,7 @@ mod control;
 mod dynamic;
 mod event;
 mod exit;
+mod inbox;
 mod inject;
 mod intensity;
 mod lineage;
@@ -67,7 +68,7 @@ pub use backoff::Backoff;
 pub use busy::busy_child;
 pub use child_spec::{ChildSpec, Life, Restart};
 pub use context::ChildContext;
-pub use control::{ControlError, SupervisorRef};
+pub use control::{ByHand, ControlError, SupervisorRef};
 pub use event::{ChildEvent, Events, Missed, What};
 pub use exit::{ExitCell, ExitReason};
 #[cfg(debug_assertions)]

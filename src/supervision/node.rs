@@ -70,6 +70,7 @@ struct Facts {
     kind: ChildKind,
     restart: Restart,
     significant: bool,
+    once: bool,
     own_budget: bool,
     state: ChildState,
     strategy: Option<Strategy>,
@@ -109,6 +110,7 @@ impl Node {
                 kind: ChildKind::Supervisor,
                 restart: Restart::Temporary,
                 significant: false,
+                once: false,
                 own_budget: false,
                 state: ChildState::Stopped,
                 strategy: None,
@@ -137,6 +139,7 @@ impl Node {
             f.kind = spec.kind;
             f.restart = spec.restart;
             f.significant = spec.significant;
+            f.once = spec.once;
             f.own_budget = spec.budget.is_some();
             f.window = Window::new(spec.budget.as_ref().map_or(intensity, |(own, _)| *own));
         });
@@ -150,8 +153,8 @@ impl Node {
         self.with(|f| f.state)
     }
 
-    pub(super) fn restart(&self) -> Restart {
-        self.with(|f| f.restart)
+    pub(super) fn lives_once(&self) -> bool {
+        self.with(|f| f.once)
     }
 
     pub(super) fn generation(&self) -> u64 {
@@ -323,6 +326,7 @@ impl Node {
                 kind: f.kind,
                 restart: f.restart,
                 significant: f.significant,
+                once: f.once,
                 state: f.state,
                 strategy: f.strategy,
                 generation: f.generation,

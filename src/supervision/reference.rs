@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use actix::dev::ToEnvelope;
-use actix::{Actor, Addr, Handler, Message};
-use tokio::sync::watch;
+use actix::{Actor, Context, Handler, Message};
+use tokio::sync::{oneshot, watch};
+
+use super::inbox::{Letterbox, Undelivered};
 
 /// Why a message did not get through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +25,9 @@ pub enum CallError {
     /// It did not answer in time.
     #[error("it did not answer in time")]
     Timeout,
+    /// Too much waits for it already.
+    #[error("too much waits for it already")]
+    Full,
 }
 
 impl CallError {
@@ -33,36 +37,44 @@ impl CallError {
         match self {
             Self::Down | Self::Stale | Self::Ended => "restarting",
             Self::Timeout => "timeout",
+            Self::Full => "busy",
+        }
+    }
+}
+
+impl From<Undelivered> for CallError {
+    fn from(error: Undelivered) -> Self {
+        match error {
+            Undelivered::Full => Self::Full,
+            Undelivered::Gone => Self::Down,
         }
     }
 }
 
 /// The living generation of a child.
-struct Living<A: Actor> {
-    addr: Addr<A>,
+struct Living<A: Actor<Context = Context<A>>> {
+    letterbox: Letterbox<A>,
     generation: u64,
 }
 
 /// A reference to a child, made before it and valid over all its restarts. Cheap to clone; keeps nobody alive.
 ///
 /// The address of a dead child can never be had through it: it is withdrawn before the supervisor hears of the end.
-pub struct ChildRef<A: Actor> {
+pub struct ChildRef<A: Actor<Context = Context<A>>> {
     cell: watch::Sender<Option<Living<A>>>,
     generations: Arc<AtomicU64>,
-    unanswered: Arc<AtomicUsize>,
 }
 
-impl<A: Actor> Clone for ChildRef<A> {
+impl<A: Actor<Context = Context<A>>> Clone for ChildRef<A> {
     fn clone(&self) -> Self {
         Self {
             cell: self.cell.clone(),
             generations: Arc::clone(&self.generations),
-            unanswered: Arc::clone(&self.unanswered),
         }
     }
 }
 
-impl<A: Actor> fmt::Debug for ChildRef<A> {
+impl<A: Actor<Context = Context<A>>> fmt::Debug for ChildRef<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ChildRef")
             .field("generation", &self.generation())
@@ -70,17 +82,16 @@ impl<A: Actor> fmt::Debug for ChildRef<A> {
     }
 }
 
-impl<A: Actor> Default for ChildRef<A> {
+impl<A: Actor<Context = Context<A>>> Default for ChildRef<A> {
     fn default() -> Self {
         Self {
             cell: watch::Sender::new(None),
             generations: Arc::default(),
-            unanswered: Arc::default(),
         }
     }
 }
 
-impl<A: Actor> ChildRef<A> {
+impl<A: Actor<Context = Context<A>>> ChildRef<A> {
     /// A reference to a child that is yet to be started.
     #[must_use]
     pub fn new() -> Self {
@@ -102,16 +113,16 @@ impl<A: Actor> ChildRef<A> {
     /// Sends without waiting. The answer, if any, is dropped; so is the message when the child is down.
     ///
     /// # Errors
-    /// [`CallError::Down`].
+    /// [`CallError::Down`], [`CallError::Full`].
     pub fn tell<M>(&self, message: M) -> Result<(), CallError>
     where
         M: Message + Send + 'static,
         M::Result: Send,
         A: Handler<M>,
-        A::Context: ToEnvelope<A, M>,
     {
         let living = self.cell.borrow();
-        living.as_ref().map(|l| l.addr.do_send(message)).ok_or(CallError::Down)
+        let living = living.as_ref().ok_or(CallError::Down)?;
+        Ok(living.letterbox.post(message, None)?)
     }
 
     /// As [`ChildRef::tell`], but only to this very generation: a message that was meant for an older one is dropped.
@@ -123,15 +134,13 @@ impl<A: Actor> ChildRef<A> {
         M: Message + Send + 'static,
         M::Result: Send,
         A: Handler<M>,
-        A::Context: ToEnvelope<A, M>,
     {
         let living = self.cell.borrow();
         let living = living.as_ref().ok_or(CallError::Down)?;
         if living.generation != generation {
             return Err(CallError::Stale);
         }
-        living.addr.do_send(message);
-        Ok(())
+        Ok(living.letterbox.post(message, None)?)
     }
 
     /// Sends and waits for the answer, at most `deadline`.
@@ -143,14 +152,14 @@ impl<A: Actor> ChildRef<A> {
         M: Message + Send + 'static,
         M::Result: Send,
         A: Handler<M>,
-        A::Context: ToEnvelope<A, M>,
     {
-        let _unanswered = Unanswered::new(&self.unanswered);
-        let request = {
+        let (answer, answered) = oneshot::channel();
+        {
             let living = self.cell.borrow();
-            living.as_ref().ok_or(CallError::Down)?.addr.send(message)
-        };
-        match tokio::time::timeout(deadline, request).await {
+            let living = living.as_ref().ok_or(CallError::Down)?;
+            living.letterbox.post(message, Some(answer))?;
+        }
+        match tokio::time::timeout(deadline, answered).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(CallError::Ended),
             Err(_) => Err(CallError::Timeout),
@@ -164,18 +173,13 @@ impl<A: Actor> ChildRef<A> {
         tokio::time::timeout(deadline, newer).await.is_ok_and(|r| r.is_ok())
     }
 
-    /// Questions that were sent and not yet answered.
-    pub(super) fn unanswered(&self) -> usize {
-        self.unanswered.load(Ordering::Relaxed)
-    }
-
     /// Where the last generation is counted, so that no number comes twice.
     pub(super) fn generations(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.generations)
     }
 
-    pub(super) fn publish(&self, addr: Addr<A>, generation: u64) -> Published<A> {
-        self.cell.send_replace(Some(Living { addr, generation }));
+    pub(super) fn publish(&self, letterbox: Letterbox<A>, generation: u64) -> Published<A> {
+        self.cell.send_replace(Some(Living { letterbox, generation }));
         Published {
             reference: self.clone(),
             generation,
@@ -184,12 +188,12 @@ impl<A: Actor> ChildRef<A> {
 }
 
 /// Withdraws the address when its actor ends, however it ends.
-pub(super) struct Published<A: Actor> {
+pub(super) struct Published<A: Actor<Context = Context<A>>> {
     reference: ChildRef<A>,
     generation: u64,
 }
 
-impl<A: Actor> Drop for Published<A> {
+impl<A: Actor<Context = Context<A>>> Drop for Published<A> {
     fn drop(&mut self) {
         let generation = self.generation;
         self.reference.cell.send_if_modified(|living| {
@@ -199,21 +203,5 @@ impl<A: Actor> Drop for Published<A> {
             }
             mine
         });
-    }
-}
-
-/// Counts a question until it is answered, or nobody waits for the answer any more.
-struct Unanswered(Arc<AtomicUsize>);
-
-impl Unanswered {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for Unanswered {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -94,6 +94,8 @@ pub struct ChildSnapshot {
     pub restart: Restart,
     /// Whether its end may end its supervisor.
     pub significant: bool,
+    /// Whether it lives once: who restarts it by hand ends it, and whoever needs it makes another.
+    pub once: bool,
     /// Where it is in its life.
     pub state: ChildState,
     /// Its strategy, if it is a supervisor that runs.
@@ -112,8 +114,7 @@ pub struct ChildSnapshot {
     pub restart_in_ms: Option<u64>,
     /// When it last made progress, if it tells or has to.
     pub progress: Option<ProgressView>,
-    /// What waits to be dealt with. A supervisor: requests; an actor: questions sent and not yet answered; others as
-    /// they say themselves.
+    /// What waits to be dealt with. A supervisor: requests; an actor: messages; others as they say themselves.
     pub mailbox: Option<usize>,
     /// The process that it stands for, if there is one.
     pub pid: Option<u32>,

@@ -259,6 +259,10 @@ impl Supervisor {
                 }
                 let slot = &mut self.slots[index];
                 slot.tell(&self.own, What::RestartAsked);
+                if slot.spec.once {
+                    self.stop_for_good(index).await;
+                    return Ok(());
+                }
                 slot.forgive();
                 let mut plan = self.plan(index);
                 plan.stop.push(index);
@@ -267,19 +271,22 @@ impl Supervisor {
                 while self.start_next().await {}
                 drop(claim);
             }
-            Request::Stop(_) | Request::Start(_) => {
-                let slot = &self.slots[index];
-                let had_ended = slot.is_over() && slot.node.state() == ChildState::Ended;
-                self.stop(index).await;
-                let shown = if had_ended {
-                    ChildState::Ended
-                } else {
-                    ChildState::Stopped
-                };
-                self.slots[index].withdraw(shown);
-            }
+            Request::Stop(_) | Request::Start(_) => self.stop_for_good(index).await,
         }
         Ok(())
+    }
+
+    /// Stops a child, which stays down until somebody asks for its start.
+    async fn stop_for_good(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        let had_ended = slot.is_over() && slot.node.state() == ChildState::Ended;
+        self.stop(index).await;
+        let shown = if had_ended {
+            ChildState::Ended
+        } else {
+            ChildState::Stopped
+        };
+        self.slots[index].withdraw(shown);
     }
 }
 

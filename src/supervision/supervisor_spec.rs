@@ -42,6 +42,9 @@ pub enum SpecError {
     /// A significant child that never ends for good.
     #[error("a permanent child cannot be significant")]
     SignificantPermanent,
+    /// A child that lives once and is restarted.
+    #[error("a child that lives once is temporary")]
+    OnceAgain,
     /// Supervisors tell no progress.
     #[error("a supervisor makes no progress that it could tell")]
     StallOfSupervisor,
@@ -57,6 +60,7 @@ impl SpecError {
             Self::InfinityForWorker => "infinity_for_worker",
             Self::SignificantForNothing => "significant_for_nothing",
             Self::SignificantPermanent => "significant_permanent",
+            Self::OnceAgain => "once_again",
             Self::StallOfSupervisor => "stall_of_supervisor",
         }
     }
@@ -175,6 +179,8 @@ impl SupervisorSpec {
             Err(SpecError::SignificantForNothing)
         } else if child.significant && child.restart == Restart::Permanent && child.budget.is_none() {
             Err(SpecError::SignificantPermanent)
+        } else if child.once && child.restart != Restart::Temporary {
+            Err(SpecError::OnceAgain)
         } else if child.stalled_after.is_some() && supervisor {
             Err(SpecError::StallOfSupervisor)
         } else {

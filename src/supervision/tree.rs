@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::child::{Crew, Parent};
 use super::child_spec::{ChildSpec, Restart};
-use super::control::{ControlError, Request};
+use super::control::{ByHand, ControlError, Request};
 use super::event::{EventBus, Events};
 use super::exit::ExitReason;
 #[cfg(debug_assertions)]
@@ -53,13 +53,13 @@ impl TreeView {
 
     /// Restarts the child at `path` (as [`ChildSnapshot::path`] says it; the root's id may be left out), with the
     /// siblings that the strategy names, at an admin's wish. Its budget is fresh afterwards. Answered when the child has
-    /// been stopped and started again.
+    /// been stopped and started again; one that lives once: when it has ended.
     ///
     /// # Errors
     /// [`ControlError::NotFound`]; [`ControlError::Finished`] for one that has ended for good or was stopped on purpose;
-    /// [`ControlError::NotRestartable`] for temporary children and the root; [`ControlError::AlreadyRestarting`];
+    /// [`ControlError::NotRestartable`] for the root; [`ControlError::AlreadyRestarting`];
     /// [`ControlError::ShuttingDown`]; [`ControlError::Busy`]; [`ControlError::Timeout`]: then it may still happen.
-    pub async fn restart_child(&self, path: &str, deadline: Duration) -> Result<(), ControlError> {
+    pub async fn restart_child(&self, path: &str, deadline: Duration) -> Result<ByHand, ControlError> {
         let (parent, child) = self.find(path)?;
         let parent = parent.ok_or(ControlError::NotRestartable)?;
         if parent.state() == ChildState::Stopping {
@@ -67,7 +67,6 @@ impl TreeView {
         }
         match child.state() {
             ChildState::Ended | ChildState::Stopped => return Err(ControlError::Finished),
-            _ if child.restart() == Restart::Temporary => return Err(ControlError::NotRestartable),
             ChildState::Restarting | ChildState::Starting | ChildState::Stopping => {
                 return Err(ControlError::AlreadyRestarting);
             }
@@ -77,7 +76,12 @@ impl TreeView {
         let control = parent.control().ok_or(ControlError::ShuttingDown)?;
         log::info!("child={path} restart asked for");
         let request = Request::Restart(Arc::clone(child.id()), Some(claim));
-        control.ask(request, deadline).await
+        let outcome = if child.lives_once() {
+            ByHand::Ended
+        } else {
+            ByHand::Restarted
+        };
+        control.ask(request, deadline).await.map(|()| outcome)
     }
 
     /// Lets the child at `path` panic at its next yield. Debug builds only.

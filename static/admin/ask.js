@@ -1,5 +1,5 @@
 import { h, setText } from '../lib/dom.js';
-import { consequence, place } from './model.js';
+import { consequence, deed, place } from './model.js';
 
 /** The question before a restart. One at a time. */
 export class RestartDialog {
@@ -34,7 +34,8 @@ export class RestartDialog {
    */
   ask(row, tree, run) {
     this.#run = run;
-    setText(this.#title, `Restart ${place(row.child.path, tree.instances)}?`);
+    setText(this.#title, `${deed(row)} ${place(row.child.path, tree.instances)}?`);
+    setText(this.#yes, deed(row));
     setText(this.#path, row.child.path);
     setText(this.#text, consequence(row, tree.instances));
     setText(this.#problem, '');

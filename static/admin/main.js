@@ -28,7 +28,15 @@ const PAST = 60;
 let loaded = false;
 
 /** @param {string} path */
-const restart = path => api.call('POST', '/admin/supervision/restart', { child: path });
+async function restart(path) {
+  try {
+    return await api.call('POST', '/admin/supervision/restart', { child: path });
+  } catch (error) {
+    // The one that would answer has been restarted.
+    if (path === 'root/http' && /** @type {ApiError} */ (error).code === 'unreachable') return null;
+    throw error;
+  }
+}
 
 /** @param {Event} event */
 const detail = event => /** @type {CustomEvent} */ (event).detail;

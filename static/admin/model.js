@@ -11,6 +11,7 @@
  * @property {'worker'|'supervisor'|'dynamic'} kind
  * @property {'permanent'|'transient'|'temporary'} restart
  * @property {boolean} significant
+ * @property {boolean} once whoever restarts it by hand ends it
  * @property {ChildState} state
  * @property {string | null} strategy
  * @property {number} generation
@@ -113,13 +114,32 @@ export function restartable({ child, parent }, instances) {
   const id = instanceOf(child.path);
   if (id && child.path === INSTANCES + id)
     return !['DEINITIALIZING', 'TERMINATED'].includes(instances[id]?.status ?? '');
-  return child.restart !== 'temporary' && (child.state === 'running' || child.state === 'given_up');
+  return child.state === 'running' || child.state === 'given_up';
+}
+
+/** What the button of a row does: a child that lives once can only be ended. @param {Row} row */
+export function deed({ child, parent }) {
+  const whole = instanceOf(child.path) !== null && parent?.path === 'root/instances';
+  return child.once && !whole ? 'End' : 'Restart';
 }
 
 /** What restarting it brings about, as a sentence. @param {Row} row @param {Record<string, Told>} instances */
 export function consequence({ child, parent }, instances) {
   if (instanceOf(child.path) && parent?.path === 'root/instances') {
     return 'Its program is ended and started anew under the same address. What is not saved in it is lost.';
+  }
+  if (child.path === 'root/http') {
+    return 'Pages lose their sockets for a moment, this one too, and come back by themselves. Pictures go on.';
+  }
+  if (child.path === 'root/instances') {
+    return 'Every instance is let go and taken up again. Their programs go on; the pages of their viewers reconnect.';
+  }
+  if (child.once) {
+    if (parent?.path === 'root/sessions')
+      return 'It cannot be started again from here. Its sockets are closed; the pages come back and make another.';
+    if (parent?.id === 'peers')
+      return 'It cannot be started again from here. Its connection is closed in a safe state; the page of that viewer makes another.';
+    return 'It cannot be started again from here. It is ended, and whoever needs it makes another.';
   }
   const siblings = parent?.children ?? [];
   const at = siblings.findIndex(sibling => sibling.path === child.path);

@@ -1,6 +1,6 @@
 import { h, setText } from '../lib/dom.js';
 import { plural } from '../lib/format.js';
-import { exitWords, instanceOf, isFault, label, restartable, span } from './model.js';
+import { deed, exitWords, instanceOf, isFault, label, restartable, span } from './model.js';
 
 /** @typedef {import('./model.js').Row} RowModel */
 /** @typedef {import('./model.js').Tree} Tree */
@@ -97,7 +97,8 @@ export class Row {
     setText(this.#mailbox, child.mailbox === null ? '–' : `${child.mailbox}`);
     setText(this.#pid, child.pid === null ? '–' : `${child.pid}`);
     this.#button.hidden = !restartable(row, tree.instances);
-    this.#button.setAttribute('aria-label', `Restart ${name}`);
+    setText(this.#button, deed(row));
+    this.#button.setAttribute('aria-label', `${deed(row)} ${name}`);
   }
 
   /** Something has happened to it, or to something that it hides. @param {boolean} bad @param {string} why */

@@ -169,6 +169,101 @@ scenario('a button restarts a child, after asking', async stage => {
   assert.equal(await viewer.property('peerId'), peer);
 });
 
+scenario(
+  'a connection and a session can be ended by hand, and the page makes others by itself',
+  async stage => {
+    const { user, viewer, page, id } = await watched(stage);
+    const client = await stage.rest(user);
+    const peer = String(await viewer.property('peerId'));
+    const path = `root/instances/${id}/peers/${peer}`;
+    await open(page, path);
+    await row(page, path).getByRole('button', { name: 'End' }).click();
+    const dialog = page.getByRole('dialog');
+    assert.match((await dialog.textContent()) ?? '', /page of that viewer makes another/);
+    await dialog.getByRole('button', { name: 'End' }).click();
+    await until('another connection', async () => (await viewer.property('peerId')) !== peer);
+    await viewer.connected();
+    await until('the question is gone', async () => !(await dialog.isVisible()));
+    assert.match(stage.host.log(), new RegExp(`peer=${peer} .*closed=fault`));
+
+    const second = await viewer.rememberConnection();
+    const { body } = await client.get('/api/v1/admin/supervision');
+    const { session_id: session } = body.instances[id];
+    const generations = () => stage.host.log().split(`child=root/sessions/${session} `).length;
+    const before = generations();
+    const ended = await client.post('/api/v1/admin/supervision/restart', {
+      child: `root/sessions/${session}`,
+    });
+    assert.deepEqual([ended.status, ended.body.outcome], [200, 'ended']);
+    await until('the page has come back on another socket', async () => {
+      await viewer.click(400, 100);
+      const { body: now } = await client.get('/api/v1/admin/supervision');
+      return generations() > before && find(now.root, `root/sessions/${session}`)?.state === 'running';
+    });
+    assert.ok(await viewer.sameConnection(), 'the picture did not notice');
+    assert.equal(await viewer.property('peerId'), second);
+  },
+);
+
+scenario('the server that the page came from can be restarted from it', async stage => {
+  const { viewer, page } = await watched(stage);
+  const peer = await viewer.rememberConnection();
+  await row(page, 'root/http').getByRole('button', { name: 'Restart' }).click();
+  const dialog = page.getByRole('dialog');
+  assert.match((await dialog.textContent()) ?? '', /this one too/);
+  await dialog.getByRole('button', { name: 'Restart' }).click();
+  await until('the question is gone', async () => !(await dialog.isVisible()));
+  await until('it is live again', async () => (await page.locator('#live').textContent()) === 'live');
+  await page.locator('#history li[data-kind="restart_asked"][data-actor="root/http"]').first().waitFor();
+  await viewer.click(400, 100);
+  await viewer.page.keyboard.type('well');
+  await viewer.pattern.textBecomes('well');
+  assert.ok(await viewer.sameConnection(), 'the picture did not notice');
+  assert.equal(await viewer.property('peerId'), peer);
+});
+
+scenario('restarting the link to a keeper starts everything of the instance anew', async stage => {
+  const { user, viewer, id } = await watched(stage);
+  const client = await stage.rest(user);
+  const before = processesOf(id).map(({ pid }) => pid);
+  const child = `root/instances/${id}/desktop/keeper`;
+  const { status, body } = await client.post('/api/v1/admin/supervision/restart', { child });
+  assert.deepEqual([status, body], [200, { child, outcome: 'restarted' }]);
+  await viewer.pattern.appears();
+  await until('everything is another', async () => {
+    const now = processesOf(id).map(({ pid }) => pid);
+    return now.length >= before.length && now.every(pid => !before.includes(pid));
+  });
+  await until('it runs', async () => (await client.instance(id)).status === 'RUNNING');
+});
+
+scenario(
+  'restarting the supervisor of all instances costs no program, and viewers come back',
+  async stage => {
+    const { user, viewer, id } = await watched(stage);
+    await viewer.click(400, 100);
+    await viewer.page.keyboard.type('kept');
+    await viewer.pattern.textBecomes('kept');
+    const client = await stage.rest(user);
+    const before = processesOf(id).map(({ pid }) => pid);
+    const peer = await viewer.property('peerId');
+    const child = 'root/instances';
+    const { status, body } = await client.post('/api/v1/admin/supervision/restart', { child });
+    assert.deepEqual([status, body.outcome], [200, 'restarted']);
+    await until('another connection', async () => (await viewer.property('peerId')) !== peer);
+    await viewer.connected();
+    await viewer.pattern.textBecomes('kept');
+    assert.deepEqual(
+      processesOf(id).map(({ pid }) => pid),
+      before,
+      'every process was found again',
+    );
+    assert.equal((await client.instance(id)).status, 'RUNNING');
+    await viewer.page.keyboard.type('!');
+    await viewer.pattern.textBecomes('kept!');
+  },
+);
+
 scenario('restarting a whole instance starts its program anew', async stage => {
   const { viewer, page, id } = await watched(stage);
   const render = await pidOf(id, 'render');
@@ -247,16 +342,15 @@ scenario('bad wishes get an answer each, and change nothing', async stage => {
     assertProblem(await restart(body), 400, 'bad_request');
   }
   assertProblem(await restart({ child: 'root' }), 409, 'not_restartable');
-  assertProblem(await restart({ child: `root/instances/${id}/desktop/keeper` }), 409, 'not_restartable');
-  const twice = await Promise.all(
-    [1, 2, 3].map(() => restart({ child: `root/instances/${id}/desktop/stage/render` })),
-  );
-  assert.ok(
-    twice.some(({ status }) => status === 200),
-    JSON.stringify(twice.map(({ body }) => body)),
-  );
-  for (const answer of twice.filter(({ status }) => status !== 200)) {
-    assertProblem(answer, 409, 'already_restarting');
+  for (const child of [`root/instances/${id}/desktop/stage/render`, `root/instances/${id}`]) {
+    const many = await Promise.all([1, 2, 3].map(() => restart({ child })));
+    assert.ok(
+      many.some(({ status }) => status === 200),
+      JSON.stringify(many.map(({ body }) => body)),
+    );
+    for (const answer of many.filter(({ status }) => status !== 200)) {
+      assertProblem(answer, 409, 'already_restarting');
+    }
   }
 
   breakCrasher(stage.host, true);

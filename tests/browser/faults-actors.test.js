@@ -21,10 +21,10 @@ const { scenario } = suite({
 
 /**
  * What a panic costs those who watch the instance that it hits: nothing; their sockets, which come back; their
- * connections, of which the pages make others; the program, which is started anew on the same connection; the same, but
- * only when somebody presses Restart.
+ * connections, of which the pages make others; the program, which is started anew on the same connection when somebody
+ * presses Restart.
  *
- * @typedef {'nothing' | 'socket' | 'connection' | 'program' | 'restart'} Cost
+ * @typedef {'nothing' | 'socket' | 'connection' | 'restart'} Cost
  */
 
 /**
@@ -45,8 +45,8 @@ const kinds = {
   'root/instances/*/peers': { name: 'the peers’ supervisor', cost: 'connection' },
   'root/instances/*/peers/*': { name: 'a peer', cost: 'connection' },
   'root/instances/*/desktop': { name: 'the Desktop’s supervisor', cost: 'restart' },
-  'root/instances/*/desktop/keeper': { name: 'the link to the keeper', cost: 'program' },
-  'root/instances/*/desktop/display': { name: 'the display’s child', cost: 'program' },
+  'root/instances/*/desktop/keeper': { name: 'the link to the keeper', cost: 'nothing' },
+  'root/instances/*/desktop/display': { name: 'the display’s child', cost: 'nothing' },
   'root/instances/*/desktop/stage': { name: 'the stage’s supervisor', cost: 'nothing' },
   'root/instances/*/desktop/stage/window_manager': { name: 'the window manager’s child', cost: 'nothing' },
   'root/instances/*/desktop/stage/capture': { name: 'the capture’s child', cost: 'nothing' },
@@ -150,7 +150,7 @@ class Somebody {
     }
     assert.equal(await viewer.property('peerId'), this.peer, 'the same peer at the host');
     assert.ok(await viewer.sameConnection(), 'the same connection');
-    if (cost === 'program' || cost === 'restart') {
+    if (cost === 'restart') {
       this.typed = '';
       await viewer.pattern.textBecomes('', 60_000);
     } else {

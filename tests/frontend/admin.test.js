@@ -5,6 +5,7 @@ import { test } from 'node:test';
 
 import {
   consequence,
+  deed,
   eventWords,
   everything,
   exitWords,
@@ -41,11 +42,14 @@ const stage = child(`${at}/desktop/stage`, {}, [
   child(`${at}/desktop/stage/render`, { restarts: { in_period: 1, total: 3 }, state: 'given_up' }),
 ]);
 const desktop = child(`${at}/desktop`, { strategy: 'rest_for_one', restart: 'transient' }, [
-  child(`${at}/desktop/keeper`, { restart: 'temporary' }),
+  child(`${at}/desktop/keeper`, { restart: 'transient' }),
   child(`${at}/desktop/display`),
   stage,
 ]);
-const instance = child(at, { restart: 'temporary' }, [desktop]);
+const peers = child(`${at}/peers`, { kind: 'dynamic' }, [
+  child(`${at}/peers/${ID}`, { restart: 'temporary', once: true }),
+]);
+const instance = child(at, { restart: 'temporary', once: true }, [peers, desktop]);
 /** @type {any} */
 const tree = {
   at_ms: 1,
@@ -53,7 +57,9 @@ const tree = {
   left_out: { 'root/sessions': 7 },
   instances: { [ID]: { app: 'Orrery', session_id: 's', status: 'RUNNING' } },
   root: child('root', { restart: 'temporary' }, [
-    child('root/sessions', { kind: 'dynamic' }),
+    child('root/sessions', { kind: 'dynamic' }, [
+      child(`root/sessions/${ID}`, { restart: 'temporary', once: true }),
+    ]),
     child('root/instances', { kind: 'dynamic' }, [instance]),
     child('root/http'),
   ]),
@@ -62,8 +68,15 @@ const tree = {
 const paths = open => rows(tree, open).map(row => row.child.path);
 
 test('instances are shown and closed at first, and everything can be opened', () => {
-  assert.deepEqual(paths(usuallyOpen(tree)), ['root', 'root/sessions', 'root/instances', at, 'root/http']);
-  assert.equal(paths(everything(tree)).length, 10);
+  assert.deepEqual(paths(usuallyOpen(tree)), [
+    'root',
+    'root/sessions',
+    `root/sessions/${ID}`,
+    'root/instances',
+    at,
+    'root/http',
+  ]);
+  assert.equal(paths(everything(tree)).length, 13);
   assert.deepEqual(paths(new Set()), ['root']);
   assert.equal(rows(tree, usuallyOpen(tree))[1].more, 7);
 });
@@ -93,11 +106,27 @@ test('what cannot be restarted has no button', () => {
   };
   assert.deepEqual(
     ['root', `${at}/desktop/keeper`, at, `${at}/desktop`, `${at}/desktop/stage/render`, 'root/http'].map(can),
-    [false, false, true, true, true, true],
+    [false, true, true, true, true, true],
   );
   const ending = rows(tree, everything(tree)).find(({ child: one }) => one.path === at);
   assert.ok(ending);
   assert.equal(restartable(ending, { [ID]: { ...tree.instances[ID], status: 'DEINITIALIZING' } }), false);
+});
+
+test('what lives once is ended, and the question says who makes another', () => {
+  for (const [path, words] of /** @type {[string, RegExp][]} */ ([
+    [`${at}/peers/${ID}`, /page of that viewer makes another/],
+    [`root/sessions/${ID}`, /pages come back/],
+  ])) {
+    const row = rows(tree, everything(tree)).find(({ child: one }) => one.path === path);
+    assert.ok(row, path);
+    assert.equal(restartable(row, tree.instances), true);
+    assert.equal(deed(row), 'End');
+    assert.match(consequence(row, tree.instances), words);
+  }
+  const whole = rows(tree, everything(tree)).find(({ child: one }) => one.path === at);
+  assert.ok(whole);
+  assert.equal(deed(whole), 'Restart', 'an instance is started again under its id');
 });
 
 test('the question says what else is restarted', () => {
@@ -108,7 +137,8 @@ test('the question says what else is restarted', () => {
   };
   assert.match(words(`${at}/desktop/display`), /these are restarted: stage\.$/);
   assert.match(words(`${at}/desktop/stage`), /everything below/);
-  assert.match(words('root/http'), /alone/);
+  assert.match(words('root/http'), /this one too/);
+  assert.match(words('root/instances'), /programs go on/);
   assert.match(words(at), /same address/);
 });
 
@@ -126,7 +156,7 @@ test('ends and events are told in words', () => {
 
 test('the figures are those of the whole tree', () => {
   assert.deepEqual(summary(tree), {
-    children: 9,
+    children: 12,
     instances: 1,
     restarts: 3,
     down: 1,

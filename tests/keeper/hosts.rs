@@ -26,7 +26,7 @@ async fn a_host_that_comes_back_finds_the_same_processes() {
         sweep(&place.instances()),
         SweepReport {
             adoptable: vec![place.options.instance],
-            swept: vec![]
+            ..SweepReport::default()
         }
     );
     let keeper = KeeperClient::spawn_or_connect(&place.options).await.unwrap();

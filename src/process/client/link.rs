@@ -2,14 +2,22 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
-use super::{KeeperEvent, Message};
-use crate::protocol::keeper::{Decoder, Failure, Reply};
+use super::lost::{Lost, Parting};
+use super::{KeeperEvent, Message, bounded};
+use crate::process::ProcessError;
+use crate::protocol::keeper::{Decoder, Event, Failure, Reply};
+
+/// In a second no instance causes so many events; one that does would keep the host busy.
+const FLOOD: u32 = 1000;
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A call on its way.
 #[derive(Debug)]
@@ -28,6 +36,7 @@ pub(super) struct Link {
     pub calls: mpsc::Receiver<Outgoing>,
     pub events: broadcast::Sender<KeeperEvent>,
     pub gone: watch::Sender<bool>,
+    pub parting: Parting,
 }
 
 impl Link {
@@ -40,13 +49,16 @@ impl Link {
             mut calls,
             events,
             gone,
+            parting,
         } = self;
         let mut waiting: HashMap<u64, oneshot::Sender<Result<Reply, Failure>>> = HashMap::new();
+        let mut pace = Pace::default();
         let mut unsent: Vec<u8> = Vec::new();
         let mut buffer = vec![0; 16 * 1024];
         let why = loop {
             // Reading and writing go on side by side: a keeper that waits to be read does not read either.
             tokio::select! {
+                () = parting.parted() => break None,
                 call = calls.recv(), if unsent.is_empty() => match call {
                     None => break None,
                     Some(call) => {
@@ -64,8 +76,9 @@ impl Link {
                     Ok(0) => break Some(io::ErrorKind::UnexpectedEof.into()),
                     Ok(count) => {
                         decoder.push(&buffer[..count]);
-                        if let Err(error) = hand_out(&mut decoder, &mut waiting, &events) {
-                            break Some(error);
+                        if let Err(text) = hand_out(&mut decoder, &mut waiting, &events, &mut pace) {
+                            parting.part(Lost::Protocol(text));
+                            break None;
                         }
                     }
                     Err(error) => break Some(error),
@@ -75,6 +88,7 @@ impl Link {
         if let Some(error) = why {
             log::debug!("keeper connection lost: {error}");
         }
+        parting.part(Lost::Closed);
         drop(calls);
         drop(waiting);
         gone.send_replace(true);
@@ -83,20 +97,46 @@ impl Link {
     }
 }
 
+/// How fast events come.
+#[derive(Debug, Default)]
+struct Pace {
+    since: Option<Instant>,
+    events: u32,
+}
+
+impl Pace {
+    /// Counts another one.
+    fn floods(&mut self) -> bool {
+        let now = Instant::now();
+        if self.since.is_none_or(|since| now - since > SECOND) {
+            *self = Self {
+                since: Some(now),
+                events: 0,
+            };
+        }
+        self.events += 1;
+        self.events > FLOOD
+    }
+}
+
 fn hand_out(
     decoder: &mut Decoder,
     waiting: &mut HashMap<u64, oneshot::Sender<Result<Reply, Failure>>>,
     events: &broadcast::Sender<KeeperEvent>,
-) -> io::Result<()> {
-    while let Some(message) = decoder.take::<Message>().map_err(io::Error::other)? {
+    pace: &mut Pace,
+) -> Result<(), String> {
+    while let Some(message) = decoder.take::<Message>().map_err(|error| error.to_string())? {
         match message {
             Message::Reply { id, result } => {
-                if let Some(answer) = waiting.remove(&id) {
-                    // Who asked may have given up.
-                    let _ = answer.send(result);
-                }
+                let answer = waiting.remove(&id).ok_or_else(|| format!("nobody asked {id}"))?;
+                // Who asked may have given up.
+                let _ = answer.send(result);
             }
-            Message::Event(event) => {
+            Message::Event(_) if pace.floods() => return Err(format!("more than {FLOOD} events in a second")),
+            Message::Event(mut event) => {
+                if let Event::Exited { tail, .. } = &mut event {
+                    *tail = bounded(tail);
+                }
                 // Nobody may listen.
                 let _ = events.send(KeeperEvent::Said(event));
             }
@@ -106,15 +146,23 @@ fn hand_out(
 }
 
 /// Sends one message and takes the first that comes.
-pub(super) async fn exchange(stream: &mut UnixStream, frame: &[u8], decoder: &mut Decoder) -> io::Result<Message> {
-    stream.write_all(frame).await?;
+///
+/// # Errors
+/// [`ProcessError::Io`] when the connection breaks, [`ProcessError::Protocol`] when what comes is no message.
+pub(super) async fn exchange(
+    stream: &mut UnixStream,
+    frame: &[u8],
+    decoder: &mut Decoder,
+) -> Result<Message, ProcessError> {
+    let broken = || ProcessError::io("the keeper did not greet");
+    stream.write_all(frame).await.map_err(broken())?;
     let mut buffer = vec![0; 16 * 1024];
     loop {
-        if let Some(message) = decoder.take().map_err(io::Error::other)? {
+        if let Some(message) = decoder.take()? {
             return Ok(message);
         }
-        match stream.read(&mut buffer).await? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+        match stream.read(&mut buffer).await.map_err(broken())? {
+            0 => return Err(broken()(io::ErrorKind::UnexpectedEof.into())),
             count => decoder.push(&buffer[..count]),
         }
     }

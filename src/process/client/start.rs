@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, geteuid};
 use tokio::net::UnixStream;
@@ -17,11 +18,12 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::link::{Link, exchange};
+use super::lost::Parting;
 use super::{EVENTS, Inner, KeeperClient, KeeperOptions, UNSENT_CALLS};
 use crate::clock;
 use crate::process::ProcessError;
 use crate::process::keeper::folder::{Folder, SOCKET};
-use crate::process::proc::Identity;
+use crate::process::proc::{Identity, Process, carries};
 use crate::protocol::keeper::{
     Call, Decoder, FailureCode, INSTANCE_VARIABLE, Manifest, Message, Reply, Request, VERSION, encode,
 };
@@ -195,11 +197,24 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
             manifest.pid
         ));
     }
-    if Identity::of(manifest.pid).map(|identity| identity.start_time) != Some(manifest.start_time) {
+    let identity = Identity {
+        pid: manifest.pid,
+        start_time: manifest.start_time,
+    };
+    let process = Process::read(manifest.pid).filter(|process| process.identity == identity);
+    let Some(process) = process else {
         return not_ours(format!("pid {} is another process", manifest.pid));
-    }
+    };
     if manifest.instance != options.instance {
         return not_ours(format!("it keeps instance {}", manifest.instance));
+    }
+    // Its loss would cost the whole instance, its continuation costs nothing.
+    if process.stopped && identity.signal_if(Signal::SIGCONT, || carries(manifest.pid, options.instance)) {
+        log::warn!(
+            "instance={} keeper={} was stopped, continuing it",
+            options.instance,
+            manifest.pid
+        );
     }
 
     let request = Request::Hello {
@@ -208,14 +223,16 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
         epoch: clock::monotonic_us(),
     };
     let mut decoder = Decoder::default();
-    let message = exchange(&mut stream, &encode(&Call { id: 0, request })?, &mut decoder)
-        .await
-        .map_err(ProcessError::io("the keeper did not greet"))?;
-    let pid = match message {
+    let message = exchange(&mut stream, &encode(&Call { id: 0, request })?, &mut decoder).await?;
+    match message {
         Message::Reply {
             id: 0,
             result: Ok(Reply::Welcome { pid }),
-        } => pid,
+        } if pid == manifest.pid => {}
+        Message::Reply {
+            id: 0,
+            result: Ok(Reply::Welcome { pid }),
+        } => return not_ours(format!("it says that it is pid {pid}, and is {}", manifest.pid)),
         Message::Reply {
             id: 0,
             result: Err(failure),
@@ -227,12 +244,9 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
             result: Err(failure),
         } => return Err(failure.into()),
         _ => return Err(ProcessError::Unexpected),
-    };
+    }
 
-    let identity = Identity {
-        pid: manifest.pid,
-        start_time: manifest.start_time,
-    };
+    let parting = Parting::default();
     let (read, write) = stream.into_split();
     // overflow: see the ends that `Inner` keeps.
     let (calls, calls_out) = mpsc::channel(UNSENT_CALLS);
@@ -246,12 +260,14 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
         calls: calls_out,
         events: events.clone(),
         gone: gone_in,
+        parting: parting.clone(),
     };
     tokio::spawn(link.run());
     Ok(KeeperClient {
         inner: Arc::new(Inner {
-            pid,
+            instance: options.instance,
             identity,
+            parting,
             next: AtomicU64::new(1),
             calls,
             events,

@@ -3,7 +3,7 @@
 //! Sockets are bound through `/proc/self/fd`, because a socket's path has room for only 108 bytes (unix(7)).
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixListener;
@@ -17,6 +17,9 @@ use crate::protocol::keeper::Manifest;
 pub(in crate::process) const SOCKET: &str = "keeper.sock";
 /// The name of the keeper's manifest.
 pub(in crate::process) const MANIFEST: &str = "keeper.json";
+
+/// A manifest has about 120 bytes.
+const MAX_MANIFEST_BYTES: u64 = 4096;
 
 /// An open folder. Paths in it stay valid when the folder is moved.
 #[derive(Debug)]
@@ -32,7 +35,8 @@ pub(in crate::process) struct LockedFolder {
 
 impl Folder {
     pub(in crate::process) fn open(path: &Path) -> io::Result<Self> {
-        let flags = libc::O_DIRECTORY | libc::O_CLOEXEC;
+        // A link in its place leads to somebody else's.
+        let flags = libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
         Ok(Self {
             file: File::options().read(true).custom_flags(flags).open(path)?,
         })
@@ -52,9 +56,19 @@ impl Folder {
         }
     }
 
-    /// The manifest in it.
+    /// The manifest in it: a file, no link and no pipe, and not larger than any keeper writes.
     pub(in crate::process) fn manifest(&self) -> io::Result<Manifest> {
-        Ok(serde_json::from_slice(&fs::read(self.path(MANIFEST))?)?)
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+        let file = File::options()
+            .read(true)
+            .custom_flags(flags)
+            .open(self.path(MANIFEST))?;
+        if !file.metadata()?.is_file() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut text = Vec::new();
+        file.take(MAX_MANIFEST_BYTES).read_to_end(&mut text)?;
+        Ok(serde_json::from_slice(&text)?)
     }
 }
 

@@ -60,7 +60,7 @@ fn what_waits_in_the_mailbox_of_a_generation_dies_with_it() {
         let note = diary.clone();
         a.tell(Call::new(move |_, _| note.note("late"))).unwrap();
         let fail = async { _tree.view().restart_child("a", secs(5)).await.unwrap() };
-        let (answer, ()) = futures::join!(a.ask(Ping, secs(30)), fail);
+        let (answer, _) = futures::join!(a.ask(Ping, secs(30)), fail);
         assert_eq!(answer, Err(CallError::Ended));
         tokio::time::sleep(secs(5)).await;
         assert_eq!((diary.take().as_str(), a.ask(Ping, secs(1)).await), ("", Ok(2)));
@@ -75,6 +75,47 @@ fn a_question_that_is_not_answered_ends_with_its_deadline() {
         let wait = Call::new(|_, ctx| ctx.wait(actix::fut::wrap_future(tokio::time::sleep(secs(60)))));
         a.tell(wait).unwrap();
         assert_eq!(a.ask(Ping, secs(1)).await, Err(CallError::Timeout));
+    });
+}
+
+#[test]
+fn messages_come_in_their_order_and_wait_while_the_actor_does() {
+    run(async {
+        let (_tree, _, a) = follow();
+        settle().await;
+        let diary = Diary::default();
+        for number in 0..5 {
+            let note = diary.clone();
+            a.tell(Call::new(move |_, ctx| {
+                note.note(number.to_string());
+                if number == 2 {
+                    ctx.wait(actix::fut::wrap_future(tokio::time::sleep(secs(5))));
+                }
+            }))
+            .unwrap();
+        }
+        settle().await;
+        assert_eq!(diary.take(), "0 1 2");
+        tokio::time::sleep(secs(5)).await;
+        assert_eq!(diary.take(), "3 4");
+    });
+}
+
+#[test]
+fn more_messages_than_may_wait_are_refused() {
+    run(async {
+        let (_tree, _, a) = follow();
+        settle().await;
+        a.tell(Call::new(|_, ctx| {
+            ctx.wait(actix::fut::wrap_future(tokio::time::sleep(secs(5))))
+        }))
+        .unwrap();
+        settle().await;
+        let refused = (0..1030).filter(|_| a.tell(Ping) == Err(CallError::Full)).count();
+        assert_eq!(refused, 6);
+        assert_eq!(a.ask(Ping, secs(1)).await, Err(CallError::Full));
+        tokio::time::sleep(secs(5)).await;
+        assert_eq!(a.ask(Ping, secs(1)).await, Ok(1), "it has caught up");
     });
 }
 

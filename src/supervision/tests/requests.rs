@@ -1,7 +1,10 @@
 //! Requests to supervisors, from their owners and from an admin.
 
 use super::*;
-use crate::supervision::{ChildState, ControlError, ExitReason};
+use crate::supervision::{ByHand, ChildState, ControlError, ExitReason};
+
+/// What an admin hears of a restart that went well.
+const RESTARTED: Result<ByHand, ControlError> = Ok(ByHand::Restarted);
 
 #[test]
 fn owners_stop_and_restart_children_with_those_that_hang_on_them() {
@@ -37,18 +40,26 @@ fn an_admin_restarts_a_child_by_its_path_and_its_budget_is_fresh() {
         settle().await;
         assert_eq!(t.child("a").budget.unwrap().left, 0);
         let view = t.tree.view();
-        assert_eq!(view.restart_child("root/a", secs(1)).await, Ok(()));
+        assert_eq!(view.restart_child("root/a", secs(1)).await, RESTARTED);
         assert_eq!(
             (t.puppets[0].generation(), t.child("a").budget.unwrap().left),
             (Some(3), 1)
         );
-        assert_eq!(view.restart_child("a", secs(1)).await, Ok(()), "without the root's id");
+        assert_eq!(
+            view.restart_child("a", secs(1)).await,
+            RESTARTED,
+            "without the root's id"
+        );
         for _ in 0..2 {
             t.puppets[1].end(failure());
             settle().await;
         }
         assert_eq!(t.child("b").state, ChildState::GivenUp);
-        assert_eq!(view.restart_child("b", secs(1)).await, Ok(()), "what was given up, too");
+        assert_eq!(
+            view.restart_child("b", secs(1)).await,
+            RESTARTED,
+            "what was given up, too"
+        );
         assert_eq!(t.puppets[1].generation(), Some(3));
     });
 }
@@ -57,7 +68,7 @@ fn an_admin_restarts_a_child_by_its_path_and_its_budget_is_fresh() {
 fn an_admin_is_told_why_a_child_cannot_be_restarted() {
     run(async {
         let diary = Diary::default();
-        let puppets = ["gone", "once", "back"].map(|id| Puppet::new(id, &diary));
+        let puppets = ["gone", "spent", "back"].map(|id| Puppet::new(id, &diary));
         let restarts = [Restart::Transient, Restart::Temporary, Restart::Permanent];
         let root = SupervisorRef::new();
         let spec = puppets
@@ -74,13 +85,14 @@ fn an_admin_is_told_why_a_child_cannot_be_restarted() {
             assert_eq!(restart(unknown).await, Err(ControlError::NotFound), "{unknown}");
         }
         assert_eq!(restart("root").await, Err(ControlError::NotRestartable));
-        assert_eq!(restart("once").await, Err(ControlError::NotRestartable));
         puppets[0].end(ExitReason::Normal);
+        puppets[1].end(failure());
         for _ in 0..2 {
             puppets[2].end(failure());
             settle().await;
         }
         assert_eq!(restart("gone").await, Err(ControlError::Finished));
+        assert_eq!(restart("spent").await, Err(ControlError::Finished));
         assert_eq!(
             restart("back").await,
             Err(ControlError::AlreadyRestarting),
@@ -89,6 +101,63 @@ fn an_admin_is_told_why_a_child_cannot_be_restarted() {
         root.stop_child("back", secs(1)).await.unwrap();
         assert_eq!(restart("back").await, Err(ControlError::Finished), "stopped on purpose");
     });
+}
+
+#[test]
+fn a_temporary_child_is_restarted_by_hand_from_the_same_spec_as_any_other() {
+    for dynamic in [false, true] {
+        run(async {
+            let diary = Diary::default();
+            let puppet = Puppet::new("short", &diary);
+            let spec = if dynamic {
+                SupervisorSpec::dynamic(GENEROUS, 9)
+            } else {
+                lenient(Strategy::OneForOne)
+            };
+            let tree = Tree::start(spec.child(puppet.spec(Restart::Temporary, Manners::Tidy(secs(1)))));
+            let view = tree.view();
+            settle().await;
+            assert_eq!(view.restart_child("short", secs(9)).await, RESTARTED);
+            settle().await;
+            assert_eq!(
+                (diary.take().as_str(), puppet.generation()),
+                ("+short -short +short", Some(2))
+            );
+            puppet.end(failure());
+            settle().await;
+            assert_eq!(diary.take(), "-short", "nobody asked this time");
+        });
+    }
+}
+
+#[test]
+fn a_child_that_lives_once_is_ended_by_hand_in_its_own_time_and_says_so() {
+    for dynamic in [false, true] {
+        run(async {
+            let diary = Diary::default();
+            let puppet = Puppet::new("once", &diary);
+            let spec = if dynamic {
+                SupervisorSpec::dynamic(GENEROUS, 9)
+            } else {
+                lenient(Strategy::OneForOne)
+            };
+            let child = puppet.spec(Restart::Temporary, Manners::Tidy(secs(3))).once();
+            let tree = Tree::start(spec.child(child));
+            let view = tree.view();
+            settle().await;
+            assert!(view.snapshot().find("once").unwrap().once);
+            let restart = || view.restart_child("once", secs(9));
+            let answers = futures::join!(restart(), restart());
+            assert_eq!(answers, (Ok(ByHand::Ended), Err(ControlError::AlreadyRestarting)));
+            assert_eq!(diary.take(), "+once -once");
+            let gone = if dynamic {
+                ControlError::NotFound
+            } else {
+                ControlError::Finished
+            };
+            assert_eq!(restart().await, Err(gone));
+        });
+    }
 }
 
 #[test]
@@ -112,10 +181,10 @@ fn a_restart_asked_for_twice_happens_once() {
             };
             let answers = futures::join!(restart(), restart(), later);
             let refused = Err(ControlError::AlreadyRestarting);
-            assert_eq!(answers, (Ok(()), refused, refused));
+            assert_eq!(answers, (RESTARTED, refused, refused));
             settle().await;
             assert_eq!(diary.take(), "+slow -slow +slow");
-            assert_eq!(restart().await, Ok(()), "and again when it is done");
+            assert_eq!(restart().await, RESTARTED, "and again when it is done");
         });
     }
 }

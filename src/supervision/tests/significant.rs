@@ -98,6 +98,7 @@ fn combinations_that_make_no_sense_are_refused_with_their_word() {
             ),
             (any().child(supervisor.stalled_after(secs(1))), "stall_of_supervisor"),
             (any().child(nameless), "bad_child_id"),
+            (any().child(spec(Restart::Transient).once()), "once_again"),
         ] {
             assert_eq!(Tree::start(senseless).exited().await.code(), word);
         }

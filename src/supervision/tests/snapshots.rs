@@ -30,7 +30,7 @@ fn a_snapshot_says_everything_that_there_is_to_know_of_a_child() {
             serde_json::json!([
                 {
                     "id": "a", "path": "root/a", "kind": "worker", "restart": "permanent", "significant": false,
-                    "state": "running", "strategy": null, "generation": 1,
+                    "once": false, "state": "running", "strategy": null, "generation": 1,
                     "restarts": { "in_period": 0, "total": 0 },
                     "budget": { "own": false, "max": 3, "period_ms": 60_000, "left": 2 },
                     "last_exit": null, "uptime_ms": 2_002, "restart_in_ms": null,
@@ -39,7 +39,7 @@ fn a_snapshot_says_everything_that_there_is_to_know_of_a_child() {
                 },
                 {
                     "id": "b", "path": "root/b", "kind": "worker", "restart": "permanent", "significant": false,
-                    "state": "running", "strategy": null, "generation": 2,
+                    "once": false, "state": "running", "strategy": null, "generation": 2,
                     "restarts": { "in_period": 1, "total": 1 },
                     "budget": { "own": false, "max": 3, "period_ms": 60_000, "left": 2 },
                     "last_exit": { "reason": "error", "code": "broken", "message": "told to fail", "at_ms": 7 },
@@ -91,7 +91,7 @@ fn a_restart_that_is_due_later_says_when() {
 }
 
 #[test]
-fn the_mailbox_of_an_actor_counts_questions_that_are_not_answered() {
+fn the_mailbox_of_an_actor_counts_every_message_that_is_not_dealt_with_yet() {
     run(async {
         let reference = ChildRef::new();
         let tree = Tree::start(lenient(Strategy::OneForOne).child(doll("a", Restart::Permanent, &reference)));
@@ -99,13 +99,14 @@ fn the_mailbox_of_an_actor_counts_questions_that_are_not_answered() {
         let wait =
             Call::new(|_, ctx| actix::AsyncContext::wait(ctx, actix::fut::wrap_future(tokio::time::sleep(secs(5)))));
         reference.tell(wait).unwrap();
+        reference.tell(Ping).unwrap();
         let depth = || tree.view().snapshot().find("a").unwrap().mailbox;
         let look = async {
             tokio::time::sleep(secs(1)).await;
             depth()
         };
         let asked = futures::join!(reference.ask(Ping, secs(9)), reference.ask(Ping, secs(9)), look);
-        assert_eq!(asked, (Ok(1), Ok(1), Some(2)));
+        assert_eq!(asked, (Ok(1), Ok(1), Some(3)));
         assert_eq!(depth(), Some(0));
     });
 }

@@ -73,6 +73,12 @@ export function stateOf(pid) {
   return read(pid)?.state ?? null;
 }
 
+/** When a process was started, in clock ticks since boot: field 22 of proc(5). @param {number} pid */
+export function startTime(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+}
+
 /** @param {number} pid */
 export function isAlive(pid) {
   const process = read(pid);
