@@ -105,7 +105,7 @@ pub const KEYS: &[Key] = &[
         "server.embedders",
         Kind::Words,
         "",
-        "Origins (`https://example.org`) whose pages may embed the viewer in a frame.",
+        "Origins (`https://example.org`) whose pages may embed the viewer, in a frame or as an element, and use the REST interface with the browser's cookies.",
     ),
     key(
         "instances.capacity",

@@ -26,15 +26,14 @@ const PREDECESSOR: Duration = Duration::from_secs(3);
 /// Between two tries.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The life of the link. A link that fails itself is made anew, to the same keeper. A keeper that is lost is not: without
-/// it an instance has no processes left, so that the link after such a failure has nothing to do, and its end is the
-/// Desktop's.
+/// The life of the link. Once the keeper is lost there is nothing left that a restart could heal: the link after such a
+/// failure has nothing to do, and its end is the Desktop's. A link that panics is followed by one to the same keeper.
 pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
-    // All that hung on the one before has let go by now.
-    shared.expect_successor(false);
     if shared.facts.get().failure.is_some() {
         return ExitReason::Normal;
     }
+    // All that hung on the one before has let go by now.
+    shared.expect_successor(false);
     // A keeper has one host at a time: the connection of an earlier link is of no more use.
     shared.keeper.send_replace(None);
     shared.facts.update(|f| f.keeper = Part::Starting);
@@ -48,8 +47,8 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
             return lost(&shared, code, format!("the keeper cannot be started: {error}"));
         }
     };
-    // The connection stays known: by it the keeper is ended where no other link follows.
-    let tenure = Tenure::begin(&shared, &cx, |_| ());
+    // The keeper stays known: whoever gives the instance up can end it.
+    let tenure = Tenure::begin(&shared, &cx, |_| {});
     shared.keeper.send_replace(Some(keeper.clone()));
     cx.set_pid(u32::try_from(keeper.pid()).ok());
     shared.facts.update(|f| f.keeper = Part::Up);

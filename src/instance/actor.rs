@@ -41,8 +41,17 @@ pub struct InstanceActor {
     shared: Arc<InstanceShared>,
     context: ChildContext,
     told: Option<StatusReport>,
-    /// What is being done about the last failure or the end.
-    stopping: bool,
+    doing: Doing,
+}
+
+/// What is being done about the last failure, the end, or somebody's wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doing {
+    Nothing,
+    /// It has failed, and gives back what it had.
+    Failing,
+    Restarting,
+    Ending,
 }
 
 impl InstanceActor {
@@ -53,7 +62,7 @@ impl InstanceActor {
             shared,
             context: context.clone(),
             told: None,
-            stopping: false,
+            doing: Doing::Nothing,
         }
     }
 
@@ -86,8 +95,8 @@ impl InstanceActor {
         let status = report.status;
         self.told = Some(report);
         match status {
-            InstanceStatus::Deinitializing if !self.stopping => self.stop_everything(ctx),
-            InstanceStatus::Failed if !self.stopping => self.stop_desktop(ctx),
+            InstanceStatus::Deinitializing if self.doing == Doing::Nothing => self.stop_everything(ctx),
+            InstanceStatus::Failed if self.doing == Doing::Nothing => self.stop_desktop(ctx),
             _ => {}
         }
     }
@@ -110,11 +119,14 @@ impl InstanceActor {
 
     /// A failed instance keeps its viewers and gives everything else back.
     fn stop_desktop(&mut self, ctx: &mut Context<Self>) {
-        self.stopping = true;
+        self.doing = Doing::Failing;
         let shared = Arc::clone(&self.shared);
         let work = async move { stop_desktop(&shared).await };
         ctx.spawn(work.into_actor(self).map(|(), act, ctx| {
-            act.stopping = false;
+            // Somebody may have asked for a restart meanwhile, which waits for the same.
+            if act.doing == Doing::Failing {
+                act.doing = Doing::Nothing;
+            }
             if act.shared.desktop.facts.get().ending.is_some() {
                 act.follow(ctx);
             }
@@ -123,7 +135,7 @@ impl InstanceActor {
 
     /// The end: peers are told, processes stopped, folders removed; then the actor's own end takes the tree down.
     fn stop_everything(&mut self, ctx: &mut Context<Self>) {
-        self.stopping = true;
+        self.doing = Doing::Ending;
         let shared = Arc::clone(&self.shared);
         let work = async move {
             stop_desktop(&shared).await;
@@ -455,10 +467,10 @@ impl Handler<RestartApp> for InstanceActor {
         if self.shared.desktop.facts.get().ending.is_some() {
             return Box::pin(actix::fut::ready(Err(InstanceError::Ending)));
         }
-        if self.stopping {
+        if self.doing == Doing::Restarting {
             return Box::pin(actix::fut::ready(Err(InstanceError::Busy)));
         }
-        self.stopping = true;
+        self.doing = Doing::Restarting;
         let shared = Arc::clone(&self.shared);
         let work = async move {
             log::info!("instance={} restarted by hand", shared.spec.id);
@@ -483,7 +495,7 @@ impl Handler<RestartApp> for InstanceActor {
                 .map_err(|_| InstanceError::Busy)
         };
         Box::pin(work.into_actor(self).map(|result, act, ctx| {
-            act.stopping = false;
+            act.doing = Doing::Nothing;
             act.follow(ctx);
             result
         }))

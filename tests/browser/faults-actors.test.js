@@ -21,7 +21,7 @@ const { scenario } = suite({
 
 /**
  * What a panic costs those who watch the instance that it hits: nothing; their sockets, which come back; their
- * connections, of which the pages make others; the program, which is started anew, on the same connection, when somebody
+ * connections, of which the pages make others; the program, which is started anew on the same connection when somebody
  * presses Restart.
  *
  * @typedef {'nothing' | 'socket' | 'connection' | 'restart'} Cost
