@@ -11,6 +11,7 @@ use actix::{
 };
 use futures::stream;
 
+use super::doing::Doing;
 use super::error::InstanceError;
 use super::events::{InstanceEvent, of_status};
 use super::outbound::Outbound;
@@ -42,16 +43,6 @@ pub struct InstanceActor {
     context: ChildContext,
     told: Option<StatusReport>,
     doing: Doing,
-}
-
-/// What is being done about the last failure, the end, or somebody's wish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doing {
-    Nothing,
-    /// It has failed, and gives back what it had.
-    Failing,
-    Restarting,
-    Ending,
 }
 
 impl InstanceActor {

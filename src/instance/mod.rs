@@ -15,6 +15,7 @@
 
 pub mod actor;
 mod catalogue;
+mod doing;
 mod error;
 pub mod events;
 mod folder_work;
