@@ -254,6 +254,8 @@ export class Link extends EventTarget {
         this.#lose(reason, GOING_MS);
         break;
       case 'offer':
+        // Another host than the one that had it: no fault of the last offers, so nothing to be slow for.
+        if (reason === 'resume_expired') this.backoff.reset();
         this.#lose(reason);
         break;
     }

@@ -61,6 +61,19 @@ test('who begins to listen late is not given the picture of a peer that is gone'
   assert.equal(told.get('change').state, 'reconnecting');
 });
 
+test('a host that comes and goes is offered to as fast the tenth time as the first', async () => {
+  const { clock, viewer } = await connected();
+  for (let round = 0; round < 10; round += 1) {
+    const before = FakeConnection.all.length;
+    FakeSocket.last.say({ type: 'closed', peer_id: viewer.peer?.id, reason: 'resume_expired' });
+    await clock.advance(500);
+    assert.ok(FakeConnection.all.length > before, `round ${round}`);
+    FakeSocket.last.say(answer(`next-${round}`));
+    await settle();
+    FakeConnection.last.become('connected');
+  }
+});
+
 test('candidates wait for the peer id, those of the host for the answer', async () => {
   const { viewer } = link();
   await greet();
