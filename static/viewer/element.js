@@ -184,8 +184,13 @@ export class HeliostatViewer extends HTMLElement {
     on('problem', problem => this.#emit('error', problem));
     for (const type of ['status', 'viewers', 'latency']) on(type, detail => this.#emit(type, detail));
     this.#surface.start();
-    if (begun) link.retell();
-    else void this.#begin(link);
+    if (begun) {
+      link.retell();
+      // The page may have come into view before anybody here was told.
+      link.wake();
+    } else {
+      void this.#begin(link);
+    }
   }
 
   /** A browser that has a session need not wait for it. @param {Link} link */

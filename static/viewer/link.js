@@ -36,7 +36,8 @@ const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
  * It re-offers with back-off whenever the peer is lost, and takes the living peer over after a dropped socket.
  *
  * Events: `change` (detail: Shown), `welcome`, `status` (InstanceMessage), `viewers`, `control`, `problem`
- * (`{code, message}`), `offer` (it is on its way), `track` (MediaStreamTrack), `peer` (Peer), `channel` (the `input` channel is open), `latency` (ms).
+ * (`{code, message}`), `offer` (it is on its way), `track` (MediaStreamTrack), `peer` (Peer), `channel` (the `input`
+ * channel is open), `latency` (ms).
  */
 export class Link extends EventTarget {
   facts = initial();
