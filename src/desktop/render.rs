@@ -146,6 +146,10 @@ async fn off_thread<T: Send + 'static>(
 async fn hung(shared: &DesktopShared) {
     let _reset = ResetOnDrop(shared);
     let mut changes = shared.app_hung.subscribe();
+    // What is said until the next look at the display may be about the app before this one.
+    if changes.wait_for(|hung| !hung).await.is_err() {
+        return std::future::pending().await;
+    }
     loop {
         let hung = *changes.borrow_and_update();
         if shared.facts.get().hung != hung {

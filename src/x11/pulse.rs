@@ -96,12 +96,19 @@ fn beat(address: &DisplayAddress, counts: &Counts, cancel: &Cancel) -> Result<()
             .map_err(X11Error::reply("a round trip"))?;
         counts.beats.fetch_add(1, Ordering::Relaxed);
         while let Some(event) = display.x.poll_for_event()? {
-            let Event::ClientMessage(message) = event else { continue };
-            if message.type_ == atoms.protocols && message.format == 32 {
-                let [protocol, answered, ..] = message.data.as_data32();
-                if protocol == atoms.ping && pinged.is_some_and(|(_, serial)| serial == answered) {
+            match event {
+                Event::ClientMessage(message) if message.type_ == atoms.protocols && message.format == 32 => {
+                    let [protocol, answered, ..] = message.data.as_data32();
+                    if protocol == atoms.ping && pinged.is_some_and(|(_, serial)| serial == answered) {
+                        pinged = None;
+                    }
+                }
+                // The next program is often given the same number for its window: it was never asked.
+                Event::DestroyNotify(gone) if pinged.is_some_and(|(window, _)| window == gone.window) => {
                     pinged = None;
                 }
+                Event::Error(error) if pinged.is_some_and(|(window, _)| window == error.bad_value) => pinged = None,
+                _ => {}
             }
         }
         let active = active_window(&display, &atoms)?;
@@ -177,8 +184,10 @@ fn answers_pings(display: &Display, atoms: &Atoms, window: Window) -> Result<boo
 }
 
 /// EWMH, "_NET_WM_PING": the client sends the same message on to the root window. The number stands where a time stamp
-/// is expected; it only has to come back.
+/// is expected; it only has to come back. The end of the window is asked for as well: no answer comes after it.
 fn ping(display: &Display, atoms: &Atoms, window: Window, serial: u32) -> Result<(), X11Error> {
+    let destroyed = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
+    display.x.change_window_attributes(window, &destroyed)?;
     let data = [atoms.ping, serial, window, 0, 0];
     let message = ClientMessageEvent::new(32, window, atoms.protocols, data);
     display.x.send_event(false, window, EventMask::NO_EVENT, message)?;

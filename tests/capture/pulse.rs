@@ -45,3 +45,22 @@ fn a_program_that_hangs_leaves_pings_unanswered_and_answers_again() {
     demo.signal(nix::sys::signal::Signal::SIGCONT);
     until("it answers again", || pulse.unanswered() == 0);
 }
+
+#[test]
+fn the_program_after_one_that_hung_is_not_taken_for_it() {
+    let display = TestDisplay::start();
+    let _manager = display.program("openbox", &["--sm-disable"]);
+    wait_for_window_manager(&display.address, SOON, &heliostat::x11::Cancel::default()).unwrap();
+    let pulse = Pulse::start(display.address.clone()).unwrap();
+    let hung = display.program(env!("CARGO_BIN_EXE_heliostat-orrery"), &["--pattern"]);
+    until("some beats", || pulse.beats() >= 4);
+    hung.signal(nix::sys::signal::Signal::SIGSTOP);
+    until("it does not answer", || pulse.unanswered() >= 2);
+    // The X server gives the next program the same numbers for its windows.
+    drop(hung);
+    let _next = display.program(env!("CARGO_BIN_EXE_heliostat-orrery"), &["--pattern"]);
+    until("the next one answers", || pulse.unanswered() == 0);
+    let since = pulse.beats();
+    until("some beats", || pulse.beats() >= since + 3);
+    assert!(pulse.unanswered() <= 1, "it goes on to answer");
+}
