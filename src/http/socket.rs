@@ -32,8 +32,8 @@ pub async fn socket(
     }
     let session = api
         .live
-        .actor(who.0)
+        .actor(who.session()?)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
-    upgrade(&request, payload, session).await
+    upgrade(&request, payload, session, who.pass).await
 }

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::rights::Action;
 pub use super::words::{CloseReason, InstanceStatus, Role};
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 
@@ -89,6 +90,19 @@ pub enum ClientMessage {
         #[serde(default)]
         t: f64,
     },
+}
+
+impl ClientMessage {
+    /// What who says this to an instance has to be allowed there; `None`: nothing in particular.
+    #[must_use]
+    pub const fn needs(&self) -> Option<Action> {
+        match self {
+            Self::Watch { .. } | Self::Offer { .. } | Self::Candidate { .. } => Some(Action::Watch),
+            Self::RequestControl | Self::ReleaseControl => Some(Action::Control),
+            Self::GrantControl { .. } => Some(Action::GiveControl),
+            Self::Hello { .. } | Self::Unwatch | Self::Stats { .. } | Self::Ping { .. } => None,
+        }
+    }
 }
 
 /// The app of an instance, as viewers see it.

@@ -11,6 +11,7 @@ use futures::stream;
 
 use crate::instance::{OutboundTexts, outbound};
 use crate::protocol::signalling::{MAX_MESSAGE, SUBPROTOCOL, ServerMessage, decode};
+use crate::session::Pass;
 use crate::session::actor::{Attach, Detach, FromBrowser, SessionActor, SocketId};
 use crate::supervision::ChildRef;
 
@@ -35,13 +36,15 @@ pub struct SocketActor {
     /// The life of the session that knows this socket. A later one does not, and would answer it nothing.
     attached_to: u64,
     texts: Option<OutboundTexts>,
+    /// An administrator's; closed when the token is replaced.
+    pass: Option<Pass>,
     heard: Instant,
     malformed: u32,
     /// A message in several frames, as far as it has come.
     partial: Option<Vec<u8>>,
 }
 
-/// Answers the upgrade of a request whose session is known.
+/// Answers the upgrade of a request whose session is known; `pass`: of who has shown the token.
 ///
 /// # Errors
 /// When the request is no proper upgrade.
@@ -49,11 +52,17 @@ pub async fn upgrade(
     request: &HttpRequest,
     payload: web::Payload,
     session: ChildRef<SessionActor>,
+    pass: Option<Pass>,
 ) -> Result<HttpResponse, actix_web::Error> {
     let id = NEXT_SOCKET.fetch_add(1, Ordering::Relaxed);
     let (out, texts) = outbound();
     let generation = session.generation();
-    let attach = |generation| session.tell_generation(generation, Attach { socket: id, out });
+    let attach = Attach {
+        socket: id,
+        out,
+        pass: pass.clone(),
+    };
+    let attach = |generation| session.tell_generation(generation, attach);
     let Some(attached_to) = generation.filter(|generation| attach(*generation).is_ok()) else {
         return Ok(HttpResponse::ServiceUnavailable().finish());
     };
@@ -62,6 +71,7 @@ pub async fn upgrade(
         session,
         attached_to,
         texts: Some(texts),
+        pass,
         heard: Instant::now(),
         malformed: 0,
         partial: None,
@@ -162,6 +172,12 @@ impl Actor for SocketActor {
                 })
             }));
         }
+        if let Some(mut pass) = self.pass.take() {
+            ctx.add_stream(stream::once(async move {
+                pass.ended().await;
+                ToBrowser::SignedOut
+            }));
+        }
         ctx.run_interval(PING, |act, ctx| {
             if act.heard.elapsed() > SILENCE {
                 log::info!("socket={} silent", act.id);
@@ -183,6 +199,7 @@ impl Actor for SocketActor {
 enum ToBrowser {
     Text(String),
     Overflow,
+    SignedOut,
 }
 
 impl StreamHandler<ToBrowser> for SocketActor {
@@ -192,6 +209,10 @@ impl StreamHandler<ToBrowser> for SocketActor {
             ToBrowser::Overflow => {
                 log::warn!("socket={} does not read", self.id);
                 close(ctx, ws::CloseCode::Again, "too much is waiting");
+            }
+            ToBrowser::SignedOut => {
+                log::info!("socket={} of an administrator of before", self.id);
+                close(ctx, ws::CloseCode::Restart, "the host has another token");
             }
         }
     }

@@ -1,9 +1,11 @@
+import { clearFragment, inFragment } from '../lib/fragment.js';
+
 /**
  * The token in a URL's fragment, or in a text that was pasted; null without one.
  * @param {{hash: string}} place
  */
 export function tokenOf(place) {
-  return new URLSearchParams(place.hash.replace(/^#/, '')).get('token') || null;
+  return inFragment(place, 'token');
 }
 
 /**
@@ -26,14 +28,10 @@ export async function enter(api, token) {
       await api.auth(token);
     } catch (error) {
       // A token that was refused will not do better later; one that was not heard may.
-      if (/** @type {{status?: number}} */ (error).status) forgetToken();
+      if (/** @type {{status?: number}} */ (error).status) clearFragment();
       throw error;
     }
-    forgetToken();
+    clearFragment();
   }
   await api.session();
-}
-
-function forgetToken() {
-  history.replaceState(null, '', location.pathname + location.search);
 }

@@ -1,5 +1,5 @@
 import { Backoff } from '../lib/backoff.js';
-import { afterClose } from './close-reasons.js';
+import { afterClose, closeWords } from './close-reasons.js';
 import { decodeHost, encode } from './frames.js';
 import { Latency } from './latency.js';
 import { Peer } from './peer.js';
@@ -251,6 +251,9 @@ export class Link extends EventTarget {
         this.#dropPeer();
         this.#input({ type: 'closed', reason });
         break;
+      case 'leave':
+        this.#putOut(reason);
+        break;
       case 'wait':
         this.#lose(reason, GOING_MS);
         break;
@@ -267,12 +270,26 @@ export class Link extends EventTarget {
     // Superseded by the offer that followed, or requested by the browser's own close: nothing new.
     if (reason === 'superseded' || reason === 'requested') return;
     this.#lostId = null;
-    if (afterClose(reason) === 'end') this.#input({ type: 'closed', reason });
+    if (afterClose(reason) === 'leave') this.#putOut(reason);
+    else if (afterClose(reason) === 'end') this.#input({ type: 'closed', reason });
     else this.#input({ type: 'reason', reason });
+  }
+
+  /** What let this viewer in has ended; nothing is tried before the host says otherwise. @param {string} code */
+  #putOut(code) {
+    this.#watching = false;
+    this.env.clearTimeout(this.#offerTimer);
+    this.#offerTimer = 0;
+    this.#dropPeer();
+    this.fail(code, closeWords(code));
   }
 
   /** @param {{code: string, message: string, retry_after?: number, peer_id?: string}} error */
   #error(error) {
+    if (afterClose(error.code) === 'leave') {
+      this.#putOut(error.code);
+      return;
+    }
     this.#emit('problem', error);
     if (error.peer_id && error.peer_id !== this.peer?.id) return;
     const now = this.env.now();

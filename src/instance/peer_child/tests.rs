@@ -7,12 +7,13 @@ use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
 use crate::desktop::{DesktopParts, DesktopShared, EndReason, Layout};
 use crate::ids::{InstanceId, ServerId, SessionId};
 use crate::instance::outbound::{OutboundTexts, outbound};
-use crate::instance::{InstanceSpec, ScreenshotTurns, Services};
+use crate::instance::{InstanceSpec, RoleNow, ScreenshotTurns, Services};
 use crate::media::{Codec, Hub};
 use crate::peer::fake::{FakeConnection, FakeFactory};
 use crate::peer::{InputChannel, InputSink};
 use crate::process::KeeperOptions;
 use crate::protocol::input::InputFrame;
+use crate::protocol::words::Role;
 use crate::store::{Journal, Store};
 use crate::supervision::{Intensity, SupervisorSpec, Tree};
 
@@ -104,7 +105,8 @@ impl Scene {
         let shared = InstanceShared::new(spec, DesktopShared::new(parts).unwrap(), Arc::new(services));
         let (out, socket) = outbound();
         let viewer = ViewerId::new();
-        shared.roster.join(viewer, shared.spec.owner, out).unwrap();
+        let role = RoleNow::new(|| Some(Role::Owner));
+        shared.roster.join(viewer, shared.spec.owner, &role, out).unwrap();
         let peers = SupervisorSpec::dynamic(Intensity::new(0, Duration::from_secs(1)), 8).reference(&shared.peers);
         Self {
             tree: Tree::start(peers),
