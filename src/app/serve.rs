@@ -373,8 +373,17 @@ fn make_tree(
     };
     let ending = manager.clone();
     // A host that starts anew finds its instances as they were.
-    tree::host(services, manager, sessions, instances, api, entrance, policy, Arc::new(listener))
-        .on_escalation(move || ending.end_all(None))
+    tree::host(
+        services,
+        manager,
+        sessions,
+        instances,
+        api,
+        entrance,
+        policy,
+        Arc::new(listener),
+    )
+    .on_escalation(move || ending.end_all(None))
 }
 
 /// Nothing is launched any more; instances end, or are left to the next host.

@@ -32,7 +32,10 @@ const MAX_SESSIONS: usize = 10_000;
 const LAST_NOTES: Duration = Duration::from_secs(2);
 
 /// Store, History, Fleet, Sessions, Instances, Mending, Links, Http and Control, in this order.
-#[allow(clippy::too_many_arguments, reason = "it is called once, where everything has been made")]
+#[allow(
+    clippy::too_many_arguments,
+    reason = "it is called once, where everything has been made"
+)]
 pub fn host(
     services: &Arc<Services>,
     manager: &Manager,

@@ -115,7 +115,11 @@ mod tests {
         assert!(access.exchange("").await.unwrap().is_none());
         let cookie = access.exchange(token.expose()).await.unwrap().unwrap();
         assert!(!cookie.value().contains(token.expose()));
-        assert!(access.pass(&TestRequest::default().cookie(cookie).to_http_request()).is_some());
+        assert!(
+            access
+                .pass(&TestRequest::default().cookie(cookie).to_http_request())
+                .is_some()
+        );
         assert!(access.pass(&TestRequest::default().to_http_request()).is_none());
     }
 

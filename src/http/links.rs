@@ -65,7 +65,9 @@ pub async fn make(
         .make(id, wish, crate::clock::unix_ms())
         .await
         .map_err(link_problem)?;
-    let by = who.identity.map_or_else(String::new, |i| format!("session={}", i.session));
+    let by = who
+        .identity
+        .map_or_else(String::new, |i| format!("session={}", i.session));
     api.roles.tell(&link, InstanceEvent::LinkMade, by);
     let mut told = describe(&link, &[]);
     // Behind `#`, so that no log and no other host sees it.
@@ -85,11 +87,7 @@ pub async fn list(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Resul
 }
 
 /// `DELETE /api/v1/instances/{id}/links/{link_id}`: revokes it; who came by it is out.
-pub async fn revoke(
-    api: web::Data<Api>,
-    who: Who,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, Problem> {
+pub async fn revoke(api: web::Data<Api>, who: Who, path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {
     let (id, link) = path.into_inner();
     let id = shared(&api, &who, &id).await?.0;
     let link: LinkId = link.parse().map_err(|_| link_problem(LinkError::Unknown))?;

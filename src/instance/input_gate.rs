@@ -58,7 +58,11 @@ impl ViewerInput {
         let refused = !role.is_some_and(|role| may(role, Action::SendInput));
         if refused && self.refused.fetch_add(1, Ordering::Relaxed) == 0 {
             let role = role.map_or("gone", |role| role.as_str());
-            log::warn!("peer={} viewer={} role={role} sends input, which is dropped", self.peer, self.viewer);
+            log::warn!(
+                "peer={} viewer={} role={role} sends input, which is dropped",
+                self.peer,
+                self.viewer
+            );
         }
     }
 }
@@ -67,7 +71,11 @@ impl Drop for ViewerInput {
     fn drop(&mut self) {
         let refused = self.refused();
         if refused > 0 {
-            log::info!("peer={} viewer={} dropped={refused} events of input", self.peer, self.viewer);
+            log::info!(
+                "peer={} viewer={} dropped={refused} events of input",
+                self.peer,
+                self.viewer
+            );
         }
     }
 }
@@ -105,8 +113,8 @@ mod tests {
     use std::time::Instant;
 
     use super::super::outbound::{OutboundTexts, outbound};
-    use super::*;
     use super::super::roster::RoleNow;
+    use super::*;
     use crate::ids::SessionId;
     use crate::protocol::words::Role;
 

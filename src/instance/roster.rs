@@ -218,7 +218,10 @@ mod tests {
         assert!(roster.expired(grace, now).is_empty());
         assert!(roster.expired(grace, now + Duration::from_secs(7)).is_empty());
         let (out, _socket) = outbound();
-        assert_eq!(roster.join(id, owner, &as_role(Role::Owner), out).unwrap().0, Some(peer));
+        assert_eq!(
+            roster.join(id, owner, &as_role(Role::Owner), out).unwrap().0,
+            Some(peer)
+        );
         assert!(roster.expired(grace, now + Duration::from_secs(60)).is_empty());
     }
 
@@ -228,7 +231,9 @@ mod tests {
         let roster = Roster::new(now);
         let id = ViewerId::new();
         let (out, socket) = outbound();
-        roster.join(id, SessionId::new(), &as_role(Role::Spectator), out).unwrap();
+        roster
+            .join(id, SessionId::new(), &as_role(Role::Spectator), out)
+            .unwrap();
         drop(socket);
         roster.expired(Duration::from_secs(8), now);
         assert_eq!(

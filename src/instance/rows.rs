@@ -123,10 +123,7 @@ impl Manager {
     /// [`RowError`]; the row is as before then.
     pub async fn revive(&self, id: InstanceId) -> Result<(), RowError> {
         let manager = self.clone();
-        let reviving = self
-            .services()
-            .media
-            .spawn(async move { manager.start_row(id).await });
+        let reviving = self.services().media.spawn(async move { manager.start_row(id).await });
         let revived = reviving.await;
         revived.unwrap_or_else(|e| Err(LaunchError::Setup(e.to_string()).into()))
     }

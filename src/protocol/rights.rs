@@ -177,7 +177,14 @@ mod tests {
 
     #[test]
     fn at_the_host_only_the_token_makes_an_admin_and_only_members_launch() {
-        let at = |member, admin| Standing { session: None, member, admin }.at_host();
+        let at = |member, admin| {
+            Standing {
+                session: None,
+                member,
+                admin,
+            }
+            .at_host()
+        };
         assert_eq!([at(false, false), at(true, false)], [Role::Spectator, Role::Owner]);
         assert_eq!([at(false, true), at(true, true)], [Role::Admin, Role::Admin]);
     }

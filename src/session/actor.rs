@@ -217,13 +217,7 @@ impl SessionActor {
 
 /// A viewer of this socket begins to watch; or waits, where the instance's actor is being started. Says whether it
 /// watches.
-fn watch(
-    socket: &mut Socket,
-    session: SessionId,
-    roles: &Roles,
-    handle: InstanceHandle,
-    peer: Option<PeerId>,
-) -> bool {
+fn watch(socket: &mut Socket, session: SessionId, roles: &Roles, handle: InstanceHandle, peer: Option<PeerId>) -> bool {
     let join = Join {
         viewer: socket.viewer,
         session,

@@ -32,7 +32,10 @@ async fn the_token_is_exchanged_for_cookies_that_outlive_the_host() {
     assert!(!cookie.matches(&another) && !cookie.matches(&bench.token));
     assert!(admins.pass(Some(&cookie), None).is_some());
     assert!(admins.pass(None, Some(&bench.token)).is_some());
-    assert!(admins.pass(Some(&bench.token), Some(&cookie)).is_none(), "each is good in its place");
+    assert!(
+        admins.pass(Some(&bench.token), Some(&cookie)).is_none(),
+        "each is good in its place"
+    );
     let next = bench.admins(&bench.token, None).await;
     assert!(next.pass(Some(&cookie), None).is_some());
 }
@@ -60,7 +63,9 @@ async fn a_new_token_ends_what_was_got_by_the_old_one_here_and_at_the_next_host(
     let new = Secret::generate().unwrap();
     admins.replace(new.hash());
     assert!(!pass.holds());
-    tokio::time::timeout(Duration::from_secs(5), pass.ended()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), pass.ended())
+        .await
+        .unwrap();
     assert!(admins.pass(Some(&cookie), Some(&bench.token)).is_none());
     assert!(admins.sign_in(&bench.token).await.unwrap().is_none());
     assert!(admins.sign_in(&ticket).await.unwrap().is_none());

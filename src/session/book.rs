@@ -196,7 +196,11 @@ mod tests {
         let pass = admins.pass(None, Some(&new)).unwrap();
         let (promoted, new_secret) = book.promote(guest.session, &pass).await.unwrap();
         assert_eq!((promoted.session, promoted.guest), (guest.session, false));
-        assert_eq!(book.find(&guests_secret).await.unwrap(), None, "the guest's secret opens nothing more");
+        assert_eq!(
+            book.find(&guests_secret).await.unwrap(),
+            None,
+            "the guest's secret opens nothing more"
+        );
         let later = SessionBook::new(store, Arc::new(Journal::new()), admins);
         assert_eq!(later.find(&new_secret).await.unwrap(), Some(promoted));
     }

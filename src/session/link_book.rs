@@ -130,7 +130,10 @@ mod tests {
     #[test]
     fn a_session_is_the_best_of_what_its_links_give_until_each_ends() {
         let (mut book, instance, session) = (LinkBook::default(), InstanceId::new(), SessionId::new());
-        let (watch, steer) = (link(instance, Role::Spectator, 100), link(instance, Role::Controller, 50));
+        let (watch, steer) = (
+            link(instance, Role::Spectator, 100),
+            link(instance, Role::Controller, 50),
+        );
         for one in [&watch, &steer] {
             book.put(one.clone());
             assert!(book.grant(one.id, session, 1));
@@ -138,12 +141,19 @@ mod tests {
         assert_eq!(book.role_of(session, instance, 10), Some(Role::Controller));
         assert_eq!(book.role_of(SessionId::new(), instance, 10), None);
         assert_eq!(book.role_of(session, InstanceId::new(), 10), None);
-        assert_eq!(book.role_of(session, instance, 50), Some(Role::Spectator), "also before anybody looks");
+        assert_eq!(
+            book.role_of(session, instance, 50),
+            Some(Role::Spectator),
+            "also before anybody looks"
+        );
         assert_eq!(book.next_end(), Some(50));
         assert_eq!(book.expire(60).iter().map(|l| l.id).collect::<Vec<_>>(), [steer.id]);
         assert!(book.remove(watch.id).is_some());
         assert_eq!(book.role_of(session, instance, 70), None);
-        assert!(!book.grant(watch.id, session, 2), "what was revoked meanwhile gives nothing");
+        assert!(
+            !book.grant(watch.id, session, 2),
+            "what was revoked meanwhile gives nothing"
+        );
     }
 
     #[test]

@@ -155,7 +155,10 @@ impl Links {
     /// # Errors
     /// [`LinkError`].
     pub async fn exchange(&self, secret: &Secret, session: SessionId, now: i64) -> Result<(Link, bool), LinkError> {
-        let (hash, most) = (secret.hash().as_str().to_owned(), MOST_USES.try_into().unwrap_or(i32::MAX));
+        let (hash, most) = (
+            secret.hash().as_str().to_owned(),
+            MOST_USES.try_into().unwrap_or(i32::MAX),
+        );
         match self.store.exchange_link(hash, session, now, most).await? {
             Exchanged::Granted { link: row, used } => {
                 let granted = link(&row, vec![session]);

@@ -63,7 +63,10 @@ fn code<T>(result: Result<T, LinkError>) -> &'static str {
 async fn what_a_link_gave_is_so_still_after_the_host_was_started_anew() {
     let bench = Bench::new().await;
     let links = bench.links().await;
-    let (made, secret) = links.make(bench.instance, wish(Role::Controller, Some(1)), NOW).await.unwrap();
+    let (made, secret) = links
+        .make(bench.instance, wish(Role::Controller, Some(1)), NOW)
+        .await
+        .unwrap();
     let session = SessionId::new();
     let (granted, used) = links.exchange(&secret, session, NOW).await.unwrap();
     assert_eq!((granted.id, granted.uses_left(), used), (made.id, Some(0), true));
@@ -71,7 +74,10 @@ async fn what_a_link_gave_is_so_still_after_the_host_was_started_anew() {
         assert_eq!(links.role_of(session, bench.instance, NOW), Some(Role::Controller));
         let (_, used) = links.exchange(&secret, session, NOW).await.unwrap();
         assert!(!used, "the same browser again");
-        assert_eq!(code(links.exchange(&secret, SessionId::new(), NOW).await), "link_used_up");
+        assert_eq!(
+            code(links.exchange(&secret, SessionId::new(), NOW).await),
+            "link_used_up"
+        );
         assert_eq!(links.of(bench.instance)[0].uses_left(), Some(0));
     }
 }
@@ -79,10 +85,17 @@ async fn what_a_link_gave_is_so_still_after_the_host_was_started_anew() {
 #[tokio::test]
 async fn the_secret_of_a_link_is_stored_nowhere() {
     let bench = Bench::new().await;
-    let (_, secret) = bench.links().await.make(bench.instance, wish(Role::Spectator, None), NOW).await.unwrap();
+    let (_, secret) = bench
+        .links()
+        .await
+        .make(bench.instance, wish(Role::Spectator, None), NOW)
+        .await
+        .unwrap();
     for file in std::fs::read_dir(bench.folder.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        let found = bytes.windows(secret.expose().len()).any(|w| w == secret.expose().as_bytes());
+        let found = bytes
+            .windows(secret.expose().len())
+            .any(|w| w == secret.expose().as_bytes());
         assert!(!found);
     }
 }
@@ -91,10 +104,16 @@ async fn the_secret_of_a_link_is_stored_nowhere() {
 async fn a_revoked_link_gives_nothing_more_and_says_so() {
     let bench = Bench::new().await;
     let links = bench.links().await;
-    let (made, secret) = links.make(bench.instance, wish(Role::Spectator, None), NOW).await.unwrap();
+    let (made, secret) = links
+        .make(bench.instance, wish(Role::Spectator, None), NOW)
+        .await
+        .unwrap();
     let session = SessionId::new();
     links.exchange(&secret, session, NOW).await.unwrap();
-    assert_eq!(code(links.revoke(InstanceId::new(), made.id, NOW).await), "unknown_link");
+    assert_eq!(
+        code(links.revoke(InstanceId::new(), made.id, NOW).await),
+        "unknown_link"
+    );
     links.revoke(bench.instance, made.id, NOW).await.unwrap();
     assert_eq!(links.role_of(session, bench.instance, NOW), None);
     assert_eq!(code(links.exchange(&secret, session, NOW).await), "link_revoked");
@@ -106,14 +125,20 @@ async fn a_revoked_link_gives_nothing_more_and_says_so() {
 async fn a_link_ends_when_its_time_is_over() {
     let bench = Bench::new().await;
     let links = bench.links().await;
-    let (made, secret) = links.make(bench.instance, wish(Role::Controller, None), NOW).await.unwrap();
+    let (made, secret) = links
+        .make(bench.instance, wish(Role::Controller, None), NOW)
+        .await
+        .unwrap();
     let session = SessionId::new();
     links.exchange(&secret, session, NOW).await.unwrap();
     let end = NOW + 3_600_000;
     assert_eq!(links.next_end(), Some(end));
     assert_eq!(links.role_of(session, bench.instance, end - 1), Some(Role::Controller));
     assert_eq!(links.role_of(session, bench.instance, end), None);
-    assert_eq!(code(links.exchange(&secret, SessionId::new(), end).await), "link_expired");
+    assert_eq!(
+        code(links.exchange(&secret, SessionId::new(), end).await),
+        "link_expired"
+    );
     assert!(links.expire(end - 1).is_empty());
     assert_eq!(links.expire(end).iter().map(|l| l.id).collect::<Vec<_>>(), [made.id]);
     assert_eq!(links.next_end(), None);
@@ -123,7 +148,10 @@ async fn a_link_ends_when_its_time_is_over() {
 async fn links_go_with_their_instance() {
     let bench = Bench::new().await;
     let links = bench.links().await;
-    let (_, secret) = links.make(bench.instance, wish(Role::Controller, None), NOW).await.unwrap();
+    let (_, secret) = links
+        .make(bench.instance, wish(Role::Controller, None), NOW)
+        .await
+        .unwrap();
     let session = SessionId::new();
     links.exchange(&secret, session, NOW).await.unwrap();
     links.tidy(|_| false, NOW).await.unwrap();
@@ -151,14 +179,33 @@ async fn a_wish_beyond_what_a_link_may_be_is_refused() {
     let links = bench.links().await;
     let usual = wish(Role::Spectator, None);
     for bad in [
-        Wish { role: Role::Owner, ..usual },
-        Wish { role: Role::Admin, ..usual },
-        Wish { life: Duration::from_secs(9), ..usual },
-        Wish { life: LONGEST + SHORTEST, ..usual },
+        Wish {
+            role: Role::Owner,
+            ..usual
+        },
+        Wish {
+            role: Role::Admin,
+            ..usual
+        },
+        Wish {
+            life: Duration::from_secs(9),
+            ..usual
+        },
+        Wish {
+            life: LONGEST + SHORTEST,
+            ..usual
+        },
         Wish { uses: Some(0), ..usual },
-        Wish { uses: Some(MOST_USES + 1), ..usual },
+        Wish {
+            uses: Some(MOST_USES + 1),
+            ..usual
+        },
     ] {
-        assert_eq!(code(links.make(bench.instance, bad, NOW).await), "out_of_range", "{bad:?}");
+        assert_eq!(
+            code(links.make(bench.instance, bad, NOW).await),
+            "out_of_range",
+            "{bad:?}"
+        );
     }
     for _ in 0..MOST_LINKS {
         links.make(bench.instance, usual, NOW).await.unwrap();

@@ -137,7 +137,10 @@ impl Roles {
             if let Err(error) = self.links.tidy(|id| self.manager.get(id).is_some(), now).await {
                 log::warn!("code={} links of ended instances not forgotten: {error}", error.code());
             }
-            let next = self.links.next_end().map_or(i64::MAX, |end| end.saturating_sub(unix_ms()));
+            let next = self
+                .links
+                .next_end()
+                .map_or(i64::MAX, |end| end.saturating_sub(unix_ms()));
             let wait = Duration::from_millis(u64::try_from(next).unwrap_or(0)).min(LOOK);
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}

@@ -144,9 +144,7 @@ impl Store {
                 .find(link.to_string())
                 .filter(links::instance_id.eq(instance.to_string()))
                 .filter(links::revoked.is_null().and(links::expires_at.gt(now)));
-            let revoked = diesel::update(living)
-                .set(links::revoked.eq(now))
-                .execute(connection)?;
+            let revoked = diesel::update(living).set(links::revoked.eq(now)).execute(connection)?;
             if revoked > 0 {
                 diesel::delete(grants::table.filter(grants::link_id.eq(link.to_string()))).execute(connection)?;
             }

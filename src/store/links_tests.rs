@@ -36,7 +36,10 @@ async fn a_link_is_exchanged_until_it_is_used_up_and_costs_the_same_session_one_
     assert_eq!(used(exchange(&bench, "secret", one, 20).await), Some((1, true)));
     assert_eq!(used(exchange(&bench, "secret", one, 20).await), Some((1, false)));
     assert_eq!(used(exchange(&bench, "secret", two, 20).await), Some((2, true)));
-    assert_eq!(exchange(&bench, "secret", SessionId::new(), 20).await, Exchanged::UsedUp);
+    assert_eq!(
+        exchange(&bench, "secret", SessionId::new(), 20).await,
+        Exchanged::UsedUp
+    );
     assert_eq!(used(exchange(&bench, "secret", two, 20).await), Some((2, false)));
     assert_eq!(exchange(&bench, "another", one, 20).await, Exchanged::Unknown);
 }
@@ -63,8 +66,12 @@ async fn a_link_says_why_it_has_ended_and_takes_along_what_it_gave() {
     let holders: Vec<_> = living.iter().map(|(l, s)| (l.link_id, s.clone())).collect();
     assert_eq!(holders, [(late.link_id, vec![]), (revoked.link_id, vec![session])]);
 
-    let revoke = async |link: &LinkRow, instance, now| bench.store.revoke_link(instance, link.link_id, now).await.unwrap();
-    assert!(!revoke(&revoked, late.instance_id, 30).await, "it is another instance's");
+    let revoke =
+        async |link: &LinkRow, instance, now| bench.store.revoke_link(instance, link.link_id, now).await.unwrap();
+    assert!(
+        !revoke(&revoked, late.instance_id, 30).await,
+        "it is another instance's"
+    );
     assert!(revoke(&revoked, revoked.instance_id, 30).await);
     assert!(!revoke(&revoked, revoked.instance_id, 30).await, "once is enough");
     assert!(!revoke(&late, late.instance_id, 100).await, "it has ended by itself");
@@ -104,5 +111,8 @@ async fn links_end_with_their_instance_and_not_with_a_failure() {
     let there = exchange(&bench, "secret", SessionId::new(), 30).await;
     assert!(matches!(there, Exchanged::Granted { .. }));
     to(InstanceStatus::Terminated, 40).await;
-    assert_eq!(exchange(&bench, "secret", SessionId::new(), 50).await, Exchanged::Unknown);
+    assert_eq!(
+        exchange(&bench, "secret", SessionId::new(), 50).await,
+        Exchanged::Unknown
+    );
 }

@@ -454,7 +454,16 @@ struct Column {
 async fn the_schema_in_the_code_is_that_of_the_migrations() {
     let bench = Bench::new().await;
     let code = include_str!("schema.rs");
-    for table in ["servers", "sessions", "instances", "peers", "links", "grants", "admissions", "events"] {
+    for table in [
+        "servers",
+        "sessions",
+        "instances",
+        "peers",
+        "links",
+        "grants",
+        "admissions",
+        "events",
+    ] {
         let sql = format!("SELECT name FROM pragma_table_info('{table}')");
         let columns = bench
             .store

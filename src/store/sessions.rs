@@ -85,11 +85,9 @@ impl Store {
     /// The database fails.
     pub async fn note_token_of_sessions(&self, token_hash: String) -> Result<usize, StoreError> {
         self.change(move |connection| {
-            Ok(
-                diesel::update(sessions::table.filter(sessions::token_hash.is_null()))
-                    .set(sessions::token_hash.eq(token_hash))
-                    .execute(connection)?,
-            )
+            Ok(diesel::update(sessions::table.filter(sessions::token_hash.is_null()))
+                .set(sessions::token_hash.eq(token_hash))
+                .execute(connection)?)
         })
         .await
     }

@@ -12,7 +12,14 @@ const LOOK_MS = 3000;
 export class ShareDialog {
   #role = choice('share-role', Object.entries(ROLES), 'controller');
   #life = choice('share-life', LIVES, USUAL_LIFE);
-  #uses = choice('share-uses', [['', 'Any number of people'], ['1', 'One person, once']], '');
+  #uses = choice(
+    'share-uses',
+    [
+      ['', 'Any number of people'],
+      ['1', 'One person, once'],
+    ],
+    '',
+  );
   #make = h('button', { type: 'submit', class: 'primary', 'data-action': 'make-link' }, 'Make a link');
   #url = h('input', { type: 'text', readOnly: true, 'aria-label': 'The new link', 'data-part': 'link' });
   #copy = h('button', { type: 'button', 'data-action': 'copy' }, 'Copy');

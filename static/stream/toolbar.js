@@ -34,7 +34,11 @@ export class Toolbar {
       if (viewer.steers) viewer.releaseControl();
       else viewer.requestControl();
     });
-    this.share = h('button', { type: 'button', class: 'quiet', hidden: true, 'data-action': 'share' }, 'Share');
+    this.share = h(
+      'button',
+      { type: 'button', class: 'quiet', hidden: true, 'data-action': 'share' },
+      'Share',
+    );
     this.share.prepend(icon('share'));
     this.share.addEventListener('click', actions.share);
     const stats = this.#icon('stats', 'Statistics', () => {
@@ -105,7 +109,15 @@ export class Toolbar {
     const live = state !== 'ended' && state !== 'error' && state !== 'idle';
     const count = this.#viewers.length;
     const others = live && count > 1 ? ` · ${plural(count, 'viewer')}` : '';
-    const who = !live ? '' : steers ? 'in control' : role === 'spectator' ? 'watching only' : role ? 'watching' : '';
+    const who = !live
+      ? ''
+      : steers
+        ? 'in control'
+        : role === 'spectator'
+          ? 'watching only'
+          : role
+            ? 'watching'
+            : '';
     setText(this.#who, who || others ? `${who}${who ? others : others.slice(3)}` : '');
     // Among the owner's own tabs control goes to the one that acts.
     const own = role === 'owner' && this.#viewers.some(v => v.viewer_id === holder && v.role === 'owner');

@@ -267,11 +267,11 @@ export class Link extends EventTarget {
 
   /** Why the last peer went, told after the connection itself broke. @param {string} reason */
   #explained(reason) {
-    // Superseded by the offer that followed, or requested by the browser's own close: nothing new.
-    if (reason === 'superseded' || reason === 'requested') return;
+    // Superseded by the offer that followed, or requested by the browser's own close: nothing new. Who is put out is told
+    // so by an error.
+    if (reason === 'superseded' || reason === 'requested' || afterClose(reason) === 'leave') return;
     this.#lostId = null;
-    if (afterClose(reason) === 'leave') this.#putOut(reason);
-    else if (afterClose(reason) === 'end') this.#input({ type: 'closed', reason });
+    if (afterClose(reason) === 'end') this.#input({ type: 'closed', reason });
     else this.#input({ type: 'reason', reason });
   }
 

@@ -74,7 +74,7 @@ for (const reason of reasons) {
           break;
         case 'leave':
           assert.deepEqual([state, detail, viewer.shown.action], ['error', closeWords(reason), null]);
-          await clock.advance(20_000);
+          await clock.advance(4000);
           assert.equal(offers(), before);
           // Let in again by another link: the same page goes on.
           FakeSocket.last.say(instance('INITIALIZING'));
