@@ -358,6 +358,32 @@ mod tests {
         assert_eq!(text, r#"{"type":"error","code":"bad_sdp","message":"no"}"#);
     }
 
+    #[test]
+    fn what_a_message_asks_of_an_instance_needs_the_right_to_it() {
+        let needs = |more: &str| {
+            let id = PeerId::new();
+            decode(&format!(
+                r#"{{"peer_id":"{id}","instance_id":"{id}","viewer_id":"{id}",{more}}}"#
+            ))
+            .unwrap()
+            .needs()
+        };
+        for (message, action) in [
+            (r#""type":"watch""#, Some(Action::Watch)),
+            (r#""type":"offer","sdp":"""#, Some(Action::Watch)),
+            (r#""type":"candidate","candidate":null"#, Some(Action::Watch)),
+            (r#""type":"request_control""#, Some(Action::Control)),
+            (r#""type":"release_control""#, Some(Action::Control)),
+            (r#""type":"grant_control""#, Some(Action::GiveControl)),
+            (r#""type":"hello""#, None),
+            (r#""type":"unwatch""#, None),
+            (r#""type":"stats","digest":{}"#, None),
+            (r#""type":"ping""#, None),
+        ] {
+            assert_eq!(needs(message), action, "{message}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC*") {

@@ -27,9 +27,13 @@ export async function enter(api, token) {
     try {
       await api.auth(token);
     } catch (error) {
+      const refusal = /** @type {import('../lib/api.js').ApiError} */ (error);
       // A token that was refused will not do better later; one that was not heard may.
-      if (/** @type {{status?: number}} */ (error).status) clearFragment();
-      throw error;
+      if (refusal.status) clearFragment();
+      // A ticket is good once: the browser that used it is in already.
+      const used = refusal.code === 'bad_token' && (await api.session().then(Boolean, () => false));
+      if (!used) throw error;
+      return;
     }
     clearFragment();
   }

@@ -257,3 +257,22 @@ async fn a_new_peer_neither_waits_for_the_one_before_it_nor_loses_its_input_to_i
     assert!(scene.shared.roster.may_steer_by(scene.viewer, second));
     assert!(scene.shared.peer(second).is_some());
 }
+
+#[actix_rt::test]
+async fn a_viewer_whose_role_ends_watches_on_as_what_is_left_or_is_told_and_closed() {
+    let mut scene = Scene::new();
+    let (_, _, connection) = scene.connected().await;
+    scene.shared.regrade(&|_, _| Some(Role::Spectator));
+    assert_eq!(scene.told("control").await["role"], "spectator");
+    assert!(!scene.shared.roster.with(|v| v.may_steer(scene.viewer)));
+    assert_eq!(connection.closes.load(Ordering::Relaxed), 0, "it watches on");
+
+    scene.shared.regrade(&|_, _| None);
+    assert_eq!(scene.told("error").await["code"], "access_ended");
+    assert_eq!(scene.shared.roster.role(scene.viewer), None);
+    let begun = Instant::now();
+    while connection.closes.load(Ordering::Relaxed) == 0 {
+        assert!(begun.elapsed() < SOON);
+        sleep(Duration::from_millis(5)).await;
+    }
+}
