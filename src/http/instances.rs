@@ -41,6 +41,7 @@ pub async fn apps(api: web::Data<Api>, _who: Who) -> HttpResponse {
 pub async fn launch(api: web::Data<Api>, who: Who, request: web::Json<LaunchRequest>) -> Result<HttpResponse, Problem> {
     let session = who.session()?.session;
     who.may(Action::Launch)?;
+    api.limits.launch(session)?;
     let handle = api.manager.launch(&request, session).await.map_err(launch_problem)?;
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("/stream/{}", handle.spec().id)))
@@ -90,7 +91,11 @@ pub async fn terminate(api: web::Data<Api>, who: Who, id: web::Path<String>) -> 
 
 /// `POST /api/v1/instances/{id}/restart`: starts the app anew under the same id.
 pub async fn restart(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    match allowed(&api, &who, &id, Action::Restart).await?.0 {
+    let what = allowed(&api, &who, &id, Action::Restart).await?.0;
+    if let Some(identity) = who.identity {
+        api.limits.launch(identity.session)?;
+    }
+    match what {
         Found::Living(handle) => handle
             .restart()
             .await

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::instances::{Found, find};
 use super::problem::Problem;
-use super::who::Who;
+use super::who::{Who, address_of};
 use crate::ids::{InstanceId, LinkId, SessionId};
 use crate::instance::events::InstanceEvent;
 use crate::protocol::rights::Action;
@@ -110,6 +110,7 @@ pub async fn exchange(
     let (identity, cookie) = match known {
         Some(identity) => (identity, None),
         None => {
+            api.limits.session(address_of(&request)?)?;
             let pass = api.access.pass(&request);
             let (identity, secret) = api.sessions.create(pass.as_ref()).await.map_err(unavailable)?;
             log::info!("session={} opened by a link guest={}", identity.session, identity.guest);

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Api;
 use super::problem::Problem;
-use super::who::Who;
+use super::who::{Who, address_of};
 use crate::protocol::signalling::SUBPROTOCOL;
 use crate::signalling::upgrade;
 
@@ -30,10 +30,13 @@ pub async fn socket(
         )
         .into());
     }
+    let identity = who.session()?;
+    let permits = api.limits.socket(address_of(&request)?, identity.session)?;
     let session = api
         .live
-        .actor(who.session()?)
+        .actor(identity)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
-    upgrade(&request, payload, session, who.pass).await
+    let kept = Box::new(permits);
+    upgrade(&request, payload, session, who.pass, api.messages_per_second, kept).await
 }

@@ -1,9 +1,12 @@
 //! The extractors of handlers that need to know who asks, and what they may.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::Api;
@@ -12,6 +15,17 @@ use crate::ids::{InstanceId, SessionId};
 use crate::protocol::rights::{Action, Standing, may};
 use crate::protocol::words::Role;
 use crate::session::{Identity, Pass};
+
+/// The address that a request comes from, for what is counted by address.
+///
+/// # Errors
+/// 400 `no_address` where there is none; a socket always has one.
+pub fn address_of(request: &HttpRequest) -> Result<IpAddr, Problem> {
+    request
+        .peer_addr()
+        .map(|address| address.ip())
+        .ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "no_address", "the request comes from nowhere"))
+}
 
 /// Who a request comes from: a session, somebody who has shown the token, or both.
 #[derive(Clone, Debug)]
@@ -95,8 +109,16 @@ impl FromRequest for Who {
             let api = request
                 .app_data::<web::Data<Api>>()
                 .ok_or_else(|| Problem::unavailable("not_ready", "the host is starting"))?;
+            let secret = api.access.session_secret(&request);
+            // A cookie may be an old one; who writes a header by hand may be guessing.
+            let guesser = (secret.is_some() && request.headers().contains_key(AUTHORIZATION))
+                .then(|| address_of(&request))
+                .transpose()?;
+            if let Some(from) = guesser {
+                api.limits.may_try_token(from)?;
+            }
             let pass = api.access.pass(&request);
-            let identity = match api.access.session_secret(&request) {
+            let identity = match secret {
                 None => None,
                 Some(secret) => match api.sessions.find(&secret).await {
                     Ok(identity) => identity,
@@ -109,6 +131,9 @@ impl FromRequest for Who {
                 },
             };
             if identity.is_none() && pass.is_none() {
+                if let Some(from) = guesser {
+                    api.limits.wrong_token(from);
+                }
                 return Err(Problem::auth_required());
             }
             Ok(Self { identity, pass })
