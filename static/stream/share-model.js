@@ -4,7 +4,7 @@ import { plural } from '../lib/format.js';
 
 /** @typedef {import('../lib/api.js').Link} Link */
 
-export const ROLES = Object.freeze({ controller: 'Watch and steer', spectator: 'Watch only' });
+export const ROLES = Object.freeze({ spectator: 'Watch only', controller: 'Watch and steer' });
 
 const HOUR = 3600;
 /** Seconds that a link lives, in words. */

@@ -10,7 +10,7 @@ const LOOK_MS = 3000;
 
 /** The dialog that makes links to an instance, shows who uses them, and revokes them. */
 export class ShareDialog {
-  #role = choice('share-role', Object.entries(ROLES), 'controller');
+  #role = choice('share-role', Object.entries(ROLES), 'spectator');
   #life = choice('share-life', LIVES, USUAL_LIFE);
   #uses = choice(
     'share-uses',
