@@ -121,10 +121,10 @@ export class ShareDialog {
     const living = new Set(links.map(link => link.link_id));
     for (const [id, { node }] of this.#items) {
       if (living.has(id)) continue;
-      // Whoever stood on its button stays in the dialog.
-      if (node.contains(document.activeElement)) this.#close.focus();
       node.remove();
       this.#items.delete(id);
+      // Whoever stood on its button, which went with it, stays in the dialog.
+      if (!this.node.contains(document.activeElement)) this.#close.focus();
     }
     for (const link of links) this.#show(link, now);
     this.#none.hidden = links.length > 0;

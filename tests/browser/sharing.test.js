@@ -67,9 +67,10 @@ scenario('links made by clicking let in a controller who types and a spectator w
   await guest.viewer.click(400, 100);
   await guest.page.keyboard.type('guest');
   await owner.pattern.textBecomes('guest');
-  await owner.pattern.flipsBecome(flips + 1);
+  // A click and five keys.
+  await owner.pattern.flipsBecome(flips + 6);
   await spectator.viewer.click(400, 100);
-  await never('a spectator steers', async () => (await owner.pattern.read()).flips !== flips + 1, 1_500);
+  await never('a spectator steers', async () => (await owner.pattern.read()).flips !== flips + 6, 1_500);
 
   const late = await opens(stage, watching);
   await late.viewer.stateBecomes('error');
@@ -87,8 +88,8 @@ scenario('links made by clicking let in a controller who types and a spectator w
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'hidden' });
   await owner.click(400, 100);
-  await owner.pattern.flipsBecome(flips + 2);
-  await spectator.viewer.pattern.flipsBecome(flips + 2);
+  await owner.pattern.flipsBecome(flips + 7);
+  await spectator.viewer.pattern.flipsBecome(flips + 7);
   await guest.page.reload();
   await guest.viewer.stateBecomes('error');
 });
