@@ -1,6 +1,7 @@
 import { Api } from '../lib/api.js';
 import { inFragment } from '../lib/fragment.js';
 import { HeliostatViewer } from '../viewer/element.js';
+import { said } from '../viewer/states.js';
 import { arrive } from './arrival.js';
 import { AutoHide } from './autohide.js';
 import { begun, early, instance } from './early.js';
@@ -76,8 +77,8 @@ if (early) {
 } else {
   const refusal = await arrive(api, why => toolbar.toast(why));
   if (!refusal || (await maySee())) viewer.instance = instance;
-  else viewer.refuse(refusal.code, refusal.message);
-  if (refusal && viewer.instance) toolbar.toast(refusal.message);
+  else viewer.refuse(refusal.code, '');
+  if (refusal && viewer.instance) toolbar.toast(`${said(refusal.message)} You watch without it.`);
 }
 
 /** Whether this browser may watch the instance, by whatever else lets it in. */

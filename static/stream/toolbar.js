@@ -20,6 +20,8 @@ export class Toolbar {
   #toastTimer = 0;
   /** @type {import('../viewer/protocol.js').ViewerEntry[]} */
   #viewers = [];
+  /** What this viewer was last. @type {import('../viewer/protocol.js').Role | null} */
+  #role = null;
 
   /** @param {HeliostatViewer} viewer @param {{fullScreen: () => void, share: () => void, terminate: () => Promise<void>}} actions */
   constructor(viewer, actions) {
@@ -70,7 +72,12 @@ export class Toolbar {
     this.handle.append(h('i', { class: 'dot' }), this.#short);
     this.node = h('div', { class: 'chrome' }, this.bar, this.handle, this.#toast, this.#spoken);
     viewer.addEventListener('latency', () => this.state());
-    viewer.addEventListener('control', () => this.#roles());
+    viewer.addEventListener('control', () => {
+      const lowered = this.#role !== null && this.#role !== 'spectator' && viewer.role === 'spectator';
+      if (lowered) this.toast('You are watching only from now on.');
+      this.#role = viewer.role;
+      this.#roles();
+    });
     viewer.addEventListener('viewers', event => {
       this.#viewers = /** @type {CustomEvent} */ (event).detail.viewers;
       this.#roles();

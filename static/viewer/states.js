@@ -218,7 +218,7 @@ function failedTitle(name, reason) {
 /** @param {{code: string, message: string}} error @returns {Shown} */
 function fault(error) {
   const title = TITLES[error.code] ?? 'This does not work';
-  const shownFault = view('error', error.code, title, error.message || words(error.code));
+  const shownFault = view('error', error.code, title, said(error.message) ?? words(error.code));
   return { ...shownFault, action: FINAL_FAULTS.has(error.code) ? null : 'retry' };
 }
 
@@ -286,7 +286,7 @@ function comingBack(name, reason = '') {
  * What the host says, as a sentence of the page.
  * @param {string | undefined} message
  */
-function said(message) {
+export function said(message) {
   if (!message) return undefined;
   const end = /[.!?…]$/.test(message) ? '' : '.';
   return `${message.charAt(0).toUpperCase()}${message.slice(1)}${end}`;
