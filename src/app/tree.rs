@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::control_socket::control;
+use super::entrance::Entrance;
 use super::fleet::fleet;
 use super::history::history;
 use super::retention::retention;
@@ -14,6 +16,7 @@ use crate::ids::ServerId;
 use crate::instance::{Manager, Services};
 use crate::process::SweepReport;
 use crate::protocol::words::{CloseReason, InstanceStatus};
+use crate::session::Roles;
 use crate::store::{InstanceRow, PeerClosed, StatusChange, Store, StoreError};
 use crate::supervision::{
     ChildContext, ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorRef, SupervisorSpec,
@@ -28,13 +31,18 @@ const MAX_SESSIONS: usize = 10_000;
 /// For what was noted last, when the host stops.
 const LAST_NOTES: Duration = Duration::from_secs(2);
 
-/// Store, History, Fleet, Sessions, Instances, Mending and Http, in this order.
+/// Store, History, Fleet, Sessions, Instances, Mending, Links, Http and Control, in this order.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "it is called once, where everything has been made"
+)]
 pub fn host(
     services: &Arc<Services>,
     manager: &Manager,
     sessions: SupervisorRef,
     instances: SupervisorRef,
     api: Api,
+    entrance: &Entrance,
     policy: OriginPolicy,
     listener: Arc<TcpListener>,
 ) -> SupervisorSpec {
@@ -48,12 +56,14 @@ pub fn host(
         }))
         .child(all_instances(manager, instances, capacity))
         .child(mending(manager))
+        .child(links(&entrance.roles))
         .child(
             ChildSpec::task("http", Restart::Permanent, move |cx| {
                 http(Arc::clone(&listener), api.clone(), policy.clone(), cx)
             })
             .shutdown(Shutdown::Timeout(Duration::from_secs(5))),
         )
+        .child(control(services.state.path(), entrance))
 }
 
 /// The supervisor of the instances. One that follows another that was stopped takes up what that one let go; what lost
@@ -104,6 +114,18 @@ fn mending(manager: &Manager) -> ChildSpec {
         let manager = manager.clone();
         async move {
             cx.unless_stopping(manager.mend()).await;
+            ExitReason::Shutdown
+        }
+    })
+}
+
+/// Ends links whose time is over.
+fn links(roles: &Roles) -> ChildSpec {
+    let roles = roles.clone();
+    ChildSpec::task("links", Restart::Permanent, move |cx| {
+        let roles = roles.clone();
+        async move {
+            cx.unless_stopping(roles.keep()).await;
             ExitReason::Shutdown
         }
     })

@@ -13,8 +13,8 @@ use super::keys::{KEYS, find};
 use super::origin::Origin;
 use super::sources::{Setting, Sources};
 use super::types::{
-    Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig, StoreConfig,
-    VideoConfig,
+    AccessConfig, Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig,
+    StoreConfig, VideoConfig,
 };
 use super::value::{Raw, Value};
 
@@ -219,6 +219,9 @@ impl Values {
         let rows = self.rows(&server.state);
         Ok(Config {
             server,
+            access: AccessConfig {
+                bare_url_watches: self.text("access.bare_url") == "spectator",
+            },
             instances: InstancesConfig {
                 capacity: self.number("instances.capacity"),
                 capacity_is_default: self.origin("instances.capacity") == Origin::Default,

@@ -43,6 +43,6 @@ pub use ready::Ready;
 pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{
-    Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig, StoreConfig,
-    VideoConfig,
+    AccessConfig, Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig,
+    StoreConfig, VideoConfig,
 };

@@ -14,6 +14,8 @@ use super::explain::Row;
 pub struct Config {
     /// The pages and the host itself.
     pub server: ServerConfig,
+    /// Who is let in to what.
+    pub access: AccessConfig,
     /// How many instances, and for how long.
     pub instances: InstancesConfig,
     /// The picture, where an app or a user does not say.
@@ -61,6 +63,13 @@ pub struct ServerConfig {
     pub hosts: Vec<String>,
     /// Origins whose pages may embed the viewer.
     pub embedders: Vec<String>,
+}
+
+/// Who is let in to what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccessConfig {
+    /// Whether who knows the address of an instance may watch it.
+    pub bare_url_watches: bool,
 }
 
 /// How many instances, and for how long.

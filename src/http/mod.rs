@@ -12,6 +12,7 @@ mod guard;
 mod health;
 mod instances;
 mod limits;
+mod links;
 mod origin;
 mod problem;
 mod server;
@@ -34,7 +35,7 @@ pub use server::{ServerError, bind, serve};
 
 use crate::config::VideoConfig;
 use crate::instance::{Catalogue, Manager};
-use crate::session::{SessionBook, Sessions};
+use crate::session::{Roles, SessionBook, Sessions};
 use crate::store::Store;
 use crate::supervision::TreeView;
 
@@ -50,6 +51,8 @@ pub struct Api {
     pub sessions: SessionBook,
     /// The sessions that have sockets.
     pub live: Sessions,
+    /// What somebody is at an instance, and the links that make them so.
+    pub roles: Roles,
     /// The instances.
     pub manager: Manager,
     /// The apps.
@@ -104,6 +107,10 @@ fn api_routes() -> actix_web::Scope {
         .route("/instances/{id}", web::delete().to(instances::terminate))
         .route("/instances/{id}/restart", web::post().to(instances::restart))
         .route("/instances/{id}/screenshot", web::get().to(instances::screenshot))
+        .route("/instances/{id}/links", web::post().to(links::make))
+        .route("/instances/{id}/links", web::get().to(links::list))
+        .route("/instances/{id}/links/{link}", web::delete().to(links::revoke))
+        .route("/links/exchange", web::post().to(links::exchange))
         .route("/admin/supervision", web::get().to(admin::tree))
         .route("/admin/supervision/stream", web::get().to(admin::stream))
         .route("/admin/supervision/restart", web::post().to(admin::restart))

@@ -30,12 +30,13 @@ pub async fn socket(
         )
         .into());
     }
-    let permits = api.limits.socket(address_of(&request)?, who.0.session)?;
+    let identity = who.session()?;
+    let permits = api.limits.socket(address_of(&request)?, identity.session)?;
     let session = api
         .live
-        .actor(who.0)
+        .actor(identity)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
     let kept = Box::new(permits);
-    upgrade(&request, payload, session, api.messages_per_second, kept).await
+    upgrade(&request, payload, session, who.pass, api.messages_per_second, kept).await
 }
