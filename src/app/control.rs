@@ -125,5 +125,5 @@ pub fn upgrade(state: &Path, binary: Option<&Path>) -> Result<String, ControlErr
 /// [`ControlError::Token`].
 pub fn address(config: &Config) -> Result<String, ControlError> {
     let token = token::load(&config.server.state).map_err(ControlError::Token)?;
-    Ok(token::address(config.server.listen, Some(&token)))
+    Ok(token::address(&config.server, Some(&token)))
 }

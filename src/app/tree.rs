@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::fleet::fleet;
 use super::history::history;
+use super::pages;
 use super::retention::retention;
 use crate::clock::unix_ms;
-use crate::http::{Api, OriginPolicy, serve};
+use crate::http::{Api, Front, serve};
 use crate::ids::ServerId;
 use crate::instance::{Manager, Services};
 use crate::process::SweepReport;
@@ -28,18 +29,19 @@ const MAX_SESSIONS: usize = 10_000;
 /// For what was noted last, when the host stops.
 const LAST_NOTES: Duration = Duration::from_secs(2);
 
-/// Store, History, Fleet, Sessions, Instances, Mending and Http, in this order.
+/// Store, History, Fleet, Sessions, Instances, Mending, Certificate (where the pages are encrypted) and Http, in this
+/// order.
 pub fn host(
     services: &Arc<Services>,
     manager: &Manager,
     sessions: SupervisorRef,
     instances: SupervisorRef,
     api: Api,
-    policy: OriginPolicy,
+    front: Front,
     listener: Arc<TcpListener>,
 ) -> SupervisorSpec {
     let capacity = services.config.instances.capacity;
-    SupervisorSpec::new(Strategy::OneForOne, ROOT_INTENSITY)
+    let before_http = SupervisorSpec::new(Strategy::OneForOne, ROOT_INTENSITY)
         .child(store(services))
         .child(history(services, &api.tree))
         .child(fleet(services, manager))
@@ -47,13 +49,17 @@ pub fn host(
             SupervisorSpec::dynamic(TEMPORARY_INTENSITY, MAX_SESSIONS).reference(&sessions)
         }))
         .child(all_instances(manager, instances, capacity))
-        .child(mending(manager))
-        .child(
-            ChildSpec::task("http", Restart::Permanent, move |cx| {
-                http(Arc::clone(&listener), api.clone(), policy.clone(), cx)
-            })
-            .shutdown(Shutdown::Timeout(Duration::from_secs(5))),
-        )
+        .child(mending(manager));
+    let before_http = match &front.tls {
+        Some(tls) => before_http.child(pages::child(tls)),
+        None => before_http,
+    };
+    before_http.child(
+        ChildSpec::task("http", Restart::Permanent, move |cx| {
+            http(Arc::clone(&listener), api.clone(), front.clone(), cx)
+        })
+        .shutdown(Shutdown::Timeout(Duration::from_secs(5))),
+    )
 }
 
 /// The supervisor of the instances. One that follows another that was stopped takes up what that one let go; what lost
@@ -109,8 +115,8 @@ fn mending(manager: &Manager) -> ChildSpec {
     })
 }
 
-async fn http(listener: Arc<TcpListener>, api: Api, policy: OriginPolicy, cx: ChildContext) -> ExitReason {
-    let server = match serve(&listener, api, policy) {
+async fn http(listener: Arc<TcpListener>, api: Api, front: Front, cx: ChildContext) -> ExitReason {
+    let server = match serve(&listener, api, &front) {
         Ok(server) => server,
         Err(error) => return ExitReason::error("http", error.to_string()),
     };

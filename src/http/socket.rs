@@ -5,6 +5,7 @@ use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Api;
+use super::client::Client;
 use super::problem::Problem;
 use super::who::Who;
 use crate::protocol::signalling::SUBPROTOCOL;
@@ -16,6 +17,7 @@ pub async fn socket(
     payload: web::Payload,
     api: web::Data<Api>,
     who: Who,
+    client: Client,
 ) -> Result<HttpResponse, actix_web::Error> {
     let offered = request
         .headers()
@@ -35,5 +37,6 @@ pub async fn socket(
         .actor(who.0)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
+    log::info!("session={} socket opened, client={client}", who.0.session);
     upgrade(&request, payload, session).await
 }

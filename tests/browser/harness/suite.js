@@ -13,8 +13,9 @@ const LIMIT = 150_000 * Math.max(1, Number(process.env.HELIOSTAT_FAULT_ROUNDS ??
  * Declares what the scenarios of this file share.
  *
  * @param {Parameters<typeof Host.start>[0]} options of the host
+ * @param {string[]} [flags] further flags of the browser
  */
-export function suite(options) {
+export function suite(options, flags = []) {
   /** @type {Host | undefined} */
   let host;
   /** @type {import('playwright-core').Browser | undefined} */
@@ -23,7 +24,7 @@ export function suite(options) {
 
   const start = async () => {
     host = await Host.start(options);
-    browser = await launchBrowser();
+    browser = await launchBrowser(flags);
   };
   const stop = async () => {
     await browser?.close();
