@@ -180,9 +180,8 @@ impl Tls {
         let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(TlsError::Library)?;
-        Ok(builder
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&self.in_use) as _))
+        let in_use: Arc<InUse> = Arc::clone(&self.in_use);
+        Ok(builder.with_no_client_auth().with_cert_resolver(in_use))
     }
 }
 

@@ -13,6 +13,8 @@ fn of_own(folder: &Path, names: &[&str], now: i64) -> Facts {
 
 /// A certificate for `name` and its key, as somebody else's tool would leave them.
 fn issued(folder: &Path, name: &str) {
+    // The clock of files has steps of some ms.
+    std::thread::sleep(std::time::Duration::from_millis(30));
     let keys = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
     let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
     std::fs::write(folder.join("crt.pem"), params.self_signed(&keys).unwrap().pem()).unwrap();

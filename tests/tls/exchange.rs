@@ -77,11 +77,6 @@ fn a_start_without_a_certificate_to_use_is_an_error_with_its_code() {
         "an upgrade would be refused"
     );
     assert!(refused(&FILES[..2]).contains("[missing_key]"));
-    let exposed = refused(&["--listen", "0.0.0.0:1"]);
-    assert!(
-        exposed.contains("exposed_without_tls") || exposed.contains("cannot be used multiple times"),
-        "{exposed}"
-    );
 }
 
 #[test]

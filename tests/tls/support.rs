@@ -168,7 +168,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        self.signal(Signal::SIGTERM);
+        let _ = kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), Signal::SIGTERM);
         let until = Instant::now() + LONG;
         while self.child.try_wait().is_ok_and(|ended| ended.is_none()) && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(20));
