@@ -16,7 +16,7 @@ use crate::clock::unix_ms;
 use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, TlsSource, catalogue};
 use crate::desktop::EndReason;
-use crate::http::{Access, Api, Front, Watchers, bind};
+use crate::http::{Access, Api, Front, Limits, Watchers, bind};
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
@@ -375,6 +375,8 @@ fn make_tree(
         store: services.store.clone(),
         tree,
         watchers: Watchers::default(),
+        limits: Arc::new(Limits::new(&services.config.limits)),
+        messages_per_second: services.config.limits.messages_per_second,
     };
     let ending = manager.clone();
     // A host that starts anew finds its instances as they were.

@@ -83,13 +83,23 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Who this request comes from.
+    ///
+    /// # Errors
+    /// 503 `not_ready` where no middleware has found it out.
+    pub fn known(request: &HttpRequest) -> Result<Self, Problem> {
+        let known = request.extensions().get::<Self>().cloned();
+        known.ok_or_else(|| Problem::unavailable("not_ready", "the host is starting"))
+    }
+}
+
 impl FromRequest for Client {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let known = request.extensions().get::<Self>().cloned();
-        ready(known.ok_or_else(|| Problem::unavailable("not_ready", "the host is starting")))
+        ready(Self::known(request))
     }
 }
 

@@ -16,6 +16,7 @@ mod guard;
 mod headers;
 mod health;
 mod instances;
+mod limits;
 mod origin;
 mod problem;
 mod server;
@@ -24,6 +25,7 @@ mod socket;
 mod transport;
 mod who;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -32,6 +34,7 @@ use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 pub use access::Access;
 pub use admin::Watchers;
 pub use client::{Client, Proxies};
+pub use limits::Limits;
 pub use origin::OriginPolicy;
 pub use problem::Problem;
 pub use server::{Front, ServerError, bind, serve};
@@ -67,6 +70,10 @@ pub struct Api {
     pub tree: TreeView,
     /// The pages that watch the tree.
     pub watchers: Watchers,
+    /// How much one address and one session may ask for.
+    pub limits: Arc<Limits>,
+    /// Messages of one signalling socket a second.
+    pub messages_per_second: NonZeroU32,
 }
 
 /// All routes.

@@ -73,6 +73,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(2))
     }
 
+    /// The sentence for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The stable word.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -108,12 +114,6 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        log::info!(
-            "http status={} code={} detail={:?}",
-            self.status,
-            self.code,
-            self.detail
-        );
         let mut response = HttpResponse::build(self.status_code()).json(self);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -15,6 +15,7 @@ use actix_web::{App, HttpServer, web};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::guard::check_origin;
+use super::limits::limit_requests;
 use super::transport::transport;
 use super::{Api, OriginPolicy, Transport, routes};
 use crate::tls::Tls;
@@ -120,6 +121,7 @@ pub fn serve(listener: &TcpListener, api: Api, front: &Front) -> std::io::Result
             .app_data(way.clone())
             .wrap(from_fn(check_origin))
             .wrap(Condition::new(!policy.origins.is_empty(), embedding(&policy)))
+            .wrap(from_fn(limit_requests))
             .wrap(from_fn(transport))
             .configure(routes)
     })

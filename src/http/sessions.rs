@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Api;
+use super::client::Client;
+use super::limits::WRONG_TOKEN_DELAY;
 use super::problem::Problem;
 use super::who::Who;
 use crate::ids::SessionId;
@@ -29,24 +31,31 @@ pub struct SessionBody {
 }
 
 /// `POST /api/v1/auth`: exchanges the token for a cookie.
-pub async fn auth(api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<HttpResponse, Problem> {
+pub async fn auth(client: Client, api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<HttpResponse, Problem> {
+    let from = client.address;
+    api.limits.may_try_token(from)?;
     let Some(cookie) = api.access.exchange(&body.token) else {
         if api.access.is_open() {
             // Nobody needs it here, so that an old one in a bookmark does no harm.
             return Ok(HttpResponse::NoContent().finish());
         }
+        api.limits.wrong_token(from);
+        // Whoever guesses waits.
+        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "bad_token",
             "this is not the token of this host",
         ));
     };
+    api.limits.right_token(from);
     Ok(HttpResponse::NoContent().cookie(cookie).finish())
 }
 
 /// `POST /api/v1/sessions`: the session of the cookie, or a new one.
 pub async fn open(
     request: HttpRequest,
+    client: Client,
     api: web::Data<Api>,
     body: Option<web::Json<SessionBody>>,
 ) -> Result<HttpResponse, Problem> {
@@ -66,8 +75,13 @@ pub async fn open(
     if !admitted && !body.guest {
         return Err(Problem::auth_required());
     }
+    api.limits.session(client.address)?;
     let (identity, secret) = api.sessions.create(!admitted).await.map_err(unavailable)?;
-    log::info!("session={} opened guest={}", identity.session, identity.guest);
+    log::info!(
+        "session={} opened guest={} client={client}",
+        identity.session,
+        identity.guest
+    );
     Ok(HttpResponse::Created()
         .cookie(api.access.session_cookie(&secret))
         .json(describe(&api, identity)))

@@ -32,11 +32,13 @@ pub async fn socket(
         )
         .into());
     }
+    let permits = api.limits.socket(client.address, who.0.session)?;
     let session = api
         .live
         .actor(who.0)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
     log::info!("session={} socket opened, client={client}", who.0.session);
-    upgrade(&request, payload, session).await
+    let kept = Box::new(permits);
+    upgrade(&request, payload, session, api.messages_per_second, kept).await
 }

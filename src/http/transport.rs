@@ -1,4 +1,4 @@
-//! The outermost middleware: how a request came, and what every answer has.
+//! The outermost middleware: how a request came, what every answer has, and which requests got a problem for an answer.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -6,6 +6,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use super::client::{Client, Proxies};
+use super::problem::Problem;
 use super::{cookies, headers};
 
 /// What the configuration says of the way between browsers and this host.
@@ -30,8 +31,21 @@ pub async fn transport(
     let client = Client::of_request(&request, &way.proxies);
     let https = client.https;
     cookies::incoming(request.headers_mut(), https);
-    request.extensions_mut().insert(client);
+    request.extensions_mut().insert(client.clone());
     let mut response = next.call(request).await?.map_into_boxed_body();
+    if let Some(problem) = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<Problem>())
+    {
+        log::info!(
+            "http client={client} path={} status={} code={} detail={:?}",
+            response.request().path(),
+            response.status().as_u16(),
+            problem.code(),
+            problem.detail()
+        );
+    }
     cookies::outgoing(response.headers_mut(), https);
     headers::complete(response.headers_mut(), https && way.only_https);
     Ok(response)

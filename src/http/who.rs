@@ -4,9 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::Api;
+use super::client::Client;
 use super::problem::Problem;
 use crate::session::Identity;
 
@@ -65,9 +67,24 @@ impl FromRequest for Who {
             let Some(secret) = api.access.session_secret(&request) else {
                 return Err(Problem::auth_required());
             };
+            // A cookie may be an old one; who writes a header by hand may be guessing.
+            let guesser = request
+                .headers()
+                .contains_key(AUTHORIZATION)
+                .then(|| Client::known(&request))
+                .transpose()?
+                .map(|client| client.address);
+            if let Some(from) = guesser {
+                api.limits.may_try_token(from)?;
+            }
             match api.sessions.find(&secret).await {
                 Ok(Some(identity)) => Ok(Self(identity)),
-                Ok(None) => Err(Problem::auth_required()),
+                Ok(None) => {
+                    if let Some(from) = guesser {
+                        api.limits.wrong_token(from);
+                    }
+                    Err(Problem::auth_required())
+                }
                 Err(error) => Err(Problem::unavailable(error.code(), error.to_string())),
             }
         })
