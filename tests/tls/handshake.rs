@@ -27,21 +27,34 @@ fn only_http_1_1_over_tls_1_2_or_newer_is_agreed_on() {
     let mut stream = host.secure();
     assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
     assert_eq!(stream.conn.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
-    assert_eq!(get(&mut stream, "/healthz").status, 200);
+    assert_eq!(get(&mut stream, "/healthz").body, "{\"status\":\"ok\"}");
 
-    // RFC 4346 section 7.4.1.2: a client that knows nothing newer than TLS 1.1.
-    let mut hello = vec![3, 2];
+    // A ServerHello for who knows TLS 1.2; a fatal alert for who knows nothing newer than TLS 1.1.
+    assert_eq!(answer_to_hello(&host, [3, 3])[0], 22);
+    let refused = answer_to_hello(&host, [3, 2]);
+    assert_eq!((refused[0], refused[5]), (21, 2), "{refused:?}");
+}
+
+/// What is said to a client that knows nothing newer than this version (RFC 5246 section 7.4.1.2).
+fn answer_to_hello(host: &Host, version: [u8; 2]) -> [u8; 6] {
+    const AES_128_GCM: [u8; 2] = [0xc0, 0x2b];
+    // Groups: secp256r1. Points: uncompressed. Signatures: ecdsa_secp256r1_sha256.
+    const EXTENSIONS: [u8; 22] = [0, 10, 0, 4, 0, 2, 0, 23, 0, 11, 0, 2, 1, 0, 0, 13, 0, 4, 0, 2, 4, 3];
+    let mut hello = version.to_vec();
     hello.extend([7; 32]);
-    hello.extend([0, 0, 4, 0xc0, 0x13, 0x00, 0x2f, 1, 0]);
+    // No session, one cipher suite, no compression.
+    hello.extend([0, 0, 2]);
+    hello.extend(AES_128_GCM);
+    hello.extend([1, 0, 0, 22]);
+    hello.extend(EXTENSIONS);
     let length = u8::try_from(hello.len()).unwrap();
     let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
     record.extend(hello);
-    let mut old = host.plain();
-    old.write_all(&record).unwrap();
-    let mut answer = Vec::new();
-    let _ = old.read_to_end(&mut answer);
-    // An alert, fatal: protocol_version.
-    assert_eq!((answer[0], &answer[5..7]), (21, &[2, 70][..]), "{answer:?}");
+    let mut stream = host.plain();
+    stream.write_all(&record).unwrap();
+    let mut answer = [0; 6];
+    stream.read_exact(&mut answer).unwrap();
+    answer
 }
 
 #[test]

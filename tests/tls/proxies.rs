@@ -23,22 +23,27 @@ fn a_trusted_proxy_tells_address_scheme_and_host() {
         "server.hosts=sky.example",
     ];
     let host = Host::start(&[&flags[..], &["--set", "server.hsts=on"]].concat());
-    let mut stream = host.plain();
     let body = format!("{{\"token\":\"{}\"}}", host.token());
     let own = ("origin", "https://sky.example");
-    let answer = ask(&mut stream, "POST", "/api/v1/auth", &with(&[own]), &body);
+    let answer = ask(&mut host.plain(), "POST", "/api/v1/auth", &with(&[own]), &body);
     assert_eq!(answer.status, 204, "{answer:?}");
     let cookie = answer.header("set-cookie");
     assert!(cookie.starts_with("__Host-") && cookie.contains("; Secure"), "{cookie}");
     assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
     for origin in ["http://sky.example", "https://127.0.0.1", "https://evil.example"] {
-        let refused = ask(&mut stream, "POST", "/api/v1/auth", &with(&[("origin", origin)]), &body);
+        let refused = ask(
+            &mut host.plain(),
+            "POST",
+            "/api/v1/auth",
+            &with(&[("origin", origin)]),
+            &body,
+        );
         assert_eq!(refused.status, 403, "{origin}");
     }
     host.log_says("refused=foreign_origin path=/api/v1/auth client=203.0.113.9");
     // Without the proxy's word it is a request like any other.
     let direct = ask(
-        &mut stream,
+        &mut host.plain(),
         "POST",
         "/api/v1/auth",
         &[("origin", "http://127.0.0.1")],
@@ -72,10 +77,9 @@ fn what_others_say_of_themselves_is_ignored() {
         "server.hosts=sky.example",
     ];
     let host = Host::start(&flags);
-    let mut stream = host.plain();
     let body = format!("{{\"token\":\"{}\"}}", host.token());
     let answer = ask(
-        &mut stream,
+        &mut host.plain(),
         "POST",
         "/api/v1/auth",
         &with(&[("origin", "http://127.0.0.1")]),
@@ -84,7 +88,7 @@ fn what_others_say_of_themselves_is_ignored() {
     assert_eq!(answer.status, 204);
     assert!(!answer.header("set-cookie").contains("Secure"));
     let refused = ask(
-        &mut stream,
+        &mut host.plain(),
         "POST",
         "/api/v1/auth",
         &with(&[("origin", "https://sky.example")]),
@@ -92,5 +96,5 @@ fn what_others_say_of_themselves_is_ignored() {
     );
     assert_eq!(refused.status, 403);
     host.log_says("refused=foreign_origin path=/api/v1/auth client=127.0.0.1");
-    assert_eq!(get(&mut stream, "/").status, 200);
+    assert_eq!(get(&mut host.plain(), "/").status, 200);
 }
