@@ -8,6 +8,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use crate::protocol::signalling::excerpt;
 use crate::supervision::ControlError;
 
 /// An error as REST tells it. Built where the HTTP status is decided; the `code` is the same as on the socket.
@@ -32,7 +33,7 @@ impl Problem {
             kind: format!("urn:heliostat:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: excerpt(detail.into()),
             code,
             retry_after: None,
         }

@@ -8,7 +8,7 @@ import { Certificate, shownAt } from './harness/certificate.js';
 import { Host } from './harness/host.js';
 import { Nginx } from './harness/nginx.js';
 import { temporaryFolder } from './harness/places.js';
-import { request } from './harness/request.js';
+import { assertProblem, Client } from './harness/rest.js';
 import { Stage } from './harness/stage.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
@@ -77,14 +77,14 @@ scenario('through the nginx of the documentation it is as without', async direct
     await until('events arrive', async () => (await admin.locator('#live').textContent()) === 'live');
 
     // Somebody at another address, who claims to be at a third.
-    const headers = {
+    const other = new Client(host);
+    other.from = '127.0.0.5';
+    const claims = {
       origin: 'https://evil.example',
       'x-forwarded-for': '203.0.113.1',
       forwarded: 'for=203.0.113.2',
     };
-    request(`${origin}/api/v1/instances`, { method: 'POST', headers, localAddress: '127.0.0.5' })
-      .on('response', response => response.resume())
-      .end();
+    assertProblem(await other.ask('POST', '/api/v1/instances', {}, claims), 403, 'foreign_origin');
     await until('the host knows whom it refused', () =>
       /refused=foreign_origin path=\/api\/v1\/instances client=127\.0\.0\.5$/m.test(host.log()),
     );

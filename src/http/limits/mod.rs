@@ -8,6 +8,7 @@ mod lockout;
 mod permits;
 
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -56,6 +57,8 @@ impl From<IpAddr> for Whence {
 #[derive(Debug)]
 pub struct Limits {
     requests: Rate<Whence>,
+    /// Of whom the log was told that they ask too often.
+    told: Rate<Whence>,
     sessions: Rate<Whence>,
     launches: Rate<SessionId>,
     wrong_tokens: Mutex<Lockout<Whence>>,
@@ -69,6 +72,7 @@ impl Limits {
     pub fn new(config: &LimitsConfig) -> Self {
         Self {
             requests: Rate::new(Quota::per_minute(config.requests_per_minute)),
+            told: Rate::new(Quota::per_minute(NonZeroU32::MIN)),
             sessions: Rate::new(Quota::per_hour(config.sessions_per_hour)),
             launches: Rate::new(Quota::per_hour(config.launches_per_hour)),
             wrong_tokens: Mutex::new(Lockout::new(config.wrong_tokens)),
@@ -82,7 +86,12 @@ impl Limits {
     /// # Errors
     /// 429 `rate_limited`.
     pub fn request(&self, from: IpAddr) -> Result<(), Problem> {
-        self.requests.take(from.into(), "requests from your address")
+        let refused = self.requests.take(from.into(), "requests from your address");
+        refused.inspect_err(|_| {
+            if self.told.take(from.into(), "").is_ok() {
+                log::warn!("address={from} asks more often than limits.requests_per_minute");
+            }
+        })
     }
 
     /// One more session.
@@ -208,6 +217,7 @@ pub async fn limit_requests(
         && let (Some(api), Some(from)) = (api, from)
         && let Err(problem) = api.limits.request(from)
     {
+        // Not as an error, which would have a line of its own in the log.
         let response = problem.error_response();
         return Ok(request.into_response(response));
     }
@@ -216,8 +226,6 @@ pub async fn limit_requests(
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use super::*;
 
     fn limits() -> Limits {
