@@ -21,6 +21,8 @@ pub mod duration;
 pub mod error;
 pub mod explain;
 pub mod file;
+pub mod hidden;
+pub mod ice_url;
 pub mod keys;
 pub mod load;
 pub mod origin;
@@ -37,11 +39,14 @@ pub use app_entry::{AppEntry, Home, Keyboard, OnHang, Placeholders, RestartPolic
 pub use apps_dir::{AppsDir, InstanceFolders};
 pub use error::{ConfigError, Warning};
 pub use explain::Row;
+pub use hidden::Hidden;
+pub use ice_url::{IceScheme, IceTransport, IceUrl};
 pub use origin::Origin;
 pub use owner::AppOwner;
 pub use ready::Ready;
 pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{
-    Auth, Config, InstancesConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig, StoreConfig, VideoConfig,
+    Auth, Config, IceConfig, InstancesConfig, LogConfig, MediaConfig, PublicAddress, ServerConfig, SessionConfig,
+    StoreConfig, VideoConfig,
 };

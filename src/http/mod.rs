@@ -10,6 +10,7 @@ mod assets;
 mod debug;
 mod guard;
 mod health;
+mod ice;
 mod instances;
 mod origin;
 mod problem;
@@ -30,6 +31,7 @@ pub use problem::Problem;
 pub use server::{ServerError, bind, serve};
 
 use crate::config::VideoConfig;
+use crate::ice::Handout;
 use crate::instance::{Catalogue, Manager};
 use crate::session::{SessionBook, Sessions};
 use crate::store::Store;
@@ -47,6 +49,8 @@ pub struct Api {
     pub sessions: SessionBook,
     /// The sessions that have sockets.
     pub live: Sessions,
+    /// What sessions are told of STUN and TURN servers.
+    pub ice: Arc<Handout>,
     /// The instances.
     pub manager: Manager,
     /// The apps.
@@ -80,6 +84,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/ws", web::get().to(socket::socket))
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))
+        .route("/api/webrtc/ice-servers", web::get().to(ice::servers))
         .service(api_routes())
         .default_service(web::to(assets::nothing));
 }

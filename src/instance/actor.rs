@@ -369,6 +369,32 @@ impl Handler<Offer> for InstanceActor {
     }
 }
 
+/// A viewer takes its living peer to new paths. The peer itself tells it the answer.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), InstanceError>")]
+pub struct RestartIce {
+    /// Who.
+    pub viewer: ViewerId,
+    /// Which peer.
+    pub peer: PeerId,
+    /// The description.
+    pub offer: String,
+}
+
+impl Handler<RestartIce> for InstanceActor {
+    type Result = Result<(), InstanceError>;
+
+    fn handle(&mut self, msg: RestartIce, _: &mut Self::Context) -> Self::Result {
+        let peer = self
+            .shared
+            .peer(msg.peer)
+            .filter(|p| p.viewer == msg.viewer)
+            .ok_or(InstanceError::UnknownPeer)?;
+        peer.send(PeerCommand::RestartIce(msg.offer));
+        Ok(())
+    }
+}
+
 /// A candidate of a viewer's browser.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), InstanceError>")]

@@ -4,6 +4,7 @@
 //! gone. A session that panics costs its sockets; pages come back on new ones and find their connections alive.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
@@ -12,8 +13,10 @@ use futures::stream;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::book::Identity;
+use crate::clock::unix_ms;
+use crate::ice::Handout;
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
-use crate::instance::actor::{Candidate, Control, ControlWish, Join, Leave, Offer};
+use crate::instance::actor::{Candidate, Control, ControlWish, Join, Leave, Offer, RestartIce};
 use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
 use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
 use crate::supervision::ChildContext;
@@ -37,6 +40,7 @@ pub type SocketId = u64;
 pub struct SessionActor {
     identity: Identity,
     manager: Manager,
+    ice: Arc<Handout>,
     context: ChildContext,
     sockets: BTreeMap<SocketId, Socket>,
     quiet_ticks: u32,
@@ -47,6 +51,8 @@ pub struct SessionActor {
 #[derive(Debug)]
 struct Socket {
     out: Outbound,
+    /// Whether it was welcomed: who was not has no credentials that could run out.
+    greeted: bool,
     viewer: ViewerId,
     watching: Option<InstanceHandle>,
     /// An instance whose actor is not there yet (a failed one is only a row until it is started again), and the peer that
@@ -57,10 +63,11 @@ struct Socket {
 impl SessionActor {
     /// The actor of a session.
     #[must_use]
-    pub fn new(identity: Identity, manager: Manager, context: &ChildContext) -> Self {
+    pub fn new(identity: Identity, manager: Manager, ice: Arc<Handout>, context: &ChildContext) -> Self {
         Self {
             identity,
             manager,
+            ice,
             context: context.clone(),
             sockets: BTreeMap::new(),
             quiet_ticks: 0,
@@ -78,8 +85,9 @@ impl SessionActor {
                 socket.out.send(&ServerMessage::Welcome {
                     session_id: self.identity.session,
                     viewer_id: socket.viewer,
-                    ice_servers: Vec::new(),
+                    ice: self.ice.of(self.identity.session, unix_ms()),
                 });
+                socket.greeted = true;
             }
             ClientMessage::Ping { t } => socket.out.send(&ServerMessage::Pong { t }),
             ClientMessage::Stats { digest } => {
@@ -123,6 +131,19 @@ impl SessionActor {
                 };
                 request(handle, socket, message, ctx);
             }
+        }
+    }
+
+    /// Everybody's credentials run out sooner or later; nobody's before the next time.
+    fn refresh_ice(&self) {
+        let told: Vec<&Socket> = self.sockets.values().filter(|socket| socket.greeted).collect();
+        if told.is_empty() {
+            return;
+        }
+        let fresh = ServerMessage::IceServers(self.ice.of(self.identity.session, unix_ms()));
+        log::debug!("session={} fresh ice credentials for {} sockets", self.identity.session, told.len());
+        for socket in told {
+            socket.out.send(&fresh);
         }
     }
 
@@ -232,6 +253,14 @@ fn request(handle: InstanceHandle, socket: &Socket, message: ClientMessage, ctx:
                         )
                         .await??;
                 }
+                ClientMessage::RestartIce { peer_id, sdp } => {
+                    let restart = RestartIce {
+                        viewer,
+                        peer: peer_id,
+                        offer: sdp,
+                    };
+                    actor.ask(restart, REQUEST_DEADLINE).await??;
+                }
                 ClientMessage::RequestControl => {
                     actor
                         .ask(
@@ -293,6 +322,9 @@ impl Actor for SessionActor {
                 Err(RecvError::Closed) => None,
             }
         }));
+        if let Some(every) = self.ice.refresh_after() {
+            ctx.run_interval(every, |act, _| act.refresh_ice());
+        }
         ctx.run_interval(TICK, |act, ctx| {
             act.context.progress();
             act.quiet_ticks = if act.sockets.is_empty() { act.quiet_ticks + 1 } else { 0 };
@@ -335,6 +367,7 @@ impl Handler<Attach> for SessionActor {
             msg.socket,
             Socket {
                 out: msg.out,
+                greeted: false,
                 viewer: ViewerId::new(),
                 watching: None,
                 waiting: None,

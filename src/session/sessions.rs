@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::actor::{STALL, SessionActor};
 use super::book::Identity;
+use crate::ice::Handout;
 use crate::ids::SessionId;
 use crate::instance::Manager;
 use crate::supervision::{ChildRef, ChildSpec, ControlError, Restart, SupervisorRef};
@@ -17,16 +18,18 @@ const START_DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Sessions {
     manager: Manager,
+    ice: Arc<Handout>,
     supervisor: SupervisorRef,
     live: Arc<Mutex<BTreeMap<SessionId, ChildRef<SessionActor>>>>,
 }
 
 impl Sessions {
-    /// No session yet; `supervisor` will run them.
+    /// No session yet; `supervisor` will run them, and `ice` tells them of STUN and TURN servers.
     #[must_use]
-    pub fn new(manager: Manager, supervisor: SupervisorRef) -> Self {
+    pub fn new(manager: Manager, ice: Arc<Handout>, supervisor: SupervisorRef) -> Self {
         Self {
             manager,
+            ice,
             supervisor,
             live: Arc::default(),
         }
@@ -42,12 +45,13 @@ impl Sessions {
         if reference.generation().is_some() {
             return Ok(reference);
         }
-        let (manager, live, ended) = (self.manager.clone(), Arc::clone(&self.live), reference.clone());
+        let (manager, ice) = (self.manager.clone(), Arc::clone(&self.ice));
+        let (live, ended) = (Arc::clone(&self.live), reference.clone());
         let spec = ChildSpec::actor(
             identity.session.to_string(),
             Restart::Temporary,
             reference.clone(),
-            move |cx| SessionActor::new(identity, manager.clone(), cx),
+            move |cx| SessionActor::new(identity, manager.clone(), Arc::clone(&ice), cx),
         )
         .once()
         .stalled_after(STALL)

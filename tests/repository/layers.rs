@@ -8,7 +8,7 @@ use super::source::{Source, code, sources};
 const LINES: &[&[&str]] = &[
     &["ids", "clock", "config", "observe"],
     &["supervision", "media", "protocol"],
-    &["process", "x11", "gst", "store"],
+    &["process", "x11", "gst", "store", "ice"],
     &["peer", "capture", "desktop", "audio"],
     &["instance"],
     &["session", "fleet"],
@@ -34,7 +34,7 @@ const MEANT: &[(&str, &str, &str)] = &[
 /// Crates that only these folders name, so that each could be exchanged there.
 const CRATES: &[(&str, &[&str])] = &[
     ("webrtc", &["src/peer"]),
-    ("rtc", &["src/peer"]),
+    ("rtc", &["src/peer", "src/ice"]),
     ("gstreamer", &["src/gst"]),
     ("gstreamer_app", &["src/gst"]),
     ("gstreamer_video", &["src/gst"]),

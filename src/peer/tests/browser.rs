@@ -16,6 +16,7 @@ use bytes::BytesMut;
 use rtc::data_channel::RTCDataChannelInit;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Registry;
+use rtc::peer_connection::configuration::RTCOfferOptions;
 use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
@@ -144,6 +145,15 @@ impl Browser {
     /// The offer with all candidates in it.
     pub(super) async fn offer(&self) -> String {
         let offer = self.connection.create_offer(None).await.unwrap();
+        self.connection.set_local_description(offer).await.unwrap();
+        self.gathered.notified().await;
+        self.connection.local_description().await.unwrap().sdp
+    }
+
+    /// The offer of a restart, with all candidates in it.
+    pub(super) async fn offer_again(&self) -> String {
+        let again = RTCOfferOptions { ice_restart: true };
+        let offer = self.connection.create_offer(Some(again)).await.unwrap();
         self.connection.set_local_description(offer).await.unwrap();
         self.gathered.notified().await;
         self.connection.local_description().await.unwrap().sdp

@@ -20,6 +20,7 @@ mod call;
 mod closing;
 mod lifetime;
 mod refusals;
+mod restart;
 mod soak;
 mod streaming;
 
@@ -49,6 +50,7 @@ fn factory() -> Arc<WebrtcFactory> {
         disconnected_timeout: std::time::Duration::from_secs(3),
         failed_timeout: std::time::Duration::from_secs(5),
         addresses: vec![LOCAL],
+        public: Vec::new(),
     }))
 }
 

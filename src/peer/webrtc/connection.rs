@@ -26,6 +26,9 @@ use crate::protocol::signalling::{IceCandidate, MAX_CANDIDATE};
 /// Candidates one browser may send: an interface has a few, a machine a few interfaces.
 const MAX_CANDIDATES: u32 = 100;
 
+/// What was written before a restart leaves on the old path within this time; the crate drops what comes after.
+const LEAVES_WITHIN: Duration = Duration::from_millis(10);
+
 /// Keeps the connection; dropping it closes the connection if nobody did, and gives its port back afterwards.
 pub(super) struct WebrtcConnection {
     connection: Arc<dyn PeerConnection>,
@@ -33,7 +36,7 @@ pub(super) struct WebrtcConnection {
     ssrc: u32,
     /// Known once the answer is made.
     payload_type: OnceCell<u8>,
-    state: watch::Receiver<ConnectionState>,
+    state: watch::Sender<ConnectionState>,
     feedback: Arc<Feedback>,
     candidates: AtomicU32,
     closed: AtomicBool,
@@ -47,7 +50,7 @@ impl WebrtcConnection {
         connection: Arc<dyn PeerConnection>,
         track: Arc<TrackLocalStaticRTP>,
         ssrc: u32,
-        state: watch::Receiver<ConnectionState>,
+        state: watch::Sender<ConnectionState>,
         feedback: Arc<Feedback>,
         lease: PortLease,
     ) -> Self {
@@ -93,6 +96,36 @@ impl Connection for WebrtcConnection {
         Ok(answer.sdp)
     }
 
+    async fn restart(&self, offer: &str) -> Result<String, PeerError> {
+        let bad = |error: rtc::shared::error::Error| PeerError::BadSdp(error.to_string());
+        let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(bad)?;
+        let before = *self.state.borrow();
+        // Told before the crate does it, so that nothing more is written to a path that is about to be dropped.
+        self.state.send_replace(ConnectionState::Connecting);
+        tokio::time::sleep(LEAVES_WITHIN).await;
+        // A new generation of candidates, with a bound of its own.
+        self.candidates.store(0, Ordering::Relaxed);
+        let answered = async {
+            self.connection.set_remote_description(offer).await.map_err(bad)?;
+            let answer = self.connection.create_answer(None).await.map_err(bad)?;
+            self.connection.set_local_description(answer).await.map_err(failed)?;
+            let answer = self.connection.local_description().await;
+            answer.ok_or_else(|| failed("no local description"))
+        };
+        let answered = answered.await;
+        if answered.is_err() {
+            // Nothing of the offer was applied, or half of it: the crate says the rest if its state changes.
+            self.state.send_if_modified(|state| {
+                let waits = *state == ConnectionState::Connecting;
+                if waits {
+                    *state = before;
+                }
+                waits
+            });
+        }
+        Ok(answered?.sdp)
+    }
+
     async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), PeerError> {
         let bad = |why: &str| PeerError::BadCandidate(why.to_owned());
         if candidate.candidate.len() > MAX_CANDIDATE {
@@ -132,7 +165,7 @@ impl Connection for WebrtcConnection {
     }
 
     fn state(&self) -> watch::Receiver<ConnectionState> {
-        self.state.clone()
+        self.state.subscribe()
     }
 
     async fn key_request(&self) {

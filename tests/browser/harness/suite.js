@@ -12,7 +12,7 @@ const LIMIT = 150_000 * Math.max(1, Number(process.env.HELIOSTAT_FAULT_ROUNDS ??
 /**
  * Declares what the scenarios of this file share.
  *
- * @param {Parameters<typeof Host.start>[0]} options of the host
+ * @param {Parameters<typeof Host.start>[0] & { flags?: string[] }} options of the host; further flags of the browser
  */
 export function suite(options) {
   /** @type {Host | undefined} */
@@ -23,7 +23,7 @@ export function suite(options) {
 
   const start = async () => {
     host = await Host.start(options);
-    browser = await launchBrowser();
+    browser = await launchBrowser(options?.flags);
   };
   const stop = async () => {
     await browser?.close();
