@@ -133,7 +133,10 @@ fn text(report: &Report) -> String {
         text.push_str(&format!("{}{address}\n", server.url));
         for step in &server.steps {
             let word = if step.ok { "ok" } else { "problem" };
-            text.push_str(&format!("  {word:<7}  {:<10}  {} [{} ms]\n", step.step, step.text, step.ms));
+            text.push_str(&format!(
+                "  {word:<7}  {:<10}  {} [{} ms]\n",
+                step.step, step.text, step.ms
+            ));
             if let Some(hint) = step.hint {
                 text.push_str(&format!("  {:<7}  {:<10}  -> {hint} [{}]\n", "", "", step.code));
             }
@@ -177,7 +180,10 @@ mod tests {
             "turn:a.example:3478?transport=udp (192.0.2.1:3478)\n  problem  allocation  what came of it [7 ms]\n                     \
              -> what to do [wrong_credentials]\n\nNot everything works.\n"
         );
-        assert!(text(&report(true)).ends_with("  ok       allocation  what came of it [7 ms]\n\nEverything works that a browser needs.\n"));
+        assert!(
+            text(&report(true))
+                .ends_with("  ok       allocation  what came of it [7 ms]\n\nEverything works that a browser needs.\n")
+        );
     }
 
     #[test]

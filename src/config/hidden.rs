@@ -56,7 +56,13 @@ mod tests {
 
     #[test]
     fn what_is_short_or_has_spaces_is_no_secret() {
-        for wrong in ["", "short", "0123456789 abcdef", "0123456789,abcdef", "0123456789abcdéf"] {
+        for wrong in [
+            "",
+            "short",
+            "0123456789 abcdef",
+            "0123456789,abcdef",
+            "0123456789abcdéf",
+        ] {
             assert!(Hidden::new(wrong).is_none(), "{wrong}");
         }
         assert!(Hidden::new(&"x".repeat(257)).is_none());
@@ -66,7 +72,10 @@ mod tests {
     fn a_file_has_one_secret_or_two_and_remarks() {
         let one = "0123456789abcdef";
         assert_eq!(in_file(&format!("# of coturn\n\n  {one}\n")).unwrap().len(), 1);
-        assert_eq!(in_file(&format!("{one}\n{one}x\n")).unwrap()[1].expose(), format!("{one}x"));
+        assert_eq!(
+            in_file(&format!("{one}\n{one}x\n")).unwrap()[1].expose(),
+            format!("{one}x")
+        );
         for wrong in [String::new(), "short".to_owned(), format!("{one}\n{one}\n{one}\n")] {
             assert!(in_file(&wrong).is_none(), "{wrong}");
         }

@@ -168,13 +168,7 @@ mod tests {
     fn the_way_to_a_server_is_one_word() {
         let way = |text: &str| text.parse::<IceUrl>().unwrap().way();
         assert_eq!(
-            [
-                "stun:a",
-                "turn:a",
-                "turn:a?transport=tcp",
-                "turns:a",
-            ]
-            .map(way),
+            ["stun:a", "turn:a", "turn:a?transport=tcp", "turns:a",].map(way),
             ["udp", "udp", "tcp", "tls"]
         );
     }

@@ -9,15 +9,15 @@ use super::app_entry::AppEntry;
 use super::error::{ConfigError, Warning};
 use super::explain::{Row, without_password};
 use super::file;
+use super::hidden::{self, Hidden};
+use super::ice_url::IceUrl;
 use super::keys::{KEYS, find};
 use super::origin::Origin;
 use super::sources::{Setting, Sources};
-use super::hidden::{self, Hidden};
 use super::types::{
     Auth, Config, IceConfig, InstancesConfig, LogConfig, MediaConfig, PublicAddress, ServerConfig, SessionConfig,
     StoreConfig, VideoConfig,
 };
-use super::ice_url::IceUrl;
 use super::value::{Kind, Raw, Value};
 
 impl Config {
@@ -336,3 +336,7 @@ fn cores() -> u64 {
 #[cfg(test)]
 #[path = "load_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "ice_tests.rs"]
+mod ice_tests;

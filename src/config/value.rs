@@ -261,9 +261,7 @@ impl Kind {
                 "one or two secrets of 16 to 256 visible ASCII characters: a list in a file, else separated by commas"
                     .to_owned()
             }
-            Self::PublicAddress => {
-                "`stun`, or IP addresses: a list in a file, else separated by commas".to_owned()
-            }
+            Self::PublicAddress => "`stun`, or IP addresses: a list in a file, else separated by commas".to_owned(),
             Self::Database => "`sqlite:PATH`, or a path within the state folder".to_owned(),
             Self::Words => "words without spaces: a list in a file, else separated by commas".to_owned(),
             Self::Name => "1 to 64 letters, digits, `.`, `_` or `-`".to_owned(),
@@ -381,7 +379,10 @@ mod tests {
         let kind = Kind::PublicAddress;
         assert_eq!(kind.parse(&text("stun")), Some(Value::PublicAddress(None)));
         assert_eq!(kind.parse(&text("")), Some(Value::PublicAddress(Some(Vec::new()))));
-        assert_eq!(kind.parse(&text("192.0.2.1, 2001:db8::1")).unwrap().to_string(), "192.0.2.1, 2001:db8::1");
+        assert_eq!(
+            kind.parse(&text("192.0.2.1, 2001:db8::1")).unwrap().to_string(),
+            "192.0.2.1, 2001:db8::1"
+        );
         assert_eq!(kind.parse(&text("example.org")), None);
     }
 

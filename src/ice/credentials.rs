@@ -35,8 +35,8 @@ impl Credentials {
     pub fn new(secret: &Hidden, user: &str, now_ms: i64, life: Duration) -> Self {
         let life = i64::try_from(life.as_millis()).unwrap_or(i64::MAX);
         let username = format!("{}:{user}", now_ms.saturating_add(life) / 1000);
-        let mut mac =
-            Hmac::<Sha1>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes a key of any length (RFC 2104)");
+        let mut mac = Hmac::<Sha1>::new_from_slice(secret.expose().as_bytes())
+            .expect("HMAC takes a key of any length (RFC 2104)");
         mac.update(username.as_bytes());
         let password = STANDARD.encode(mac.finalize().into_bytes());
         Self { username, password }
@@ -68,7 +68,10 @@ mod tests {
             0,
             Duration::from_secs(10),
         );
-        assert_eq!((made.username.as_str(), made.password.as_str()), ("10:x", "OMqgPWhYwS+nTvNWMnzSEDG2F9g="));
+        assert_eq!(
+            (made.username.as_str(), made.password.as_str()),
+            ("10:x", "OMqgPWhYwS+nTvNWMnzSEDG2F9g=")
+        );
     }
 
     #[test]

@@ -101,7 +101,10 @@ mod tests {
 
     #[test]
     fn stun_needs_no_credentials_and_turn_gets_them() {
-        let handout = Handout::new(config(&["stun:a.example", "turn:a.example", "turns:a.example"], &[SECRET]));
+        let handout = Handout::new(config(
+            &["stun:a.example", "turn:a.example", "turns:a.example"],
+            &[SECRET],
+        ));
         let session = SessionId::new();
         let told = handout.of(session, 1_700_000_000_000);
         let json = serde_json::to_value(&told).unwrap();

@@ -354,7 +354,9 @@ pub fn decode(text: &str) -> Result<ClientMessage, SignallingError> {
     }
     let message = serde_json::from_str(text).map_err(malformed)?;
     match &message {
-        ClientMessage::Offer { sdp } | ClientMessage::RestartIce { sdp, .. } if sdp.len() > MAX_SDP => Err(SignallingError::TooLarge("the description")),
+        ClientMessage::Offer { sdp } | ClientMessage::RestartIce { sdp, .. } if sdp.len() > MAX_SDP => {
+            Err(SignallingError::TooLarge("the description"))
+        }
         ClientMessage::Candidate { candidate: Some(c), .. } if c.candidate.len() > MAX_CANDIDATE => {
             Err(SignallingError::TooLarge("the candidate"))
         }

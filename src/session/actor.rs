@@ -141,7 +141,11 @@ impl SessionActor {
             return;
         }
         let fresh = ServerMessage::IceServers(self.ice.of(self.identity.session, unix_ms()));
-        log::debug!("session={} fresh ice credentials for {} sockets", self.identity.session, told.len());
+        log::debug!(
+            "session={} fresh ice credentials for {} sockets",
+            self.identity.session,
+            told.len()
+        );
         for socket in told {
             socket.out.send(&fresh);
         }

@@ -17,7 +17,13 @@ fn check(secrets: &str, servers: &[String], more: &[&str]) -> (Value, i32) {
     command
         .arg("check-ice")
         .args(servers)
-        .args(["--json", "--set", "media.bind=127.0.0.1", "--set", "media.udp_ports=43000-43999"])
+        .args([
+            "--json",
+            "--set",
+            "media.bind=127.0.0.1",
+            "--set",
+            "media.udp_ports=43000-43999",
+        ])
         .args(more)
         .env_clear()
         .env("HOME", folder.path())
@@ -157,5 +163,19 @@ fn quotas_and_servers_that_relay_for_anybody_are_told() {
     });
     let (report, status) = check(SECRET, &[format!("turn:127.0.0.1:{}", coturn.port)], &[]);
     assert_eq!(status, 1);
-    assert_eq!(steps(&report, 0).last(), Some(&words("refusal", "open_relay")), "{report:#}");
+    assert_eq!(
+        steps(&report, 0).last(),
+        Some(&words("refusal", "open_relay")),
+        "{report:#}"
+    );
+}
+
+#[test]
+fn a_host_learns_its_public_address_from_a_stun_server() {
+    let coturn = Coturn::start(Options::default());
+    let server = |port: u16| format!("stun:127.0.0.1:{port}").parse().unwrap();
+    let seen = heliostat::ice::probe::public_addresses(&server(coturn.port)).unwrap();
+    assert_eq!(seen, [Ipv4Addr::LOCALHOST]);
+    let error = heliostat::ice::probe::public_addresses(&server(free_port())).unwrap_err();
+    assert_eq!(error.code(), "refused");
 }

@@ -73,7 +73,12 @@ impl Coturn {
         std::fs::write(at("turnserver.conf"), configuration).unwrap();
         let log = std::fs::File::create(at("coturn.log")).unwrap();
         let child = Command::new("turnserver")
-            .args(["-c", &at("turnserver.conf"), &format!("--userdb={}", at("unused.db")), "--pidfile="])
+            .args([
+                "-c",
+                &at("turnserver.conf"),
+                &format!("--userdb={}", at("unused.db")),
+                "--pidfile=",
+            ])
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stderr(log.try_clone().unwrap())
@@ -88,7 +93,11 @@ impl Coturn {
         };
         let began = Instant::now();
         while !coturn.log().contains("admin thread") {
-            assert!(began.elapsed() < STARTS_WITHIN, "coturn does not start:\n{}", coturn.log());
+            assert!(
+                began.elapsed() < STARTS_WITHIN,
+                "coturn does not start:\n{}",
+                coturn.log()
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
         coturn
@@ -125,9 +134,31 @@ pub fn free_port() -> u16 {
 fn make_certificate(certificate: &str, key: &str) {
     output(
         Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
-            .args(["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"])
-            .args(["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", key, "-out", certificate]),
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:prime256v1",
+                "-nodes",
+            ])
+            .args([
+                "-days",
+                "2",
+                "-subj",
+                "/CN=127.0.0.1",
+                "-addext",
+                "subjectAltName=IP:127.0.0.1",
+            ])
+            .args([
+                "-addext",
+                "basicConstraints=critical,CA:FALSE",
+                "-keyout",
+                key,
+                "-out",
+                certificate,
+            ]),
     );
 }
 

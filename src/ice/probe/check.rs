@@ -108,7 +108,11 @@ impl Check<'_> {
     fn all(&mut self) -> Option<()> {
         let mut client = self.step("connect", |check| {
             let client = check.connect()?;
-            Ok((client, format!("{} answers over {}", check.server, check.url.way())))
+            let text = match check.url.way() {
+                "udp" => format!("datagrams go to {}", check.server),
+                way => format!("{} is there, over {way}", check.server),
+            };
+            Ok((client, text))
         })?;
         self.step("binding", |_| {
             let seen = client.binding()?;
@@ -126,7 +130,13 @@ impl Check<'_> {
         self.step("life", |check| {
             let kept = client.refresh(allocation.lifetime)?;
             let good = in_words(check.setting.life);
-            Ok(((), format!("credentials are good for {good}, the relay was renewed for {}", in_words(kept))))
+            Ok((
+                (),
+                format!(
+                    "credentials are good for {good}, the relay was renewed for {}",
+                    in_words(kept)
+                ),
+            ))
         });
         let given_back = client.refresh(Duration::ZERO);
         log::debug!("relay given back: {given_back:?}");

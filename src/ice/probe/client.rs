@@ -103,7 +103,10 @@ impl Client {
 
     /// Keeps the relay for this long from now on; zero gives it back. Answers with how long it is kept.
     pub(super) fn refresh(&mut self, life: Duration) -> Result<Duration, ProbeError> {
-        let answer = self.ask(METHOD_REFRESH, move || vec![Box::new(Lifetime(life)) as Box<dyn Setter>])?;
+        let answer = self.ask(
+            METHOD_REFRESH,
+            move || vec![Box::new(Lifetime(life)) as Box<dyn Setter>],
+        )?;
         let mut lifetime = Lifetime::default();
         lifetime.get_from(&answer).map_err(|_| ProbeError::Malformed)?;
         Ok(lifetime.0)
@@ -111,7 +114,9 @@ impl Client {
 
     /// Lets `peer` use the relay.
     pub(super) fn permit(&mut self, peer: SocketAddr) -> Result<(), ProbeError> {
-        let asked = self.ask(METHOD_CREATE_PERMISSION, move || vec![Box::new(address_of(peer)) as Box<dyn Setter>]);
+        let asked = self.ask(METHOD_CREATE_PERMISSION, move || {
+            vec![Box::new(address_of(peer)) as Box<dyn Setter>]
+        });
         match asked {
             Err(ProbeError::Answered { code: 403, .. }) => Err(ProbeError::DeniedPeer(peer.ip())),
             other => other.map(|_| ()),
@@ -175,8 +180,7 @@ impl Client {
     fn exchange(&mut self, method: Method, parts: Vec<Box<dyn Setter>>) -> Result<Message, ProbeError> {
         let mut message = Message::new();
         let id = TransactionId::new();
-        let mut all: Vec<Box<dyn Setter + '_>> =
-            vec![Box::new(id), Box::new(MessageType::new(method, CLASS_REQUEST))];
+        let mut all: Vec<Box<dyn Setter + '_>> = vec![Box::new(id), Box::new(MessageType::new(method, CLASS_REQUEST))];
         all.extend(parts.into_iter().map(|part| part as Box<dyn Setter + '_>));
         if let (Some(challenge), Some(credentials)) = (&self.challenge, &self.credentials) {
             let text = |attr, text: &str| {

@@ -18,7 +18,10 @@ pub fn public_addresses(server: &IceUrl) -> Result<Vec<IpAddr>, ProbeError> {
     let mut seen = Vec::new();
     let mut failed = None;
     for address in addresses(server)? {
-        match Way::open(server, address, &trust).and_then(Client::new).and_then(|mut c| c.binding()) {
+        match Way::open(server, address, &trust)
+            .and_then(Client::new)
+            .and_then(|mut c| c.binding())
+        {
             Ok(found) if !seen.contains(&found.ip()) => seen.push(found.ip()),
             Ok(_) => {}
             Err(error) => failed = Some(error),

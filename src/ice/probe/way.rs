@@ -40,7 +40,9 @@ pub(super) struct Way {
 
 impl fmt::Debug for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Way").field("server", &self.server).finish_non_exhaustive()
+        f.debug_struct("Way")
+            .field("server", &self.server)
+            .finish_non_exhaustive()
     }
 }
 

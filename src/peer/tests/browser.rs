@@ -93,6 +93,11 @@ pub(super) struct Browser {
 
 impl Browser {
     pub(super) async fn new() -> Self {
+        Self::at(super::LOCAL).await
+    }
+
+    /// One on a machine with this address alone.
+    pub(super) async fn at(address: std::net::IpAddr) -> Self {
         let mut engine = MediaEngine::default();
         engine.register_default_codecs().unwrap();
         let registry = register_default_interceptors(Registry::new(), &mut engine).unwrap();
@@ -106,7 +111,7 @@ impl Browser {
             received: Arc::clone(&received),
             gathered: Arc::clone(&gathered),
         };
-        let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let address = SocketAddr::new(address, 0);
         let connection = PeerConnectionBuilder::new()
             .with_media_engine(engine)
             .with_setting_engine(settings)

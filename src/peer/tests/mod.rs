@@ -15,6 +15,7 @@ use crate::ids::PeerId;
 use crate::media::{Codec, Frame, Hub};
 use crate::protocol::input::InputFrame;
 
+mod addresses;
 mod browser;
 mod call;
 mod closing;

@@ -129,9 +129,7 @@ async fn build(
     let connection: Arc<dyn PeerConnection> = Arc::new(connection);
     let ssrc = random();
     let track = Arc::new(TrackLocalStaticRTP::new(track(choice, ssrc)));
-    Ok(WebrtcConnection::new(
-        connection, track, ssrc, state, feedback, lease,
-    ))
+    Ok(WebrtcConnection::new(connection, track, ssrc, state, feedback, lease))
 }
 
 fn settings(options: &WebrtcOptions) -> SettingEngine {
