@@ -61,7 +61,8 @@ export class Paths {
       this.#timer = env.setTimeout(() => this.tell('tick'), ladder.until - env.now());
     }
     if (ladder.rung !== before) this.around.changed(ladder.rung);
-    if (effect === 'restart') void this.#restart(!ladder.broken);
+    // Only then is it certain that the path in use still works.
+    if (effect === 'restart') void this.#restart(event === 'refresh');
     else if (effect === 'undo') this.#undo();
     else if (effect === 'offer') this.around.lose('ice_failed');
   }

@@ -96,8 +96,6 @@ test('another network is a reason to look, whatever the connection believes', as
   const { viewer } = await connected('host');
   viewer.networkChanged();
   await settle();
-  FakeConnection.last.find(null);
-  await settle();
   assert.equal(restarts().length, 1);
   assert.equal(viewer.shown.state, 'connected');
   // While that is under way, another word of it begins nothing.

@@ -156,9 +156,9 @@ fn a_certificate_that_is_missing_or_that_no_browser_would_take_is_told() {
 }
 
 #[test]
-fn quotas_and_servers_that_relay_for_anybody_are_told() {
+fn a_server_that_relays_for_anybody_is_told() {
     let coturn = Coturn::start(Options {
-        more: "no-auth\n",
+        open: true,
         ..Options::default()
     });
     let (report, status) = check(SECRET, &[format!("turn:127.0.0.1:{}", coturn.port)], &[]);

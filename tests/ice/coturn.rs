@@ -22,8 +22,8 @@ pub struct Options {
     pub peer: bool,
     /// Whether it has a certificate.
     pub tls: bool,
-    /// Lines added to its configuration.
-    pub more: &'static str,
+    /// Whether it relays for anybody.
+    pub open: bool,
 }
 
 impl Default for Options {
@@ -31,7 +31,7 @@ impl Default for Options {
         Self {
             peer: true,
             tls: true,
-            more: "",
+            open: false,
         }
     }
 }
@@ -69,7 +69,13 @@ impl Coturn {
         }
         let printed = output(&mut script);
         let mut configuration = String::from_utf8(printed.stdout).unwrap();
-        configuration.push_str(options.more);
+        if options.open {
+            configuration = configuration
+                .lines()
+                .filter(|line| !line.contains("auth-secret"))
+                .chain(["no-auth"])
+                .fold(String::new(), |text, line| text + line + "\n");
+        }
         std::fs::write(at("turnserver.conf"), configuration).unwrap();
         let log = std::fs::File::create(at("coturn.log")).unwrap();
         let child = Command::new("turnserver")

@@ -49,6 +49,8 @@ async fn a_restart_that_cannot_be_read_leaves_the_connection_as_it_was() {
     let (peer, _events) = connected(options(&browser.offer().await, &hub, &sink), &browser).await;
     let error = peer.restart("v=0\r\nrubbish".to_owned()).await.unwrap_err();
     assert_eq!(error.code(), "bad_sdp");
+    let same = browser.connection.local_description().await.unwrap().sdp;
+    assert_eq!(peer.restart(same).await.unwrap_err().code(), "bad_sdp");
     assert_eq!(peer.state(), ConnectionState::Connected);
     let frames = browser.received.frames.load(Ordering::Relaxed);
     assert!(until(10, || browser.received.frames.load(Ordering::Relaxed) > frames + 20).await);

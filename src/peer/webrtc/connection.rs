@@ -9,7 +9,7 @@ use rtc::rtp::extension::HeaderExtension;
 use rtc::rtp::extension::playout_delay_extension::PlayoutDelayExtension;
 use rtc::rtp::header::Header;
 use tokio::runtime::Handle;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Mutex, OnceCell, watch};
 use tokio::time::timeout;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -34,6 +34,8 @@ pub(super) struct WebrtcConnection {
     connection: Arc<dyn PeerConnection>,
     track: Arc<TrackLocalStaticRTP>,
     ssrc: u32,
+    /// The ICE credentials of the browser's last offer; held while one is being answered, so that it is one at a time.
+    negotiated: Mutex<Option<String>>,
     /// Known once the answer is made.
     payload_type: OnceCell<u8>,
     state: watch::Sender<ConnectionState>,
@@ -58,6 +60,7 @@ impl WebrtcConnection {
             connection,
             track,
             ssrc,
+            negotiated: Mutex::new(None),
             payload_type: OnceCell::new(),
             state,
             feedback,
@@ -73,6 +76,8 @@ impl WebrtcConnection {
 impl Connection for WebrtcConnection {
     async fn answer(&self, offer: &str) -> Result<String, PeerError> {
         let bad = |error: rtc::shared::error::Error| PeerError::BadSdp(error.to_string());
+        let mut negotiated = self.negotiated.lock().await;
+        *negotiated = ice_credentials(offer);
         let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(bad)?;
         self.connection.set_remote_description(offer).await.map_err(bad)?;
         let track: Arc<dyn TrackLocal> = Arc::<TrackLocalStaticRTP>::clone(&self.track);
@@ -98,7 +103,14 @@ impl Connection for WebrtcConnection {
 
     async fn restart(&self, offer: &str) -> Result<String, PeerError> {
         let bad = |error: rtc::shared::error::Error| PeerError::BadSdp(error.to_string());
+        let mut negotiated = self.negotiated.lock().await;
+        let credentials = ice_credentials(offer);
+        if negotiated.is_none() || credentials.is_none() || *negotiated == credentials {
+            // The crate would look for no path, and so never say that there is one.
+            return Err(PeerError::BadSdp("it restarts nothing".to_owned()));
+        }
         let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(bad)?;
+        *negotiated = credentials;
         let before = *self.state.borrow();
         // Told before the crate does it, so that nothing more is written to a path that is about to be dropped.
         self.state.send_replace(ConnectionState::Connecting);
@@ -202,6 +214,12 @@ impl Connection for WebrtcConnection {
         close(&self.connection).await;
         self.closed.store(true, Ordering::Release);
     }
+}
+
+/// What tells one generation of ICE from the next (RFC 8839, section 5.4).
+fn ice_credentials(sdp: &str) -> Option<String> {
+    let line = |name: &str| sdp.lines().find_map(|line| line.strip_prefix(name));
+    Some(format!("{} {}", line("a=ice-ufrag:")?, line("a=ice-pwd:")?))
 }
 
 async fn close(connection: &Arc<dyn PeerConnection>) {
