@@ -74,6 +74,8 @@ scenario('credentials are made anew in a live session, and the stream loses noth
   assert.equal(await viewer.property('peerId'), peer, 'and so is the peer');
   assert.equal(await viewer.property('state'), 'connected');
   assert.equal(now.packetsLost, before.packetsLost, 'no packet is lost');
+  assert.equal(now.nackCount, before.nackCount, 'and none had to be sent again');
+  assert.ok(now.gap < 2_000, `the picture never stood still for long: ${now.gap} ms`);
   assert.equal(now.keyFramesDecoded, before.keyFramesDecoded, 'no frame is lost: none had to be made up for');
   await viewer.picture.goesOn(30);
 });
