@@ -177,7 +177,7 @@ mod tests {
         };
         assert_eq!(
             text(&report(false)),
-            "turn:a.example:3478?transport=udp (192.0.2.1:3478)\n  problem  allocation  what came of it [7 ms]\n                     \
+            "turn:a.example:3478?transport=udp (192.0.2.1:3478)\n  problem  allocation  what came of it [7 ms]\n                       \
              -> what to do [wrong_credentials]\n\nNot everything works.\n"
         );
         assert!(

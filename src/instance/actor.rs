@@ -15,7 +15,7 @@ use super::doing::Doing;
 use super::error::InstanceError;
 use super::events::{InstanceEvent, of_status};
 use super::outbound::Outbound;
-use super::peer_child::{PeerCommand, peer_child};
+use super::peer_child::peer_child;
 use super::shared::InstanceShared;
 use super::status::StatusReport;
 use super::viewers::ControlError;
@@ -23,7 +23,7 @@ use crate::clock::unix_ms;
 use crate::desktop::{EndReason, Facts};
 use crate::ids::{PeerId, SessionId, ViewerId};
 use crate::peer::{PeerError, PeerOptions};
-use crate::protocol::signalling::{CloseReason, IceCandidate, InstanceStatus, ServerMessage};
+use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
 use crate::store::StatusChange;
 use crate::supervision::{ChildContext, ExitReason};
 
@@ -39,7 +39,7 @@ pub const MAX_PEERS: usize = 64;
 /// The actor.
 #[derive(Debug)]
 pub struct InstanceActor {
-    shared: Arc<InstanceShared>,
+    pub(super) shared: Arc<InstanceShared>,
     context: ChildContext,
     told: Option<StatusReport>,
     doing: Doing,
@@ -366,58 +366,6 @@ impl Handler<Offer> for InstanceActor {
             }
         };
         Box::pin(work.into_actor(self))
-    }
-}
-
-/// A viewer takes its living peer to new paths. The peer itself tells it the answer.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), InstanceError>")]
-pub struct RestartIce {
-    /// Who.
-    pub viewer: ViewerId,
-    /// Which peer.
-    pub peer: PeerId,
-    /// The description.
-    pub offer: String,
-}
-
-impl Handler<RestartIce> for InstanceActor {
-    type Result = Result<(), InstanceError>;
-
-    fn handle(&mut self, msg: RestartIce, _: &mut Self::Context) -> Self::Result {
-        let peer = self
-            .shared
-            .peer(msg.peer)
-            .filter(|p| p.viewer == msg.viewer)
-            .ok_or(InstanceError::UnknownPeer)?;
-        peer.send(PeerCommand::RestartIce(msg.offer));
-        Ok(())
-    }
-}
-
-/// A candidate of a viewer's browser.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), InstanceError>")]
-pub struct Candidate {
-    /// Who.
-    pub viewer: ViewerId,
-    /// Of which peer.
-    pub peer: PeerId,
-    /// The candidate; `None` at their end.
-    pub candidate: Option<IceCandidate>,
-}
-
-impl Handler<Candidate> for InstanceActor {
-    type Result = Result<(), InstanceError>;
-
-    fn handle(&mut self, msg: Candidate, _: &mut Self::Context) -> Self::Result {
-        let peer = self
-            .shared
-            .peer(msg.peer)
-            .filter(|p| p.viewer == msg.viewer)
-            .ok_or(InstanceError::UnknownPeer)?;
-        peer.send(PeerCommand::Candidate(msg.candidate));
-        Ok(())
     }
 }
 

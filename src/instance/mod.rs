@@ -24,6 +24,7 @@ mod input_gate;
 mod manager;
 mod mending;
 mod outbound;
+pub mod paths;
 mod peer_child;
 mod roster;
 mod rows;
