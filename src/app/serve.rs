@@ -16,7 +16,7 @@ use crate::clock::unix_ms;
 use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Auth, Config, IceConfig, PublicAddress, Sources, StateDir, catalogue};
 use crate::desktop::EndReason;
-use crate::http::{Access, Api, OriginPolicy, Watchers, bind};
+use crate::http::{Access, Api, Limits, OriginPolicy, Watchers, bind};
 use crate::ice::{Handout, probe};
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
@@ -392,6 +392,8 @@ fn make_tree(
         store: services.store.clone(),
         tree,
         watchers: Watchers::default(),
+        limits: Arc::new(Limits::new(&services.config.limits)),
+        messages_per_second: services.config.limits.messages_per_second,
     };
     let server = &services.config.server;
     let policy = OriginPolicy {

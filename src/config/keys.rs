@@ -237,6 +237,62 @@ pub const KEYS: &[Key] = &[
          of `ice.servers` is asked for it at start.",
     ),
     key(
+        "limits.requests_per_minute",
+        Kind::Number(60, 1_000_000),
+        "1200",
+        "Requests of one address a minute, files of the pages apart. Over it: 429.",
+    ),
+    key(
+        "limits.sessions_per_hour",
+        Kind::Number(1, 1_000_000),
+        "600",
+        "New sessions of one address an hour. Over it: 429.",
+    ),
+    key(
+        "limits.launches_per_hour",
+        Kind::Number(1, 1_000_000),
+        "240",
+        "Launches and restarts of one session an hour. Over it: 429.",
+    ),
+    key(
+        "limits.wrong_tokens",
+        Kind::Number(1, 1000),
+        "10",
+        "Wrong tokens of one address before it is locked out: for a minute, and twice as long after each further one, up \
+         to an hour.",
+    ),
+    key(
+        "limits.sockets_per_address",
+        Kind::Number(1, 100_000),
+        "256",
+        "Signalling sockets of one address at once. Over it: 429.",
+    ),
+    key(
+        "limits.sockets_per_session",
+        Kind::Number(1, 10_000),
+        "32",
+        "Signalling sockets of one session at once. Over it: 429.",
+    ),
+    key(
+        "limits.messages_per_second",
+        Kind::Number(10, 100_000),
+        "50",
+        "Messages of one signalling socket a second, four times as many at once. Those over it are refused \
+         (`rate_limited`); who goes on is closed with 1008.",
+    ),
+    key(
+        "limits.peers_per_instance",
+        Kind::Number(1, 1000),
+        "64",
+        "Peer connections of one instance at once; a viewer has one, or two while it changes. Over it: `too_many_peers`.",
+    ),
+    key(
+        "limits.candidates_per_peer",
+        Kind::Number(1, 1000),
+        "30",
+        "ICE candidates that a browser may send for one connection. Over it: `bad_candidate`.",
+    ),
+    key(
         "apps.user",
         Kind::Name,
         "heliostat",

@@ -15,8 +15,8 @@ use super::keys::{KEYS, find};
 use super::origin::Origin;
 use super::sources::{Setting, Sources};
 use super::types::{
-    Auth, Config, IceConfig, InstancesConfig, LogConfig, MediaConfig, PublicAddress, ServerConfig, SessionConfig,
-    StoreConfig, VideoConfig,
+    Auth, Config, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, PublicAddress, ServerConfig,
+    SessionConfig, StoreConfig, VideoConfig,
 };
 use super::value::{Kind, Raw, Value};
 
@@ -159,6 +159,10 @@ impl Values {
         .expect("the table's limits of a number fit its type, which a test of the limits shows")
     }
 
+    fn at_least_one(&self, name: &str) -> NonZero<u32> {
+        NonZero::new(self.number(name)).expect("no number of the section `limits` may be 0, the table says so")
+    }
+
     fn span(&self, name: &str) -> Duration {
         match self.value(name) {
             Value::Span(span) => *span,
@@ -298,6 +302,17 @@ impl Values {
                 failed_timeout: self.span("media.failed_timeout"),
             },
             ice,
+            limits: LimitsConfig {
+                requests_per_minute: self.at_least_one("limits.requests_per_minute"),
+                sessions_per_hour: self.at_least_one("limits.sessions_per_hour"),
+                launches_per_hour: self.at_least_one("limits.launches_per_hour"),
+                wrong_tokens: self.number("limits.wrong_tokens"),
+                sockets_per_address: self.number("limits.sockets_per_address"),
+                sockets_per_session: self.number("limits.sockets_per_session"),
+                messages_per_second: self.at_least_one("limits.messages_per_second"),
+                peers_per_instance: self.number("limits.peers_per_instance"),
+                candidates_per_peer: self.number("limits.candidates_per_peer"),
+            },
             store: StoreConfig {
                 url: self.text("store.url"),
                 retention: self.span_or_never("store.retention"),

@@ -47,6 +47,6 @@ pub use ready::Ready;
 pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{
-    Auth, Config, IceConfig, InstancesConfig, LogConfig, MediaConfig, PublicAddress, ServerConfig, SessionConfig,
-    StoreConfig, VideoConfig,
+    Auth, Config, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, PublicAddress, ServerConfig,
+    SessionConfig, StoreConfig, VideoConfig,
 };

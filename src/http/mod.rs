@@ -12,6 +12,7 @@ mod guard;
 mod health;
 mod ice;
 mod instances;
+mod limits;
 mod origin;
 mod problem;
 mod server;
@@ -19,6 +20,7 @@ mod sessions;
 mod socket;
 mod who;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -26,6 +28,7 @@ use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 
 pub use access::Access;
 pub use admin::Watchers;
+pub use limits::Limits;
 pub use origin::OriginPolicy;
 pub use problem::Problem;
 pub use server::{ServerError, bind, serve};
@@ -63,6 +66,10 @@ pub struct Api {
     pub tree: TreeView,
     /// The pages that watch the tree.
     pub watchers: Watchers,
+    /// How much one address and one session may ask for.
+    pub limits: Arc<Limits>,
+    /// Messages of one signalling socket a second.
+    pub messages_per_second: NonZeroU32,
 }
 
 /// All routes.

@@ -289,9 +289,13 @@ impl Peer {
     /// What is sent and received goes on, on the same keys and streams.
     ///
     /// # Errors
-    /// [`PeerError::BadSdp`], [`PeerError::Closing`], [`PeerError::Busy`], [`PeerError::Timeout`].
+    /// [`PeerError::BadSdp`], [`PeerError::NoCommonCodec`], [`PeerError::Closing`], [`PeerError::Busy`],
+    /// [`PeerError::Timeout`].
     pub fn restart(&self, offer: String) -> impl Future<Output = Result<String, PeerError>> + Send + 'static {
-        self.ask(|done| Operation::Restart { offer, done })
+        // The same bounds as for the first offer; the picture stays the one that was agreed on.
+        let read = codec_choice::choose(&offer, &[self.codec]);
+        let answer = read.map(|_| self.ask(|done| Operation::Restart { offer, done }));
+        async move { answer?.await }
     }
 
     /// Adds a candidate of the browser. The queue is taken at once, the result comes when it was added.

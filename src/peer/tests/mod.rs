@@ -19,6 +19,7 @@ mod addresses;
 mod browser;
 mod call;
 mod closing;
+mod hostile;
 mod lifetime;
 mod refusals;
 mod restart;

@@ -50,13 +50,13 @@ async fn a_restart_that_cannot_be_read_leaves_the_connection_as_it_was() {
     let error = peer.restart("v=0\r\nrubbish".to_owned()).await.unwrap_err();
     assert_eq!(error.code(), "bad_sdp");
     let same = browser.connection.local_description().await.unwrap().sdp;
-    assert_eq!(peer.restart(same).await.unwrap_err().code(), "bad_sdp");
+    assert_eq!(peer.restart(same.clone()).await.unwrap_err().code(), "bad_sdp");
     assert_eq!(peer.state(), ConnectionState::Connected);
     let frames = browser.received.frames.load(Ordering::Relaxed);
     assert!(until(10, || browser.received.frames.load(Ordering::Relaxed) > frames + 20).await);
     peer.close(CloseReason::Requested);
     assert_eq!(
-        peer.restart(String::new()).await.unwrap_err().code(),
+        peer.restart(same).await.unwrap_err().code(),
         "closing",
         "a peer that closes restarts nothing"
     );
