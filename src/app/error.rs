@@ -39,6 +39,9 @@ pub enum StartError {
     /// The encoders could not be tried.
     #[error(transparent)]
     Encoders(ProbeError),
+    /// Sandboxes are required, and there are none.
+    #[error("`sandbox.mode` = require: no sandbox can be made on this machine: {0}")]
+    NoSandbox(String),
     /// There is nothing to encode with.
     #[error("no video encoder works on this machine; `heliostat doctor` says more")]
     NoEncoder,
@@ -59,6 +62,7 @@ impl StartError {
             Self::Program(_) => "program",
             Self::Threads(_) => "threads",
             Self::Encoders(_) => "encoders",
+            Self::NoSandbox(_) => "no_sandbox",
             Self::NoEncoder => "no_encoder",
         }
     }

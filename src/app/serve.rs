@@ -14,7 +14,7 @@ use super::signals::{Signal, Signals};
 use super::{encoders, token, tree, watchdog};
 use crate::clock::unix_ms;
 use crate::config::removal;
-use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, catalogue};
+use crate::config::{AppOwner, AppsDir, Auth, Config, SandboxMode, Sources, StateDir, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, OriginPolicy, Watchers, bind};
 use crate::ids::InstanceId;
@@ -23,6 +23,7 @@ use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{PortRange, local_addresses};
 use crate::process::sweep;
+use crate::sandbox::{Sandboxing, Surroundings};
 use crate::session::{Secret, SessionBook, Sessions};
 use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
 use crate::supervision::{SupervisorRef, Tree, TreeView};
@@ -259,6 +260,18 @@ impl Parts {
         let apps = AppsDir::open(&state, owner).map_err(StartError::AppsFolder)?;
         let store = Store::open(&config.store.url, state.path())?;
         let server = identity::server_id(state.path())?;
+        let around = Surroundings {
+            hidden: [Some(state.path().to_owned()), sources.file_to_read()]
+                .into_iter()
+                .flatten()
+                .collect(),
+            folder: apps.root().to_owned(),
+        };
+        let sandboxing = Sandboxing::find(&config, apps.owner(), around);
+        if let Some(why) = sandboxing.missing().filter(|_| config.sandbox == SandboxMode::Require) {
+            return Err(StartError::NoSandbox(why.to_owned()));
+        }
+        log::info!("{}", sandboxing.describe());
         let row = ServerRow::of_this(
             server,
             &config.server,
@@ -282,6 +295,7 @@ impl Parts {
         let report = sweep(&state.instances());
         for id in &report.swept {
             log::info!("instance={id} swept, its keeper is gone");
+            sandboxing.remove(*id);
             if let Err(error) = removal::remove_tree(&state.instance(*id)) {
                 log::warn!("instance={id} folder not removed: {error}");
             }
@@ -313,6 +327,7 @@ impl Parts {
             server,
             state,
             apps,
+            sandboxing,
             program,
             store,
             journal,

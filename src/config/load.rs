@@ -13,7 +13,8 @@ use super::keys::{KEYS, find};
 use super::origin::Origin;
 use super::sources::{Setting, Sources};
 use super::types::{
-    Auth, Config, InstancesConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig, StoreConfig, VideoConfig,
+    Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, SandboxMode, ServerConfig, SessionConfig,
+    StoreConfig, VideoConfig,
 };
 use super::value::{Raw, Value};
 
@@ -237,6 +238,19 @@ impl Values {
                 bind: self.addresses("media.bind"),
                 disconnected_timeout: self.span("media.disconnected_timeout"),
                 failed_timeout: self.span("media.failed_timeout"),
+            },
+            sandbox: match self.text("sandbox.mode").as_str() {
+                "require" => SandboxMode::Require,
+                "off" => SandboxMode::Off,
+                _ => SandboxMode::Auto,
+            },
+            limits: LimitsConfig {
+                memory_mib: self.number("limits.memory_mib"),
+                cpu_percent: self.number("limits.cpu_percent"),
+                processes: self.number("limits.processes"),
+                open_files: self.number("limits.open_files"),
+                home_mib: self.number("limits.home_mib"),
+                tmp_mib: self.number("limits.tmp_mib"),
             },
             store: StoreConfig {
                 url: self.text("store.url"),

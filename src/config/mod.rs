@@ -33,7 +33,7 @@ mod suggest;
 pub mod types;
 pub mod value;
 
-pub use app_entry::{AppEntry, Home, Keyboard, OnHang, Placeholders, RestartPolicy};
+pub use app_entry::{AppEntry, AppLimits, Device, Home, Keyboard, Network, OnHang, Placeholders, RestartPolicy};
 pub use apps_dir::{AppsDir, InstanceFolders};
 pub use error::{ConfigError, Warning};
 pub use explain::Row;
@@ -43,5 +43,6 @@ pub use ready::Ready;
 pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{
-    Auth, Config, InstancesConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig, StoreConfig, VideoConfig,
+    Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, SandboxMode, ServerConfig, SessionConfig,
+    StoreConfig, VideoConfig,
 };

@@ -21,6 +21,10 @@ pub struct Config {
     pub session: SessionConfig,
     /// The connections to browsers.
     pub media: MediaConfig,
+    /// Whether apps run in sandboxes.
+    pub sandbox: SandboxMode,
+    /// What an app may take.
+    pub limits: LimitsConfig,
     /// The database.
     pub store: StoreConfig,
     /// The log.
@@ -110,6 +114,34 @@ pub struct MediaConfig {
     pub disconnected_timeout: Duration,
     /// How long until a disconnected viewer counts as gone.
     pub failed_timeout: Duration,
+}
+
+/// Sandboxes of apps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// Where this machine lets them.
+    Auto,
+    /// Always: without them the host does not start.
+    Require,
+    /// Never.
+    Off,
+}
+
+/// Limits of an app, unless its entry says otherwise; 0: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Memory of all its processes, in MiB.
+    pub memory_mib: u64,
+    /// Processor time, in percent of a core.
+    pub cpu_percent: u64,
+    /// Processes and threads.
+    pub processes: u64,
+    /// Open files of a process.
+    pub open_files: u64,
+    /// An ephemeral home, in MiB.
+    pub home_mib: u64,
+    /// Its temporary folder, in MiB.
+    pub tmp_mib: u64,
 }
 
 /// The database.

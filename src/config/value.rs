@@ -13,6 +13,8 @@ pub enum Kind {
     Bool,
     /// A whole number within limits.
     Number(u64, u64),
+    /// Zero for "no limit", or a whole number within limits.
+    Limit(u64, u64),
     /// A whole number within limits, or the number of cores of this machine.
     Cores(u64, u64),
     /// A time span within limits given in milliseconds.
@@ -95,7 +97,7 @@ impl Raw {
 pub enum Value {
     /// For [`Kind::Bool`].
     Bool(bool),
-    /// For [`Kind::Number`].
+    /// For [`Kind::Number`] and [`Kind::Limit`].
     Number(u64),
     /// For [`Kind::Cores`]; `None` stands for the number of cores.
     Cores(Option<u64>),
@@ -143,6 +145,8 @@ impl Kind {
                 _ => None,
             },
             Self::Number(low, high) => Some(Value::Number(number(raw.text()?, *low, *high)?)),
+            Self::Limit(..) if raw.text()? == "0" => Some(Value::Number(0)),
+            Self::Limit(low, high) => Some(Value::Number(number(raw.text()?, *low, *high)?)),
             Self::Cores(low, high) => match raw.text()? {
                 "cores" => Some(Value::Cores(None)),
                 text => Some(Value::Cores(Some(number(text, *low, *high)?))),
@@ -198,6 +202,7 @@ impl Kind {
         match self {
             Self::Bool => "true or false".to_owned(),
             Self::Number(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Limit(low, high) => format!("0 for no limit, or a whole number from {low} to {high}"),
             Self::Cores(low, high) => format!("`cores` or a whole number from {low} to {high}"),
             Self::Span(low, high) => format!("{} ({})", duration::FORM, limits(*low, *high)),
             Self::SpanOrNever(low, high) => {
@@ -267,6 +272,15 @@ mod tests {
         for wrong in ["63", "7681", "-64", "64.0", "", "many"] {
             assert_eq!(kind.parse(&text(wrong)), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn no_limit_is_zero_and_a_limit_is_within_its_own() {
+        let kind = Kind::Limit(16, 1024);
+        assert_eq!(kind.parse(&text("0")), Some(Value::Number(0)));
+        assert_eq!(kind.parse(&text("16")), Some(Value::Number(16)));
+        assert_eq!(kind.parse(&text("15")), None);
+        assert_eq!(kind.parse(&text("1025")), None);
     }
 
     #[test]
