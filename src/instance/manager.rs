@@ -270,6 +270,12 @@ impl Manager {
         let _ = self.inner.revived.send(id);
     }
 
+    /// Whether apps run in sandboxes.
+    #[must_use]
+    pub fn has_sandboxes(&self) -> bool {
+        self.inner.services.sandboxing.missing().is_none()
+    }
+
     pub(super) fn services(&self) -> &Services {
         &self.inner.services
     }

@@ -33,7 +33,10 @@ impl Boxed {
         let mut place = Place::new();
         let apps_folder = tempfile::tempdir().unwrap();
         fs::set_permissions(apps_folder.path(), fs::Permissions::from_mode(0o711)).unwrap();
-        let owner = is_root().then(|| AppOwner::resolve("nobody").unwrap().unwrap());
+        let owner = is_root().then(|| {
+            let owner = AppOwner::resolve("heliostat").or_else(|_| AppOwner::resolve("nobody"));
+            owner.unwrap().unwrap()
+        });
         let apps = AppsDir::at(apps_folder.path().join("apps"), owner.clone()).unwrap();
         let sources = Sources {
             folder: place.state.path().into(),

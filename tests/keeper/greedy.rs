@@ -4,7 +4,7 @@ use heliostat::config::AppEntry;
 use heliostat::protocol::keeper::Exit;
 
 use super::boxed::Boxed;
-use super::support::{GRACE, lives, role};
+use super::support::{GRACE, lives, role, until};
 
 /// A neighbour with an app that has to live on.
 async fn neighbour() -> (Boxed, i32) {
@@ -37,8 +37,9 @@ async fn a_fork_bomb_ends_with_its_app() {
     let app = role("render");
     let bomb = mine.script("bomb() { bomb | bomb & }; bomb; sleep 1000");
     mine.keeper.ensure(&app, bomb, GRACE).await.unwrap();
+    until("it has taken its room", || mine.place.marked().len() >= 20).await;
     let mut most = 0;
-    for _ in 0..20 {
+    for _ in 0..10 {
         most = most.max(mine.place.marked().len());
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }

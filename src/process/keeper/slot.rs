@@ -147,13 +147,11 @@ impl Slot {
     /// The processes that make its sandbox: they end with the program, and end it when they are ended.
     pub(super) fn makers(&self) -> impl Iterator<Item = i32> {
         let main = self.main.as_ref().filter(|main| main.exit.is_none());
-        main.into_iter().flat_map(|main| {
-            let inside = main.inside.as_ref();
-            inside
-                .into_iter()
-                .flat_map(|inside| [Some(main.pid), Some(inside.first), inside.companion])
-                .flatten()
-        })
+        let inside = main.and_then(|main| Some((main.pid, main.inside.as_ref()?)));
+        inside
+            .into_iter()
+            .flat_map(|(outer, inside)| [Some(outer), Some(inside.first), inside.companion])
+            .flatten()
     }
 
     pub(super) fn add_output(&mut self, output: OwnedFd) {
