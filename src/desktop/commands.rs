@@ -59,7 +59,8 @@ pub struct DisplayId {
 }
 
 impl Layout {
-    /// The X server. `-noreset`, or it would start anew whenever its last client leaves.
+    /// The X server. `-noreset`, or it would start anew whenever its last client leaves. Its abstract socket stays:
+    /// without a lock (`-displayfd`) that is what keeps two servers from taking the same number.
     #[must_use]
     pub fn display(&self) -> Spec {
         let screen = format!("{}x{}x24", self.width, self.height);
@@ -71,9 +72,6 @@ impl Layout {
             "-noreset",
             "-nolisten",
             "tcp",
-            // The abstract socket, which whoever shares the network would reach.
-            "-nolisten",
-            "local",
             "-auth",
             &authority,
             "-screen",

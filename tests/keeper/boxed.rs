@@ -13,7 +13,7 @@ use heliostat::protocol::keeper::{Event, Exit, Spec, User};
 use heliostat::sandbox::{Sandboxing, Surroundings};
 use tokio::time::timeout;
 
-use super::support::{GRACE, LONG, Place, is_root, role};
+use super::support::{GRACE, LONG, Place, is_root, role, until};
 
 /// A running instance without an app.
 pub struct Boxed {
@@ -145,7 +145,7 @@ impl Boxed {
 
     pub async fn end(self) {
         self.keeper.end(GRACE).await.unwrap();
-        assert_eq!(self.place.marked(), Vec::<i32>::new(), "nothing is left");
+        until("nothing is left", || self.place.marked().is_empty()).await;
         for folder in self.layout.confinement.group.iter().flat_map(|group| &group.folders) {
             assert!(!folder.exists(), "{} is left", folder.display());
         }

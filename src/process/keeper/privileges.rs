@@ -13,7 +13,8 @@ const KEPT: &[u8] = &[
     6,  // CAP_SETGID
     7,  // CAP_SETUID
     8,  // CAP_SETPCAP
-    12, // CAP_NET_ADMIN, for a companion that makes the network of a sandbox
+    10, // CAP_NET_BIND_SERVICE and
+    12, // CAP_NET_ADMIN, for a companion that carries the network of a sandbox
     18, // CAP_SYS_CHROOT
     19, // CAP_SYS_PTRACE
     21, // CAP_SYS_ADMIN
