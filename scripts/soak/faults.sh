@@ -21,10 +21,19 @@ results=${CARGO_TARGET_DIR:-$repository/target}/soak/faults.jsonl
 mkdir -p "$(dirname "$results")"
 rm -f "$results"
 status=0
-(
+
+# suffer ROUNDS FILE...
+suffer() (
   cd tests
-  HELIOSTAT_FAULT_ROUNDS=$rounds HELIOSTAT_FAULT_REPORT=$results HELIOSTAT_DATABASE_AWAY_MS=60000 \
-    node --test --test-concurrency=1 --test-reporter=spec browser/faults*.test.js
-) >&2 || status=$?
+  HELIOSTAT_FAULT_ROUNDS=$1 HELIOSTAT_FAULT_REPORT=$results HELIOSTAT_DATABASE_AWAY_MS=60000 \
+    node --test --test-concurrency=1 --test-reporter=spec "${@:2}" >&2
+)
+
+suffer "$rounds" browser/faults.test.js browser/faults-host.test.js browser/faults-socket.test.js || status=$?
+# What hits the same host or the same actors again and again uses their budgets up: these have a new host each three times.
+for ((done = 0; done < rounds; done += 3)); do
+  suffer 9 browser/faults-actors.test.js || status=$?
+  suffer 3 browser/faults-disk.test.js browser/faults-store.test.js || status=$?
+done
 node scripts/soak/recovery.js "$results" | tee "${results%.jsonl}.md"
 exit "$status"

@@ -16,7 +16,7 @@ use crate::clock::unix_ms;
 use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Auth, Config, SandboxMode, Sources, StateDir, catalogue};
 use crate::desktop::EndReason;
-use crate::http::{Access, Api, OriginPolicy, Watchers, bind};
+use crate::http::{Access, Api, Limits, OriginPolicy, Watchers, bind};
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
@@ -376,6 +376,8 @@ fn make_tree(
         store: services.store.clone(),
         tree,
         watchers: Watchers::default(),
+        limits: Arc::new(Limits::new(&services.config.limits)),
+        messages_per_second: services.config.limits.messages_per_second,
     };
     let server = &services.config.server;
     let policy = OriginPolicy {

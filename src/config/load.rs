@@ -14,7 +14,7 @@ use super::origin::Origin;
 use super::sources::{Setting, Sources};
 use super::types::{
     Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, SandboxMode, ServerConfig, SessionConfig,
-    StoreConfig, VideoConfig,
+    StoreConfig, UsualLimits, VideoConfig,
 };
 use super::value::{Raw, Value};
 
@@ -144,6 +144,10 @@ impl Values {
         .expect("the table's limits of a number fit its type, which a test of the limits shows")
     }
 
+    fn at_least_one(&self, name: &str) -> NonZero<u32> {
+        NonZero::new(self.number(name)).expect("no number of the section `limits` may be 0, the table says so")
+    }
+
     fn span(&self, name: &str) -> Duration {
         match self.value(name) {
             Value::Span(span) => *span,
@@ -244,13 +248,24 @@ impl Values {
                 "off" => SandboxMode::Off,
                 _ => SandboxMode::Auto,
             },
+            app_limits: UsualLimits {
+                memory_mib: self.number("apps.memory_mib"),
+                cpu_percent: self.number("apps.cpu_percent"),
+                processes: self.number("apps.processes"),
+                open_files: self.number("apps.open_files"),
+                home_mib: self.number("apps.home_mib"),
+                tmp_mib: self.number("apps.tmp_mib"),
+            },
             limits: LimitsConfig {
-                memory_mib: self.number("limits.memory_mib"),
-                cpu_percent: self.number("limits.cpu_percent"),
-                processes: self.number("limits.processes"),
-                open_files: self.number("limits.open_files"),
-                home_mib: self.number("limits.home_mib"),
-                tmp_mib: self.number("limits.tmp_mib"),
+                requests_per_minute: self.at_least_one("limits.requests_per_minute"),
+                sessions_per_hour: self.at_least_one("limits.sessions_per_hour"),
+                launches_per_hour: self.at_least_one("limits.launches_per_hour"),
+                wrong_tokens: self.number("limits.wrong_tokens"),
+                sockets_per_address: self.number("limits.sockets_per_address"),
+                sockets_per_session: self.number("limits.sockets_per_session"),
+                messages_per_second: self.at_least_one("limits.messages_per_second"),
+                peers_per_instance: self.number("limits.peers_per_instance"),
+                candidates_per_peer: self.number("limits.candidates_per_peer"),
             },
             store: StoreConfig {
                 url: self.text("store.url"),

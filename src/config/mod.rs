@@ -44,5 +44,5 @@ pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{
     Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, SandboxMode, ServerConfig, SessionConfig,
-    StoreConfig, VideoConfig,
+    StoreConfig, UsualLimits, VideoConfig,
 };

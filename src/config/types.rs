@@ -1,6 +1,7 @@
 //! The configuration as the components take it: one struct each.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub struct Config {
     /// Whether apps run in sandboxes.
     pub sandbox: SandboxMode,
     /// What an app may take.
+    pub app_limits: UsualLimits,
+    /// What comes from outside, and how much of it.
     pub limits: LimitsConfig,
     /// The database.
     pub store: StoreConfig,
@@ -129,7 +132,7 @@ pub enum SandboxMode {
 
 /// Limits of an app, unless its entry says otherwise; 0: none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LimitsConfig {
+pub struct UsualLimits {
     /// Memory of all its processes, in MiB.
     pub memory_mib: u64,
     /// Processor time, in percent of a core.
@@ -160,4 +163,27 @@ pub struct StoreConfig {
 pub struct LogConfig {
     /// A filter as `env_logger` reads it.
     pub filter: String,
+}
+
+/// How much may come from outside. What is fixed stands beside what it bounds, and all of it in docs/security.md.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitsConfig {
+    /// Requests of one address a minute.
+    pub requests_per_minute: NonZeroU32,
+    /// New sessions of one address an hour.
+    pub sessions_per_hour: NonZeroU32,
+    /// Launches and restarts of one session an hour.
+    pub launches_per_hour: NonZeroU32,
+    /// Wrong tokens of one address before it is locked out.
+    pub wrong_tokens: u32,
+    /// Signalling sockets of one address at once.
+    pub sockets_per_address: usize,
+    /// Signalling sockets of one session at once.
+    pub sockets_per_session: usize,
+    /// Messages of one signalling socket a second.
+    pub messages_per_second: NonZeroU32,
+    /// Peer connections of one instance at once.
+    pub peers_per_instance: usize,
+    /// ICE candidates that a browser may send for one connection.
+    pub candidates_per_peer: u32,
 }

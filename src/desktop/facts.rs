@@ -102,6 +102,8 @@ pub struct Facts {
     pub hung: bool,
     /// The instance has been usable at least once since it was launched or restarted.
     pub was_ready: bool,
+    /// What was lost last, for people; until all is up again.
+    pub cause: Option<String>,
     /// How often a process of it was started again since the launch.
     pub restarts: u32,
     /// When the next try of something lost is due.
@@ -112,6 +114,22 @@ pub struct Facts {
     pub ending: Option<EndReason>,
     /// No process of it is left.
     pub ended: bool,
+}
+
+impl Facts {
+    /// Why something was lost is still worth knowing while it starts again.
+    fn keep_cause(&mut self) {
+        let parts = [&self.display, &self.render, &self.capture];
+        let lost = parts.iter().find_map(|part| match part {
+            Part::Lost { reason } => Some(reason.clone()),
+            _ => None,
+        });
+        if lost.is_some() {
+            self.cause = lost;
+        } else if parts.iter().all(|part| **part == Part::Up) {
+            self.cause = None;
+        }
+    }
 }
 
 /// The cell that holds the [`Facts`] of one instance: written by its children, watched by its actor.
@@ -134,6 +152,7 @@ impl FactsCell {
         self.sender.send_if_modified(|facts| {
             let before = facts.clone();
             change(facts);
+            facts.keep_cause();
             *facts != before
         });
     }
@@ -148,5 +167,29 @@ impl FactsCell {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Facts> {
         self.sender.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_something_was_lost_is_kept_until_all_is_up_again() {
+        let cell = FactsCell::default();
+        let set = |display: Part, render: Part| {
+            cell.update(|f| (f.display, f.render, f.capture) = (display, render, Part::Up));
+            cell.get().cause
+        };
+        let lost = |reason: &str| Part::Lost { reason: reason.into() };
+        assert_eq!(set(Part::Up, Part::Up), None);
+        assert_eq!(set(Part::Up, lost("exit code 3")).as_deref(), Some("exit code 3"));
+        assert_eq!(set(Part::Up, Part::Starting).as_deref(), Some("exit code 3"));
+        assert_eq!(set(Part::Up, Part::Up), None);
+        assert_eq!(
+            set(lost("killed"), lost("the display is gone")).as_deref(),
+            Some("killed")
+        );
+        assert_eq!(set(Part::Starting, Part::Down).as_deref(), Some("killed"));
     }
 }

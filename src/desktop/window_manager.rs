@@ -19,6 +19,7 @@ pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> Exi
         Err(error) => return ExitReason::error(error.code().to_owned(), error.to_string()),
     };
     cx.set_pid(u32::try_from(process.started.pid).ok());
+    let _down = DownOnDrop(&shared);
     let up = async {
         // An app that maps its window before would get no focus. One that waits for ever would be worse.
         if !managed(&shared, display).await {
@@ -30,23 +31,28 @@ pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> Exi
     tokio::select! {
         () = up => ExitReason::Normal,
         () = cx.stopping() => {
-            shared.window_manager_up.send_replace(false);
             process.stop(&shared).await;
             ExitReason::Shutdown
         }
-        life = process.life(|_| ()) => {
-            shared.window_manager_up.send_replace(false);
-            match life {
-                LifeEnd::Stalled => {
-                    process.kill(&shared).await;
-                    ExitReason::Stalled
-                }
-                _ if shared.display_now().is_none() => ExitReason::dependency("display_lost"),
-                LifeEnd::Ended(ended) => {
-                    ExitReason::error("window_manager_exited", describe("the window manager", ended.exit))
-                }
-                LifeEnd::KeeperGone => keeper_gone(),
+        life = process.life(|_| ()) => match life {
+            LifeEnd::Stalled => {
+                process.kill(&shared).await;
+                ExitReason::Stalled
             }
-        }
+            _ if shared.display_now().is_none() => ExitReason::dependency("display_lost"),
+            LifeEnd::Ended(ended) => {
+                ExitReason::error("window_manager_exited", describe("the window manager", ended.exit))
+            }
+            LifeEnd::KeeperGone => keeper_gone(),
+        },
+    }
+}
+
+/// However its child ends, also where it is cut off: the next app waits for the next window manager.
+struct DownOnDrop<'a>(&'a DesktopShared);
+
+impl Drop for DownOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.window_manager_up.send_replace(false);
     }
 }

@@ -37,6 +37,7 @@ pub async fn apps(api: web::Data<Api>, _who: Who) -> HttpResponse {
 /// `POST /api/v1/instances`: launches an app.
 pub async fn launch(api: web::Data<Api>, who: Who, request: web::Json<LaunchRequest>) -> Result<HttpResponse, Problem> {
     who.must_be_member()?;
+    api.limits.launch(who.0.session)?;
     let handle = api
         .manager
         .launch(&request, who.0.session)
@@ -97,7 +98,9 @@ pub async fn terminate(api: web::Data<Api>, who: Who, id: web::Path<String>) -> 
 
 /// `POST /api/v1/instances/{id}/restart`: starts the app anew under the same id.
 pub async fn restart(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    match own(&api, who, &id)? {
+    let what = own(&api, who, &id)?;
+    api.limits.launch(who.0.session)?;
+    match what {
         Own::Living(handle) => handle
             .restart()
             .await

@@ -11,6 +11,7 @@ mod debug;
 mod guard;
 mod health;
 mod instances;
+mod limits;
 mod origin;
 mod problem;
 mod server;
@@ -18,6 +19,7 @@ mod sessions;
 mod socket;
 mod who;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
@@ -25,6 +27,7 @@ use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 
 pub use access::Access;
 pub use admin::Watchers;
+pub use limits::Limits;
 pub use origin::OriginPolicy;
 pub use problem::Problem;
 pub use server::{ServerError, bind, serve};
@@ -59,6 +62,10 @@ pub struct Api {
     pub tree: TreeView,
     /// The pages that watch the tree.
     pub watchers: Watchers,
+    /// How much one address and one session may ask for.
+    pub limits: Arc<Limits>,
+    /// Messages of one signalling socket a second.
+    pub messages_per_second: NonZeroU32,
 }
 
 /// All routes.

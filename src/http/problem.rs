@@ -8,6 +8,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
+use crate::protocol::signalling::excerpt;
 use crate::supervision::ControlError;
 
 /// An error as REST tells it. Built where the HTTP status is decided; the `code` is the same as on the socket.
@@ -23,6 +24,9 @@ pub struct Problem {
     /// Seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
+    /// Not worth a line of the log.
+    #[serde(skip)]
+    quiet: bool,
 }
 
 impl Problem {
@@ -32,10 +36,18 @@ impl Problem {
             kind: format!("urn:heliostat:problem:{code}"),
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: excerpt(detail.into()),
             code,
             retry_after: None,
+            quiet: false,
         }
+    }
+
+    /// The same problem, which leaves no line in the log: for what somebody can bring about as often as they like.
+    #[must_use]
+    pub const fn quiet(mut self) -> Self {
+        self.quiet = true;
+        self
     }
 
     /// The same problem, which may be gone after `wait` (rounded up to seconds; `Retry-After`, RFC 9110 section 10.2.3).
@@ -108,12 +120,14 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        log::info!(
-            "http status={} code={} detail={:?}",
-            self.status,
-            self.code,
-            self.detail
-        );
+        if !self.quiet {
+            log::info!(
+                "http status={} code={} detail={:?}",
+                self.status,
+                self.code,
+                self.detail
+            );
+        }
         let mut response = HttpResponse::build(self.status_code()).json(self);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -12,6 +12,7 @@ use actix_web::{App, HttpServer, web};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::guard::check_origin;
+use super::limits::limit_requests;
 use super::{Api, OriginPolicy, routes};
 
 /// Threads that parse requests and carry sockets.
@@ -99,6 +100,7 @@ pub fn serve(listener: &TcpListener, api: Api, policy: OriginPolicy) -> std::io:
             .app_data(policy.clone())
             .wrap(from_fn(check_origin))
             .wrap(Condition::new(!policy.origins.is_empty(), embedding(&policy)))
+            .wrap(from_fn(limit_requests))
             .configure(routes)
     })
     .workers(WORKERS)

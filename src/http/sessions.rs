@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Api;
+use super::limits::WRONG_TOKEN_DELAY;
 use super::problem::Problem;
-use super::who::Who;
+use super::who::{Who, address_of};
 use crate::ids::SessionId;
 use crate::session::Identity;
 
@@ -29,18 +30,28 @@ pub struct SessionBody {
 }
 
 /// `POST /api/v1/auth`: exchanges the token for a cookie.
-pub async fn auth(api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<HttpResponse, Problem> {
+pub async fn auth(
+    request: HttpRequest,
+    api: web::Data<Api>,
+    body: web::Json<AuthBody>,
+) -> Result<HttpResponse, Problem> {
+    let from = address_of(&request)?;
+    api.limits.may_try_token(from)?;
     let Some(cookie) = api.access.exchange(&body.token) else {
         if api.access.is_open() {
             // Nobody needs it here, so that an old one in a bookmark does no harm.
             return Ok(HttpResponse::NoContent().finish());
         }
+        api.limits.wrong_token(from);
+        // Whoever guesses waits.
+        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "bad_token",
             "this is not the token of this host",
         ));
     };
+    api.limits.right_token(from);
     Ok(HttpResponse::NoContent().cookie(cookie).finish())
 }
 
@@ -66,6 +77,7 @@ pub async fn open(
     if !admitted && !body.guest {
         return Err(Problem::auth_required());
     }
+    api.limits.session(address_of(&request)?)?;
     let (identity, secret) = api.sessions.create(!admitted).await.map_err(unavailable)?;
     log::info!("session={} opened guest={}", identity.session, identity.guest);
     Ok(HttpResponse::Created()

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Api;
 use super::problem::Problem;
-use super::who::Who;
+use super::who::{Who, address_of};
 use crate::protocol::signalling::SUBPROTOCOL;
 use crate::signalling::upgrade;
 
@@ -30,10 +30,12 @@ pub async fn socket(
         )
         .into());
     }
+    let permits = api.limits.socket(address_of(&request)?, who.0.session)?;
     let session = api
         .live
         .actor(who.0)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
-    upgrade(&request, payload, session).await
+    let kept = Box::new(permits);
+    upgrade(&request, payload, session, api.messages_per_second, kept).await
 }

@@ -1,14 +1,28 @@
 //! The extractor of handlers that need to know who asks.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::Api;
 use super::problem::Problem;
 use crate::session::Identity;
+
+/// The address that a request comes from, for what is counted by address.
+///
+/// # Errors
+/// 400 `no_address` where there is none; a socket always has one.
+pub fn address_of(request: &HttpRequest) -> Result<IpAddr, Problem> {
+    request
+        .peer_addr()
+        .map(|address| address.ip())
+        .ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "no_address", "the request comes from nowhere"))
+}
 
 /// The session that a request comes from.
 #[derive(Clone, Copy, Debug)]
@@ -65,9 +79,23 @@ impl FromRequest for Who {
             let Some(secret) = api.access.session_secret(&request) else {
                 return Err(Problem::auth_required());
             };
+            // A cookie may be an old one; who writes a header by hand may be guessing.
+            let guesser = request
+                .headers()
+                .contains_key(AUTHORIZATION)
+                .then(|| address_of(&request))
+                .transpose()?;
+            if let Some(from) = guesser {
+                api.limits.may_try_token(from)?;
+            }
             match api.sessions.find(&secret).await {
                 Ok(Some(identity)) => Ok(Self(identity)),
-                Ok(None) => Err(Problem::auth_required()),
+                Ok(None) => {
+                    if let Some(from) = guesser {
+                        api.limits.wrong_token(from);
+                    }
+                    Err(Problem::auth_required())
+                }
                 Err(error) => Err(Problem::unavailable(error.code(), error.to_string())),
             }
         })

@@ -33,8 +33,6 @@ const TICK: Duration = Duration::from_secs(1);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// A Desktop stops its processes one after the other, each within seconds.
 const DESKTOP_DEADLINE: Duration = Duration::from_secs(40);
-/// Peers of one instance at once; each viewer has one, or two while it changes.
-pub const MAX_PEERS: usize = 64;
 
 /// The actor.
 #[derive(Debug)]

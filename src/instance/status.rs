@@ -118,7 +118,11 @@ fn explain_start(facts: &Facts) -> (String, String) {
     } else {
         ("input_starting", "mouse and keyboard are being connected")
     };
-    (reason.into(), message.into())
+    let message = match &facts.cause {
+        Some(cause) => format!("{cause}; {message}"),
+        None => message.into(),
+    };
+    (reason.into(), message)
 }
 
 #[cfg(test)]
@@ -176,6 +180,21 @@ mod tests {
         assert_eq!(report.reason.as_deref(), Some("render_lost"));
         assert_eq!(report.message.as_deref(), Some("killed by signal 9"));
         assert_eq!(report.retry_in, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn while_it_starts_again_it_is_still_told_why() {
+        let facts = Facts {
+            render: Part::Starting,
+            cause: Some("the app was killed by signal 9".into()),
+            ..up()
+        };
+        let report = derive(&facts, Instant::now());
+        assert_eq!(report.reason.as_deref(), Some("app_starting"));
+        assert_eq!(
+            report.message.as_deref(),
+            Some("the app was killed by signal 9; the app is starting")
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::actor::{InstanceActor, MAX_PEERS};
+use super::actor::InstanceActor;
 use super::shared::InstanceShared;
 use crate::desktop::{self, Failure};
 use crate::supervision::{
@@ -36,7 +36,8 @@ pub fn instance(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -
 fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {
     let shared = Arc::clone(shared);
     ChildSpec::supervisor("peers", Restart::Permanent, move || {
-        SupervisorSpec::dynamic(PEERS_INTENSITY, MAX_PEERS).reference(&shared.peers)
+        let most = shared.services.config.limits.peers_per_instance;
+        SupervisorSpec::dynamic(PEERS_INTENSITY, most).reference(&shared.peers)
     })
 }
 

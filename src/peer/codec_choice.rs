@@ -6,6 +6,9 @@ use super::error::PeerError;
 use crate::media::Codec;
 use crate::protocol::signalling::MAX_SDP;
 
+/// A browser's offer has a picture, sound and data; more than a few sections are somebody's joke.
+const MAX_SECTIONS: usize = 8;
+
 /// One format of the offer that the host can send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -40,6 +43,9 @@ pub fn choose(offer: &str, available: &[Codec]) -> Result<Choice, PeerError> {
     let parsed = RTCSessionDescription::offer(offer.to_owned())
         .and_then(|d| d.unmarshal())
         .map_err(|e| PeerError::BadSdp(e.to_string()))?;
+    if parsed.media_descriptions.len() > MAX_SECTIONS {
+        return Err(bad("too many sections"));
+    }
     let video = parsed
         .media_descriptions
         .iter()
@@ -214,7 +220,8 @@ mod tests {
         let refused = offer(&CHROMIUM.replace("m=video 9", "m=video 0"));
         let sending = offer(&CHROMIUM.replace("a=recvonly", "a=sendonly"));
         let long = offer(&"a=x\r\n".repeat(MAX_SDP));
-        for sdp in ["", "rubbish", HEAD, &audio, &refused, &sending, &long] {
+        let sections = offer(&"m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n".repeat(1_000));
+        for sdp in ["", "rubbish", HEAD, &audio, &refused, &sending, &long, &sections] {
             let error = choose(sdp, &Codec::ALL).unwrap_err();
             assert_eq!(error.code(), "bad_sdp", "{}", &sdp[..sdp.len().min(200)]);
         }

@@ -25,12 +25,13 @@
 //! not close (it is let go after 2 s).
 //!
 //! - `task`: owns the connection; `operation`: what is asked of it; [`state`]: when it may be closed; pure.
-//! - [`codec_choice`]: what to answer; pure.
+//! - [`codec_choice`]: what to answer; [`candidate`]: which addresses to check; pure.
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
 //! - `feeder`, `packets`: the way of a frame. `channels`, `rate`: the way of an input event.
 //! - [`ports`], [`addresses`](local_addresses): where it binds.
 
 mod addresses;
+pub mod candidate;
 mod channels;
 pub mod codec_choice;
 pub mod connection;

@@ -16,6 +16,8 @@ pub const MAX_MESSAGE: usize = 96 * 1024;
 pub const MAX_SDP: usize = 64 * 1024;
 /// The longest candidate line, in bytes.
 pub const MAX_CANDIDATE: usize = 2 * 1024;
+/// Characters of a refusal that are told and logged.
+const MAX_EXCERPT: usize = 200;
 
 /// An ICE candidate as browsers write it (W3C WebRTC, `RTCIceCandidateInit`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -263,6 +265,16 @@ impl SignallingError {
     }
 }
 
+/// As much of a sentence about somebody's input as is worth a line of the log: such a sentence may quote the input.
+#[must_use]
+pub fn excerpt(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_EXCERPT) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 /// Reads a message from a browser.
 ///
 /// # Errors
@@ -275,7 +287,7 @@ pub fn decode(text: &str) -> Result<ClientMessage, SignallingError> {
     if text.len() > MAX_MESSAGE {
         return Err(SignallingError::TooLarge("the message"));
     }
-    let malformed = |e: serde_json::Error| SignallingError::Malformed(e.to_string());
+    let malformed = |e: serde_json::Error| SignallingError::Malformed(excerpt(e.to_string()));
     let tag: Tag = serde_json::from_str(text).map_err(malformed)?;
     const TYPES: [&str; 10] = [
         "hello",
@@ -333,6 +345,11 @@ mod tests {
         assert_eq!(decode(r#"{"type":"watch"}"#).unwrap_err().code(), "malformed");
         assert_eq!(decode(r#"{"type":"dance"}"#).unwrap_err().code(), "unknown_type");
         assert_eq!(decode(&" ".repeat(MAX_MESSAGE + 1)).unwrap_err().code(), "too_large");
+        let quoted = format!(r#"{{"type":"watch","instance_id":"{}"}}"#, "ö".repeat(10_000));
+        assert!(
+            decode(&quoted).unwrap_err().to_string().len() < 1_000,
+            "input is not handed back"
+        );
         let sdp = format!(r#"{{"type":"offer","sdp":"{}"}}"#, "x".repeat(MAX_SDP + 1));
         assert_eq!(decode(&sdp).unwrap_err().code(), "too_large");
         assert_eq!(decode(&"[".repeat(10_000)).unwrap_err().code(), "malformed");

@@ -139,7 +139,7 @@ impl Sandboxing {
     /// # Errors
     /// [`Refused`] if its app asks for a network that cannot be made here.
     pub fn decide(&self, id: InstanceId, app: &AppEntry, config: &Config) -> Result<Confinement, Refused> {
-        let limits = Limits::of(app.limits, &config.limits);
+        let limits = Limits::of(app.limits, &config.app_limits);
         let grouped = self.groups.as_ref().is_some_and(|groups| groups.counts_memory());
         let sandbox = match &self.ability {
             Some(Ok(ability)) => Some(self.plan(ability, app, &limits)?),

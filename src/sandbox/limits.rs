@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{AppLimits, LimitsConfig};
+use crate::config::{AppLimits, UsualLimits};
 use crate::protocol::keeper::{Limit, Resource};
 
 const MIB: u64 = 1 << 20;
@@ -27,7 +27,7 @@ pub struct Limits {
 impl Limits {
     /// Those of an entry; what it does not say is as configured.
     #[must_use]
-    pub fn of(entry: AppLimits, usual: &LimitsConfig) -> Self {
+    pub fn of(entry: AppLimits, usual: &UsualLimits) -> Self {
         let limit = |own: Option<u64>, usual: u64| Some(own.unwrap_or(usual)).filter(|&limit| limit > 0);
         let mib = |own, usual| limit(own, usual).map(|mib| mib * MIB);
         Self {
@@ -57,7 +57,7 @@ impl Limits {
 mod tests {
     use super::*;
 
-    const USUAL: LimitsConfig = LimitsConfig {
+    const USUAL: UsualLimits = UsualLimits {
         memory_mib: 100,
         cpu_percent: 0,
         processes: 50,

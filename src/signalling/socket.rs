@@ -1,5 +1,7 @@
 //! One WebSocket (RFC 6455) of a browser.
 
+use std::any::Any;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,6 +10,7 @@ use actix_http::ws::Item;
 use actix_web::{HttpRequest, HttpResponse, web};
 use actix_web_actors::ws;
 use futures::stream;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::instance::{OutboundTexts, outbound};
 use crate::protocol::signalling::{MAX_MESSAGE, SUBPROTOCOL, ServerMessage, decode};
@@ -20,6 +23,13 @@ const PING: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(30);
 /// Frames that are no message: so many are answered, then the socket is closed with 1008.
 const MAX_MALFORMED: u32 = 10;
+
+/// So many times the messages of a second may come at once.
+const BURST: NonZeroU32 = NonZeroU32::new(4).expect("four is not zero");
+/// After so many messages over the rate the socket is closed with 1008.
+const MAX_REFUSED: u32 = 500;
+/// Of so many frames one message may be made.
+const MAX_FRAGMENTS: u32 = 256;
 
 /// Frames up to this size are read, so that one that is too large for a message is answered by an `error`; beyond it the
 /// socket is closed with 1009.
@@ -38,10 +48,24 @@ pub struct SocketActor {
     heard: Instant,
     malformed: u32,
     /// A message in several frames, as far as it has come.
-    partial: Option<Vec<u8>>,
+    partial: Option<Partial>,
+    rate: DefaultDirectRateLimiter,
+    /// Whether the last message was over the rate.
+    over: bool,
+    /// Messages that were over it.
+    refused: u32,
+    _kept: Box<dyn Any>,
 }
 
-/// Answers the upgrade of a request whose session is known.
+/// What has come of a message.
+#[derive(Debug, Default)]
+struct Partial {
+    bytes: Vec<u8>,
+    frames: u32,
+}
+
+/// Answers the upgrade of a request whose session is known. A message over the rate is refused; `kept` is dropped when
+/// the socket is gone.
 ///
 /// # Errors
 /// When the request is no proper upgrade.
@@ -49,6 +73,8 @@ pub async fn upgrade(
     request: &HttpRequest,
     payload: web::Payload,
     session: ChildRef<SessionActor>,
+    messages_per_second: NonZeroU32,
+    kept: Box<dyn Any>,
 ) -> Result<HttpResponse, actix_web::Error> {
     let id = NEXT_SOCKET.fetch_add(1, Ordering::Relaxed);
     let (out, texts) = outbound();
@@ -57,6 +83,7 @@ pub async fn upgrade(
     let Some(attached_to) = generation.filter(|generation| attach(*generation).is_ok()) else {
         return Ok(HttpResponse::ServiceUnavailable().finish());
     };
+    let burst = messages_per_second.saturating_mul(BURST);
     let actor = SocketActor {
         id,
         session,
@@ -65,6 +92,10 @@ pub async fn upgrade(
         heard: Instant::now(),
         malformed: 0,
         partial: None,
+        rate: RateLimiter::direct(Quota::per_second(messages_per_second).allow_burst(burst)),
+        over: false,
+        refused: 0,
+        _kept: kept,
     };
     ws::WsResponseBuilder::new(actor, request, payload)
         .protocols(&[SUBPROTOCOL])
@@ -75,6 +106,29 @@ pub async fn upgrade(
 type Socket = ws::WebsocketContext<SocketActor>;
 
 impl SocketActor {
+    /// Whether what has come is within the rate. Nobody's page is ever over it; who goes on regardless is closed.
+    fn within_rate(&mut self, ctx: &mut Socket) -> bool {
+        let was_over = std::mem::replace(&mut self.over, self.rate.check().is_err());
+        if !self.over {
+            return true;
+        }
+        self.refused += 1;
+        if self.refused == 1 {
+            log::warn!("socket={} sends too much", self.id);
+        }
+        if !was_over {
+            let mut error = ServerMessage::error("rate_limited", "too many messages");
+            if let ServerMessage::Error { retry_after, .. } = &mut error {
+                *retry_after = Some(1);
+            }
+            send(ctx, &error);
+        }
+        if self.refused >= MAX_REFUSED {
+            close(ctx, ws::CloseCode::Policy, "too many messages");
+        }
+        false
+    }
+
     fn text(&mut self, text: &str, ctx: &mut Socket) {
         match decode(text) {
             Ok(message) => {
@@ -110,8 +164,12 @@ impl SocketActor {
     /// Frames of one message arrive as they are; they are joined up to the size of a message.
     fn continuation(&mut self, item: Item, ctx: &mut Socket) {
         let (bytes, last) = match item {
+            Item::FirstText(_) | Item::FirstBinary(_) if !self.within_rate(ctx) => {
+                self.partial = None;
+                return;
+            }
             Item::FirstText(bytes) => {
-                self.partial = Some(Vec::new());
+                self.partial = Some(Partial::default());
                 (bytes, false)
             }
             Item::FirstBinary(_) => return self.binary(ctx),
@@ -119,14 +177,15 @@ impl SocketActor {
             Item::Last(bytes) => (bytes, true),
         };
         let Some(partial) = &mut self.partial else { return };
-        if partial.len() + bytes.len() > MAX_MESSAGE {
+        partial.frames += 1;
+        if partial.bytes.len() + bytes.len() > MAX_MESSAGE || partial.frames > MAX_FRAGMENTS {
             self.partial = None;
             send(ctx, &ServerMessage::error("too_large", "the message is too large"));
             return close(ctx, ws::CloseCode::Size, "message too large");
         }
-        partial.extend_from_slice(&bytes);
+        partial.bytes.extend_from_slice(&bytes);
         if last && let Some(whole) = self.partial.take() {
-            match String::from_utf8(whole) {
+            match String::from_utf8(whole.bytes) {
                 Ok(text) => self.text(&text, ctx),
                 Err(_) => close(ctx, ws::CloseCode::Invalid, "not UTF-8"),
             }
@@ -202,6 +261,11 @@ impl StreamHandler<ToBrowser> for SocketActor {
 impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SocketActor {
     fn handle(&mut self, item: Result<ws::Message, ws::ProtocolError>, ctx: &mut Self::Context) {
         self.heard = Instant::now();
+        // The frames of one message count as one, up to their own bound.
+        let counted = !matches!(item, Ok(ws::Message::Continuation(_) | ws::Message::Close(_)) | Err(_));
+        if counted && !self.within_rate(ctx) {
+            return;
+        }
         match item {
             Ok(ws::Message::Text(text)) => self.text(&text, ctx),
             Ok(ws::Message::Binary(_)) => self.binary(ctx),

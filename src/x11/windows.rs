@@ -7,7 +7,7 @@ use x11rb::connection::Connection as _;
 use x11rb::protocol::Event;
 use x11rb::protocol::damage::{ConnectionExt as _, Damage, ReportLevel};
 use x11rb::protocol::xproto::{
-    AtomEnum, ChangeWindowAttributesAux, ConnectionExt as _, EventMask, ImageFormat, MapState, Window,
+    AtomEnum, ChangeWindowAttributesAux, ConnectionExt as _, EventMask, ImageFormat, InputFocus, MapState, Window,
 };
 
 use super::connect::Display;
@@ -16,6 +16,10 @@ use super::{Cancel, DisplayAddress, X11Error};
 
 /// A window that stays of one colour counts after this long: some programs really begin with a black picture.
 const PLAIN_GRACE: Duration = Duration::from_secs(1);
+/// A window that has no focus after this time does not want any.
+const FOCUS_GRACE: Duration = Duration::from_millis(500);
+/// Between two looks at the focus.
+const FOCUS_LOOK: Duration = Duration::from_millis(5);
 /// The middle of a window is looked at, at most this far in each direction, in pixels. Usually that is all of it: a
 /// terminal has drawn no more than a prompt in its corner.
 const SAMPLE: u16 = 2048;
@@ -31,7 +35,8 @@ pub struct DrawnWindow {
 
 /// Waits until the first mapped top-level window of a client has drawn, at most for `deadline`. Menus and other
 /// override-redirect windows, the window manager's own, and those of a single pixel do not count; nor does what the X
-/// server itself paints when a window is shown or changes its size.
+/// server itself paints when a window is shown or changes its size. Where there is a window manager, it also waits a
+/// moment for it to give the keys to a program.
 ///
 /// Blocks; `cancel` ends it from another thread.
 ///
@@ -55,6 +60,7 @@ pub fn wait_for_drawn_window(
         watch.begin()?;
         loop {
             if let Some(drawn) = watch.look()? {
+                watch.wait_for_focus(until)?;
                 return Ok(drawn);
             }
             let next = watch.next_look().map_or(until, |at| at.min(until));
@@ -145,6 +151,22 @@ impl Watch<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// A window manager gives a new window the focus a moment after it is shown: a key that comes before that is lost.
+    fn wait_for_focus(&mut self, until: Instant) -> Result<(), X11Error> {
+        self.find_manager()?;
+        let until = until.min(Instant::now() + FOCUS_GRACE);
+        while self.manager.is_some() && Instant::now() < until {
+            let focus = self.display.x.get_input_focus()?.reply();
+            let focus = focus.map_err(X11Error::reply("the focus"))?.focus;
+            let nobodys = [x11rb::NONE, InputFocus::POINTER_ROOT.into(), self.display.root()];
+            if !nobodys.contains(&focus) && !self.is_managers(focus) {
+                break;
+            }
+            std::thread::sleep(FOCUS_LOOK);
+        }
+        Ok(())
     }
 
     fn next_look(&self) -> Option<Instant> {

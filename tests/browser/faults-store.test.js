@@ -107,7 +107,13 @@ scenario(
       assertProblem(await rest.post('/api/v1/instances', { app: 'moving' }), 503, 'database_unavailable');
       assert.equal(await ready(), 503);
       const before = Date.now();
-      await killNow(await pidOf(viewer.instanceId, 'capture'));
+      const victim = await pidOf(viewer.instanceId, 'capture');
+      await killNow(victim);
+      const { took } = await recovery.waitFor(
+        before,
+        async () => (await pidOf(viewer.instanceId, 'capture')) !== victim,
+      );
+      note('the database is gone for a while, and the capture is killed (the picture)', took);
       await sleep(AWAY);
       await bystander.noticedNothing();
       assert.ok(!existsSync(file), 'no other database was made in its place');
@@ -123,8 +129,6 @@ scenario(
         );
       });
       note('the database is gone for a while (until all is noted)', Date.now() - back);
-      const { took } = await recovery.waitFor(before, () => pidOf(viewer.instanceId, 'capture'));
-      note('the database is gone for a while, and the capture is killed (the picture)', took);
     }
   },
 );

@@ -29,14 +29,16 @@ function onlyVp8() {
   };
 }
 
-/** A running host. @param {string} content */
-export async function startHost(content) {
+/** A running host. @param {string} content @param {Record<string, number>} [limits] keys of that section */
+export async function startHost(content, limits = {}) {
   const folder = temporaryFolder();
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const config = join(folder, 'heliostat.toml');
   const app = ['[[app]]', 'id = "target"', `command = ${JSON.stringify(orrery())}`];
-  writeFileSync(config, [...app, `args = ${JSON.stringify(targetArgs(content))}`, ''].join('\n'));
+  const section = ['[limits]', ...Object.entries(limits).map(([key, value]) => `${key} = ${value}`)];
+  const text = [...section, ...app, `args = ${JSON.stringify(targetArgs(content))}`, ''];
+  writeFileSync(config, text.join('\n'));
   const flags = ['--config', config, '--listen', `127.0.0.1:${port}`, '--state', join(folder, 'state')];
   const log = join(folder, 'host.log');
   const child = start(program, ['serve', ...flags, '--auth', 'open', '--set', 'instances.capacity=2'], {
@@ -48,6 +50,9 @@ export async function startHost(content) {
   });
   return {
     origin,
+    auth: 'open',
+    token: '',
+    pid: child.pid ?? 0,
     pids: () => tree(child.pid ?? 0),
     async stop() {
       await stop(child, 30_000);

@@ -18,6 +18,7 @@ use crate::protocol::input::InputFrame;
 mod browser;
 mod call;
 mod closing;
+mod hostile;
 mod lifetime;
 mod refusals;
 mod soak;

@@ -88,12 +88,15 @@ export class Recovery {
    * @returns {Promise<{ took: number, told: Told[] }>} milliseconds without a picture; what the page said
    */
   async waitFor(since, healed, within = 40_000) {
+    // The fault has happened by now; its gap in the picture may be yet to come, however long ago `since` is.
+    const asked = Date.now();
     await until('what was hit is healed', healed, { within });
     return await until(
       'the picture is back',
       async () => {
         const { end, calm, state, told } = await this.viewer.page.evaluate(lookBack, { since, gap: GAP });
-        if (state !== 'connected' || calm < CALM) throw new Error(`${state}, calm for ${calm} ms`);
+        if (state !== 'connected' || calm < CALM || Date.now() - asked < CALM)
+          throw new Error(`${state}, calm for ${calm} ms`);
         return { took: end - since, told };
       },
       { within },

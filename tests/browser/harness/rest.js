@@ -17,6 +17,8 @@ export class Client {
   cookies = new Map();
   /** The public id of its session. */
   sessionId = '';
+  /** Where it calls from: loopback has many addresses. */
+  from = '127.0.0.1';
 
   /** @param {import('./host.js').Host} host */
   constructor(host) {
@@ -30,9 +32,10 @@ export class Client {
     return client;
   }
 
-  /** Exchanges the token and opens a session. @param {import('./host.js').Host} host */
-  static async withSession(host) {
+  /** Exchanges the token and opens a session. @param {import('./host.js').Host} host @param {string} [from] */
+  static async withSession(host, from = '127.0.0.1') {
     const client = new Client(host);
+    client.from = from;
     if (host.auth === 'token') {
       const answer = await client.post('/api/v1/auth', { token: host.token });
       assert.equal(answer.status, 204);
@@ -71,7 +74,8 @@ export class Client {
       ...headers,
     };
     return new Promise((resolve, reject) => {
-      const call = request(`${this.host.origin}${path}`, { method, headers: all, timeout: 20_000 });
+      const options = { method, headers: all, timeout: 20_000, localAddress: this.from };
+      const call = request(`${this.host.origin}${path}`, options);
       call.on('timeout', () => call.destroy(new Error(`${method} ${path}: no answer within 20 s`)));
       call.on('error', reject);
       call.on('response', async response => {

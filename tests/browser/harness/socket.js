@@ -7,6 +7,7 @@ import { request } from 'node:http';
 import { until } from './wait.js';
 
 const TEXT = 0x1;
+const BINARY = 0x2;
 const CLOSE = 0x8;
 const PING = 0x9;
 const PONG = 0xa;
@@ -39,6 +40,7 @@ export class Socket {
     const key = randomBytes(16).toString('base64');
     const call = request(`${client.host.origin}/ws`, {
       timeout: 20_000,
+      localAddress: client.from,
       headers: {
         connection: 'Upgrade',
         upgrade: 'websocket',
@@ -90,6 +92,24 @@ export class Socket {
     this.#frame(TEXT, Buffer.from(text), true);
   }
 
+  /** One text frame of bytes that need not be text. @param {Buffer} bytes */
+  sendBytes(bytes) {
+    this.#frame(TEXT, bytes, true);
+  }
+
+  /** One binary frame. @param {Buffer} bytes */
+  sendBinary(bytes) {
+    this.#frame(BINARY, bytes, true);
+  }
+
+  /** One message, a byte a frame. @param {string} text */
+  sendInCrumbs(text) {
+    const bytes = Buffer.from(text);
+    for (let i = 0; i < bytes.length; i += 1) {
+      this.#frame(i === 0 ? TEXT : 0, bytes.subarray(i, i + 1), i === bytes.length - 1);
+    }
+  }
+
   /** One message in two frames. @param {string} text */
   sendInTwo(text) {
     const bytes = Buffer.from(text);
@@ -111,7 +131,7 @@ export class Socket {
     const mask = randomBytes(4);
     const masked = Buffer.from(payload);
     for (let i = 0; i < length; i += 1) masked[i] ^= mask[i & 3];
-    this.stream.write(Buffer.concat([head, mask, masked]));
+    if (!this.stream.destroyed) this.stream.write(Buffer.concat([head, mask, masked]));
   }
 
   /** @param {Buffer} bytes */

@@ -6,8 +6,10 @@ import { launchBrowser } from './browser.js';
 import { Host } from './host.js';
 import { Stage } from './stage.js';
 
-/** A scenario that takes longer hangs, in milliseconds; a soak repeats what is in it. */
-const LIMIT = 150_000 * Math.max(1, Number(process.env.HELIOSTAT_FAULT_ROUNDS ?? 3) / 3);
+/** A scenario that takes longer hangs, in milliseconds; a soak repeats what is in it, and waits longer in between. */
+const LIMIT =
+  150_000 * Math.max(1, Number(process.env.HELIOSTAT_FAULT_ROUNDS ?? 3) / 3) +
+  4 * Number(process.env.HELIOSTAT_DATABASE_AWAY_MS ?? 0);
 
 /**
  * Declares what the scenarios of this file share.
