@@ -193,7 +193,7 @@ async fn with_the_internet_an_app_reaches_neither_the_host_nor_its_neighbours() 
     let all: Vec<&str> = said.lines().collect();
     assert!(all[0].contains("dev tap0"), "{said}");
     assert_eq!(
-        all.iter().filter(|line| line.contains("unreachable")).count(),
+        all.iter().filter(|line| line.contains("No route to host")).count(),
         4,
         "{said}"
     );
