@@ -131,6 +131,7 @@ need_runtime_packages() {
   need "encoders" gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
     gstreamer1.0-plugins-ugly
   need "the instances' X servers and window manager" xvfb xauth openbox
+  need "the sandboxes of apps, and their way to the internet" bubblewrap slirp4netns iproute2
   need "a first program to launch" xterm
 }
 

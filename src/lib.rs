@@ -15,6 +15,7 @@ pub mod media;
 pub mod peer;
 pub mod process;
 pub mod protocol;
+pub mod sandbox;
 pub mod session;
 pub mod signalling;
 pub mod store;

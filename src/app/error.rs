@@ -47,6 +47,9 @@ pub enum StartError {
     /// The encoders could not be tried.
     #[error(transparent)]
     Encoders(ProbeError),
+    /// Sandboxes are required, and there are none.
+    #[error("`sandbox.mode` = require: no sandbox can be made on this machine: {0}")]
+    NoSandbox(String),
     /// There is nothing to encode with.
     #[error("no video encoder works on this machine; `heliostat doctor` says more")]
     NoEncoder,
@@ -69,6 +72,7 @@ impl StartError {
             Self::Program(_) => "program",
             Self::Threads(_) => "threads",
             Self::Encoders(_) => "encoders",
+            Self::NoSandbox(_) => "no_sandbox",
             Self::NoEncoder => "no_encoder",
         }
     }

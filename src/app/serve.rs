@@ -15,7 +15,9 @@ use super::signals::{Signal, Signals};
 use super::{encoders, pages, token, tree, watchdog};
 use crate::clock::unix_ms;
 use crate::config::removal;
-use crate::config::{AppOwner, AppsDir, Config, IceConfig, PublicAddress, Sources, StateDir, TlsSource, catalogue};
+use crate::config::{
+    AppOwner, AppsDir, Config, IceConfig, PublicAddress, SandboxMode, Sources, StateDir, TlsSource, catalogue,
+};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
 use crate::ice::{Handout, probe};
@@ -25,6 +27,7 @@ use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{PortRange, local_addresses};
 use crate::process::sweep;
+use crate::sandbox::{Sandboxing, Surroundings};
 use crate::session::{SessionBook, Sessions};
 use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
 use crate::supervision::{SupervisorRef, Tree, TreeView};
@@ -275,6 +278,18 @@ impl Parts {
         let apps = AppsDir::open(&state, owner).map_err(StartError::AppsFolder)?;
         let store = Store::open(&config.store.url, state.path())?;
         let server = identity::server_id(state.path())?;
+        let around = Surroundings {
+            hidden: [Some(state.path().to_owned()), sources.file_to_read()]
+                .into_iter()
+                .flatten()
+                .collect(),
+            folder: apps.root().to_owned(),
+        };
+        let sandboxing = Sandboxing::find(&config, apps.owner(), around);
+        if let Some(why) = sandboxing.missing().filter(|_| config.sandbox == SandboxMode::Require) {
+            return Err(StartError::NoSandbox(why.to_owned()));
+        }
+        log::info!("{}", sandboxing.describe());
         let row = ServerRow::of_this(
             server,
             &config.server,
@@ -298,6 +313,7 @@ impl Parts {
         let report = sweep(&state.instances());
         for id in &report.swept {
             log::info!("instance={id} swept, its keeper is gone");
+            sandboxing.remove(*id);
             if let Err(error) = removal::remove_tree(&state.instance(*id)) {
                 log::warn!("instance={id} folder not removed: {error}");
             }
@@ -330,6 +346,7 @@ impl Parts {
             server,
             state,
             apps,
+            sandboxing,
             program,
             store,
             journal,

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::app_table::{self, FIELDS};
 use super::error::ConfigError;
 use super::file::{Text, raw};
-use super::keys::{MAX_FPS, MAX_SIDE, MIN_FPS, MIN_SIDE};
+use super::keys::{CPU_PERCENT, FOLDER_MIB, MAX_FPS, MAX_SIDE, MEMORY_MIB, MIN_FPS, MIN_SIDE, OPEN_FILES, PROCESSES};
 use super::ready::Ready;
 use super::suggest;
 use super::value::{Kind, Raw, Value};
@@ -49,10 +49,59 @@ pub struct AppEntry {
     pub window_manager: bool,
     /// How printable keys arrive.
     pub keyboard: Keyboard,
-    /// Whether it needs the network.
-    pub network: bool,
+    /// What it reaches of the network, where apps are sandboxed.
+    pub network: Network,
+    /// Devices that it sees, where apps are sandboxed and the devices are there.
+    #[serde(default)]
+    pub devices: Vec<Device>,
+    /// Files and folders that it may read beside the system's, where apps are sandboxed; absolute.
+    #[serde(default)]
+    pub files: Vec<PathBuf>,
+    /// Limits of its own.
+    #[serde(default)]
+    pub limits: AppLimits,
     /// When it counts as started.
     pub ready: Ready,
+}
+
+/// What an app reaches of the network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// Nothing but itself.
+    #[default]
+    None,
+    /// Public addresses, not this machine nor its neighbours.
+    Internet,
+    /// What the host reaches.
+    Full,
+}
+
+/// A kind of devices that an app may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// Graphics cards: `/dev/dri`, `/dev/nvidia*`.
+    Gpu,
+    /// Making input devices: `/dev/uinput`.
+    Uinput,
+}
+
+/// Limits of an app that differ from the configured ones; `None`: as configured. 0: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AppLimits {
+    /// Memory of all its processes together, in MiB.
+    pub memory_mib: Option<u64>,
+    /// Processor time, in percent of a core.
+    pub cpu_percent: Option<u64>,
+    /// Processes and threads.
+    pub processes: Option<u64>,
+    /// Open files of each process.
+    pub open_files: Option<u64>,
+    /// An ephemeral home, in MiB.
+    pub home_mib: Option<u64>,
+    /// Its temporary folder, in MiB.
+    pub tmp_mib: Option<u64>,
 }
 
 /// Whether the home of an app outlives its instance.
@@ -183,7 +232,10 @@ impl AppEntry {
             on_hang: OnHang::default(),
             window_manager: true,
             keyboard: Keyboard::default(),
-            network: true,
+            network: Network::default(),
+            devices: Vec::new(),
+            files: Vec::new(),
+            limits: AppLimits::default(),
             ready: Ready::default(),
         }
     }
@@ -236,7 +288,21 @@ impl AppEntry {
                 "keyboard" => {
                     entry.keyboard = reader.word(&[("text", Keyboard::Text), ("physical", Keyboard::Physical)])?;
                 }
-                "network" => entry.network = reader.truth()?,
+                "network" => {
+                    entry.network = reader.word(&[
+                        ("none", Network::None),
+                        ("internet", Network::Internet),
+                        ("full", Network::Full),
+                    ])?;
+                }
+                "devices" => entry.devices = reader.words(&[("gpu", Device::Gpu), ("uinput", Device::Uinput)])?,
+                "files" => entry.files = reader.paths()?,
+                "memory_mib" => entry.limits.memory_mib = Some(reader.amount(MEMORY_MIB)?),
+                "cpu_percent" => entry.limits.cpu_percent = Some(reader.amount(CPU_PERCENT)?),
+                "processes" => entry.limits.processes = Some(reader.amount(PROCESSES)?),
+                "open_files" => entry.limits.open_files = Some(reader.amount(OPEN_FILES)?),
+                "home_mib" => entry.limits.home_mib = Some(reader.amount(FOLDER_MIB)?),
+                "tmp_mib" => entry.limits.tmp_mib = Some(reader.amount(FOLDER_MIB)?),
                 "ready" => entry.ready = reader.ready()?,
                 other => {
                     let suggestion = suggest::nearest(other, FIELDS.iter().map(|field| field.name));
@@ -335,6 +401,34 @@ impl Reader<'_> {
             Some(Value::Number(number)) => u16::try_from(number).map_err(|_| self.bad()),
             _ => Err(self.bad()),
         }
+    }
+
+    /// Zero for no limit, or a number within these.
+    fn amount(&self, (low, high): (u64, u64)) -> Result<u64, ConfigError> {
+        match Kind::Limit(low, high).parse(&raw(self.value)) {
+            Some(Value::Number(number)) => Ok(number),
+            _ => Err(self.bad()),
+        }
+    }
+
+    fn paths(&self) -> Result<Vec<PathBuf>, ConfigError> {
+        let paths = self.strings()?;
+        if paths.iter().all(|path| path.starts_with('/') && path.len() > 1) {
+            Ok(paths.into_iter().map(PathBuf::from).collect())
+        } else {
+            Err(self.bad())
+        }
+    }
+
+    fn words<T: Copy + PartialEq>(&self, words: &[(&str, T)]) -> Result<Vec<T>, ConfigError> {
+        let mut found = Vec::new();
+        for text in self.strings()? {
+            let (_, value) = words.iter().find(|(word, _)| *word == text).ok_or_else(|| self.bad())?;
+            if !found.contains(value) {
+                found.push(*value);
+            }
+        }
+        Ok(found)
     }
 
     fn truth(&self) -> Result<bool, ConfigError> {

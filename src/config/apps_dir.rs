@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <root>                        0711, the host's
-//!   instances/<instance_id>/    0700, the app's       removed with the instance
+//!   instances/<instance_id>/    0700, the app's       removed with the instance; what opens its display
 //!     home/                     the home, unless kept
 //!     tmp/
 //!   homes/<session_id>/<app>/   0700, the app's       `home = keep`
@@ -45,6 +45,8 @@ pub struct InstanceFolders {
     pub home: PathBuf,
     /// The temporary folder.
     pub tmp: PathBuf,
+    /// The instance's own, for what is put there for its processes to read.
+    pub own: PathBuf,
 }
 
 impl AppsDir {
@@ -98,6 +100,7 @@ impl AppsDir {
                 Home::Keep => self.kept_home(session, app)?,
             },
             tmp: self.tmp(id),
+            own: instance.clone(),
         };
         if instance.symlink_metadata().is_ok() {
             // An app that runs, or ran, owns it by now: nothing in it is touched, only looked at.

@@ -6,7 +6,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::app_entry::{AppEntry, Home};
+use super::app_entry::{AppEntry, Home, Network};
 
 /// The id of the demo.
 pub const DEMO: &str = "orrery";
@@ -77,31 +77,34 @@ fn demo(beside: &Path) -> AppEntry {
 }
 
 fn chromium() -> AppEntry {
-    app(
-        "chromium",
-        "chromium",
-        "Chromium",
-        "A web browser that runs on the server, with a profile of its own that is forgotten when it ends.",
-        &[
-            "--user-data-dir={home}/chromium",
-            "--window-size={width},{height}",
-            "--window-position=0,0",
-            "--start-maximized",
-            "--no-first-run",
-            "--no-default-browser-check",
-            // Its own sandbox needs user namespaces, which a container or an unprivileged user may not have; the
-            // app's user and emptied environment stand in for it. --test-type spares the user a warning about that.
-            "--no-sandbox",
-            "--test-type",
-            "--disable-dev-shm-usage",
-            "--disable-gpu",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--password-store=basic",
-            "about:blank",
-        ],
-    )
+    AppEntry {
+        network: Network::Internet,
+        ..app(
+            "chromium",
+            "chromium",
+            "Chromium",
+            "A web browser that runs on the server, with a profile of its own that is forgotten when it ends.",
+            &[
+                "--user-data-dir={home}/chromium",
+                "--window-size={width},{height}",
+                "--window-position=0,0",
+                "--start-maximized",
+                "--no-first-run",
+                "--no-default-browser-check",
+                // Its own sandbox needs user namespaces, which a container or an unprivileged user may not have; the
+                // instance's sandbox, or the app's user and emptied environment, stand in for it. --test-type spares the user a warning about that.
+                "--no-sandbox",
+                "--test-type",
+                "--disable-dev-shm-usage",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--password-store=basic",
+                "about:blank",
+            ],
+        )
+    }
 }
 
 fn stellarium() -> AppEntry {

@@ -15,6 +15,17 @@ pub const MIN_BITRATE_KBPS: u64 = 100;
 /// The highest bit rate of a picture, in kbit/s.
 pub const MAX_BITRATE_KBPS: u64 = 200_000;
 
+/// The least and the most of each limit of an app; 0 is none.
+pub const MEMORY_MIB: (u64, u64) = (16, 1 << 20);
+/// In percent of a core.
+pub const CPU_PERCENT: (u64, u64) = (5, 100_000);
+/// Processes and threads.
+pub const PROCESSES: (u64, u64) = (8, 100_000);
+/// Of a process.
+pub const OPEN_FILES: (u64, u64) = (64, 1 << 20);
+/// Homes and temporary folders.
+pub const FOLDER_MIB: (u64, u64) = (1, 1 << 20);
+
 const DAY_MS: u64 = 86_400_000;
 
 /// One thing that can be configured.
@@ -341,6 +352,48 @@ pub const KEYS: &[Key] = &[
         Kind::Name,
         "heliostat",
         "The unprivileged user that apps run as when the host runs as root. Of no effect otherwise.",
+    ),
+    key(
+        "sandbox.mode",
+        Kind::Choice(&["auto", "require", "off"]),
+        "auto",
+        "Whether apps run in bubblewrap sandboxes: `auto` where this machine lets them, `require` or the host does not start, `off`.",
+    ),
+    key(
+        "apps.memory_mib",
+        Kind::Limit(MEMORY_MIB.0, MEMORY_MIB.1),
+        "4096",
+        "Memory of all processes of an app together, in MiB. Without control groups: the private memory of each process.",
+    ),
+    key(
+        "apps.cpu_percent",
+        Kind::Limit(CPU_PERCENT.0, CPU_PERCENT.1),
+        "0",
+        "Processor time of an app, in percent of one core. Only with control groups.",
+    ),
+    key(
+        "apps.processes",
+        Kind::Limit(PROCESSES.0, PROCESSES.1),
+        "1024",
+        "Processes and threads of an app.",
+    ),
+    key(
+        "apps.open_files",
+        Kind::Limit(OPEN_FILES.0, OPEN_FILES.1),
+        "8192",
+        "Open files of each process of an app.",
+    ),
+    key(
+        "apps.home_mib",
+        Kind::Limit(FOLDER_MIB.0, FOLDER_MIB.1),
+        "1024",
+        "Size of an ephemeral home, in MiB, held in memory. 0: on disk, without a limit.",
+    ),
+    key(
+        "apps.tmp_mib",
+        Kind::Limit(FOLDER_MIB.0, FOLDER_MIB.1),
+        "512",
+        "Size of an app's temporary folder, in MiB, held in memory. 0: on disk, without a limit.",
     ),
     key(
         "store.url",

@@ -16,7 +16,7 @@ use super::origin::Origin;
 use super::sources::{Setting, Sources};
 use super::types::{
     AccessConfig, Auth, Config, Hsts, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
-    PublicAddress, ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
+    PublicAddress, SandboxMode, ServerConfig, SessionConfig, StoreConfig, TlsSource, UsualLimits, VideoConfig,
 };
 use super::value::{Kind, Raw, Value};
 
@@ -96,7 +96,12 @@ impl Config {
                 ),
             });
         }
-        if self.server.trusted_proxies.iter().any(super::Network::is_everything) {
+        if self
+            .server
+            .trusted_proxies
+            .iter()
+            .any(super::AddressRange::is_everything)
+        {
             found.push(Warning {
                 text: "server.trusted_proxies names every address: everyone may say that they are somebody else"
                     .to_owned(),
@@ -198,7 +203,7 @@ impl Values {
         }
     }
 
-    fn networks(&self, name: &str) -> Vec<super::Network> {
+    fn networks(&self, name: &str) -> Vec<super::AddressRange> {
         match self.value(name) {
             Value::Networks(networks) => networks.clone(),
             other => unreachable!("{name} is a list of networks in the table of keys, not {other}"),
@@ -358,6 +363,19 @@ impl Values {
                 failed_timeout: self.span("media.failed_timeout"),
             },
             ice,
+            sandbox: match self.text("sandbox.mode").as_str() {
+                "require" => SandboxMode::Require,
+                "off" => SandboxMode::Off,
+                _ => SandboxMode::Auto,
+            },
+            app_limits: UsualLimits {
+                memory_mib: self.number("apps.memory_mib"),
+                cpu_percent: self.number("apps.cpu_percent"),
+                processes: self.number("apps.processes"),
+                open_files: self.number("apps.open_files"),
+                home_mib: self.number("apps.home_mib"),
+                tmp_mib: self.number("apps.tmp_mib"),
+            },
             limits: LimitsConfig {
                 requests_per_minute: self.at_least_one("limits.requests_per_minute"),
                 sessions_per_hour: self.at_least_one("limits.sessions_per_hour"),

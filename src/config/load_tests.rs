@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use super::super::app_entry::{Home, Keyboard, RestartPolicy};
+use super::super::app_entry::{Device, Home, Keyboard, Network, RestartPolicy};
 use super::super::ready::Ready;
 use super::super::sources::Flag;
 use super::*;
@@ -238,7 +238,11 @@ fps = 30
 restart = "permanent"
 window_manager = false
 keyboard = "physical"
-network = false
+network = "full"
+devices = ["gpu"]
+files = ["/srv/models"]
+memory_mib = 2048
+processes = 0
 ready = "log:^listening"
 
 [[app]]
@@ -259,7 +263,15 @@ fn an_app_entry_is_read_in_full() {
         (app.home, app.restart, app.keyboard),
         (Home::Keep, RestartPolicy::Permanent, Keyboard::Physical)
     );
-    assert_eq!((app.window_manager, app.network), (false, false));
+    assert_eq!((app.window_manager, app.network), (false, Network::Full));
+    assert_eq!(
+        (&app.devices[..], &app.files[..]),
+        (&[Device::Gpu][..], &[PathBuf::from("/srv/models")][..])
+    );
+    assert_eq!(
+        (app.limits.memory_mib, app.limits.processes, app.limits.tmp_mib),
+        (Some(2048), Some(0), None)
+    );
     assert_eq!(app.ready, Ready::Log("^listening".to_owned()));
     let mut plain = AppEntry::new("plain", "xclock");
     plain.name = "plain".to_owned();
@@ -288,6 +300,22 @@ fn mistakes_in_app_entries_are_named() {
             "`transient`",
         ),
         ("[[app]]\nid = 'x'\ncommand = 'x'\nwidth = 8000\n", "bad_value", "7680"),
+        (
+            "[[app]]\nid = 'x'\ncommand = 'x'\nnetwork = true\n",
+            "bad_value",
+            "`internet`",
+        ),
+        (
+            "[[app]]\nid = 'x'\ncommand = 'x'\ndevices = ['disk']\n",
+            "bad_value",
+            "`gpu`",
+        ),
+        (
+            "[[app]]\nid = 'x'\ncommand = 'x'\nfiles = ['data']\n",
+            "bad_value",
+            "absolute",
+        ),
+        ("[[app]]\nid = 'x'\ncommand = 'x'\nmemory_mib = 1\n", "bad_value", "16"),
         (
             "[[app]]\nid = 'x'\ncommand = 'x'\nargs = [1]\n",
             "bad_value",

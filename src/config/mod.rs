@@ -13,6 +13,7 @@
 //! is allowed; nothing is guessed. The configuration is read once at start and is immutable then; only the app
 //! entries are read again on request ([`Config::reload_apps`]), and a mistake in them leaves the old ones in place.
 
+pub mod address_range;
 pub mod app_entry;
 pub mod app_table;
 pub mod apps_dir;
@@ -25,7 +26,6 @@ pub mod hidden;
 pub mod ice_url;
 pub mod keys;
 pub mod load;
-pub mod network;
 pub mod origin;
 pub mod owner;
 pub mod ready;
@@ -36,13 +36,13 @@ mod suggest;
 pub mod types;
 pub mod value;
 
-pub use app_entry::{AppEntry, Home, Keyboard, OnHang, Placeholders, RestartPolicy};
+pub use address_range::AddressRange;
+pub use app_entry::{AppEntry, AppLimits, Device, Home, Keyboard, Network, OnHang, Placeholders, RestartPolicy};
 pub use apps_dir::{AppsDir, InstanceFolders};
 pub use error::{ConfigError, Warning};
 pub use explain::Row;
 pub use hidden::Hidden;
 pub use ice_url::{IceScheme, IceTransport, IceUrl};
-pub use network::Network;
 pub use origin::Origin;
 pub use owner::AppOwner;
 pub use ready::Ready;
@@ -50,5 +50,5 @@ pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{
     AccessConfig, Auth, Config, Hsts, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
-    PublicAddress, ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
+    PublicAddress, SandboxMode, ServerConfig, SessionConfig, StoreConfig, TlsSource, UsualLimits, VideoConfig,
 };

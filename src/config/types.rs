@@ -6,11 +6,11 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::address_range::AddressRange;
 use super::app_entry::AppEntry;
 use super::explain::Row;
 use super::hidden::Hidden;
 use super::ice_url::IceUrl;
-use super::network::Network;
 
 /// The whole effective configuration.
 #[derive(Debug, Clone)]
@@ -29,6 +29,10 @@ pub struct Config {
     pub media: MediaConfig,
     /// The ways of browsers to the host.
     pub ice: IceConfig,
+    /// Whether apps run in sandboxes.
+    pub sandbox: SandboxMode,
+    /// What an app may take.
+    pub app_limits: UsualLimits,
     /// What comes from outside, and how much of it.
     pub limits: LimitsConfig,
     /// The database.
@@ -65,7 +69,7 @@ pub struct ServerConfig {
     /// Whether browsers are told to come by https only.
     pub hsts: Hsts,
     /// Who is believed where a request comes from.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: Vec<AddressRange>,
     /// What those say it by.
     pub proxy_headers: ProxyHeaders,
     /// The state folder, absolute.
@@ -212,6 +216,34 @@ pub enum PublicAddress {
     Known(Vec<IpAddr>),
     /// The one that a STUN server sees.
     AskStun,
+}
+
+/// Sandboxes of apps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// Where this machine lets them.
+    Auto,
+    /// Always: without them the host does not start.
+    Require,
+    /// Never.
+    Off,
+}
+
+/// Limits of an app, unless its entry says otherwise; 0: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsualLimits {
+    /// Memory of all its processes, in MiB.
+    pub memory_mib: u64,
+    /// Processor time, in percent of a core.
+    pub cpu_percent: u64,
+    /// Processes and threads.
+    pub processes: u64,
+    /// Open files of a process.
+    pub open_files: u64,
+    /// An ephemeral home, in MiB.
+    pub home_mib: u64,
+    /// Its temporary folder, in MiB.
+    pub tmp_mib: u64,
 }
 
 /// The database.

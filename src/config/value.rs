@@ -4,10 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::address_range::AddressRange;
 use super::duration;
 use super::hidden::Hidden;
 use super::ice_url::IceUrl;
-use super::network::Network;
 
 /// What a key may be set to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Kind {
     Bool,
     /// A whole number within limits.
     Number(u64, u64),
+    /// Zero for "no limit", or a whole number within limits.
+    Limit(u64, u64),
     /// A whole number within limits, or the number of cores of this machine.
     Cores(u64, u64),
     /// A time span within limits given in milliseconds.
@@ -108,7 +110,7 @@ impl Raw {
 pub enum Value {
     /// For [`Kind::Bool`].
     Bool(bool),
-    /// For [`Kind::Number`].
+    /// For [`Kind::Number`] and [`Kind::Limit`].
     Number(u64),
     /// For [`Kind::Cores`]; `None` stands for the number of cores.
     Cores(Option<u64>),
@@ -122,7 +124,7 @@ pub enum Value {
     /// For [`Kind::Addresses`].
     Addresses(Vec<IpAddr>),
     /// For [`Kind::Networks`].
-    Networks(Vec<Network>),
+    Networks(Vec<AddressRange>),
     /// For [`Kind::Words`].
     Words(Vec<String>),
     /// For [`Kind::Ports`].
@@ -172,6 +174,8 @@ impl Kind {
                 _ => None,
             },
             Self::Number(low, high) => Some(Value::Number(number(raw.text()?, *low, *high)?)),
+            Self::Limit(..) if raw.text()? == "0" => Some(Value::Number(0)),
+            Self::Limit(low, high) => Some(Value::Number(number(raw.text()?, *low, *high)?)),
             Self::Cores(low, high) => match raw.text()? {
                 "cores" => Some(Value::Cores(None)),
                 text => Some(Value::Cores(Some(number(text, *low, *high)?))),
@@ -194,7 +198,7 @@ impl Kind {
                 Some(Value::Addresses(addresses?))
             }
             Self::Networks => {
-                let networks: Option<Vec<Network>> = raw.items()?.iter().map(|item| item.parse().ok()).collect();
+                let networks: Option<Vec<AddressRange>> = raw.items()?.iter().map(|item| item.parse().ok()).collect();
                 Some(Value::Networks(networks?))
             }
             Self::Ports => {
@@ -253,6 +257,7 @@ impl Kind {
         match self {
             Self::Bool => "true or false".to_owned(),
             Self::Number(low, high) => format!("a whole number from {low} to {high}"),
+            Self::Limit(low, high) => format!("0 for no limit, or a whole number from {low} to {high}"),
             Self::Cores(low, high) => format!("`cores` or a whole number from {low} to {high}"),
             Self::Span(low, high) => format!("{} ({})", duration::FORM, limits(*low, *high)),
             Self::SpanOrNever(low, high) => {
@@ -334,6 +339,15 @@ mod tests {
         for wrong in ["63", "7681", "-64", "64.0", "", "many"] {
             assert_eq!(kind.parse(&text(wrong)), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn no_limit_is_zero_and_a_limit_is_within_its_own() {
+        let kind = Kind::Limit(16, 1024);
+        assert_eq!(kind.parse(&text("0")), Some(Value::Number(0)));
+        assert_eq!(kind.parse(&text("16")), Some(Value::Number(16)));
+        assert_eq!(kind.parse(&text("15")), None);
+        assert_eq!(kind.parse(&text("1025")), None);
     }
 
     #[test]

@@ -7,8 +7,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::shared::{named, role};
 use crate::config::{AppEntry, Placeholders};
 use crate::protocol::keeper::{Spec, User};
+use crate::sandbox::{Confinement, Places};
 
 /// Where apps find programs; nothing of the host's own environment is passed on.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
@@ -43,6 +45,8 @@ pub struct Layout {
     pub user: Option<User>,
     /// That user's name.
     pub user_name: String,
+    /// What keeps the app apart.
+    pub confinement: Confinement,
 }
 
 /// A display that runs.
@@ -55,7 +59,8 @@ pub struct DisplayId {
 }
 
 impl Layout {
-    /// The X server. `-noreset`, or it would start anew whenever its last client leaves.
+    /// The X server. `-noreset`, or it would start anew whenever its last client leaves. Its abstract socket stays:
+    /// without a lock (`-displayfd`) that is what keeps two servers from taking the same number.
     #[must_use]
     pub fn display(&self) -> Spec {
         let screen = format!("{}x{}x24", self.width, self.height);
@@ -125,14 +130,30 @@ impl Layout {
             spec.cwd = cwd.to_string_lossy().into_owned();
         }
         spec.oom_score_adj = Some(APP_OOM_SCORE);
+        spec.limits = self.confinement.of_process.clone();
+        spec.group = self.confinement.group.clone();
+        let program = Path::new(&self.app.command);
+        spec.sandbox = self.confinement.sandbox.as_ref().map(|plan| {
+            plan.sandbox(&Places {
+                home: &self.home,
+                tmp: &self.tmp,
+                xauthority: &self.xauthority,
+                display: display.number,
+                program: program.is_absolute().then_some(program),
+                cwd: self.app.cwd.as_deref(),
+            })
+        });
         spec
     }
 
-    /// A command that tells whether the app is ready, in the app's own environment.
+    /// A command that tells whether the app is ready, in the app's own environment and sandbox.
     #[must_use]
     pub fn readiness_command(&self, display: DisplayId, command: &str) -> Spec {
         let mut spec = self.app(display);
         spec.argv = ["/bin/sh", "-c", command].map(str::to_owned).to_vec();
+        if spec.sandbox.take().is_some() {
+            spec.within = Some(named(role::RENDER));
+        }
         spec
     }
 
@@ -197,6 +218,6 @@ impl Layout {
 
 /// Where the display's authority file is.
 #[must_use]
-pub fn xauthority_path(tmp: &Path) -> PathBuf {
-    tmp.join(".Xauthority")
+pub fn xauthority_path(folder: &Path) -> PathBuf {
+    folder.join(".Xauthority")
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use super::commands::DisplayId;
@@ -17,15 +16,16 @@ use crate::x11::{Cancel, wait_for_drawn_window, wait_for_window_manager};
 const LOOK: Duration = Duration::from_millis(100);
 /// A window manager takes about a tenth of a second.
 const MANAGER: Duration = Duration::from_secs(3);
-/// One connection attempt, one run of a command.
+/// One run of a command.
 const TRY: Duration = Duration::from_secs(5);
 
 /// Waits until the app is ready; `false` when it is not `within` this time. Dropping it ends the wait. `attached`: it
-/// was started by an earlier host, and may have been ready before this one came.
+/// was started by an earlier host, and may have been ready before this one came. `pid`: its process.
 pub(super) async fn ready(
     shared: &Arc<DesktopShared>,
     keeper: &KeeperClient,
     display: DisplayId,
+    pid: i32,
     within: Duration,
     attached: bool,
 ) -> bool {
@@ -33,7 +33,7 @@ pub(super) async fn ready(
     let wait = async {
         match &shared.layout.app.ready {
             Ready::Window => window(shared, display, within).await,
-            Ready::Tcp(port) => tcp(*port).await,
+            Ready::Tcp(port) => tcp(pid, *port).await,
             Ready::Log(pattern) => log_line(shared, keeper, pattern, attached).await,
             Ready::Command(command) => run(shared, keeper, display, command).await,
         }
@@ -76,14 +76,29 @@ async fn window(shared: &Arc<DesktopShared>, display: DisplayId, within: Duratio
     }
 }
 
-async fn tcp(port: u16) -> bool {
-    loop {
-        let connection = tokio::time::timeout(TRY, TcpStream::connect(("127.0.0.1", port))).await;
-        if matches!(connection, Ok(Ok(_))) {
-            return true;
-        }
+/// The app may have a network of its own, where nobody could connect to it: its table of sockets tells as well.
+async fn tcp(pid: i32, port: u16) -> bool {
+    let look = move || {
+        ["tcp", "tcp6"].iter().any(|table| {
+            let table = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
+            listens(&table, port)
+        })
+    };
+    while !tokio::task::spawn_blocking(look).await.unwrap_or(false) {
         sleep(LOOK).await;
     }
+    true
+}
+
+/// Whether a table of sockets (`/proc/PID/net/tcp`, proc(5)) has one that listens on this port.
+fn listens(table: &str, port: u16) -> bool {
+    const LISTENING: &str = "0A";
+    table.lines().skip(1).any(|line| {
+        let mut fields = line.split_ascii_whitespace().skip(1);
+        let local = fields.next().and_then(|local| local.rsplit_once(':'));
+        let state = fields.nth(1);
+        local.is_some_and(|(_, number)| u16::from_str_radix(number, 16) == Ok(port)) && state == Some(LISTENING)
+    })
 }
 
 async fn log_line(shared: &DesktopShared, keeper: &KeeperClient, pattern: &str, attached: bool) -> bool {
@@ -129,5 +144,21 @@ async fn run(shared: &DesktopShared, keeper: &KeeperClient, display: DisplayId, 
             return true;
         }
         sleep(LOOK).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_counts_when_somebody_listens_on_it() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue\n\
+                     \x20  0: 0100007F:1388 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000\n\
+                     \x20  1: 0100007F:1389 0100007F:C350 01 00000000:00000000 00:00000000 00000000  1000\n";
+        assert!(listens(table, 5000));
+        assert!(!listens(table, 5001), "a connection");
+        assert!(!listens(table, 50_000), "the other end's port");
+        assert!(!listens("", 5000));
     }
 }

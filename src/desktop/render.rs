@@ -98,7 +98,7 @@ async fn become_ready(shared: &Arc<DesktopShared>, keeper: &KeeperClient, displa
         } else {
             shared.readiness_timeout
         };
-        if !ready(shared, keeper, display, within, started.attached).await {
+        if !ready(shared, keeper, display, started.pid, within, started.attached).await {
             return;
         }
     }

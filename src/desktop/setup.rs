@@ -51,7 +51,7 @@ pub fn prepare(folder: &Path, layout: &Layout, owner: Option<&AppOwner>) -> Resu
 /// Where the files are that [`prepare`] writes for the app's user to read.
 #[must_use]
 pub fn files(folders: &InstanceFolders) -> (PathBuf, PathBuf) {
-    (xauthority_path(&folders.tmp), folders.tmp.join(".openbox.xml"))
+    (xauthority_path(&folders.own), folders.own.join(".openbox.xml"))
 }
 
 fn make_private(folder: &Path) -> Result<(), SetupError> {

@@ -13,13 +13,13 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::forwarded::hops;
 use super::problem::Problem;
-use crate::config::{Network, ProxyHeaders};
+use crate::config::{AddressRange, ProxyHeaders};
 
 /// Which reverse proxies are believed, and by what they tell.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
     /// Their addresses.
-    pub trusted: Vec<Network>,
+    pub trusted: Vec<AddressRange>,
     /// Their headers.
     pub headers: ProxyHeaders,
 }

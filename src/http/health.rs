@@ -24,7 +24,10 @@ pub async fn ready(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     match tokio::time::timeout(PING_DEADLINE, api.store.ping()).await {
         Ok(Ok(())) => {
             let capacity = api.manager.capacity();
-            Ok(HttpResponse::Ok().json(json!({ "status": "ready", "total": capacity.total, "used": capacity.used })))
+            Ok(HttpResponse::Ok().json(json!({
+                "status": "ready", "total": capacity.total, "used": capacity.used,
+                "sandboxes": api.manager.has_sandboxes(),
+            })))
         }
         Ok(Err(error)) => Err(Problem::unavailable(error.code(), error.to_string())),
         Err(_) => Err(Problem::unavailable(

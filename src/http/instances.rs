@@ -187,6 +187,7 @@ fn launch_problem(error: LaunchError) -> Problem {
         LaunchError::Capacity(_) | LaunchError::Draining | LaunchError::Store(_) | LaunchError::NoSpace(_) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
+        LaunchError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
         LaunchError::Setup(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let problem = Problem::new(status, error.code(), error.to_string());

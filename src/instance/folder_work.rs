@@ -55,6 +55,7 @@ pub(super) fn remove(services: &Services, id: InstanceId) {
     if let Err(error) = services.apps.remove(id) {
         log::warn!("instance={id} home not removed: {error}");
     }
+    services.sandboxing.remove(id);
     if let Err(error) = removal::remove_tree(&services.state.instance(id)) {
         log::warn!("instance={id} folder not removed: {error}");
     }

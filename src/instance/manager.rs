@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use nix::unistd::{getegid, geteuid};
 use tokio::sync::broadcast;
 
 use super::catalogue::Catalogue;
@@ -18,10 +19,11 @@ use super::shared::InstanceShared;
 use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
 use super::tree::instance;
 use crate::clock::unix_ms;
+use crate::config::Home;
 use crate::desktop::{self, DesktopParts, DesktopShared, EndReason, Failure, Layout};
 use crate::ids::{InstanceId, SessionId};
 use crate::media::Hub;
-use crate::process::KeeperOptions;
+use crate::process::{KeeperOptions, SizedFolder};
 use crate::protocol::keeper::User;
 use crate::protocol::words::InstanceStatus;
 use crate::store::{InstanceRow, NewInstance};
@@ -92,7 +94,15 @@ impl Manager {
     pub async fn launch(&self, request: &LaunchRequest, owner: SessionId) -> Result<InstanceHandle, LaunchError> {
         let services = &self.inner.services;
         let apps = self.inner.catalogue.apps();
-        let spec = InstanceSpec::decide(request, owner, &apps, &services.config, unix_ms())?;
+        let spec = InstanceSpec::decide(
+            InstanceId::new(),
+            request,
+            owner,
+            &apps,
+            &services.config,
+            &services.sandboxing,
+            unix_ms(),
+        )?;
         let manager = self.clone();
         let launching = services.media.spawn(async move { manager.carry_through(spec).await });
         let launched = launching.await;
@@ -260,6 +270,12 @@ impl Manager {
         let _ = self.inner.revived.send(id);
     }
 
+    /// Whether apps run in sandboxes.
+    #[must_use]
+    pub fn has_sandboxes(&self) -> bool {
+        self.inner.services.sandboxing.missing().is_none()
+    }
+
     pub(super) fn services(&self) -> &Services {
         &self.inner.services
     }
@@ -354,7 +370,9 @@ impl Manager {
             program: services.program.clone(),
             user: owner.map(|o| User { uid: o.uid, gid: o.gid }),
             user_name: owner.map_or_else(|| "heliostat".to_owned(), |o| o.name.clone()),
+            confinement: spec.confinement.clone(),
         };
+        let sized = sized(&layout, spec.app.home);
         let folder = services.state.instance(spec.id);
         desktop::prepare(&folder, &layout, owner).map_err(|e| LaunchError::files(&e))?;
         let limits = &services.config.instances;
@@ -366,6 +384,8 @@ impl Manager {
                 dir: folder.clone(),
                 instance: spec.id,
                 host_absence: limits.host_absence,
+                apart: spec.confinement.sandbox.is_some(),
+                sized,
             },
             folder,
             readiness_timeout: limits.readiness_timeout,
@@ -422,6 +442,25 @@ impl Manager {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceId, InstanceHandle>> {
         self.inner.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The folders of an instance whose size is limited: a kept home is not one of them, it outlives the instance.
+fn sized(layout: &Layout, home: Home) -> Vec<SizedFolder> {
+    let (uid, gid) = layout
+        .user
+        .map_or_else(|| (geteuid().as_raw(), getegid().as_raw()), |user| (user.uid, user.gid));
+    let limits = &layout.confinement.limits;
+    let home = (home == Home::Ephemeral).then_some((&layout.home, limits.home));
+    let folders = home.into_iter().chain([(&layout.tmp, limits.tmp)]);
+    let sized = folders.filter_map(|(path, limit)| {
+        limit.map(|bytes| SizedFolder {
+            bytes,
+            uid,
+            gid,
+            path: path.clone(),
+        })
+    });
+    sized.collect()
 }
 
 /// What the row of an adopted instance says about its end or failure is so still.

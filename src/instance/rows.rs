@@ -217,11 +217,16 @@ impl Manager {
             region: None,
         };
         let apps = self.catalogue().apps();
-        let spec = InstanceSpec::decide(&request, row.session_id, &apps, &self.services().config, row.created)?;
-        Ok(InstanceSpec {
-            id: row.instance_id,
-            ..spec
-        })
+        let services = self.services();
+        InstanceSpec::decide(
+            row.instance_id,
+            &request,
+            row.session_id,
+            &apps,
+            &services.config,
+            &services.sandboxing,
+            row.created,
+        )
     }
 
     /// An instance that is only a row, as REST tells it to somebody who is `role` there.

@@ -10,6 +10,7 @@ use crate::config::{AppsDir, Config, StateDir};
 use crate::ids::ServerId;
 use crate::media::Codec;
 use crate::peer::connection::ConnectionFactory;
+use crate::sandbox::Sandboxing;
 use crate::store::{Journal, Store};
 
 /// What every instance of this host uses.
@@ -22,6 +23,8 @@ pub struct Services {
     pub state: StateDir,
     /// Homes and temporary folders of apps.
     pub apps: AppsDir,
+    /// What keeps apps apart.
+    pub sandboxing: Sandboxing,
     /// This program.
     pub program: PathBuf,
     /// The database.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{AppEntry, Config};
 use crate::ids::{InstanceId, SessionId};
+use crate::sandbox::{Confinement, Refused, Sandboxing};
 use crate::store::StoreError;
 
 /// The file of the spec in the instance's folder.
@@ -36,6 +37,8 @@ pub struct InstanceSpec {
     pub bitrate_kbps: u32,
     /// Milliseconds since 1970.
     pub created_ms: i64,
+    /// What keeps it apart from others.
+    pub confinement: Confinement,
 }
 
 /// What somebody asks for.
@@ -72,6 +75,9 @@ pub enum LaunchError {
         /// The most allowed.
         max: u16,
     },
+    /// The network that its entry asks for cannot be made on this machine.
+    #[error("the app's network cannot be made on this machine: {0}")]
+    Network(String),
     /// Every place of this machine is taken.
     #[error("all {0} places of this machine are taken")]
     Capacity(usize),
@@ -99,6 +105,7 @@ impl LaunchError {
         match self {
             Self::UnknownApp(_) => "unknown_app",
             Self::OutOfRange { .. } => "out_of_range",
+            Self::Network(_) => "network_unavailable",
             Self::Capacity(_) => "capacity",
             Self::SessionLimit(_) => "session_limit",
             Self::Store(error) => error.code(),
@@ -128,12 +135,14 @@ impl InstanceSpec {
     /// Decides what an instance will be made of.
     ///
     /// # Errors
-    /// [`LaunchError::UnknownApp`] and [`LaunchError::OutOfRange`].
+    /// [`LaunchError::UnknownApp`], [`LaunchError::OutOfRange`] and [`LaunchError::Network`].
     pub fn decide(
+        id: InstanceId,
         request: &LaunchRequest,
         owner: SessionId,
         catalogue: &[AppEntry],
         config: &Config,
+        sandboxing: &Sandboxing,
         created_ms: i64,
     ) -> Result<Self, LaunchError> {
         let app = catalogue
@@ -142,7 +151,10 @@ impl InstanceSpec {
             .ok_or_else(|| LaunchError::UnknownApp(request.app.chars().take(64).collect()))?;
         let video = &config.video;
         Ok(Self {
-            id: InstanceId::new(),
+            id,
+            confinement: sandboxing
+                .decide(id, app, config)
+                .map_err(|Refused(why)| LaunchError::Network(why))?,
             owner,
             width: limited("width", request.width, app.width.unwrap_or(video.width), &SIDE)?,
             height: limited("height", request.height, app.height.unwrap_or(video.height), &SIDE)?,

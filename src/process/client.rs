@@ -13,6 +13,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::ProcessError;
+use super::keeper::SizedFolder;
 use super::proc::{Identity, Process, carries, descends};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{
@@ -45,6 +46,10 @@ pub struct KeeperOptions {
     pub instance: InstanceId,
     /// Without a host for so long the keeper ends the instance.
     pub host_absence: Duration,
+    /// It parts from the machine's System V shared memory and mounts.
+    pub apart: bool,
+    /// Then also: folders of limited size, which go with it.
+    pub sized: Vec<SizedFolder>,
 }
 
 /// What is heard from a keeper unasked.

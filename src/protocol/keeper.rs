@@ -13,13 +13,15 @@ use serde::{Deserialize, Serialize};
 use crate::ids::InstanceId;
 
 mod frame;
+mod sandbox;
 mod spec;
 
 pub use frame::{Decoder, FrameError, encode};
+pub use sandbox::{Companion, Group, Sandbox};
 pub use spec::{LISTEN_FD_VARIABLE, Limit, Resource, Spec, User};
 
 /// The protocol's version; keeper and host must agree on it exactly.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// The largest message body in bytes.
 pub const MAX_MESSAGE: usize = 1 << 20;
 /// The most lines of output that a tail holds.
@@ -349,6 +351,8 @@ pub enum FailureCode {
     UserRefused,
     /// The system refused the process for another reason.
     SpawnFailed,
+    /// The sandbox that it was to run in did not come about.
+    SandboxFailed,
     /// A later request for the same role took this one's place.
     Superseded,
     /// A process outlived its KILL (it hangs in the kernel).
@@ -378,6 +382,7 @@ impl FailureCode {
             Self::BadDirectory => "bad_directory",
             Self::UserRefused => "user_refused",
             Self::SpawnFailed => "spawn_failed",
+            Self::SandboxFailed => "sandbox_failed",
             Self::Superseded => "superseded",
             Self::Unkillable => "unkillable",
             Self::TimedOut => "timed_out",

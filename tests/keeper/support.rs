@@ -34,6 +34,8 @@ impl Place {
             dir,
             instance,
             host_absence: Duration::from_secs(60),
+            apart: false,
+            sized: Vec::new(),
         };
         Self { state, options }
     }

@@ -5,7 +5,8 @@
 //! ([`deadline::within`]), and the processes that are tried are killed when their trial ends, however it ends.
 //!
 //! - `folders` state, homes, database, disk · `display` Xvfb, its window manager, shared memory · `encoders`
-//! - `tls` encryption of the pages · `network` pages and media · `programs` the demo and the catalogue · `user` whom apps run as
+//! - `sandbox` what keeps apps apart · `tls` encryption of the pages · `network` pages and media · `programs` the demo and
+//!   the catalogue · `user` whom apps run as
 
 mod deadline;
 mod display;
@@ -15,6 +16,7 @@ mod folders;
 mod network;
 mod programs;
 mod report;
+mod sandbox;
 mod scratch;
 mod sockets;
 mod tls;
@@ -39,6 +41,8 @@ pub use report::Report;
 const LOOK: Duration = Duration::from_secs(10);
 /// For the trial of a display, which has shorter deadlines within.
 const DISPLAY: Duration = Duration::from_secs(40);
+/// For the trial of a sandbox, which has a shorter deadline within.
+const SANDBOX: Duration = Duration::from_secs(20);
 /// For the trial of the encoders, which has a shorter deadline within.
 const ENCODERS: Duration = Duration::from_secs(40);
 
@@ -74,11 +78,18 @@ fn check(sources: &Sources) -> Vec<Finding> {
     found.extend(within("displays' folder", LOOK, || {
         vec![display::folder(Path::new(display::FOLDER))]
     }));
+    let sandbox_user = owner.clone();
     let (folders, user) = (search_path.clone(), owner);
     found.extend(within("display", DISPLAY, move || {
         display::check(&folders, user.as_ref())
     }));
     found.push(display::window_manager(&search_path));
+    if let Some(config) = config.clone() {
+        let user = sandbox_user;
+        found.extend(within("sandbox", SANDBOX, move || {
+            sandbox::check(&config, user.as_ref())
+        }));
+    }
     match &program {
         Ok(program) => {
             let program = program.clone();

@@ -17,6 +17,7 @@ use super::scratch::{Scratch, give};
 use crate::config::{AppEntry, AppOwner};
 use crate::desktop::Layout;
 use crate::desktop::commands::{PATH, xauthority_path};
+use crate::sandbox::Confinement;
 use crate::x11::{DisplayAddress, X11Error, create_authority};
 
 /// What an X server gets to end by itself.
@@ -166,6 +167,7 @@ fn command(program: &Path, scratch: &Scratch) -> Command {
         program: PathBuf::new(),
         user: None,
         user_name: String::new(),
+        confinement: Confinement::default(),
     };
     let spec = layout.display();
     let mut command = Command::new(program);

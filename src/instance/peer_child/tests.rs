@@ -60,6 +60,7 @@ impl Scene {
             codecs: Codec::ALL.to_vec(),
             encoders: Vec::new(),
             screenshots: ScreenshotTurns::default(),
+            sandboxing: crate::sandbox::Sandboxing::default(),
             config,
             state,
         };
@@ -72,6 +73,7 @@ impl Scene {
             fps: 30,
             bitrate_kbps: 1000,
             created_ms: 0,
+            confinement: crate::sandbox::Confinement::default(),
         };
         let layout = Layout {
             app: spec.app.clone(),
@@ -86,6 +88,7 @@ impl Scene {
             program: services.program.clone(),
             user: None,
             user_name: "nobody".into(),
+            confinement: crate::sandbox::Confinement::default(),
         };
         let parts = DesktopParts {
             id: spec.id,
@@ -95,6 +98,8 @@ impl Scene {
                 dir: folder.path().into(),
                 instance: spec.id,
                 host_absence: SOON,
+                apart: false,
+                sized: Vec::new(),
             },
             folder: folder.path().into(),
             readiness_timeout: SOON,

@@ -143,6 +143,12 @@ fn command(options: &KeeperOptions) -> Result<Command, ProcessError> {
     command.arg("keep").arg("--dir").arg(&options.dir);
     command.arg("--instance").arg(options.instance.to_string());
     command.arg("--host-absence-ms").arg(absence_ms.to_string());
+    if options.apart {
+        command.arg("--apart");
+        for folder in &options.sized {
+            command.arg("--sized").arg(folder.to_string());
+        }
+    }
     // What it starts gets an environment of its own; the mark lets a sweep know the keeper itself.
     command.env_clear().env(INSTANCE_VARIABLE, options.instance.to_string());
     command.envs(

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::isolation::SizedFolder;
 use crate::ids::InstanceId;
 
 /// `heliostat keep`: parent of an instance's processes. Started by the host, not by hand.
@@ -16,4 +17,10 @@ pub struct KeepArgs {
     /// Without a host for so many milliseconds the instance is ended.
     #[arg(long, default_value_t = 600_000)]
     pub host_absence_ms: u64,
+    /// Part from the machine's System V shared memory, and from its mounts.
+    #[arg(long)]
+    pub apart: bool,
+    /// With `--apart`: a folder of limited size, in memory, as SIZE:UID:GID:PATH.
+    #[arg(long)]
+    pub sized: Vec<SizedFolder>,
 }

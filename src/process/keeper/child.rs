@@ -35,7 +35,7 @@ impl From<u8> for Stage {
 }
 
 /// All that the child needs; its descriptors are above those that it makes of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Plan {
     pub programs: Vec<CString>,
     pub argv: Vec<CString>,
@@ -47,14 +47,28 @@ pub(super) struct Plan {
     pub oom_score_adj: Option<String>,
     pub nice: Option<i32>,
     pub limits: Vec<(ResourceNumber, libc::rlimit)>,
+    /// Open `cgroup.procs` files: writing 0 to one moves the writer there.
+    pub groups: Vec<RawFd>,
+    /// Namespaces to enter.
+    pub join: Vec<RawFd>,
+    /// One of these must be executable, although another program is executed.
+    pub check: Vec<CString>,
     pub null: RawFd,
     pub output: RawFd,
-    pub display: Option<RawFd>,
-    pub listening: Option<RawFd>,
+    /// Further descriptors, and the numbers that the program finds them under.
+    pub given: Vec<(RawFd, RawFd)>,
     pub verdict: RawFd,
 }
 
 impl Plan {
+    /// One whose output goes there.
+    pub(super) fn new(output: RawFd) -> Self {
+        Self {
+            output,
+            ..Self::default()
+        }
+    }
+
     /// Makes the null-terminated arrays that execve(2) takes; the strings must not change afterwards.
     pub(super) fn point(&mut self) {
         let pointers = |texts: &[CString]| texts.iter().map(|t| t.as_ptr()).chain([std::ptr::null()]).collect();
@@ -109,11 +123,12 @@ unsafe fn prepare(plan: &Plan) -> Result<(), (Stage, i32)> {
         setup(libc::dup2(plan.null, 0))?;
         setup(libc::dup2(plan.output, 1))?;
         setup(libc::dup2(plan.output, 2))?;
-        if let Some(listening) = plan.listening {
-            setup(libc::dup2(listening, LISTEN_FD))?;
+        for (from, to) in &plan.given {
+            setup(libc::dup2(*from, *to))?;
         }
-        if let Some(display) = plan.display {
-            setup(libc::dup2(display, DISPLAY_FD))?;
+        // First of all limits, and before the rights to it are given up. A group that takes nobody limits nobody.
+        for group in &plan.groups {
+            libc::write(*group, c"0".as_ptr().cast(), 1);
         }
 
         if let Some(text) = &plan.oom_score_adj {
@@ -129,6 +144,9 @@ unsafe fn prepare(plan: &Plan) -> Result<(), (Stage, i32)> {
         for (resource, limit) in &plan.limits {
             setup(libc::setrlimit(*resource, limit))?;
         }
+        for namespace in &plan.join {
+            setup(libc::setns(*namespace, 0))?;
+        }
         // The system calls themselves: the C library's would speak to threads that are not here.
         if let Some(user) = plan.user {
             check(
@@ -138,8 +156,29 @@ unsafe fn prepare(plan: &Plan) -> Result<(), (Stage, i32)> {
             check(Stage::User, libc::syscall(libc::SYS_setgid, user.gid))?;
             check(Stage::User, libc::syscall(libc::SYS_setuid, user.uid))?;
         }
-        check(Stage::Directory, libc::chdir(plan.cwd.as_ptr()).into())
+        // Nothing that an instance runs gains rights by executing a file.
+        setup(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))?;
+        check(Stage::Directory, libc::chdir(plan.cwd.as_ptr()).into())?;
+        if plan.check.is_empty() {
+            return Ok(());
+        }
+        find_executable(&plan.check)
     }
+}
+
+/// The sandbox would only say in words why its program does not start.
+unsafe fn find_executable(programs: &[CString]) -> Result<(), (Stage, i32)> {
+    let mut worst = libc::ENOENT;
+    for program in programs {
+        // SAFETY: as in `become_program`.
+        if unsafe { libc::access(program.as_ptr(), libc::X_OK) } == 0 {
+            return Ok(());
+        }
+        if errno() == libc::EACCES {
+            worst = libc::EACCES;
+        }
+    }
+    Err((Stage::Exec, worst))
 }
 
 /// Tries the candidates and gives the error that says most: a file that may not be executed beats one that is missing.

@@ -13,7 +13,8 @@
 //!
 //! - `args` command line · `event_loop` the one thread · `hosts`, `connection` who is connected
 //! - `roles`, `slot` what runs and what was asked · `ending`, `belonging` (pure) how it ends, and who is whose
-//! - `spawn`, `child`, `lookup` starting · `output`, `display_files`, `folder` what is left on disk
+//! - `spawn`, `child`, `lookup` starting · `sandbox`, `groups`, `isolation` what stands between them and the machine
+//! - `output`, `display_files`, `folder` what is left on disk
 
 use std::fs::DirBuilder;
 use std::io;
@@ -39,14 +40,19 @@ pub(super) mod display_files;
 mod ending;
 mod event_loop;
 pub(super) mod folder;
+mod groups;
 mod hosts;
+mod isolation;
 mod lookup;
 mod output;
+mod privileges;
 mod roles;
+mod sandbox;
 mod slot;
 mod spawn;
 
 pub use args::KeepArgs;
+pub use isolation::SizedFolder;
 
 /// `heliostat keep`: returns when the instance was ended.
 ///
@@ -79,6 +85,15 @@ fn keep(args: &KeepArgs) -> io::Result<bool> {
         return Ok(false);
     };
     std::env::set_current_dir("/")?;
+    if args.apart
+        && let Err(error) = isolation::isolate(&args.sized)
+    {
+        log::warn!(
+            "instance={} shares memory and disk with the machine: {error}",
+            args.instance
+        );
+    }
+    privileges::give_up();
     prctl::set_child_subreaper(true)?;
     // SAFETY: ignoring a signal runs no handler.
     unsafe {

@@ -10,7 +10,7 @@ use super::belonging::{Census, Traits};
 use super::folder::LockedFolder;
 use super::slot::{Asker, Slot};
 use crate::ids::InstanceId;
-use crate::protocol::keeper::{Event, Exit, Failure, FailureCode, MAX_TAIL_LINES, Reply, Role};
+use crate::protocol::keeper::{Event, Exit, Failure, FailureCode, Group, MAX_TAIL_LINES, Reply, Role};
 
 mod carry_out;
 mod requests;
@@ -45,6 +45,8 @@ pub(super) struct Roles {
     whole: Option<whole::Whole>,
     over: bool,
     out: Vec<Out>,
+    /// Control groups that were made.
+    groups: Vec<Group>,
 }
 
 impl Roles {
@@ -57,6 +59,7 @@ impl Roles {
             whole: None,
             over: false,
             out: Vec::new(),
+            groups: Vec::new(),
         }
     }
 
@@ -73,12 +76,19 @@ impl Roles {
     /// When [`Roles::tick`] wants to be called.
     pub(super) fn wake_us(&self) -> Option<u64> {
         let slots = self.slots.values().filter_map(|slot| slot.wake_us);
-        slots.chain(self.whole.as_ref().map(|whole| whole.wake_us)).min()
+        let looks = self.slots.values().filter_map(streams::look_us);
+        slots
+            .chain(looks)
+            .chain(self.whole.as_ref().map(|whole| whole.wake_us))
+            .min()
     }
 
     /// Does what is due.
     pub(super) fn tick(&mut self, now_us: u64) {
         self.reap(now_us);
+        for slot in self.slots.values_mut() {
+            streams::look(slot, now_us, &mut self.out);
+        }
         if self.whole.is_some() {
             return self.end_step(now_us);
         }
@@ -125,6 +135,18 @@ impl Roles {
             } else {
                 Exit::Code(libc::WEXITSTATUS(status))
             };
+            if let Some(slot) = self.slots.values().find(|slot| slot.serves(pid)) {
+                log::warn!("role={} its network has ended ({exit}), ending it", slot.role);
+                send(
+                    &HashSet::new(),
+                    &[],
+                    &slot
+                        .main
+                        .iter()
+                        .filter_map(|main| Identity::of(main.pid))
+                        .collect::<Vec<_>>(),
+                );
+            }
             // Anybody else is an orphan that came to us.
             if let Some(slot) = self.slots.values_mut().find(|slot| slot.running() == Some(pid)) {
                 streams::exited(slot, exit, now_us, &mut self.out);
@@ -182,9 +204,10 @@ fn unkillable(count: usize) -> Failure {
     Failure::new(FailureCode::Unkillable, format!("{count} processes outlive their KILL"))
 }
 
-fn send(term: &[Identity], kill: &[Identity]) {
+/// `makers` of sandboxes are not asked: what is in them would be killed at once.
+fn send(makers: &HashSet<i32>, term: &[Identity], kill: &[Identity]) {
     use nix::sys::signal::Signal;
-    for identity in term {
+    for identity in term.iter().filter(|identity| !makers.contains(&identity.pid)) {
         identity.signal(Signal::SIGTERM);
     }
     for identity in kill {

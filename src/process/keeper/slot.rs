@@ -7,6 +7,7 @@ use super::super::proc::Identity;
 use super::display_files::Display;
 use super::ending::Ending;
 use super::output::{LogFile, Tail};
+use super::sandbox::Inside;
 use crate::protocol::keeper::{Exit, Role, RoleStatus, Spec, Started};
 
 /// More than a sane host ever has open for one role.
@@ -50,13 +51,26 @@ pub(super) struct Task {
 /// A latest start.
 #[derive(Debug)]
 pub(super) struct Main {
+    /// Our child: the program, or the outermost process of its sandbox.
     pub pid: i32,
+    /// What is inside of that sandbox.
+    pub inside: Option<Inside>,
+    /// When it is looked at next whether the program in the sandbox, who is not our child, is stopped.
+    pub look_us: Option<u64>,
     pub spec: Spec,
     pub started_ms: i64,
     pub exit: Option<(Exit, i64)>,
     pub display: Option<Display>,
     /// A signal has stopped it.
     pub stopped: bool,
+}
+
+impl Main {
+    /// The program's own pid.
+    pub(super) fn program(&self) -> i32 {
+        let app = self.inside.as_ref().and_then(|inside| inside.app);
+        app.map_or(self.pid, |app| app.pid)
+    }
 }
 
 /// A role's state.
@@ -123,6 +137,23 @@ impl Slot {
             .map(|main| main.pid)
     }
 
+    /// Whether this process carries the network of its running sandbox.
+    pub(super) fn serves(&self, pid: i32) -> bool {
+        let main = self.main.as_ref().filter(|main| main.exit.is_none());
+        main.and_then(|main| main.inside.as_ref())
+            .is_some_and(|inside| inside.companion == Some(pid))
+    }
+
+    /// The processes that make its sandbox: they end with the program, and end it when they are ended.
+    pub(super) fn makers(&self) -> impl Iterator<Item = i32> {
+        let main = self.main.as_ref().filter(|main| main.exit.is_none());
+        let inside = main.and_then(|main| Some((main.pid, main.inside.as_ref()?)));
+        inside
+            .into_iter()
+            .flat_map(|(outer, inside)| [Some(outer), Some(inside.first), inside.companion])
+            .flatten()
+    }
+
     pub(super) fn add_output(&mut self, output: OwnedFd) {
         self.outputs.push_front(output);
         self.outputs.truncate(MAX_OUTPUTS);
@@ -133,7 +164,7 @@ impl Slot {
         let (role, generation) = (self.role.clone(), self.generation);
         Some(Started {
             role,
-            pid: main.pid,
+            pid: main.program(),
             generation,
             attached,
             display: main.display.map(|display| display.number),
@@ -146,7 +177,7 @@ impl Slot {
         let main = self.main.as_ref()?;
         Some(RoleStatus {
             role: self.role.clone(),
-            pid: main.pid,
+            pid: main.program(),
             generation: self.generation,
             started_ms: main.started_ms,
             exit: main.exit.map(|(exit, _)| exit),

@@ -15,10 +15,12 @@ use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid, pipe2};
 
 use super::child::{self, DISPLAY_FD, Plan, Stage};
+use super::groups;
 use super::lookup::candidates;
+use super::sandbox::{Fabric, Inside, Marking};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{
-    Failure, FailureCode, INSTANCE_VARIABLE, LISTEN_FD_VARIABLE, ROLE_VARIABLE, Resource, Role, Spec,
+    Failure, FailureCode, INSTANCE_VARIABLE, LISTEN_FD_VARIABLE, ROLE_VARIABLE, Resource, Role, Spec, User,
 };
 
 /// A child has so long from fork to exec. More is a file system that hangs.
@@ -29,80 +31,135 @@ const FIRST_FREE_FD: RawFd = 10;
 /// A process that runs.
 #[derive(Debug)]
 pub(super) struct Spawned {
-    /// Its pid.
+    /// The pid of our child: the program, or the outermost process of its sandbox.
     pub pid: i32,
     /// Both of its outputs, non-blocking.
     pub output: OwnedFd,
     /// Where its display number comes, non-blocking.
     pub display: Option<OwnedFd>,
+    /// What is inside, where it runs in a sandbox.
+    pub inside: Option<Inside>,
+}
+
+/// What a process starts with beside its spec.
+#[derive(Debug, Default)]
+pub(super) struct Given<'a> {
+    /// The listening socket of its role.
+    pub listening: Option<BorrowedFd<'a>>,
+    /// Namespaces to enter.
+    pub join: Vec<OwnedFd>,
 }
 
 /// Starts what a checked spec says.
-pub(super) fn spawn(
-    spec: &Spec,
-    role: &Role,
-    instance: InstanceId,
-    listening: Option<BorrowedFd<'_>>,
-) -> Result<Spawned, Failure> {
+pub(super) fn spawn(spec: &Spec, role: &Role, instance: InstanceId, given: &Given<'_>) -> Result<Spawned, Failure> {
     let programs = candidates(&spec.argv[0], spec.env.get("PATH").map(String::as_str))?;
-    let system = |error: io::Error| Failure::new(FailureCode::SpawnFailed, format!("no descriptors: {error}"));
-    let (output, output_end) = pipe().map_err(system)?;
-    let (display, display_end) = match spec.display_fd.then(pipe).transpose().map_err(system)? {
+    let (output, output_end) = pipe().map_err(no_descriptors)?;
+    let (display, display_end) = match spec.display_fd.then(pipe).transpose().map_err(no_descriptors)? {
         Some((ours, its)) => (Some(ours), Some(its)),
         None => (None, None),
     };
-    let (verdict, verdict_end) = pipe().map_err(system)?;
-    let null = move_up(File::options().read(true).open("/dev/null").map_err(system)?.as_fd()).map_err(system)?;
-    let listening = listening.map(move_up).transpose().map_err(system)?;
+    let listening = given.listening.map(move_up).transpose().map_err(no_descriptors)?;
+    let fabric = spec
+        .sandbox
+        .as_ref()
+        .map(Fabric::new)
+        .transpose()
+        .map_err(no_descriptors)?;
+    let groups = spec.group.as_ref().map(groups::enter).unwrap_or_default();
 
     let mut plan = Plan {
         programs: texts(programs.iter().cloned())?,
         argv: texts(spec.arguments(DISPLAY_FD))?,
         env: texts(environment(spec, role, instance))?,
         cwd: text(spec.cwd.clone())?,
-        // Who is that user already needs no privilege.
-        user: spec
-            .user
-            .filter(|user| geteuid().is_root() || user.uid != geteuid().as_raw() || user.gid != getegid().as_raw()),
+        user: foreign(spec.user),
         oom_score_adj: spec.oom_score_adj.map(|value| value.clamp(-1000, 1000).to_string()),
         nice: spec.nice.map(|value| value.clamp(-20, 19)),
         limits: limits(spec),
-        null: null.as_raw_fd(),
-        output: output_end.as_raw_fd(),
-        display: display_end.as_ref().map(AsRawFd::as_raw_fd),
-        listening: listening.as_ref().map(AsRawFd::as_raw_fd),
-        verdict: verdict_end.as_raw_fd(),
-        argv_pointers: Vec::new(),
-        env_pointers: Vec::new(),
+        groups: groups.iter().map(AsRawFd::as_raw_fd).collect(),
+        join: given.join.iter().map(AsRawFd::as_raw_fd).collect(),
+        given: [
+            listening.as_ref().map(|fd| (fd.as_raw_fd(), child::LISTEN_FD)),
+            display_end.as_ref().map(|fd| (fd.as_raw_fd(), DISPLAY_FD)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        ..Plan::new(output_end.as_raw_fd())
     };
-    plan.point();
+    if let (Some(sandbox), Some(fabric)) = (&spec.sandbox, &fabric) {
+        plan.check = std::mem::take(&mut plan.programs);
+        plan.programs = texts([sandbox.argv[0].clone()])?;
+        plan.argv = texts(fabric.arguments(sandbox, spec.arguments(DISPLAY_FD)))?;
+        plan.given.extend(fabric.given());
+    }
+    let pid = launch(&mut plan).map_err(|failed| failed.explain(spec, &programs))?;
+    let inside = match (&spec.sandbox, fabric) {
+        (Some(sandbox), Some(fabric)) => {
+            let marks = Marking { role, instance };
+            let inside = fabric.finish(pid, sandbox, &marks, &output_end, &output);
+            Some(inside.inspect_err(|_| {
+                let _ = kill(pid, Signal::SIGKILL);
+                reap(pid);
+            })?)
+        }
+        _ => None,
+    };
+    Ok(Spawned {
+        pid: pid.as_raw(),
+        output,
+        display,
+        inside,
+    })
+}
 
+/// Why a program did not start.
+#[derive(Debug)]
+pub(super) enum NotStarted {
+    /// It said so, between fork and exec.
+    Said(Stage, Errno),
+    /// No descriptors, no process, or no word of it.
+    System(String),
+}
+
+/// Forks, and waits until the child has become its program.
+pub(super) fn launch(plan: &mut Plan) -> Result<Pid, NotStarted> {
+    let system = |what: &str, error: io::Error| NotStarted::System(format!("{what}: {error}"));
+    let (verdict, verdict_end) = pipe().map_err(|e| system("no descriptors", e))?;
+    let null = File::options().read(true).open("/dev/null");
+    let null = null.and_then(|null| move_up(null.as_fd()));
+    let null = null.map_err(|e| system("/dev/null", e))?;
+    plan.null = null.as_raw_fd();
+    plan.verdict = verdict_end.as_raw_fd();
+    plan.point();
     // SAFETY: the process has one thread; the child runs system calls on prepared memory only, and never returns.
     let pid = match unsafe { fork() } {
-        Ok(ForkResult::Child) => unsafe { child::become_program(&plan) },
+        Ok(ForkResult::Child) => unsafe { child::become_program(plan) },
         Ok(ForkResult::Parent { child }) => child,
-        Err(errno) => return Err(Failure::new(FailureCode::SpawnFailed, format!("fork: {errno}"))),
+        Err(errno) => return Err(system("fork", errno.into())),
     };
-    drop((verdict_end, output_end, display_end));
+    drop(verdict_end);
     match read_verdict(verdict) {
-        Ok(None) => Ok(Spawned {
-            pid: pid.as_raw(),
-            output,
-            display,
-        }),
+        Ok(None) => Ok(pid),
         Ok(Some((stage, errno))) => {
             reap(pid);
-            Err(explain(spec, &programs, stage, errno))
+            Err(NotStarted::Said(stage, errno))
         }
         Err(error) => {
             let _ = kill(pid, Signal::SIGKILL);
             reap(pid);
-            Err(Failure::new(
-                FailureCode::SpawnFailed,
-                format!("the program did not start: {error}"),
-            ))
+            Err(system("the program did not start", error))
         }
     }
+}
+
+/// Who is that user already needs no privilege.
+pub(super) fn foreign(user: Option<User>) -> Option<User> {
+    user.filter(|user| geteuid().is_root() || user.uid != geteuid().as_raw() || user.gid != getegid().as_raw())
+}
+
+pub(super) fn no_descriptors(error: io::Error) -> Failure {
+    Failure::new(FailureCode::SpawnFailed, format!("no descriptors: {error}"))
 }
 
 fn environment(spec: &Spec, role: &Role, instance: InstanceId) -> Vec<String> {
@@ -144,30 +201,31 @@ fn number(resource: Resource) -> nix::sys::resource::Resource {
         Resource::Cpu => Number::RLIMIT_CPU,
         Resource::FileSize => Number::RLIMIT_FSIZE,
         Resource::AddressSpace => Number::RLIMIT_AS,
+        Resource::Data => Number::RLIMIT_DATA,
         Resource::OpenFiles => Number::RLIMIT_NOFILE,
         Resource::Processes => Number::RLIMIT_NPROC,
     }
 }
 
 /// A pipe whose reading end does not block and whose writing end is out of the way.
-fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (ours, its) = pipe2(OFlag::O_CLOEXEC)?;
     fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
     Ok((ours, move_up(its.as_fd())?))
 }
 
-fn move_up(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+pub(super) fn move_up(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     use std::os::fd::FromRawFd;
     let moved = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(FIRST_FREE_FD))?;
     // SAFETY: just made, and nobody else's.
     Ok(unsafe { OwnedFd::from_raw_fd(moved) })
 }
 
-fn text(text: String) -> Result<CString, Failure> {
+pub(super) fn text(text: String) -> Result<CString, Failure> {
     CString::new(text).map_err(|_| Failure::new(FailureCode::BadRequest, "a NUL in a text"))
 }
 
-fn texts(all: impl IntoIterator<Item = String>) -> Result<Vec<CString>, Failure> {
+pub(super) fn texts(all: impl IntoIterator<Item = String>) -> Result<Vec<CString>, Failure> {
     all.into_iter().map(text).collect()
 }
 
@@ -194,6 +252,15 @@ fn read_verdict(verdict: OwnedFd) -> io::Result<Option<(Stage, Errno)>> {
 
 fn reap(pid: Pid) {
     while waitpid(pid, None) == Err(Errno::EINTR) {}
+}
+
+impl NotStarted {
+    fn explain(self, spec: &Spec, programs: &[String]) -> Failure {
+        match self {
+            Self::Said(stage, errno) => explain(spec, programs, stage, errno),
+            Self::System(text) => Failure::new(FailureCode::SpawnFailed, text),
+        }
+    }
 }
 
 fn explain(spec: &Spec, programs: &[String], stage: Stage, errno: Errno) -> Failure {

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Role;
+use super::sandbox::{Group, Sandbox};
+
 /// In the arguments, stands for the number of the descriptor that an X server writes its display number to.
 const DISPLAY_FD: &str = "{displayfd}";
 /// Environment variable with the number of the listening socket handed to a child.
@@ -35,6 +38,12 @@ pub struct Spec {
     pub nice: Option<i32>,
     /// Resource limits, soft and hard alike; core files are limited to 0 unless named here.
     pub limits: Vec<Limit>,
+    /// The sandbox that it runs in; none: the machine as its user sees it.
+    pub sandbox: Option<Sandbox>,
+    /// It sees the files and the network of this role's sandbox, where that runs in one.
+    pub within: Option<Role>,
+    /// The control group that it and all its descendants belong to.
+    pub group: Option<Group>,
 }
 
 /// An unprivileged user.
@@ -67,6 +76,8 @@ pub enum Resource {
     FileSize,
     /// Bytes of address space.
     AddressSpace,
+    /// Bytes of private memory that it may write to (`RLIMIT_DATA`).
+    Data,
     /// Open descriptors.
     OpenFiles,
     /// Processes of the user, all instances together.
@@ -88,12 +99,16 @@ impl Spec {
                 .chain(self.env.keys())
                 .chain(self.env.values())
                 .chain([&self.cwd])
+                .chain(self.sandbox.iter().flat_map(Sandbox::texts))
         };
+        if self.sandbox.as_ref().is_some_and(|sandbox| !sandbox.is_whole()) {
+            return Err("the sandbox names no program".into());
+        }
         if texts().any(|text| text.contains('\0')) {
-            return Err("argv, env and cwd cannot hold a NUL".into());
+            return Err("argv, env, cwd and the sandbox cannot hold a NUL".into());
         }
         if texts().map(String::len).sum::<usize>() > MAX_BYTES {
-            return Err(format!("argv, env and cwd exceed {MAX_BYTES} bytes"));
+            return Err(format!("argv, env, cwd and the sandbox exceed {MAX_BYTES} bytes"));
         }
         if self.env.keys().any(|name| name.is_empty() || name.contains('=')) {
             return Err("a name in env is empty or holds =".into());

@@ -139,8 +139,11 @@ export class Host {
     host.panics = panics;
     if (disk > 0) mountDisk(host.state, disk);
     const text = Object.entries(sections).flatMap(([name, keys]) => [`[${name}]`, ...lines(keys), '']);
-    for (const app of apps({ folder, demo: demoFor(folder) })) {
-      text.push('[[app]]', ...lines(app), '');
+    const demo = demoFor(folder);
+    // Most of them are shells that look for something there.
+    const files = [folder, demo];
+    for (const app of apps({ folder, demo })) {
+      text.push('[[app]]', ...lines({ files, ...app }), '');
     }
     writeFileSync(host.config, text.join('\n'));
     await host.run();

@@ -46,8 +46,11 @@ export function processesOf(instance) {
   return processes().filter(process => process.instance === instance && process.state !== 'Z');
 }
 
+/** A process that makes a sandbox for another one, or carries its network. @param {Process} process */
+const isMaker = ({ command }) => /^(\S*\/)?(bwrap|slirp4netns) /.test(command);
+
 /**
- * The first process of a role: the one that the keeper started, not one of its children.
+ * The first process of a role: the one that the keeper started, not one of its children, nor what makes its sandbox.
  *
  * @param {string} instance
  * @param {'xvfb' | 'wm' | 'render' | 'capture'} role
@@ -55,7 +58,7 @@ export function processesOf(instance) {
  */
 export function pidOf(instance, role) {
   return until(`the instance has a process with the role ${role}`, () => {
-    const all = processesOf(instance).filter(process => process.role === role);
+    const all = processesOf(instance).filter(process => process.role === role && !isMaker(process));
     const pids = new Set(all.map(process => process.pid));
     return all.find(process => !pids.has(process.parent))?.pid;
   });

@@ -1,10 +1,11 @@
 //! The tasks of one role, one after the other.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::super::ending::{Ending, Step};
+use super::super::sandbox;
 use super::super::slot::{Main, Slot, Task, Work};
-use super::super::spawn::spawn;
+use super::super::spawn::{Given, spawn};
 use super::{ALL, Out, REAP_SOON_US, Roles, fail, send, unkillable};
 use crate::clock;
 use crate::protocol::keeper::{Failure, FailureCode, Reply, Spec};
@@ -73,7 +74,7 @@ impl Roles {
                 kill,
                 again_at_us,
             } => {
-                send(&term, &kill);
+                send(&slot.makers().collect(), &term, &kill);
                 slot.wake_us = Some(again_at_us);
                 None
             }
@@ -124,7 +125,15 @@ impl Roles {
             .as_ref()
             .filter(|_| spec.listen_socket.is_some())
             .map(|(_, fd)| fd.as_fd());
-        let spawned = spawn(&spec, &slot.role, self.instance, listening)
+        let given = Given {
+            listening,
+            join: self.namespaces(&spec)?,
+        };
+        if let Some(group) = &spec.group {
+            self.groups.retain(|known| known != group);
+            self.groups.push(group.clone());
+        }
+        let spawned = spawn(&spec, &slot.role, self.instance, &given)
             .inspect_err(|failure| log::warn!("role={} code={} {failure}", slot.role, failure.code.as_str()))?;
         slot.generation += 1;
         slot.tail.clear();
@@ -132,22 +141,49 @@ impl Roles {
         slot.display_pipe = spawned.display;
         slot.display_text.clear();
         slot.known.clear();
-        log::info!(
-            "role={} pid={} generation={} started",
-            slot.role,
-            spawned.pid,
-            slot.generation
-        );
         let started_ms = clock::unix_ms();
-        slot.main = Some(Main {
+        let inside = spawned.inside;
+        let main = Main {
             pid: spawned.pid,
+            look_us: inside
+                .as_ref()
+                .and_then(|inside| inside.app)
+                .map(|_| clock::monotonic_us()),
+            inside,
             spec,
             started_ms,
             exit: None,
             display: None,
             stopped: false,
-        });
+        };
+        log::info!(
+            "role={} pid={} generation={} started",
+            slot.role,
+            main.program(),
+            slot.generation
+        );
+        slot.main = Some(main);
         Ok(())
+    }
+
+    /// What is to be entered of the sandbox of another role.
+    fn namespaces(&self, spec: &Spec) -> Result<Vec<OwnedFd>, Failure> {
+        let Some(role) = &spec.within else {
+            return Ok(Vec::new());
+        };
+        let main = self.slots.get(role).and_then(|slot| slot.main.as_ref());
+        match main.filter(|main| main.exit.is_none()) {
+            None => fail(FailureCode::NotRunning, format!("role {role} does not run")),
+            Some(main) => match main.inside.as_ref().and_then(|inside| inside.app) {
+                None => Ok(Vec::new()),
+                Some(app) => sandbox::namespaces(app).map_err(|error| {
+                    Failure::new(
+                        FailureCode::SpawnFailed,
+                        format!("the sandbox of {role} cannot be entered: {error}"),
+                    )
+                }),
+            },
+        }
     }
 
     /// Binds the role's socket, once.

@@ -139,6 +139,15 @@ impl Roles {
         if !(1..=libc::SIGRTMAX()).contains(&signal) {
             return fail(FailureCode::BadRequest, format!("{signal} is no signal"));
         }
+        let app = slot.main.as_ref().and_then(|main| main.inside.as_ref()?.app);
+        let both = signal == libc::SIGCONT;
+        if let Some(app) = app
+            && let Ok(signal) = nix::sys::signal::Signal::try_from(signal)
+            && app.signal(signal)
+            && !both
+        {
+            return Ok(Some(Reply::Done));
+        }
         // SAFETY: plain system call; the pid is that of a child that was not reaped.
         if unsafe { libc::kill(pid, signal) } == -1 {
             let error = std::io::Error::last_os_error();

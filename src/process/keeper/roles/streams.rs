@@ -5,6 +5,7 @@ use std::io;
 use nix::errno::Errno;
 use nix::unistd::read;
 
+use super::super::super::proc::Process;
 use super::super::display_files::Display;
 use super::super::slot::Slot;
 use super::{ALL, Out};
@@ -15,6 +16,8 @@ use crate::protocol::keeper::{Event, Exit};
 const CHUNK: usize = 64 * 1024;
 /// After an exit at most so much is drained: the pipe's own capacity, and more only if others still write.
 const MAX_DRAINED: usize = 1 << 20;
+/// Between two looks at the program in a sandbox.
+const LOOK_EVERY_US: u64 = 250_000;
 /// An X server writes a few digits and a line's end.
 const MAX_DISPLAY_TEXT: usize = 16;
 
@@ -95,8 +98,31 @@ pub(super) fn stopped(slot: &mut Slot, stopped: bool, out: &mut Vec<Out>) {
     }
 }
 
+/// When the program of a sandbox is to be looked at.
+pub(super) fn look_us(slot: &Slot) -> Option<u64> {
+    let main = slot.main.as_ref().filter(|main| main.exit.is_none())?;
+    main.look_us
+}
+
+/// Looks whether the program in a sandbox is stopped: only its parent, which is in there, would be told.
+pub(super) fn look(slot: &mut Slot, now_us: u64, out: &mut Vec<Out>) {
+    if look_us(slot).is_none_or(|at| at > now_us) {
+        return;
+    }
+    let Some(main) = &mut slot.main else { return };
+    main.look_us = Some(now_us + LOOK_EVERY_US);
+    let app = main.inside.as_ref().and_then(|inside| inside.app);
+    let process = app.and_then(|app| Process::read(app.pid).filter(|process| process.identity == app));
+    let held = Process::read(main.pid).is_some_and(|outer| outer.stopped);
+    if let Some(process) = process {
+        stopped(slot, process.stopped || held, out);
+    }
+}
+
 /// Its main process ended.
 pub(super) fn exited(slot: &mut Slot, exit: Exit, now_us: u64, out: &mut Vec<Out>) {
+    let sandboxed = slot.main.as_ref().is_some_and(|main| main.inside.is_some());
+    let exit = if sandboxed { of_program(exit) } else { exit };
     // What it wrote before it died comes first.
     read_display(slot, out);
     drain(slot);
@@ -122,6 +148,14 @@ pub(super) fn exited(slot: &mut Slot, exit: Exit, now_us: u64, out: &mut Vec<Out
             exit,
             tail: slot.tail.newest(ALL),
         }));
+    }
+}
+
+/// Bubblewrap tells a signal as shells do: 128 and its number.
+fn of_program(exit: Exit) -> Exit {
+    match exit {
+        Exit::Code(code) if (129..=128 + libc::SIGRTMAX()).contains(&code) => Exit::Signal(code - 128),
+        exit => exit,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::belonging::Census;
 use super::super::ending::{Ending, Step};
+use super::super::groups;
 use super::super::slot::Asker;
 use super::{Out, REAP_SOON_US, Roles, send, unkillable};
 use crate::protocol::keeper::{Failure, FailureCode, Reply};
@@ -61,7 +62,8 @@ impl Roles {
                 again_at_us,
             } => {
                 whole.wake_us = again_at_us;
-                send(&term, &kill);
+                let makers = self.slots.values().flat_map(super::super::slot::Slot::makers).collect();
+                send(&makers, &term, &kill);
             }
             Step::Unkillable => {
                 log::error!("instance={} processes={left:?} outlive their KILL", self.instance);
@@ -76,6 +78,7 @@ impl Roles {
                 for (name, _) in self.slots.values().filter_map(|slot| slot.listening.as_ref()) {
                     self.folder.remove(name);
                 }
+                self.groups.iter().for_each(groups::remove);
                 self.out
                     .extend(whole.askers.drain(..).map(|asker| Out::Reply(asker, Ok(Reply::Done))));
             }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// One address, or all that begin with the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
+pub struct AddressRange {
     address: IpAddr,
     /// How many leading bits count: at most 32 or 128.
     prefix: u8,
@@ -17,7 +17,7 @@ pub struct Network {
 #[error("neither an address nor a range of addresses")]
 pub struct NotANetwork;
 
-impl Network {
+impl AddressRange {
     /// Whether `address` is one of these. An IPv4 address that arrives at an IPv6 socket is still an IPv4 address.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -43,7 +43,7 @@ impl Network {
     }
 }
 
-impl FromStr for Network {
+impl FromStr for AddressRange {
     type Err = NotANetwork;
 
     fn from_str(text: &str) -> Result<Self, NotANetwork> {
@@ -71,7 +71,7 @@ impl FromStr for Network {
     }
 }
 
-impl fmt::Display for Network {
+impl fmt::Display for AddressRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
     }
@@ -83,7 +83,7 @@ mod tests {
 
     use super::*;
 
-    fn network(text: &str) -> Network {
+    fn network(text: &str) -> AddressRange {
         text.parse().unwrap()
     }
 
@@ -115,7 +115,7 @@ mod tests {
             "::/129",
             "::ffff:10.0.0.0/8",
         ] {
-            assert_eq!(text.parse::<Network>(), Err(NotANetwork), "{text}");
+            assert_eq!(text.parse::<AddressRange>(), Err(NotANetwork), "{text}");
         }
     }
 
@@ -128,7 +128,7 @@ mod tests {
                 std::net::Ipv6Addr::from(bits).to_canonical()
             };
             let prefix = if address.is_ipv4() { prefix % 33 } else { prefix };
-            let made = Network { address, prefix };
+            let made = AddressRange { address, prefix };
             prop_assert_eq!(network(&made.to_string()), made);
             prop_assert!(made.contains(address));
         }
