@@ -23,7 +23,7 @@ use crate::tls::Tls;
 /// Threads that parse requests and carry sockets.
 const WORKERS: usize = 2;
 /// Connections at once and worker.
-const MAX_CONNECTIONS: usize = 2048;
+const MAX_CONNECTIONS: usize = 8192;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 /// From the connection to the end of the TLS handshake.

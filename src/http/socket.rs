@@ -41,5 +41,6 @@ pub async fn socket(
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
     log::info!("session={} socket opened, client={client}", identity.session);
     let kept = Box::new(permits);
-    upgrade(&request, payload, session, who.pass, api.messages_per_second, kept).await
+    let rate = api.messages_per_second;
+    upgrade(&request, payload, session, who.pass, client.address, rate, kept).await
 }

@@ -3,6 +3,7 @@
 //! Nearly everything it knows lies in [`InstanceShared`], so that the one that follows a panicked one goes on where that
 //! stood. It only decides; processes, frames and input go on without it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use super::viewers::ControlError;
 use crate::clock::unix_ms;
 use crate::desktop::{EndReason, Facts};
 use crate::ids::{PeerId, SessionId, ViewerId};
+use crate::peer::candidate::Intake;
 use crate::peer::{PeerError, PeerOptions};
 use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
 use crate::store::StatusChange;
@@ -299,6 +301,8 @@ pub struct Offer {
     pub viewer: ViewerId,
     /// The description.
     pub sdp: String,
+    /// Where the browser's requests come from.
+    pub from: IpAddr,
 }
 
 impl Handler<Offer> for InstanceActor {
@@ -317,6 +321,7 @@ impl Handler<Offer> for InstanceActor {
             let options = PeerOptions {
                 peer_id: peer,
                 offer: msg.sdp,
+                candidates: Intake::new(msg.from, shared.services.config.limits.candidates_per_peer),
                 hub: Arc::clone(&shared.desktop.hub),
                 available: shared.services.codecs.clone(),
                 sink: Arc::new(super::input_gate::ViewerInput::new(

@@ -4,6 +4,7 @@
 //! reaches: loopback and link-local addresses are taken only from viewers that are there themselves.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::error::PeerError;
 use crate::protocol::signalling::MAX_CANDIDATE;
@@ -15,6 +16,50 @@ pub enum Verdict {
     Take,
     /// Nothing; the connection does without it.
     Leave,
+}
+
+/// The candidates of one viewer: where it is, and how many more it may send.
+#[derive(Debug)]
+pub struct Intake {
+    viewer: IpAddr,
+    most: u32,
+    taken: AtomicU32,
+}
+
+impl Intake {
+    /// For a viewer whose requests come from `viewer`; `most` for each offer.
+    #[must_use]
+    pub const fn new(viewer: IpAddr, most: u32) -> Self {
+        Self {
+            viewer,
+            most,
+            taken: AtomicU32::new(0),
+        }
+    }
+
+    /// Judges one more.
+    ///
+    /// # Errors
+    /// [`PeerError::BadCandidate`], also when there are too many.
+    pub fn judge(&self, line: &str) -> Result<Verdict, PeerError> {
+        if self.taken.fetch_add(1, Ordering::Relaxed) >= self.most {
+            return Err(PeerError::BadCandidate("too many".to_owned()));
+        }
+        judge(line, self.viewer)
+    }
+
+    /// A new offer, without the candidates in it that are not taken. Those that came before it do not count any more.
+    #[must_use]
+    pub fn sift(&self, offer: &str) -> String {
+        self.taken.store(0, Ordering::Relaxed);
+        let taken = |line: &&str| match line.strip_prefix("a=candidate:") {
+            Some(candidate) => self
+                .judge(candidate.trim_end())
+                .is_ok_and(|verdict| verdict == Verdict::Take),
+            None => true,
+        };
+        offer.split_inclusive('\n').filter(taken).collect()
+    }
 }
 
 /// Judges one line of a viewer whose requests come from `viewer`.
@@ -129,6 +174,22 @@ mod tests {
         ] {
             assert_eq!(judge(rubbish, here).unwrap_err().code(), "bad_candidate");
         }
+    }
+
+    #[test]
+    fn an_offer_keeps_the_candidates_that_are_taken_and_all_its_other_lines() {
+        let intake = Intake::new([192, 0, 2, 7].into(), 3);
+        let line = |address: &str| format!("a=candidate:1 1 udp 1 {address} 9 typ host\r\n");
+        let offer = ["v=0\r\n", &line("127.0.0.1"), "a=mid:0\r\n", &line("192.0.2.7")].concat();
+        let sifted = ["v=0\r\na=mid:0\r\n", &line("192.0.2.7")].concat();
+        assert_eq!(intake.sift(&offer), sifted);
+        assert!(intake.judge("1 1 udp 1 192.0.2.8 9 typ host").is_ok());
+        assert_eq!(
+            intake.judge("").unwrap_err().code(),
+            "bad_candidate",
+            "two were in the offer"
+        );
+        assert_eq!(intake.sift(&offer), sifted, "each offer has its own");
     }
 
     proptest! {

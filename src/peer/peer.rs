@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use super::candidate::{Intake, Verdict};
 use super::channels::{Channels, InputCounters, InputSink};
 use super::codec_choice;
 use super::connection::{Connection, ConnectionFactory};
@@ -35,6 +36,8 @@ pub struct PeerOptions {
     pub peer_id: PeerId,
     /// The browser's offer.
     pub offer: String,
+    /// Which of its candidates are taken.
+    pub candidates: Intake,
     /// Where its frames come from.
     pub hub: Arc<Hub>,
     /// The codecs the host can encode, the preferred first.
@@ -141,6 +144,7 @@ pub struct PeerStats {
 pub struct Peer {
     id: PeerId,
     codec: Codec,
+    candidates: Intake,
     operations: mpsc::Sender<Operation>,
     close: watch::Sender<Option<CloseReason>>,
     status: watch::Sender<Option<String>>,
@@ -200,6 +204,7 @@ impl Peer {
         let PeerOptions {
             peer_id,
             offer,
+            candidates,
             hub,
             available,
             sink,
@@ -207,6 +212,7 @@ impl Peer {
             runtime: _,
         } = options;
         let choice = codec_choice::choose(&offer, &available)?;
+        let offer = candidates.sift(&offer);
         // overflow: see the callbacks that fill it.
         let (connection_tx, connection_events) = mpsc::channel(CONNECTION_EVENTS);
         let connection = factory.open(&choice, connection_tx).await?;
@@ -236,6 +242,7 @@ impl Peer {
         let peer = Self {
             id: peer_id,
             codec: choice.codec,
+            candidates,
             operations,
             close,
             status,
@@ -294,6 +301,7 @@ impl Peer {
     pub fn restart(&self, offer: String) -> impl Future<Output = Result<String, PeerError>> + Send + 'static {
         // The same bounds as for the first offer; the picture stays the one that was agreed on.
         let read = codec_choice::choose(&offer, &[self.codec]);
+        let offer = self.candidates.sift(&offer);
         let answer = read.map(|_| self.ask(|done| Operation::Restart { offer, done }));
         async move { answer?.await }
     }
@@ -306,7 +314,16 @@ impl Peer {
         &self,
         candidate: IceCandidate,
     ) -> impl Future<Output = Result<(), PeerError>> + Send + 'static {
-        self.ask(|done| Operation::AddCandidate { candidate, done })
+        let verdict = self.candidates.judge(&candidate.candidate);
+        let added =
+            matches!(verdict, Ok(Verdict::Take)).then(|| self.ask(|done| Operation::AddCandidate { candidate, done }));
+        async move {
+            verdict?;
+            match added {
+                Some(added) => added.await,
+                None => Ok(()),
+            }
+        }
     }
 
     /// Asks the task for an operation.

@@ -4,6 +4,7 @@
 //! gone. A session that panics costs its sockets; pages come back on new ones and find their connections alive.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct SessionActor {
 #[derive(Debug)]
 struct Socket {
     out: Outbound,
+    /// Where it comes from.
+    from: IpAddr,
     /// Whether it is an administrator's.
     pass: Option<Pass>,
     /// Whether it was welcomed: who was not has no credentials that could run out.
@@ -270,13 +273,13 @@ fn leave(socket: &mut Socket) {
 
 /// Passes a request on; only a refusal is told, success tells itself.
 fn request(handle: InstanceHandle, socket: &Socket, message: ClientMessage, ctx: &mut Context<SessionActor>) {
-    let (viewer, out) = (socket.viewer, socket.out.clone());
+    let (viewer, out, from) = (socket.viewer, socket.out.clone(), socket.from);
     let work = async move {
         let actor = handle.actor();
         let result: Result<(), RequestError> = async {
             match message {
                 ClientMessage::Offer { sdp } => {
-                    actor.ask(Offer { viewer, sdp }, REQUEST_DEADLINE).await??;
+                    actor.ask(Offer { viewer, sdp, from }, REQUEST_DEADLINE).await??;
                 }
                 ClientMessage::Candidate { peer_id, candidate } => {
                     actor
@@ -393,6 +396,8 @@ pub struct Attach {
     pub socket: SocketId,
     /// The way to it.
     pub out: Outbound,
+    /// Where it comes from.
+    pub from: IpAddr,
     /// Whether it is an administrator's.
     pub pass: Option<Pass>,
 }
@@ -406,6 +411,7 @@ impl Handler<Attach> for SessionActor {
             msg.socket,
             Socket {
                 out: msg.out,
+                from: msg.from,
                 pass: msg.pass,
                 greeted: false,
                 viewer: ViewerId::new(),

@@ -1,6 +1,7 @@
 //! One WebSocket (RFC 6455) of a browser.
 
 use std::any::Any;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -67,8 +68,8 @@ struct Partial {
     frames: u32,
 }
 
-/// Answers the upgrade of a request whose session is known; `pass`: of who has shown the token. A message over the rate
-/// is refused; `kept` is dropped when the socket is gone.
+/// Answers the upgrade of a request whose session is known and that comes `from` somewhere; `pass`: of who has shown the
+/// token. A message over the rate is refused; `kept` is dropped when the socket is gone.
 ///
 /// # Errors
 /// When the request is no proper upgrade.
@@ -77,6 +78,7 @@ pub async fn upgrade(
     payload: web::Payload,
     session: ChildRef<SessionActor>,
     pass: Option<Pass>,
+    from: IpAddr,
     messages_per_second: NonZeroU32,
     kept: Box<dyn Any>,
 ) -> Result<HttpResponse, actix_web::Error> {
@@ -86,6 +88,7 @@ pub async fn upgrade(
     let attach = Attach {
         socket: id,
         out,
+        from,
         pass: pass.clone(),
     };
     let attach = |generation| session.tell_generation(generation, attach);

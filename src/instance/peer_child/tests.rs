@@ -9,6 +9,7 @@ use crate::ids::{InstanceId, ServerId, SessionId};
 use crate::instance::outbound::{OutboundTexts, outbound};
 use crate::instance::{InstanceSpec, RoleNow, ScreenshotTurns, Services};
 use crate::media::{Codec, Hub};
+use crate::peer::candidate::Intake;
 use crate::peer::fake::{FakeConnection, FakeFactory};
 use crate::peer::{InputChannel, InputSink};
 use crate::process::KeeperOptions;
@@ -128,6 +129,7 @@ impl Scene {
         let options = PeerOptions {
             peer_id: PeerId::new(),
             offer: OFFER.into(),
+            candidates: Intake::new([127, 0, 0, 1].into(), 30),
             hub: Arc::clone(&self.shared.desktop.hub),
             available: Codec::ALL.to_vec(),
             sink: Arc::new(Deaf),

@@ -84,6 +84,7 @@ impl Call {
         let options = PeerOptions {
             peer_id: PeerId::new(),
             offer: browser.offer().await,
+            candidates: candidate::Intake::new(LOCAL, 30),
             hub: Arc::clone(hub),
             available: Codec::ALL.to_vec(),
             sink,

@@ -60,6 +60,7 @@ fn options(offer: &str, hub: &Arc<Hub>, sink: &Arc<Recorder>) -> PeerOptions {
     PeerOptions {
         peer_id: PeerId::new(),
         offer: offer.to_owned(),
+        candidates: candidate::Intake::new(LOCAL, 30),
         hub: Arc::clone(hub),
         available: Codec::ALL.to_vec(),
         sink: Arc::<Recorder>::clone(sink),

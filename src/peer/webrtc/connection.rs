@@ -1,7 +1,7 @@
 //! One connection of the crate, and the guard that closes it whatever happens to its owner.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,10 +21,7 @@ use super::super::ports::PortLease;
 use super::super::state::{CLOSE_WITHIN, ConnectionState};
 use super::failed;
 use super::feedback::Feedback;
-use crate::protocol::signalling::{IceCandidate, MAX_CANDIDATE};
-
-/// Candidates one browser may send: an interface has a few, a machine a few interfaces.
-const MAX_CANDIDATES: u32 = 100;
+use crate::protocol::signalling::IceCandidate;
 
 /// What was written before a restart leaves on the old path within this time; the crate drops what comes after.
 const LEAVES_WITHIN: Duration = Duration::from_millis(10);
@@ -40,7 +37,6 @@ pub(super) struct WebrtcConnection {
     payload_type: OnceCell<u8>,
     state: watch::Sender<ConnectionState>,
     feedback: Arc<Feedback>,
-    candidates: AtomicU32,
     closed: AtomicBool,
     lease: Option<PortLease>,
     runtime: Handle,
@@ -64,7 +60,6 @@ impl WebrtcConnection {
             payload_type: OnceCell::new(),
             state,
             feedback,
-            candidates: AtomicU32::new(0),
             closed: AtomicBool::new(false),
             lease: Some(lease),
             runtime: Handle::current(),
@@ -115,8 +110,6 @@ impl Connection for WebrtcConnection {
         // Told before the crate does it, so that nothing more is written to a path that is about to be dropped.
         self.state.send_replace(ConnectionState::Connecting);
         tokio::time::sleep(LEAVES_WITHIN).await;
-        // A new generation of candidates, with a bound of its own.
-        self.candidates.store(0, Ordering::Relaxed);
         let answered = async {
             self.connection.set_remote_description(offer).await.map_err(bad)?;
             let answer = self.connection.create_answer(None).await.map_err(bad)?;
@@ -139,30 +132,6 @@ impl Connection for WebrtcConnection {
     }
 
     async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), PeerError> {
-        let bad = |why: &str| PeerError::BadCandidate(why.to_owned());
-        if candidate.candidate.len() > MAX_CANDIDATE {
-            return Err(bad("too large"));
-        }
-        if self.candidates.fetch_add(1, Ordering::Relaxed) >= MAX_CANDIDATES {
-            return Err(bad("too many"));
-        }
-        let line = candidate
-            .candidate
-            .strip_prefix("candidate:")
-            .unwrap_or(&candidate.candidate);
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        // A name behind mDNS is reached all the same, by the browser's own checks (peer reflexive); a connection by
-        // TCP would be one that the host opens to wherever a browser says.
-        let unused = fields.get(4).is_some_and(|address| address.ends_with(".local"))
-            || fields
-                .get(2)
-                .is_some_and(|transport| !transport.eq_ignore_ascii_case("udp"));
-        if !line.is_empty() && fields.len() < 8 {
-            return Err(bad("it has too few fields"));
-        }
-        if line.is_empty() || unused {
-            return Ok(());
-        }
         let init = RTCIceCandidateInit {
             candidate: candidate.candidate,
             sdp_mid: candidate.sdp_mid,
