@@ -73,6 +73,11 @@ id!(
     ServerId,
     Uuid::now_v7()
 );
+id!(
+    /// One link that an instance is shared by. Public: it names a link, its secret opens it.
+    LinkId,
+    Uuid::now_v7()
+);
 
 #[cfg(test)]
 mod tests {

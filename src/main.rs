@@ -44,16 +44,10 @@ fn main() -> ExitCode {
                 control::upgrade(&config.server.state, args.binary.as_deref()).map(|now| println!("{now}"))
             }))
         }
-        Command::Token(settings) => match load(&settings) {
-            Ok(config) => match control::address(&config) {
-                Ok(address) => {
-                    println!("{address}");
-                    ExitCode::SUCCESS
-                }
-                Err(error) => failed("token", &error),
-            },
-            Err(error) => failed(error.code(), &error),
-        },
+        Command::Token(args) => done(
+            load(&args.settings)
+                .map(|config| control::address(&config, args.rotate).map(|address| println!("{address}"))),
+        ),
         Command::Keep(args) => {
             logging::init("info");
             heliostat::process::keeper::run(&args)

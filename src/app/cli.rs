@@ -30,8 +30,8 @@ pub enum Command {
     Stop(Settings),
     /// Hand the host over to a new binary; the instances live on
     Upgrade(UpgradeArgs),
-    /// Print the address of the running host with its token
-    Token(Settings),
+    /// Print an address that signs one browser in at the running host
+    Token(TokenArgs),
     /// Keep the processes of one instance (started by the host)
     #[command(hide = true)]
     Keep(KeepArgs),
@@ -92,6 +92,17 @@ pub struct UpgradeArgs {
     /// The new binary, instead of what is now at the path of the running one
     #[arg(long, value_name = "PATH")]
     pub binary: Option<PathBuf>,
+}
+
+/// The arguments of `heliostat token`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct TokenArgs {
+    /// What configures.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Make another token first and print the address with it; what was got by the former one ends
+    #[arg(long)]
+    pub rotate: bool,
 }
 
 /// The arguments of `heliostat config`.

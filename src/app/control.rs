@@ -1,19 +1,25 @@
 //! `heliostat stop`, `upgrade` and `token`: what is asked of a host that runs already.
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::control_socket::{Answer, DEADLINE, Request, SOCKET};
 use super::handover::{self, HostNote};
 use super::token;
-use crate::config::{Config, StateDir};
+use crate::config::{Config, StateDir, StateDirError};
+use crate::session::Secret;
 
 /// A host drains for at most 15 s.
 const STOP_DEADLINE: Duration = Duration::from_secs(40);
 /// The new binary is tried, instances are let go of, and it starts.
 const UPGRADE_DEADLINE: Duration = Duration::from_secs(90);
+/// One request is answered after the other.
+const ANSWER_DEADLINE: Duration = DEADLINE.saturating_mul(3);
 /// Between two looks at whether it is gone.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -39,14 +45,23 @@ pub enum ControlError {
     #[error("no new host serves after {seconds} s; its log says more", seconds = UPGRADE_DEADLINE.as_secs())]
     NotUpgraded,
     /// The token.
-    #[error("the token cannot be read")]
+    #[error("the token cannot be replaced")]
     Token(#[source] std::io::Error),
+    /// The state folder.
+    #[error(transparent)]
+    State(StateDirError),
+    /// It runs and does not answer.
+    #[error("the host does not answer at its socket {SOCKET}")]
+    Unanswered(#[source] std::io::Error),
+    /// It answers that it cannot.
+    #[error("the host refuses: {0}")]
+    TokenRefused(String),
 }
 
 impl ControlError {
     /// The stable word.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::NotRunning(_) => "not_running",
             Self::Signal(..) => "not_signalled",
@@ -55,6 +70,9 @@ impl ControlError {
             Self::Refused(_) => "upgrade_refused",
             Self::NotUpgraded => "not_upgraded",
             Self::Token(_) => "token",
+            Self::State(error) => error.code(),
+            Self::Unanswered(_) => "control_unanswered",
+            Self::TokenRefused(_) => "token_refused",
         }
     }
 }
@@ -119,11 +137,41 @@ pub fn upgrade(state: &Path, binary: Option<&Path>) -> Result<String, ControlErr
     Err(ControlError::NotUpgraded)
 }
 
-/// The address of the host with its token.
+/// An address that signs one browser in, with a ticket of the running host. `rotate`: with another token in the place of
+/// the one there was, from the running host or, where none runs, for the next one.
 ///
 /// # Errors
-/// [`ControlError::Token`].
-pub fn address(config: &Config) -> Result<String, ControlError> {
-    let token = token::load(&config.server.state).map_err(ControlError::Token)?;
-    Ok(token::address(&config.server, Some(&token)))
+/// [`ControlError`].
+pub fn address(config: &Config, rotate: bool) -> Result<String, ControlError> {
+    let state = &config.server.state;
+    let secret = match user_of(state) {
+        Some(_) if rotate => ask(state, Request::Rotate)?,
+        Some(_) => ask(state, Request::Ticket)?,
+        None if rotate => {
+            // Held until it is written, so that no host starts meanwhile with the former one.
+            let _lock = StateDir::open(state).map_err(ControlError::State)?;
+            token::replace(state).map_err(ControlError::Token)?
+        }
+        None => return Err(ControlError::NotRunning(state.display().to_string())),
+    };
+    Ok(token::address(&config.server, Some(&secret)))
+}
+
+fn ask(state: &Path, request: Request) -> Result<Secret, ControlError> {
+    match exchange(state, request).map_err(ControlError::Unanswered)? {
+        Answer::Secret(secret) => Secret::parse(&secret).ok_or_else(|| ControlError::TokenRefused("no secret".into())),
+        Answer::Error(why) => Err(ControlError::TokenRefused(why)),
+    }
+}
+
+fn exchange(state: &Path, request: Request) -> std::io::Result<Answer> {
+    let mut stream = UnixStream::connect(state.join(SOCKET))?;
+    stream.set_read_timeout(Some(ANSWER_DEADLINE))?;
+    stream.set_write_timeout(Some(ANSWER_DEADLINE))?;
+    let mut line = serde_json::to_string(&request)?;
+    line.push('\n');
+    stream.write_all(line.as_bytes())?;
+    let mut said = String::new();
+    BufReader::new(stream).read_line(&mut said)?;
+    Ok(serde_json::from_str(&said)?)
 }

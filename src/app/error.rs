@@ -4,6 +4,7 @@ use crate::app::encoders::ProbeError;
 use crate::config::owner::OwnerError;
 use crate::config::{ConfigError, StateDirError};
 use crate::http::ServerError;
+use crate::session::SessionError;
 use crate::store::StoreError;
 use crate::tls::TlsError;
 
@@ -34,6 +35,9 @@ pub enum StartError {
     /// The token can be neither read nor written.
     #[error("the access token cannot be kept")]
     Token(#[source] std::io::Error),
+    /// No ticket can be made.
+    #[error(transparent)]
+    Ticket(#[from] SessionError),
     /// This program does not find itself.
     #[error("the path of this program is not known")]
     Program(#[source] std::io::Error),
@@ -61,6 +65,7 @@ impl StartError {
             Self::Http(error) => error.code(),
             Self::Tls(error) => error.code(),
             Self::Token(_) => "token",
+            Self::Ticket(error) => error.code(),
             Self::Program(_) => "program",
             Self::Threads(_) => "threads",
             Self::Encoders(_) => "encoders",

@@ -7,8 +7,10 @@
 pub mod cli;
 pub mod config_command;
 pub mod control;
+mod control_socket;
 pub mod doctor;
 pub mod encoders;
+mod entrance;
 pub mod error;
 mod fleet;
 pub mod handover;

@@ -79,6 +79,7 @@ mod tests {
                 secret_hash: format!("of {session_id}"),
                 created: 1,
                 modified: 1,
+                token_hash: None,
             };
             store.create_session(row).await.unwrap();
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use super::entrance::Entrance;
 use super::error::StartError;
 use super::handover::{self, Check, HandoverError, HostNote};
 use super::notify::{self, News};
@@ -14,7 +15,7 @@ use super::signals::{Signal, Signals};
 use super::{encoders, pages, token, tree, watchdog};
 use crate::clock::unix_ms;
 use crate::config::removal;
-use crate::config::{AppOwner, AppsDir, Auth, Config, Sources, StateDir, TlsSource, catalogue};
+use crate::config::{AppOwner, AppsDir, Config, Sources, StateDir, TlsSource, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
 use crate::ids::InstanceId;
@@ -23,7 +24,7 @@ use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{PortRange, local_addresses};
 use crate::process::sweep;
-use crate::session::{Secret, SessionBook, Sessions};
+use crate::session::{SessionBook, Sessions};
 use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
 use crate::supervision::{SupervisorRef, Tree, TreeView};
 use crate::tls::Tls;
@@ -126,7 +127,6 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
     let server = config.server.clone();
     let state = StateDir::open(&config.server.state)?;
     let folder = state.path().to_owned();
-    let token = token::load_or_create(state.path()).map_err(StartError::Token)?;
     let tls = pages::certificate(&server, state.path())?;
     let parts = Parts::make(config, state, sources, media).await?;
     let Parts {
@@ -136,6 +136,7 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         instances,
         adoptable,
     } = parts;
+    let (entrance, fresh) = Entrance::make(&services, &manager).await?;
     for (id, row) in adoptable {
         // The request waits for the supervisor, which is started below.
         let manager = manager.clone();
@@ -152,7 +153,7 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         &catalogue,
         &manager,
         instances,
-        token.clone(),
+        &entrance,
         listener,
         pages::front(&server, tls.clone()),
         view.clone(),
@@ -167,9 +168,8 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
     let _watchdog = watchdog::watch(watchdog::TICK, watchdog::judge(watchdog::limit())).map_err(StartError::Threads)?;
     let mut note = HostNote::own(&services.program);
     note.write(&folder);
-    // Where everybody may launch, only administrators need it, and `heliostat token` tells it.
-    let open = server.auth == Auth::Open;
-    announce(&token::address(&server, (!open).then_some(&token)), tls.as_deref());
+    let address = token::address(&server, entrance.first_sign_in(fresh)?.as_ref());
+    announce(&address, tls.as_deref());
     notify::tell(News::Ready);
     let mut trial: Option<Trial> = None;
     let next = loop {
@@ -354,21 +354,30 @@ impl Parts {
     }
 }
 
+#[allow(
+    clippy::too_many_arguments,
+    reason = "it is called once, where everything has been made"
+)]
 fn make_tree(
     services: &Arc<Services>,
     catalogue: &Arc<Catalogue>,
     manager: &Manager,
     instances: SupervisorRef,
-    token: Secret,
+    entrance: &Entrance,
     listener: TcpListener,
     front: Front,
     tree: TreeView,
 ) -> crate::supervision::SupervisorSpec {
     let sessions = SupervisorRef::new();
     let api = Api {
-        access: Access::new(token, services.config.server.auth == Auth::Open, services.server),
-        sessions: SessionBook::new(services.store.clone(), Arc::clone(&services.journal)),
-        live: Sessions::new(manager.clone(), sessions.clone()),
+        access: Access::new(entrance.admins.clone(), services.server),
+        sessions: SessionBook::new(
+            services.store.clone(),
+            Arc::clone(&services.journal),
+            entrance.admins.clone(),
+        ),
+        live: Sessions::new(manager.clone(), entrance.roles.clone(), sessions.clone()),
+        roles: entrance.roles.clone(),
         manager: manager.clone(),
         catalogue: Arc::clone(catalogue),
         video: services.config.video,
@@ -380,8 +389,17 @@ fn make_tree(
     };
     let ending = manager.clone();
     // A host that starts anew finds its instances as they were.
-    tree::host(services, manager, sessions, instances, api, front, Arc::new(listener))
-        .on_escalation(move || ending.end_all(None))
+    tree::host(
+        services,
+        manager,
+        sessions,
+        instances,
+        api,
+        entrance,
+        front,
+        Arc::new(listener),
+    )
+    .on_escalation(move || ending.end_all(None))
 }
 
 /// Nothing is launched any more; instances end, or are left to the next host.

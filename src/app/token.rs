@@ -1,4 +1,4 @@
-//! The access token: made at the first start, kept in the state folder, so that an address once printed stays good.
+//! The token: made at the first start and shown then, once; kept as its hash in the state folder.
 
 use std::io::Write;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,20 +6,77 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::config::{ServerConfig, TlsSource};
-use crate::session::Secret;
+use crate::session::{Secret, SecretHash};
 
 const FILE: &str = "token";
+/// What the file begins with. One without it is of a host that kept the token itself.
+const PREFIX: &str = "sha256:";
+
+/// The token of a host.
+#[derive(Debug)]
+pub struct Token {
+    /// What is kept of it.
+    pub hash: SecretHash,
+    /// Itself, when it has just been made: it can be shown now and never again.
+    pub fresh: Option<Secret>,
+    /// Itself, when a host of before kept it, and no longer.
+    pub former: Option<Secret>,
+}
 
 /// The token of the host with this state folder; made where there is none.
 ///
 /// # Errors
-/// When the file can be neither read nor written.
-pub fn load_or_create(state: &Path) -> std::io::Result<Secret> {
-    match load(state) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        other => return other,
+/// When the file can be neither read nor written, or holds something else.
+pub fn load_or_create(state: &Path) -> std::io::Result<Token> {
+    let text = match std::fs::read_to_string(state.join(FILE)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let fresh = generate()?;
+            let hash = fresh.hash();
+            write(state, &hash)?;
+            return Ok(Token {
+                hash,
+                fresh: Some(fresh),
+                former: None,
+            });
+        }
+        Err(error) => return Err(error),
+    };
+    let text = text.trim();
+    if let Some(hash) = text.strip_prefix(PREFIX).and_then(SecretHash::parse) {
+        return Ok(Token {
+            hash,
+            fresh: None,
+            former: None,
+        });
     }
-    let secret = Secret::generate().map_err(|e| std::io::Error::other(e.to_string()))?;
+    let former =
+        Secret::parse(text).ok_or_else(|| std::io::Error::other("the token file holds no token; remove it"))?;
+    let hash = former.hash();
+    write(state, &hash)?;
+    log::info!("the token is kept as its hash from now on");
+    Ok(Token {
+        hash,
+        fresh: None,
+        former: Some(former),
+    })
+}
+
+/// A new token in the place of the one there is, if any. Whoever uses the folder has to be told.
+///
+/// # Errors
+/// When it cannot be made or written; the former is good still.
+pub fn replace(state: &Path) -> std::io::Result<Secret> {
+    let fresh = generate()?;
+    write(state, &fresh.hash())?;
+    Ok(fresh)
+}
+
+fn generate() -> std::io::Result<Secret> {
+    Secret::generate().map_err(|e| std::io::Error::other(e.to_string()))
+}
+
+fn write(state: &Path, hash: &SecretHash) -> std::io::Result<()> {
     let fresh = state.join("token.new");
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -27,21 +84,12 @@ pub fn load_or_create(state: &Path) -> std::io::Result<Secret> {
         .truncate(true)
         .mode(0o600)
         .open(&fresh)?;
-    writeln!(file, "{}", secret.expose())?;
-    std::fs::rename(fresh, state.join(FILE))?;
-    Ok(secret)
+    writeln!(file, "{PREFIX}{}", hash.as_str())?;
+    file.sync_all()?;
+    std::fs::rename(fresh, state.join(FILE))
 }
 
-/// The token of the host with this state folder.
-///
-/// # Errors
-/// When there is none, or it cannot be read.
-pub fn load(state: &Path) -> std::io::Result<Secret> {
-    let text = std::fs::read_to_string(state.join(FILE))?;
-    Secret::parse(text.trim()).ok_or_else(|| std::io::Error::other("the token file holds no token; remove it"))
-}
-
-/// The address to open in a browser. The token stands behind `#`, where no log sees it.
+/// The address to open in a browser. The token, or a ticket, stands behind `#`, where no log sees it.
 #[must_use]
 pub fn address(server: &ServerConfig, token: Option<&Secret>) -> String {
     // A certificate from files is for a name, and hardly for an address.
@@ -76,14 +124,44 @@ fn page(scheme: &str, name: Option<&str>, listen: SocketAddr) -> String {
 mod tests {
     use super::*;
 
+    fn kept(state: &Path) -> String {
+        std::fs::read_to_string(state.join(FILE)).unwrap()
+    }
+
     #[test]
-    fn the_token_stays_the_same_and_is_nobody_elses() {
+    fn the_token_is_shown_once_and_kept_as_its_hash_for_nobody_else() {
         use std::os::unix::fs::PermissionsExt;
         let state = tempfile::tempdir().unwrap();
-        let token = load_or_create(state.path()).unwrap();
-        assert!(load_or_create(state.path()).unwrap().matches(&token));
+        let first = load_or_create(state.path()).unwrap();
+        let token = first.fresh.unwrap();
+        assert!(!kept(state.path()).contains(token.expose()));
+        let later = load_or_create(state.path()).unwrap();
+        assert!(later.fresh.is_none() && later.former.is_none());
+        assert!(later.hash.matches(&token.hash()));
         let mode = std::fs::metadata(state.path().join(FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_token_that_a_host_of_before_kept_is_hashed_and_stays_good() {
+        let state = tempfile::tempdir().unwrap();
+        let token = Secret::generate().unwrap();
+        std::fs::write(state.path().join(FILE), format!("{}\n", token.expose())).unwrap();
+        let read = load_or_create(state.path()).unwrap();
+        assert!(read.hash.matches(&token.hash()) && read.former.is_some_and(|f| f.matches(&token)));
+        assert!(!kept(state.path()).contains(token.expose()));
+        assert!(load_or_create(state.path()).unwrap().former.is_none());
+    }
+
+    #[test]
+    fn a_replaced_token_is_another_one_and_rubbish_is_none() {
+        let state = tempfile::tempdir().unwrap();
+        let first = load_or_create(state.path()).unwrap();
+        let second = replace(state.path()).unwrap();
+        assert!(!first.hash.matches(&second.hash()));
+        assert!(load_or_create(state.path()).unwrap().hash.matches(&second.hash()));
+        std::fs::write(state.path().join(FILE), "sha256:rubbish").unwrap();
+        assert!(load_or_create(state.path()).is_err());
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::control_socket::control;
+use super::entrance::Entrance;
 use super::fleet::fleet;
 use super::history::history;
 use super::pages;
@@ -15,6 +17,7 @@ use crate::ids::ServerId;
 use crate::instance::{Manager, Services};
 use crate::process::SweepReport;
 use crate::protocol::words::{CloseReason, InstanceStatus};
+use crate::session::Roles;
 use crate::store::{InstanceRow, PeerClosed, StatusChange, Store, StoreError};
 use crate::supervision::{
     ChildContext, ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorRef, SupervisorSpec,
@@ -29,14 +32,19 @@ const MAX_SESSIONS: usize = 10_000;
 /// For what was noted last, when the host stops.
 const LAST_NOTES: Duration = Duration::from_secs(2);
 
-/// Store, History, Fleet, Sessions, Instances, Mending, Certificate (where the pages are encrypted) and Http, in this
-/// order.
+/// Store, History, Fleet, Sessions, Instances, Mending, Links, Certificate (where the pages are encrypted), Http and
+/// Control, in this order.
+#[allow(
+    clippy::too_many_arguments,
+    reason = "it is called once, where everything has been made"
+)]
 pub fn host(
     services: &Arc<Services>,
     manager: &Manager,
     sessions: SupervisorRef,
     instances: SupervisorRef,
     api: Api,
+    entrance: &Entrance,
     front: Front,
     listener: Arc<TcpListener>,
 ) -> SupervisorSpec {
@@ -49,17 +57,20 @@ pub fn host(
             SupervisorSpec::dynamic(TEMPORARY_INTENSITY, MAX_SESSIONS).reference(&sessions)
         }))
         .child(all_instances(manager, instances, capacity))
-        .child(mending(manager));
+        .child(mending(manager))
+        .child(links(&entrance.roles));
     let before_http = match &front.tls {
         Some(tls) => before_http.child(pages::child(tls)),
         None => before_http,
     };
-    before_http.child(
-        ChildSpec::task("http", Restart::Permanent, move |cx| {
-            http(Arc::clone(&listener), api.clone(), front.clone(), cx)
-        })
-        .shutdown(Shutdown::Timeout(Duration::from_secs(5))),
-    )
+    before_http
+        .child(
+            ChildSpec::task("http", Restart::Permanent, move |cx| {
+                http(Arc::clone(&listener), api.clone(), front.clone(), cx)
+            })
+            .shutdown(Shutdown::Timeout(Duration::from_secs(5))),
+        )
+        .child(control(services.state.path(), entrance))
 }
 
 /// The supervisor of the instances. One that follows another that was stopped takes up what that one let go; what lost
@@ -110,6 +121,18 @@ fn mending(manager: &Manager) -> ChildSpec {
         let manager = manager.clone();
         async move {
             cx.unless_stopping(manager.mend()).await;
+            ExitReason::Shutdown
+        }
+    })
+}
+
+/// Ends links whose time is over.
+fn links(roles: &Roles) -> ChildSpec {
+    let roles = roles.clone();
+    ChildSpec::task("links", Restart::Permanent, move |cx| {
+        let roles = roles.clone();
+        async move {
+            cx.unless_stopping(roles.keep()).await;
             ExitReason::Shutdown
         }
     })

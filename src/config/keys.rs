@@ -146,6 +146,12 @@ pub const KEYS: &[Key] = &[
         "Origins (`https://example.org`) whose pages may embed the viewer, in a frame or as an element, and use the REST interface with the browser's cookies.",
     ),
     key(
+        "access.bare_url",
+        Kind::Choice(&["spectator", "none"]),
+        "spectator",
+        "What the bare address of an instance makes of those who know it: `spectator`, or `none`, so that others than its owner need a link.",
+    ),
+    key(
         "instances.capacity",
         Kind::Cores(1, 1000),
         "cores",

@@ -13,8 +13,8 @@ use super::keys::{KEYS, find};
 use super::origin::Origin;
 use super::sources::{Setting, Sources};
 use super::types::{
-    Auth, Config, Hsts, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders, ServerConfig,
-    SessionConfig, StoreConfig, TlsSource, VideoConfig,
+    AccessConfig, Auth, Config, Hsts, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
+    ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
 };
 use super::value::{Raw, Value};
 
@@ -272,6 +272,9 @@ impl Values {
         let rows = self.rows(&server.state);
         Ok(Config {
             server,
+            access: AccessConfig {
+                bare_url_watches: self.text("access.bare_url") == "spectator",
+            },
             instances: InstancesConfig {
                 capacity: self.number("instances.capacity"),
                 capacity_is_default: self.origin("instances.capacity") == Origin::Default,

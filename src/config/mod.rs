@@ -45,6 +45,6 @@ pub use ready::Ready;
 pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{
-    Auth, Config, Hsts, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders, ServerConfig,
-    SessionConfig, StoreConfig, TlsSource, VideoConfig,
+    AccessConfig, Auth, Config, Hsts, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
+    ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
 };

@@ -15,6 +15,8 @@ use super::network::Network;
 pub struct Config {
     /// The pages and the host itself.
     pub server: ServerConfig,
+    /// Who is let in to what.
+    pub access: AccessConfig,
     /// How many instances, and for how long.
     pub instances: InstancesConfig,
     /// The picture, where an app or a user does not say.
@@ -115,6 +117,13 @@ impl ServerConfig {
     pub fn scheme(&self) -> &'static str {
         if self.tls == TlsSource::Off { "http" } else { "https" }
     }
+}
+
+/// Who is let in to what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccessConfig {
+    /// Whether who knows the address of an instance may watch it.
+    pub bare_url_watches: bool,
 }
 
 /// How many instances, and for how long.

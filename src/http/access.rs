@@ -1,7 +1,7 @@
 //! Who is asking: the token that opens the host, and the session secret.
 //!
-//! The token is in the address printed at start, behind `#`, so that no log sees it. The page exchanges it once for a
-//! cookie of its own, derived from the token. A session's secret is a second cookie (or `Authorization: Bearer`).
+//! The token, or a ticket in its place, is in the address printed at start, behind `#`, so that no log sees it. The page
+//! exchanges it once for a cookie of its own. A session's secret is a second cookie (or `Authorization: Bearer`).
 //! Cookies do not know ports (RFC 6265 section 8.5), so their names carry the host's id: two hosts on one machine do
 //! not overwrite each other's.
 
@@ -10,58 +10,48 @@ use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::http::header::AUTHORIZATION;
 
 use crate::ids::ServerId;
-use crate::session::Secret;
-
-/// What the exchange of the token is for.
-const PURPOSE: &str = "heliostat access cookie";
+use crate::session::{Admins, COOKIE_DAYS, Pass, Secret, SessionError};
 
 /// What it takes to be let in.
 #[derive(Clone, Debug)]
 pub struct Access {
-    token: Secret,
-    /// Whoever reaches the pages may launch (`--auth open`).
-    open: bool,
+    admins: Admins,
     suffix: String,
 }
 
 impl Access {
-    /// Access by `token`, or for everybody where it is `open`; administrators always need the token.
+    /// Access to this server, for those whom `admins` know.
     #[must_use]
-    pub fn new(token: Secret, open: bool, server: ServerId) -> Self {
+    pub fn new(admins: Admins, server: ServerId) -> Self {
         let mut suffix = server.0.simple().to_string();
         suffix.drain(..suffix.len() - 8);
-        Self { token, open, suffix }
+        Self { admins, suffix }
     }
 
     /// Whether everybody may launch.
     #[must_use]
-    pub const fn is_open(&self) -> bool {
-        self.open
+    pub fn is_open(&self) -> bool {
+        self.admins.is_open()
     }
 
-    /// Exchanges the token for the cookie that proves it. `None` when it is wrong.
-    #[must_use]
-    pub fn exchange(&self, shown: &str) -> Option<Cookie<'static>> {
-        let shown = Secret::parse(shown)?;
-        self.token
-            .matches(&shown)
-            .then(|| self.cookie("access", self.token.derive(PURPOSE).expose()))
+    /// Exchanges the token, or a ticket, for the cookie that proves it. `None` when it is neither.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the cookie cannot be kept.
+    pub async fn exchange(&self, shown: &str) -> Result<Option<Cookie<'static>>, SessionError> {
+        let Some(shown) = Secret::parse(shown) else {
+            return Ok(None);
+        };
+        let cookie = self.admins.sign_in(&shown).await?;
+        Ok(cookie.map(|secret| self.cookie("access", secret.expose())))
     }
 
-    /// Whether the request comes from somebody who has shown the token (or needs none).
+    /// The pass of a request from somebody who has shown the token: by cookie, or as a bearer.
     #[must_use]
-    pub fn is_admitted(&self, request: &HttpRequest) -> bool {
-        self.open || self.has_token(request)
-    }
-
-    /// Whether the request comes from somebody who has shown the token.
-    #[must_use]
-    pub fn has_token(&self, request: &HttpRequest) -> bool {
-        let cookie = request
-            .cookie(&format!("heliostat_access_{}", self.suffix))
-            .and_then(|c| Secret::parse(c.value()))
-            .is_some_and(|c| self.token.derive(PURPOSE).matches(&c));
-        cookie || bearer(request).is_some_and(|b| self.token.matches(&b))
+    pub fn pass(&self, request: &HttpRequest) -> Option<Pass> {
+        let cookie = request.cookie(&format!("heliostat_access_{}", self.suffix));
+        let cookie = cookie.and_then(|c| Secret::parse(c.value()));
+        self.admins.pass(cookie.as_ref(), bearer(request).as_ref())
     }
 
     /// The session secret that a request shows.
@@ -92,7 +82,7 @@ impl Access {
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
-            .max_age(time::Duration::days(365))
+            .max_age(time::Duration::days(COOKIE_DAYS))
             .finish()
     }
 }
@@ -104,37 +94,40 @@ fn bearer(request: &HttpRequest) -> Option<Secret> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use actix_web::test::TestRequest;
 
-    #[test]
-    fn the_token_is_exchanged_once_for_a_cookie_that_admits() {
+    use super::*;
+    use crate::store::Store;
+
+    async fn access(token: &Secret) -> (Access, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open("sqlite:test.db", folder.path()).unwrap();
+        let admins = Admins::load(store, token.hash(), None, false).await.unwrap();
+        (Access::new(admins, ServerId::new()), folder)
+    }
+
+    #[actix_web::test]
+    async fn the_token_is_exchanged_for_a_cookie_that_admits() {
         let token = Secret::generate().unwrap();
-        let access = Access::new(token.clone(), false, ServerId::new());
-        assert!(access.exchange(Secret::generate().unwrap().expose()).is_none());
-        assert!(access.exchange("").is_none());
-        let cookie = access.exchange(token.expose()).unwrap();
+        let (access, _folder) = access(&token).await;
+        let wrong = Secret::generate().unwrap();
+        assert!(access.exchange(wrong.expose()).await.unwrap().is_none());
+        assert!(access.exchange("").await.unwrap().is_none());
+        let cookie = access.exchange(token.expose()).await.unwrap().unwrap();
         assert!(!cookie.value().contains(token.expose()));
-        assert!(access.is_admitted(&TestRequest::default().cookie(cookie).to_http_request()));
-        assert!(!access.is_admitted(&TestRequest::default().to_http_request()));
+        assert!(
+            access
+                .pass(&TestRequest::default().cookie(cookie).to_http_request())
+                .is_some()
+        );
+        assert!(access.pass(&TestRequest::default().to_http_request()).is_none());
     }
 
-    #[test]
-    fn where_everybody_may_launch_only_the_token_shows_an_administrator() {
+    #[actix_web::test]
+    async fn cookies_of_two_hosts_do_not_overwrite_each_other() {
         let token = Secret::generate().unwrap();
-        let access = Access::new(token.clone(), true, ServerId::new());
-        let nobody = TestRequest::default().to_http_request();
-        assert!(access.is_admitted(&nobody) && !access.has_token(&nobody));
-        let cookie = access.exchange(token.expose()).unwrap();
-        assert!(access.has_token(&TestRequest::default().cookie(cookie).to_http_request()));
-    }
-
-    #[test]
-    fn cookies_of_two_hosts_do_not_overwrite_each_other() {
+        let ((one, _one), (two, _two)) = (access(&token).await, access(&token).await);
         let secret = Secret::generate().unwrap();
-        let token = Secret::generate().unwrap();
-        let one = Access::new(token.clone(), true, ServerId::new());
-        let two = Access::new(token, true, ServerId::new());
         let cookie = one.session_cookie(&secret);
         assert_ne!(cookie.name(), two.session_cookie(&secret).name());
         let request = TestRequest::default().cookie(cookie).to_http_request();
@@ -142,11 +135,15 @@ mod tests {
         assert!(two.session_secret(&request).is_none());
     }
 
-    #[test]
-    fn a_program_may_show_its_secret_as_a_bearer() {
-        let secret = Secret::generate().unwrap();
-        let access = Access::new(secret.clone(), false, ServerId::new());
-        let request = TestRequest::default().insert_header((AUTHORIZATION, format!("Bearer {}", secret.expose())));
-        assert!(access.is_admitted(&request.to_http_request()));
+    #[actix_web::test]
+    async fn a_program_may_show_its_secret_as_a_bearer() {
+        let token = Secret::generate().unwrap();
+        let (access, _folder) = access(&token).await;
+        let with = |secret: &Secret| {
+            let header = (AUTHORIZATION, format!("Bearer {}", secret.expose()));
+            TestRequest::default().insert_header(header).to_http_request()
+        };
+        assert!(access.pass(&with(&token)).is_some());
+        assert!(access.pass(&with(&Secret::generate().unwrap())).is_none());
     }
 }

@@ -10,8 +10,11 @@ use super::Api;
 use super::problem::Problem;
 use super::who::Who;
 use crate::desktop::EndReason;
-use crate::ids::InstanceId;
+use crate::ids::{InstanceId, SessionId};
 use crate::instance::{InstanceHandle, LaunchError, LaunchRequest, RowError};
+use crate::protocol::rights::Action;
+use crate::protocol::words::Role;
+use crate::store::InstanceRow;
 
 /// When to ask again after all places were taken.
 const CAPACITY_RETRY: Duration = Duration::from_secs(10);
@@ -36,60 +39,50 @@ pub async fn apps(api: web::Data<Api>, _who: Who) -> HttpResponse {
 
 /// `POST /api/v1/instances`: launches an app.
 pub async fn launch(api: web::Data<Api>, who: Who, request: web::Json<LaunchRequest>) -> Result<HttpResponse, Problem> {
-    who.must_be_member()?;
-    api.limits.launch(who.0.session)?;
-    let handle = api
-        .manager
-        .launch(&request, who.0.session)
-        .await
-        .map_err(launch_problem)?;
+    let session = who.session()?.session;
+    who.may(Action::Launch)?;
+    api.limits.launch(session)?;
+    let handle = api.manager.launch(&request, session).await.map_err(launch_problem)?;
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("/stream/{}", handle.spec().id)))
-        .json(handle.describe(who.0.session)))
+        .json(handle.describe(Role::Owner)))
 }
 
 /// `GET /api/v1/instances`: those of the session that asks, with those that failed under an earlier host.
-pub async fn list(api: web::Data<Api>, who: Who) -> HttpResponse {
-    let mut mine: Vec<_> = api
-        .manager
-        .of_session(who.0.session)
-        .iter()
-        .map(|i| i.describe(who.0.session))
-        .collect();
+pub async fn list(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Problem> {
+    let session = who.session()?.session;
+    let living = api.manager.of_session(session);
+    let mut mine: Vec<_> = living.iter().map(|i| i.describe(Role::Owner)).collect();
     let (capacity, living) = (api.manager.capacity(), mine.len());
-    match api.manager.failed_of(who.0.session).await {
+    match api.manager.failed_of(session).await {
         Ok(failed) => mine.extend(failed),
         // Without the database those that live are still told.
-        Err(error) => log::warn!("session={} failed instances not listed: {error}", who.0.session),
+        Err(error) => log::warn!("session={session} failed instances not listed: {error}"),
     }
-    HttpResponse::Ok().json(json!({
+    Ok(HttpResponse::Ok().json(json!({
         "capacity": {
             "total": capacity.total, "used": capacity.used, "free": capacity.total.saturating_sub(capacity.used),
             "per_session": capacity.per_session, "mine": living,
         },
         "instances": mine,
-    }))
+    })))
 }
 
-/// `GET /api/v1/instances/{id}`: the address is enough to watch, so it is enough to ask.
+/// `GET /api/v1/instances/{id}`: for who may watch it.
 pub async fn get(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let id = parse(&id)?;
-    if let Some(handle) = api.manager.get(id) {
-        return Ok(HttpResponse::Ok().json(handle.describe(who.0.session)));
-    }
-    match api.manager.describe_ended(id, who.0.session).await {
-        Ok(Some(row)) => Ok(HttpResponse::Ok().json(row)),
-        Ok(None) => Err(Problem::unknown_instance()),
-        Err(error) => Err(Problem::unavailable(error.code(), error.to_string())),
-    }
+    let (found, role) = allowed(&api, &who, &id, Action::Watch).await?;
+    Ok(HttpResponse::Ok().json(match found {
+        Found::Living(handle) => handle.describe(role),
+        Found::Row(row) => api.manager.describe_row(&row, role),
+    }))
 }
 
 /// `DELETE /api/v1/instances/{id}`: terminates it; 202, the rest happens by itself.
 pub async fn terminate(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    match own(&api, who, &id)? {
-        Own::Living(handle) => handle.end(EndReason::Requested),
-        Own::Row(id) => {
-            let removed = api.manager.remove_failed(id, who.0.session).await;
+    match allowed(&api, &who, &id, Action::Terminate).await?.0 {
+        Found::Living(handle) => handle.end(EndReason::Requested),
+        Found::Row(row) => {
+            let removed = api.manager.remove_failed(row.instance_id).await;
             removed.map_err(row_problem)?;
         }
     }
@@ -98,21 +91,25 @@ pub async fn terminate(api: web::Data<Api>, who: Who, id: web::Path<String>) -> 
 
 /// `POST /api/v1/instances/{id}/restart`: starts the app anew under the same id.
 pub async fn restart(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let what = own(&api, who, &id)?;
-    api.limits.launch(who.0.session)?;
+    let what = allowed(&api, &who, &id, Action::Restart).await?.0;
+    if let Some(identity) = who.identity {
+        api.limits.launch(identity.session)?;
+    }
     match what {
-        Own::Living(handle) => handle
+        Found::Living(handle) => handle
             .restart()
             .await
             .map_err(|e| Problem::new(StatusCode::CONFLICT, e.code(), e.to_string()))?,
-        Own::Row(id) => api.manager.revive(id, who.0.session).await.map_err(row_problem)?,
+        Found::Row(row) => api.manager.revive(row.instance_id).await.map_err(row_problem)?,
     }
     Ok(HttpResponse::Accepted().finish())
 }
 
 /// `GET /api/v1/instances/{id}/screenshot`: the picture as it is now, as PNG.
-pub async fn screenshot(api: web::Data<Api>, _who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+pub async fn screenshot(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    // What is not here any more has no picture; the database need not be asked.
     let handle = api.manager.get(parse(&id)?).ok_or_else(Problem::unknown_instance)?;
+    who.may_at(&api, handle.spec().id, handle.spec().owner, Action::Screenshot)?;
     let png = handle
         .screenshot()
         .await
@@ -127,28 +124,55 @@ fn parse(id: &str) -> Result<InstanceId, Problem> {
     id.parse().map_err(|_| Problem::unknown_instance())
 }
 
-/// What somebody wants to change: here, or perhaps only a row.
-enum Own {
+/// An instance: here, or only a row.
+pub(super) enum Found {
+    /// Here.
     Living(InstanceHandle),
-    Row(InstanceId),
+    /// What is left of it.
+    Row(Box<InstanceRow>),
 }
 
-/// The instance, if it does not belong to somebody else.
-fn own(api: &Api, who: Who, id: &str) -> Result<Own, Problem> {
-    let id = parse(id)?;
-    match api.manager.get(id) {
-        Some(handle) if handle.spec().owner != who.0.session => {
-            Err(Problem::not_allowed("this instance belongs to another session"))
+impl Found {
+    /// Which it is.
+    pub(super) fn id(&self) -> InstanceId {
+        match self {
+            Self::Living(handle) => handle.spec().id,
+            Self::Row(row) => row.instance_id,
         }
-        Some(handle) => Ok(Own::Living(handle)),
-        None => Ok(Own::Row(id)),
     }
+
+    /// Whose it is.
+    pub(super) fn owner(&self) -> SessionId {
+        match self {
+            Self::Living(handle) => handle.spec().owner,
+            Self::Row(row) => row.session_id,
+        }
+    }
+}
+
+/// The instance of this id.
+pub(super) async fn find(api: &Api, id: &str) -> Result<Found, Problem> {
+    let id = parse(id)?;
+    if let Some(handle) = api.manager.get(id) {
+        return Ok(Found::Living(handle));
+    }
+    match api.manager.row(id).await {
+        Ok(Some(row)) => Ok(Found::Row(Box::new(row))),
+        Ok(None) => Err(Problem::unknown_instance()),
+        Err(error) => Err(Problem::unavailable(error.code(), error.to_string())),
+    }
+}
+
+/// The instance, and the role of who asks, if that may do this there.
+async fn allowed(api: &Api, who: &Who, id: &str, action: Action) -> Result<(Found, Role), Problem> {
+    let found = find(api, id).await?;
+    let role = who.may_at(api, found.id(), found.owner(), action)?;
+    Ok((found, role))
 }
 
 fn row_problem(error: RowError) -> Problem {
     match error {
         RowError::Unknown => Problem::unknown_instance(),
-        RowError::NotAllowed => Problem::not_allowed(error.to_string()),
         RowError::Busy => Problem::new(StatusCode::CONFLICT, "busy", error.to_string()),
         RowError::Store(error) => Problem::unavailable(error.code(), error.to_string()),
         RowError::Launch(error) => launch_problem(error),

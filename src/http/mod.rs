@@ -17,6 +17,7 @@ mod headers;
 mod health;
 mod instances;
 mod limits;
+mod links;
 mod origin;
 mod problem;
 mod server;
@@ -42,7 +43,7 @@ pub use transport::Transport;
 
 use crate::config::VideoConfig;
 use crate::instance::{Catalogue, Manager};
-use crate::session::{SessionBook, Sessions};
+use crate::session::{Roles, SessionBook, Sessions};
 use crate::store::Store;
 use crate::supervision::TreeView;
 
@@ -58,6 +59,8 @@ pub struct Api {
     pub sessions: SessionBook,
     /// The sessions that have sockets.
     pub live: Sessions,
+    /// What somebody is at an instance, and the links that make them so.
+    pub roles: Roles,
     /// The instances.
     pub manager: Manager,
     /// The apps.
@@ -112,6 +115,10 @@ fn api_routes() -> actix_web::Scope {
         .route("/instances/{id}", web::delete().to(instances::terminate))
         .route("/instances/{id}/restart", web::post().to(instances::restart))
         .route("/instances/{id}/screenshot", web::get().to(instances::screenshot))
+        .route("/instances/{id}/links", web::post().to(links::make))
+        .route("/instances/{id}/links", web::get().to(links::list))
+        .route("/instances/{id}/links/{link}", web::delete().to(links::revoke))
+        .route("/links/exchange", web::post().to(links::exchange))
         .route("/admin/supervision", web::get().to(admin::tree))
         .route("/admin/supervision/stream", web::get().to(admin::stream))
         .route("/admin/supervision/restart", web::post().to(admin::restart))

@@ -30,11 +30,12 @@ pub struct SessionBody {
     guest: bool,
 }
 
-/// `POST /api/v1/auth`: exchanges the token for a cookie.
+/// `POST /api/v1/auth`: exchanges the token, or a ticket, for a cookie.
 pub async fn auth(client: Client, api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<HttpResponse, Problem> {
     let from = client.address;
     api.limits.may_try_token(from)?;
-    let Some(cookie) = api.access.exchange(&body.token) else {
+    let exchanged = api.access.exchange(&body.token).await;
+    let Some(cookie) = exchanged.map_err(|e| Problem::unavailable(e.code(), e.to_string()))? else {
         if api.access.is_open() {
             // Nobody needs it here, so that an old one in a bookmark does no harm.
             return Ok(HttpResponse::NoContent().finish());
@@ -60,45 +61,59 @@ pub async fn open(
     body: Option<web::Json<SessionBody>>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.map(web::Json::into_inner).unwrap_or_default();
-    let admitted = api.access.is_admitted(&request);
+    let pass = api.access.pass(&request);
+    let admitted = api.access.is_open() || pass.is_some();
     let unavailable = |e: crate::session::SessionError| Problem::unavailable(e.code(), e.to_string());
-    if let Some(secret) = api.access.session_secret(&request)
-        && let Some(identity) = api.sessions.find(&secret).await.map_err(unavailable)?
-        // Who has the token is more than a guest; who wants more than to watch needs it.
-        && !(identity.guest && (admitted || !body.guest))
-    {
-        if body.session_id.is_some_and(|id| id != identity.session) {
-            log::info!("session={} the browser remembered another one", identity.session);
-        }
-        return Ok(HttpResponse::Ok().json(describe(&api, identity)));
-    }
-    if !admitted && !body.guest {
+    let known = match api.access.session_secret(&request) {
+        Some(secret) => api.sessions.find(&secret).await.map_err(unavailable)?,
+        None => None,
+    };
+    // Who wants more than to watch needs the token.
+    if !admitted && !body.guest && known.is_none_or(|identity| identity.guest) {
         return Err(Problem::auth_required());
     }
-    api.limits.session(client.address)?;
-    let (identity, secret) = api.sessions.create(!admitted).await.map_err(unavailable)?;
-    log::info!(
-        "session={} opened guest={} client={client}",
-        identity.session,
-        identity.guest
-    );
-    Ok(HttpResponse::Created()
-        .cookie(api.access.session_cookie(&secret))
-        .json(describe(&api, identity)))
+    match (known, &pass) {
+        (Some(guest), Some(pass)) if guest.guest => {
+            let (identity, secret) = api.sessions.promote(guest.session, pass).await.map_err(unavailable)?;
+            log::info!("session={} is no guest any more", identity.session);
+            Ok(HttpResponse::Ok()
+                .cookie(api.access.session_cookie(&secret))
+                .json(describe(&api, identity)))
+        }
+        (Some(identity), _) => {
+            if body.session_id.is_some_and(|id| id != identity.session) {
+                log::info!("session={} the browser remembered another one", identity.session);
+            }
+            Ok(HttpResponse::Ok().json(describe(&api, identity)))
+        }
+        (None, _) => {
+            api.limits.session(client.address)?;
+            let (identity, secret) = api.sessions.create(pass.as_ref()).await.map_err(unavailable)?;
+            log::info!(
+                "session={} opened guest={} client={client}",
+                identity.session,
+                identity.guest
+            );
+            Ok(HttpResponse::Created()
+                .cookie(api.access.session_cookie(&secret))
+                .json(describe(&api, identity)))
+        }
+    }
 }
 
 /// `GET /api/v1/sessions/current`
-pub async fn current(api: web::Data<Api>, who: Who) -> HttpResponse {
-    HttpResponse::Ok().json(describe(&api, who.0))
+pub async fn current(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(describe(&api, who.session()?)))
 }
 
 /// `DELETE /api/v1/sessions/current`: forgets the session; its instances end by their idle time.
 pub async fn close(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Problem> {
+    let session = who.session()?.session;
     api.sessions
-        .delete(who.0.session)
+        .delete(session)
         .await
         .map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
-    log::info!("session={} closed", who.0.session);
+    log::info!("session={session} closed");
     Ok(HttpResponse::NoContent().cookie(api.access.forget_session()).finish())
 }
 

@@ -32,13 +32,14 @@ pub async fn socket(
         )
         .into());
     }
-    let permits = api.limits.socket(client.address, who.0.session)?;
+    let identity = who.session()?;
+    let permits = api.limits.socket(client.address, identity.session)?;
     let session = api
         .live
-        .actor(who.0)
+        .actor(identity)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
-    log::info!("session={} socket opened, client={client}", who.0.session);
+    log::info!("session={} socket opened, client={client}", identity.session);
     let kept = Box::new(permits);
-    upgrade(&request, payload, session, api.messages_per_second, kept).await
+    upgrade(&request, payload, session, who.pass, api.messages_per_second, kept).await
 }

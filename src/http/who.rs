@@ -1,4 +1,4 @@
-//! The extractor of handlers that need to know who asks.
+//! The extractors of handlers that need to know who asks, and what they may.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,46 +10,79 @@ use actix_web::{FromRequest, HttpRequest, web};
 use super::Api;
 use super::client::Client;
 use super::problem::Problem;
-use crate::session::Identity;
+use crate::ids::{InstanceId, SessionId};
+use crate::protocol::rights::{Action, Standing, may};
+use crate::protocol::words::Role;
+use crate::session::{Identity, Pass};
 
-/// The session that a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct Who(pub Identity);
+/// Who a request comes from: a session, somebody who has shown the token, or both.
+#[derive(Clone, Debug)]
+pub struct Who {
+    /// The session.
+    pub identity: Option<Identity>,
+    /// What shows that they have shown the token.
+    pub pass: Option<Pass>,
+}
 
 impl Who {
-    /// Guests watch what they were given the address of; they launch nothing.
+    /// Their session.
     ///
     /// # Errors
-    /// 401 `auth_required` for guests.
-    pub fn must_be_member(&self) -> Result<(), Problem> {
-        if self.0.guest {
+    /// 401 `auth_required` for who has shown the token and has none.
+    pub fn session(&self) -> Result<Identity, Problem> {
+        self.identity.ok_or_else(Problem::auth_required)
+    }
+
+    /// As far as it matters for what they may do.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        Standing {
+            session: self.identity.map(|i| i.session),
+            member: self.identity.is_some_and(|i| !i.guest),
+            admin: self.pass.as_ref().is_some_and(Pass::holds),
+        }
+    }
+
+    /// Whether they may do something at the host as a whole.
+    ///
+    /// # Errors
+    /// 401 `auth_required` for guests who want to launch: the token lets them; 403 `not_allowed` otherwise.
+    pub fn may(&self, action: Action) -> Result<(), Problem> {
+        if may(self.standing().at_host(), action) {
+            Ok(())
+        } else if action == Action::Launch {
             Err(Problem::auth_required())
         } else {
-            Ok(())
+            Err(Problem::not_allowed(action.refusal()))
         }
+    }
+
+    /// Their role at an instance of `owner`, if they may do something there.
+    ///
+    /// # Errors
+    /// 403 `not_allowed`.
+    pub fn may_at(&self, api: &Api, instance: InstanceId, owner: SessionId, action: Action) -> Result<Role, Problem> {
+        let role = api.roles.at(self.standing(), instance, owner);
+        role.filter(|role| may(*role, action))
+            .ok_or_else(|| Problem::not_allowed(action.refusal()))
     }
 }
 
 /// Somebody who has shown the host's token, also where nobody needs it to launch.
-#[derive(Clone, Copy, Debug)]
-pub struct Admin;
+#[derive(Clone, Debug)]
+pub struct Admin(pub Pass);
 
 impl FromRequest for Admin {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let shown = request
-            .app_data::<web::Data<Api>>()
-            .is_some_and(|api| api.access.has_token(request));
         let who = Who::from_request(request, payload);
         Box::pin(async move {
-            if shown {
-                return Ok(Self);
-            }
             // Who is known, as a guest for instance, is told so; who is not is told how to become known.
-            who.await?;
-            Err(Problem::not_allowed("this is for who has shown the token of this host"))
+            let who = who.await?;
+            who.may(Action::Administer)?;
+            who.pass.map(Self).ok_or_else(Problem::auth_required)
         })
     }
 }
@@ -64,29 +97,35 @@ impl FromRequest for Who {
             let api = request
                 .app_data::<web::Data<Api>>()
                 .ok_or_else(|| Problem::unavailable("not_ready", "the host is starting"))?;
-            let Some(secret) = api.access.session_secret(&request) else {
-                return Err(Problem::auth_required());
-            };
+            let secret = api.access.session_secret(&request);
             // A cookie may be an old one; who writes a header by hand may be guessing.
-            let guesser = request
-                .headers()
-                .contains_key(AUTHORIZATION)
+            let guesser = (secret.is_some() && request.headers().contains_key(AUTHORIZATION))
                 .then(|| Client::known(&request))
                 .transpose()?
                 .map(|client| client.address);
             if let Some(from) = guesser {
                 api.limits.may_try_token(from)?;
             }
-            match api.sessions.find(&secret).await {
-                Ok(Some(identity)) => Ok(Self(identity)),
-                Ok(None) => {
-                    if let Some(from) = guesser {
-                        api.limits.wrong_token(from);
+            let pass = api.access.pass(&request);
+            let identity = match secret {
+                None => None,
+                Some(secret) => match api.sessions.find(&secret).await {
+                    Ok(identity) => identity,
+                    // Who has shown the token needs no session for what administrators do.
+                    Err(error) if pass.is_some() => {
+                        log::warn!("code={} session not found: {error}", error.code());
+                        None
                     }
-                    Err(Problem::auth_required())
+                    Err(error) => return Err(Problem::unavailable(error.code(), error.to_string())),
+                },
+            };
+            if identity.is_none() && pass.is_none() {
+                if let Some(from) = guesser {
+                    api.limits.wrong_token(from);
                 }
-                Err(error) => Err(Problem::unavailable(error.code(), error.to_string())),
+                return Err(Problem::auth_required());
             }
+            Ok(Self { identity, pass })
         })
     }
 }

@@ -16,6 +16,7 @@ use super::error::InstanceError;
 use super::events::{InstanceEvent, of_status};
 use super::outbound::Outbound;
 use super::peer_child::{PeerCommand, peer_child};
+use super::roster::RoleNow;
 use super::shared::InstanceShared;
 use super::status::StatusReport;
 use super::viewers::ControlError;
@@ -139,25 +140,6 @@ impl InstanceActor {
         }));
     }
 
-    fn leave(&self, viewer: ViewerId, from: Option<&Outbound>, reason: CloseReason) {
-        let (holder, steered) = self.shared.roster.with(|v| (v.holder(), v.may_steer(viewer)));
-        let Some(peer) = self.shared.roster.leave(viewer, from, Instant::now()) else {
-            return;
-        };
-        // From here on its peer's input goes nowhere, releases included.
-        if steered {
-            self.shared.release_input();
-        }
-        log::info!("instance={} viewer={viewer} left={reason}", self.shared.spec.id);
-        self.shared
-            .event(InstanceEvent::ViewerLeft, format!("viewer={viewer} reason={reason}"));
-        self.shared.control_event(holder);
-        if let Some(peer) = peer.and_then(|id| self.shared.peer(id)) {
-            peer.close(reason);
-        }
-        self.shared.roster.announce();
-    }
-
     fn tick(&self) {
         self.context.progress();
         let now = Instant::now();
@@ -166,7 +148,7 @@ impl InstanceActor {
             .roster
             .expired(self.shared.services.config.session.resume_grace, now)
         {
-            self.leave(viewer, None, CloseReason::ResumeExpired);
+            self.shared.leave(viewer, None, CloseReason::ResumeExpired);
         }
         if self.shared.reap_at().is_some_and(|at| at <= now) && self.shared.desktop.facts.get().ending.is_none() {
             self.end(EndReason::Idle);
@@ -221,6 +203,8 @@ pub struct Join {
     pub viewer: ViewerId,
     /// Whose tab.
     pub session: SessionId,
+    /// What it is at this instance.
+    pub role: RoleNow,
     /// The way to its socket.
     pub out: Outbound,
     /// The peer that the tab believes to have.
@@ -236,18 +220,15 @@ impl Handler<Join> for InstanceActor {
             .shared
             .roster
             .with(|v| (v.session_of(msg.viewer).is_some(), v.holder()));
-        let (peer, before) = match self.shared.roster.join(msg.viewer, msg.session, msg.out) {
+        let (peer, before) = match self.shared.roster.join(msg.viewer, msg.session, &msg.role, msg.out) {
             Ok(joined) => joined,
             Err(error) => {
                 log::warn!(
-                    "instance={} session={} gave another's viewer id",
+                    "instance={} session={} not let in: {error}",
                     self.shared.spec.id,
                     msg.session
                 );
-                out.send(&ServerMessage::error(
-                    error.code(),
-                    "this viewer id belongs to another session",
-                ));
+                out.send(&ServerMessage::error(error.code(), error.to_string()));
                 return None;
             }
         };
@@ -306,7 +287,7 @@ impl Handler<Leave> for InstanceActor {
     type Result = ();
 
     fn handle(&mut self, msg: Leave, _: &mut Self::Context) {
-        self.leave(msg.viewer, Some(&msg.from), CloseReason::Requested);
+        self.shared.leave(msg.viewer, Some(&msg.from), CloseReason::Requested);
     }
 }
 

@@ -35,6 +35,14 @@ pub enum InstanceEvent {
     ViewerLeft,
     /// Another viewer steers, or none.
     ControlChanged,
+    /// A link to it was made.
+    LinkMade,
+    /// A session came by a link.
+    LinkUsed,
+    /// A link was revoked.
+    LinkRevoked,
+    /// A link has expired.
+    LinkExpired,
 }
 
 impl InstanceEvent {
@@ -54,6 +62,10 @@ impl InstanceEvent {
             Self::ViewerJoined => "viewer_joined",
             Self::ViewerLeft => "viewer_left",
             Self::ControlChanged => "control_changed",
+            Self::LinkMade => "link_made",
+            Self::LinkUsed => "link_used",
+            Self::LinkRevoked => "link_revoked",
+            Self::LinkExpired => "link_expired",
         }
     }
 }

@@ -8,13 +8,15 @@ use serde_json::{Value, json};
 
 use super::actor::{End, InstanceActor, RestartApp};
 use super::error::InstanceError;
+use super::events::InstanceEvent;
 use super::screenshots::ScreenshotError;
 use super::shared::InstanceShared;
 use super::spec::InstanceSpec;
 use super::status::StatusReport;
 use crate::clock::unix_ms;
 use crate::desktop::EndReason;
-use crate::ids::SessionId;
+use crate::ids::{SessionId, ViewerId};
+use crate::protocol::words::Role;
 use crate::supervision::{CallError, ChildRef};
 use crate::x11::screenshot;
 
@@ -87,9 +89,32 @@ impl InstanceHandle {
         self.shared.report()
     }
 
-    /// How it is, as REST tells it to the session `who`.
+    /// What a viewer is at it; `None` when it is not here.
     #[must_use]
-    pub fn describe(&self, who: SessionId) -> Value {
+    pub fn role_of(&self, viewer: ViewerId) -> Option<Role> {
+        self.shared.roster.role(viewer)
+    }
+
+    /// Decides anew what each viewer may: `decide` is told whose tab it is and what it was. Who may not watch any more is
+    /// closed.
+    pub fn regrade(&self, decide: &dyn Fn(SessionId, Role) -> Option<Role>) {
+        self.shared.regrade(decide);
+    }
+
+    /// The sessions that watch it, one entry a viewer.
+    #[must_use]
+    pub fn watching(&self) -> Vec<SessionId> {
+        self.shared.roster.with(|v| v.iter().map(|(_, v)| v.session).collect())
+    }
+
+    /// Notes an event of it; never waits.
+    pub fn event(&self, event: InstanceEvent, detail: impl Into<String>) {
+        self.shared.event(event, detail);
+    }
+
+    /// How it is, as REST tells it to somebody who is `role` there.
+    #[must_use]
+    pub fn describe(&self, role: Role) -> Value {
         let (spec, report, facts) = (&self.shared.spec, self.shared.report(), self.shared.desktop.facts.get());
         let reap_at = self.shared.reap_at().map(|at| {
             let rest = at.saturating_duration_since(Instant::now());
@@ -102,7 +127,7 @@ impl InstanceHandle {
             "width": spec.width, "height": spec.height, "fps": spec.fps,
             "created": spec.created_ms, "modified": self.shared.modified_ms(),
             "viewers": self.shared.roster.with(|v| v.len()), "reap_at": reap_at, "restarts": facts.restarts,
-            "url": format!("/stream/{}", spec.id), "mine": spec.owner == who,
+            "url": format!("/stream/{}", spec.id), "mine": role == Role::Owner, "role": role,
         })
     }
 

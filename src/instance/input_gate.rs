@@ -3,12 +3,13 @@
 //! Called on the media runtime for every event; nothing in here waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::roster::Roster;
 use crate::ids::{PeerId, ViewerId};
 use crate::peer::{InputChannel, InputSink};
 use crate::protocol::input::{InputEvent, InputFrame};
+use crate::protocol::rights::{Action, may};
 use crate::x11::InputQueue;
 
 /// The way of one peer's input.
@@ -20,6 +21,8 @@ pub struct ViewerInput {
     queue: Arc<InputQueue>,
     /// The sequence number of the newest event applied, plus one; 0 before the first.
     next: AtomicU32,
+    /// Events of a viewer who may send none.
+    refused: AtomicU64,
 }
 
 impl ViewerInput {
@@ -32,6 +35,47 @@ impl ViewerInput {
             roster,
             queue,
             next: AtomicU32::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// How many events were dropped because the viewer may send none.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// An event was dropped. Counted where this viewer may send none at all, rather than not now; the first is logged.
+    fn note_refusal(&self, event: &InputEvent) {
+        // What a page says of itself steers nothing.
+        if matches!(
+            event,
+            InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. }
+        ) {
+            return;
+        }
+        let role = self.roster.role(self.viewer);
+        let refused = !role.is_some_and(|role| may(role, Action::SendInput));
+        if refused && self.refused.fetch_add(1, Ordering::Relaxed) == 0 {
+            let role = role.map_or("gone", |role| role.as_str());
+            log::warn!(
+                "peer={} viewer={} role={role} sends input, which is dropped",
+                self.peer,
+                self.viewer
+            );
+        }
+    }
+}
+
+impl Drop for ViewerInput {
+    fn drop(&mut self) {
+        let refused = self.refused();
+        if refused > 0 {
+            log::info!(
+                "peer={} viewer={} dropped={refused} events of input",
+                self.peer,
+                self.viewer
+            );
         }
     }
 }
@@ -44,6 +88,7 @@ fn is_newer(seq: u32, next: u32) -> bool {
 impl InputSink for ViewerInput {
     fn accept(&self, frame: InputFrame, _: InputChannel) {
         if !self.roster.may_steer_by(self.viewer, self.peer) {
+            self.note_refusal(&frame.event);
             return;
         }
         let next = self.next.load(Ordering::Relaxed);
@@ -68,8 +113,14 @@ mod tests {
     use std::time::Instant;
 
     use super::super::outbound::{OutboundTexts, outbound};
+    use super::super::roster::RoleNow;
     use super::*;
     use crate::ids::SessionId;
+    use crate::protocol::words::Role;
+
+    fn as_role(role: Role) -> RoleNow {
+        RoleNow::new(move || Some(role))
+    }
 
     fn frame(seq: u32, event: InputEvent) -> InputFrame {
         InputFrame { seq, time_ms: 0, event }
@@ -86,9 +137,9 @@ mod tests {
     /// An instance's viewers and its queue, with its owner's tab and socket.
     fn owned() -> (Arc<Roster>, Arc<InputQueue>, ViewerId, OutboundTexts) {
         let (owner, id) = (SessionId::new(), ViewerId::new());
-        let roster = Arc::new(Roster::new(owner, Instant::now()));
+        let roster = Arc::new(Roster::new(Instant::now()));
         let (out, socket) = outbound();
-        roster.join(id, owner, out).unwrap();
+        roster.join(id, owner, &as_role(Role::Owner), out).unwrap();
         (roster, InputQueue::new().unwrap(), id, socket)
     }
 
@@ -112,15 +163,37 @@ mod tests {
     }
 
     #[test]
-    fn a_spectators_input_goes_nowhere() {
+    fn a_spectators_input_goes_nowhere_and_is_counted() {
         let (roster, queue, mine, _socket) = owned();
         let (other, (out, _other_socket)) = (ViewerId::new(), outbound());
-        roster.join(other, SessionId::new(), out).unwrap();
+        roster
+            .join(other, SessionId::new(), &as_role(Role::Spectator), out)
+            .unwrap();
         let (my_peer, other_peer) = (watching(&roster, mine), watching(&roster, other));
-        ViewerInput::new(other, other_peer, Arc::clone(&roster), Arc::clone(&queue))
-            .accept(frame(1, CLICK), InputChannel::Input);
+        let theirs = ViewerInput::new(other, other_peer, Arc::clone(&roster), Arc::clone(&queue));
+        for seq in 1..4 {
+            theirs.accept(frame(seq, CLICK), InputChannel::Input);
+        }
+        theirs.accept(frame(4, InputEvent::Visible), InputChannel::Input);
         assert!(queue.is_empty());
+        assert_eq!(theirs.refused(), 3, "what a page says of itself is no input");
         ViewerInput::new(mine, my_peer, roster, Arc::clone(&queue)).accept(frame(1, CLICK), InputChannel::Input);
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn who_may_steer_but_has_no_control_is_not_counted_among_those_who_may_not() {
+        let (roster, queue, _mine, _socket) = owned();
+        let (other, (out, _other_socket)) = (ViewerId::new(), outbound());
+        roster
+            .join(other, SessionId::new(), &as_role(Role::Controller), out)
+            .unwrap();
+        let theirs = ViewerInput::new(other, watching(&roster, other), Arc::clone(&roster), Arc::clone(&queue));
+        theirs.accept(frame(1, CLICK), InputChannel::Input);
+        assert!(queue.is_empty());
+        assert_eq!(theirs.refused(), 0);
+        roster.with(|v| v.request(other)).unwrap();
+        theirs.accept(frame(2, CLICK), InputChannel::Input);
         assert_eq!(queue.len(), 1);
     }
 

@@ -1,13 +1,39 @@
 //! Viewers with their sockets, and the one question the input path asks. Shared by `Arc`, outlives every actor.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::outbound::Outbound;
-use super::viewers::{ControlError, Viewers};
+use super::viewers::{ControlError, Regraded, Viewers};
 use crate::ids::{PeerId, SessionId, ViewerId};
+use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{ServerMessage, ViewerEntry};
+use crate::protocol::words::Role;
+
+/// What somebody is at an instance when it is asked: what lets them in may end while their request is under way.
+#[derive(Clone)]
+pub struct RoleNow(Arc<dyn Fn() -> Option<Role> + Send + Sync>);
+
+impl RoleNow {
+    /// `decide` is called under the lock of the viewers; it must not wait.
+    pub fn new(decide: impl Fn() -> Option<Role> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(decide))
+    }
+
+    /// The role at this moment; `None`: they may not even watch.
+    #[must_use]
+    pub fn get(&self) -> Option<Role> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for RoleNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RoleNow({:?})", self.get())
+    }
+}
 
 /// The viewers of one instance and the ways to their sockets.
 #[derive(Debug)]
@@ -31,10 +57,10 @@ struct Socket {
 impl Roster {
     /// Nobody yet.
     #[must_use]
-    pub fn new(owner: SessionId, now: Instant) -> Self {
+    pub fn new(now: Instant) -> Self {
         Self {
             inner: Mutex::new(Inner {
-                viewers: Viewers::new(owner, now),
+                viewers: Viewers::new(now),
                 sockets: BTreeMap::new(),
             }),
         }
@@ -43,15 +69,18 @@ impl Roster {
     /// A viewer comes, or comes back on a new socket. Gives its living peer and the socket it had before, if another.
     ///
     /// # Errors
-    /// [`ControlError`] when the id is another session's.
+    /// [`ControlError`] when nothing lets them in, or the id is another session's.
     pub fn join(
         &self,
         id: ViewerId,
         session: SessionId,
+        role: &RoleNow,
         out: Outbound,
     ) -> Result<(Option<PeerId>, Option<Outbound>), ControlError> {
         let mut inner = self.lock();
-        inner.viewers.join(id, session)?;
+        // Under the lock: a role that ends now ends before this, or finds this viewer.
+        let role = role.get().filter(|role| may(*role, Action::Watch));
+        inner.viewers.join(id, session, role.ok_or(ControlError::NoAccess)?)?;
         let peer = inner.viewers.iter().find(|(v, _)| *v == id).and_then(|(_, v)| v.peer);
         let before = inner.sockets.insert(
             id,
@@ -128,6 +157,18 @@ impl Roster {
         }
     }
 
+    /// What a viewer is; `None` when it is not here.
+    #[must_use]
+    pub fn role(&self, id: ViewerId) -> Option<Role> {
+        let inner = self.lock();
+        inner.viewers.session_of(id).map(|_| inner.viewers.role(id))
+    }
+
+    /// Decides everybody's role anew, see [`Viewers::regrade`].
+    pub fn regrade(&self, decide: &dyn Fn(SessionId, Role) -> Option<Role>) -> Regraded {
+        self.lock().viewers.regrade(decide)
+    }
+
     /// Whether input that comes by this peer of a viewer is applied.
     #[must_use]
     pub fn may_steer_by(&self, id: ViewerId, peer: PeerId) -> bool {
@@ -150,31 +191,49 @@ mod tests {
     use super::super::outbound::outbound;
     use super::*;
 
+    fn as_role(role: Role) -> RoleNow {
+        RoleNow::new(move || Some(role))
+    }
+
+    #[test]
+    fn who_is_let_in_by_nothing_does_not_come_in() {
+        let roster = Roster::new(Instant::now());
+        let (id, (out, _socket)) = (ViewerId::new(), outbound());
+        let refused = roster.join(id, SessionId::new(), &RoleNow::new(|| None), out);
+        assert_eq!(refused.err().map(ControlError::code), Some("not_allowed"));
+        assert_eq!(roster.role(id), None);
+    }
+
     #[test]
     fn a_viewer_that_comes_back_in_time_finds_its_peer() {
         let owner = SessionId::new();
         let now = Instant::now();
-        let roster = Roster::new(owner, now);
+        let roster = Roster::new(now);
         let (id, peer) = (ViewerId::new(), PeerId::new());
         let (out, socket) = outbound();
-        assert_eq!(roster.join(id, owner, out).unwrap().0, None);
+        assert_eq!(roster.join(id, owner, &as_role(Role::Owner), out).unwrap().0, None);
         roster.with(|v| v.set_peer(id, Some(peer)));
         drop(socket);
         let grace = Duration::from_secs(8);
         assert!(roster.expired(grace, now).is_empty());
         assert!(roster.expired(grace, now + Duration::from_secs(7)).is_empty());
         let (out, _socket) = outbound();
-        assert_eq!(roster.join(id, owner, out).unwrap().0, Some(peer));
+        assert_eq!(
+            roster.join(id, owner, &as_role(Role::Owner), out).unwrap().0,
+            Some(peer)
+        );
         assert!(roster.expired(grace, now + Duration::from_secs(60)).is_empty());
     }
 
     #[test]
     fn a_viewer_that_stays_away_expires() {
         let now = Instant::now();
-        let roster = Roster::new(SessionId::new(), now);
+        let roster = Roster::new(now);
         let id = ViewerId::new();
         let (out, socket) = outbound();
-        roster.join(id, SessionId::new(), out).unwrap();
+        roster
+            .join(id, SessionId::new(), &as_role(Role::Spectator), out)
+            .unwrap();
         drop(socket);
         roster.expired(Duration::from_secs(8), now);
         assert_eq!(
@@ -187,13 +246,13 @@ mod tests {
     fn an_old_sockets_end_does_not_take_away_a_viewer_that_moved_to_a_new_one() {
         let now = Instant::now();
         let owner = SessionId::new();
-        let roster = Roster::new(owner, now);
+        let roster = Roster::new(now);
         let id = ViewerId::new();
         let ((old, _old_socket), (new, _new_socket)) = (outbound(), outbound());
-        roster.join(id, owner, old.clone()).unwrap();
+        roster.join(id, owner, &as_role(Role::Owner), old.clone()).unwrap();
         assert!(
             roster
-                .join(id, owner, new)
+                .join(id, owner, &as_role(Role::Owner), new)
                 .unwrap()
                 .1
                 .is_some_and(|before| before.same_socket(&old))

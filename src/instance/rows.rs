@@ -21,7 +21,7 @@ use crate::desktop::EndReason;
 use crate::ids::{InstanceId, SessionId};
 use crate::process::sweep_instance;
 use crate::protocol::signalling::{AppLabel, InstanceMessage, Size};
-use crate::protocol::words::InstanceStatus;
+use crate::protocol::words::{InstanceStatus, Role};
 use crate::store::{InstanceRow, NewEvent, StatusChange, StoreError};
 
 /// Failed rows that one session is shown.
@@ -33,9 +33,6 @@ pub enum RowError {
     /// There is none, or it has not failed.
     #[error("there is no such instance")]
     Unknown,
-    /// It is somebody else's.
-    #[error("this instance belongs to another session")]
-    NotAllowed,
     /// It is being started again already.
     #[error("the instance is being started already")]
     Busy,
@@ -76,13 +73,12 @@ impl Drop for Begun<'_> {
 }
 
 impl Manager {
-    /// An instance that is no longer here, as REST tells it.
+    /// What is stored of an instance, whether or not it is still here.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn describe_ended(&self, id: InstanceId, who: SessionId) -> Result<Option<Value>, StoreError> {
-        let row = self.services().store.instance(id).await?;
-        Ok(row.map(|row| self.describe_row(&row, who)))
+    pub async fn row(&self, id: InstanceId) -> Result<Option<InstanceRow>, StoreError> {
+        self.services().store.instance(id).await
     }
 
     /// The failed instances of a session that are only rows, as REST tells them, the newest first.
@@ -93,21 +89,16 @@ impl Manager {
         let rows = self.services().store.failed_instances_of(session, MOST_FAILED).await?;
         // One that is just being started again is here already.
         let rows = rows.iter().filter(|row| self.get(row.instance_id).is_none());
-        Ok(rows.map(|row| self.describe_row(row, session)).collect())
+        Ok(rows.map(|row| self.describe_row(row, Role::Owner)).collect())
     }
 
     /// An instance that is no longer here, as viewers are told.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn ended_message(&self, id: InstanceId) -> Result<Option<InstanceMessage>, StoreError> {
-        let Some(row) = self.services().store.instance(id).await? else {
-            return Ok(None);
-        };
+    #[must_use]
+    pub fn ended_message(&self, row: InstanceRow) -> InstanceMessage {
         let output = row.output_lines();
         let pixels = |n: i32| u16::try_from(n).unwrap_or(0);
-        Ok(Some(InstanceMessage {
-            instance_id: id,
+        InstanceMessage {
+            instance_id: row.instance_id,
             status: row.status,
             reason: row.exit_reason,
             message: row.message,
@@ -122,7 +113,7 @@ impl Manager {
             output,
             retry_in_ms: None,
             restarts: u32::try_from(row.restarts).unwrap_or(0),
-        }))
+        }
     }
 
     /// Starts a failed row again, under the same id, with the app as the catalogue has it now. What is begun is carried
@@ -130,22 +121,19 @@ impl Manager {
     ///
     /// # Errors
     /// [`RowError`]; the row is as before then.
-    pub async fn revive(&self, id: InstanceId, who: SessionId) -> Result<(), RowError> {
+    pub async fn revive(&self, id: InstanceId) -> Result<(), RowError> {
         let manager = self.clone();
-        let reviving = self
-            .services()
-            .media
-            .spawn(async move { manager.start_row(id, who).await });
+        let reviving = self.services().media.spawn(async move { manager.start_row(id).await });
         let revived = reviving.await;
         revived.unwrap_or_else(|e| Err(LaunchError::Setup(e.to_string()).into()))
     }
 
-    async fn start_row(&self, id: InstanceId, who: SessionId) -> Result<(), RowError> {
+    async fn start_row(&self, id: InstanceId) -> Result<(), RowError> {
         let _only = self.reviving().begin(id).ok_or(RowError::Busy)?;
         if self.get(id).is_some() {
             return Err(RowError::Busy);
         }
-        let row = self.failed_row(id, who).await?;
+        let row = self.failed_row(id).await?;
         let spec = self.spec_of(&row)?;
         let handle = self.set_up(spec).await?;
         let begun = async {
@@ -165,7 +153,7 @@ impl Manager {
             self.services().journal.status(id, failed);
             return Err(error.into());
         }
-        log::info!("instance={id} app={} session={who} started again", handle.spec().app.id);
+        log::info!("instance={id} app={} started again", handle.spec().app.id);
         handle.shared.event(InstanceEvent::Restarted, "from its row");
         self.announce_revival(id);
         Ok(())
@@ -175,9 +163,9 @@ impl Manager {
     ///
     /// # Errors
     /// [`RowError`].
-    pub async fn remove_failed(&self, id: InstanceId, who: SessionId) -> Result<(), RowError> {
+    pub async fn remove_failed(&self, id: InstanceId) -> Result<(), RowError> {
         let _only = self.reviving().begin(id).ok_or(RowError::Busy)?;
-        let row = self.failed_row(id, who).await?;
+        let row = self.failed_row(id).await?;
         let end = EndReason::Requested;
         let change = StatusChange {
             reason: Some(end.code().into()),
@@ -215,14 +203,9 @@ impl Manager {
         }
     }
 
-    async fn failed_row(&self, id: InstanceId, who: SessionId) -> Result<InstanceRow, RowError> {
-        let row = self.services().store.instance(id).await?;
-        let row = row.filter(InstanceRow::is_failed_row).ok_or(RowError::Unknown)?;
-        if row.session_id == who {
-            Ok(row)
-        } else {
-            Err(RowError::NotAllowed)
-        }
+    async fn failed_row(&self, id: InstanceId) -> Result<InstanceRow, RowError> {
+        let row = self.row(id).await?;
+        row.filter(InstanceRow::is_failed_row).ok_or(RowError::Unknown)
     }
 
     fn spec_of(&self, row: &InstanceRow) -> Result<InstanceSpec, LaunchError> {
@@ -241,7 +224,9 @@ impl Manager {
         })
     }
 
-    fn describe_row(&self, row: &InstanceRow, who: SessionId) -> Value {
+    /// An instance that is only a row, as REST tells it to somebody who is `role` there.
+    #[must_use]
+    pub fn describe_row(&self, row: &InstanceRow, role: Role) -> Value {
         let name = self.catalogue().name_of(&row.app);
         json!({
             "instance_id": row.instance_id, "session_id": row.session_id, "server_id": row.server_id,
@@ -249,7 +234,7 @@ impl Manager {
             "status": row.status, "reason": row.exit_reason, "message": row.message, "output": row.output_lines(),
             "width": row.width, "height": row.height, "fps": row.fps,
             "created": row.created, "modified": row.modified, "viewers": 0, "reap_at": null, "restarts": row.restarts,
-            "url": format!("/stream/{}", row.instance_id), "mine": row.session_id == who,
+            "url": format!("/stream/{}", row.instance_id), "mine": role == Role::Owner, "role": role,
         })
     }
 }

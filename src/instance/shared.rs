@@ -44,7 +44,7 @@ impl InstanceShared {
     /// A new instance, of which nothing runs yet.
     #[must_use]
     pub fn new(spec: InstanceSpec, desktop: Arc<DesktopShared>, services: Arc<Services>) -> Arc<Self> {
-        let roster = Arc::new(Roster::new(spec.owner, Instant::now()));
+        let roster = Arc::new(Roster::new(Instant::now()));
         Arc::new(Self {
             modified_ms: Mutex::new(spec.created_ms),
             spec,

@@ -1,12 +1,13 @@
 //! Who looks at an instance, and who steers it. Pure.
 //!
-//! The owner's viewers may steer; the owner may hand control to one other viewer and take it back. Everybody else
-//! watches. One viewer holds control at a time; among the owner's own tabs it goes to the one that acts.
+//! One viewer holds control at a time. Owner, admins and those with a controller's link take it when they want it; the
+//! owner and admins may hand it to a spectator, too. Among the owner's own tabs it goes to the one that acts.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::ids::{PeerId, SessionId, ViewerId};
+use crate::protocol::rights::{Action, may};
 use crate::protocol::words::Role;
 
 /// One browser tab at this instance.
@@ -14,16 +15,30 @@ use crate::protocol::words::Role;
 pub struct Viewer {
     /// Whose tab it is.
     pub session: SessionId,
+    /// What it is by itself, whoever holds control.
+    pub role: Role,
     /// Its living peer connection.
     pub peer: Option<PeerId>,
 }
 
-/// Why a change of control is refused.
+/// Why somebody does not come in, or a change of control is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
-    /// Only the owner, or who holds control, may do that.
-    #[error("only the owner of this instance may give control")]
-    NotAllowed,
+    /// Neither a link nor the address lets them in.
+    #[error("{}", Action::Watch.refusal())]
+    NoAccess,
+    /// The viewer id is another session's.
+    #[error("this viewer id belongs to another session")]
+    OthersId,
+    /// A spectator wants to steer.
+    #[error("{}", Action::Control.refusal())]
+    MayNotSteer,
+    /// Who does not hold control wants to let go of it.
+    #[error("control is not held by this viewer")]
+    NotHeld,
+    /// Somebody wants to give control who may not.
+    #[error("{}", Action::GiveControl.refusal())]
+    MayNotGive,
     /// There is no such viewer here.
     #[error("there is no such viewer at this instance")]
     UnknownViewer,
@@ -34,16 +49,24 @@ impl ControlError {
     #[must_use]
     pub const fn code(self) -> &'static str {
         match self {
-            Self::NotAllowed => "not_allowed",
+            Self::NoAccess | Self::OthersId | Self::MayNotSteer | Self::NotHeld | Self::MayNotGive => "not_allowed",
             Self::UnknownViewer => "unknown_viewer",
         }
     }
 }
 
+/// What became of the viewers when their roles were decided anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Regraded {
+    /// Whether any role has changed.
+    pub changed: bool,
+    /// Those who may not watch any more; they are still here.
+    pub out: Vec<ViewerId>,
+}
+
 /// The viewers of one instance.
 #[derive(Clone, Debug)]
 pub struct Viewers {
-    owner: SessionId,
     all: BTreeMap<ViewerId, Viewer>,
     holder: Option<ViewerId>,
     empty_since: Option<Instant>,
@@ -52,25 +75,37 @@ pub struct Viewers {
 impl Viewers {
     /// Nobody yet, since `now`.
     #[must_use]
-    pub const fn new(owner: SessionId, now: Instant) -> Self {
+    pub const fn new(now: Instant) -> Self {
         Self {
-            owner,
             all: BTreeMap::new(),
             holder: None,
             empty_since: Some(now),
         }
     }
 
-    /// A viewer comes (or comes back). An owner's tab takes control unless somebody else was given it.
+    /// A viewer comes (or comes back) as `role`. An owner's tab takes control unless somebody else has it; a controller
+    /// takes it where nobody has.
     ///
     /// # Errors
-    /// [`ControlError::NotAllowed`] when the id is another session's: everybody is told the ids, so they open nothing.
-    pub fn join(&mut self, id: ViewerId, session: SessionId) -> Result<Role, ControlError> {
-        if self.all.entry(id).or_insert(Viewer { session, peer: None }).session != session {
-            return Err(ControlError::NotAllowed);
+    /// [`ControlError::OthersId`] when the id is another session's: everybody is told the ids, so they open nothing.
+    pub fn join(&mut self, id: ViewerId, session: SessionId, role: Role) -> Result<Role, ControlError> {
+        let fresh = Viewer {
+            session,
+            role,
+            peer: None,
+        };
+        let viewer = self.all.entry(id).or_insert(fresh);
+        if viewer.session != session {
+            return Err(ControlError::OthersId);
         }
+        viewer.role = role;
         self.empty_since = None;
-        if session == self.owner && self.holder.is_none_or(|holder| self.is_owner(holder)) {
+        let takes = match role {
+            Role::Owner => self.holder.is_none_or(|holder| self.is_owner(holder)),
+            Role::Controller => self.holder.is_none(),
+            Role::Admin | Role::Spectator => false,
+        };
+        if takes {
             self.holder = Some(id);
         }
         Ok(self.role(id))
@@ -80,16 +115,34 @@ impl Viewers {
     pub fn leave(&mut self, id: ViewerId, now: Instant) -> Option<Viewer> {
         let gone = self.all.remove(&id)?;
         if self.holder == Some(id) {
-            self.holder = self
-                .all
-                .iter()
-                .find(|(_, v)| v.session == self.owner)
-                .map(|(id, _)| *id);
+            self.holder = self.owners_tab(id);
         }
         if self.all.is_empty() {
             self.empty_since = Some(now);
         }
         Some(gone)
+    }
+
+    /// Decides everybody's role anew: `decide` is told whose tab it is and what it was. Who may steer no longer loses
+    /// control to the owner.
+    pub fn regrade(&mut self, decide: &dyn Fn(SessionId, Role) -> Option<Role>) -> Regraded {
+        let mut regraded = Regraded::default();
+        let mut lowered = false;
+        for (id, viewer) in &mut self.all {
+            match decide(viewer.session, viewer.role) {
+                None => regraded.out.push(*id),
+                Some(role) if role != viewer.role => {
+                    lowered |= self.holder == Some(*id) && !may(role, Action::Control);
+                    viewer.role = role;
+                    regraded.changed = true;
+                }
+                Some(_) => {}
+            }
+        }
+        if lowered && let Some(holder) = self.holder {
+            self.holder = self.owners_tab(holder);
+        }
+        regraded
     }
 
     /// Notes (or forgets) a viewer's peer connection; gives the one it had before.
@@ -113,15 +166,14 @@ impl Viewers {
         self.all.get(&id).map(|v| v.session)
     }
 
-    /// What a viewer may do.
+    /// What a viewer is: by itself, or at least a controller while it holds control.
     #[must_use]
     pub fn role(&self, id: ViewerId) -> Role {
-        if self.is_owner(id) {
-            Role::Owner
-        } else if self.holder == Some(id) {
-            Role::Controller
+        let own = self.all.get(&id).map_or(Role::Spectator, |v| v.role);
+        if self.holder == Some(id) {
+            own.max(Role::Controller)
         } else {
-            Role::Spectator
+            own
         }
     }
 
@@ -131,16 +183,16 @@ impl Viewers {
         self.holder
     }
 
-    /// `by` wants to steer: the owner takes control at once, others have to be given it.
+    /// `by` wants to steer, and does from now on.
     ///
     /// # Errors
-    /// [`ControlError`] for everybody but the owner.
+    /// [`ControlError::MayNotSteer`] for spectators, who have to be given it.
     pub fn request(&mut self, by: ViewerId) -> Result<(), ControlError> {
         if !self.all.contains_key(&by) {
             return Err(ControlError::UnknownViewer);
         }
-        if !self.is_owner(by) && self.holder != Some(by) {
-            return Err(ControlError::NotAllowed);
+        if !may(self.role(by), Action::Control) {
+            return Err(ControlError::MayNotSteer);
         }
         self.holder = Some(by);
         Ok(())
@@ -149,26 +201,22 @@ impl Viewers {
     /// `by` no longer wants to steer: control goes back to the owner, if there.
     ///
     /// # Errors
-    /// [`ControlError::NotAllowed`] when `by` does not hold it.
+    /// [`ControlError::NotHeld`] when `by` does not hold it.
     pub fn release(&mut self, by: ViewerId) -> Result<(), ControlError> {
         if self.holder != Some(by) {
-            return Err(ControlError::NotAllowed);
+            return Err(ControlError::NotHeld);
         }
-        self.holder = self
-            .all
-            .iter()
-            .find(|(id, v)| **id != by && v.session == self.owner)
-            .map(|(id, _)| *id);
+        self.holder = self.owners_tab(by);
         Ok(())
     }
 
-    /// The owner hands control to another viewer.
+    /// Hands control to another viewer.
     ///
     /// # Errors
-    /// [`ControlError`] when `by` is not the owner, or `to` is not here.
+    /// [`ControlError`] when `by` may not, or `to` is not here.
     pub fn grant(&mut self, by: ViewerId, to: ViewerId) -> Result<(), ControlError> {
-        if !self.is_owner(by) {
-            return Err(ControlError::NotAllowed);
+        if !may(self.role(by), Action::GiveControl) {
+            return Err(ControlError::MayNotGive);
         }
         if !self.all.contains_key(&to) {
             return Err(ControlError::UnknownViewer);
@@ -180,7 +228,8 @@ impl Viewers {
     /// Whether the viewer's input is applied: the holder's, and that of the owner's other tabs while the owner steers.
     #[must_use]
     pub fn may_steer(&self, id: ViewerId) -> bool {
-        self.holder == Some(id) || (self.is_owner(id) && self.holder.is_none_or(|h| self.is_owner(h)))
+        let turn = self.holder == Some(id) || (self.is_owner(id) && self.holder.is_none_or(|h| self.is_owner(h)));
+        turn && may(self.role(id), Action::SendInput)
     }
 
     /// Whether input that comes by this peer is applied: its viewer may steer and has no newer peer.
@@ -213,90 +262,16 @@ impl Viewers {
     }
 
     fn is_owner(&self, id: ViewerId) -> bool {
-        self.all.get(&id).is_some_and(|v| v.session == self.owner)
+        self.all.get(&id).is_some_and(|v| v.role == Role::Owner)
+    }
+
+    /// A tab of the owner's, other than this viewer.
+    fn owners_tab(&self, but: ViewerId) -> Option<ViewerId> {
+        let mut others = self.all.iter().filter(|(id, _)| **id != but);
+        others.find(|(_, v)| v.role == Role::Owner).map(|(id, _)| *id)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn two() -> (Viewers, ViewerId, ViewerId) {
-        let owner = SessionId::new();
-        let mut viewers = Viewers::new(owner, Instant::now());
-        let (mine, other) = (ViewerId::new(), ViewerId::new());
-        assert_eq!(viewers.join(mine, owner), Ok(Role::Owner));
-        assert_eq!(viewers.join(other, SessionId::new()), Ok(Role::Spectator));
-        (viewers, mine, other)
-    }
-
-    #[test]
-    fn the_owner_steers_and_others_watch() {
-        let (mut viewers, mine, other) = two();
-        assert!(viewers.may_steer(mine) && !viewers.may_steer(other));
-        assert_eq!(viewers.request(other), Err(ControlError::NotAllowed));
-        assert_eq!(viewers.grant(other, other), Err(ControlError::NotAllowed));
-    }
-
-    #[test]
-    fn a_viewer_id_that_was_overheard_opens_nothing() {
-        let (mut viewers, mine, _) = two();
-        assert_eq!(viewers.join(mine, SessionId::new()), Err(ControlError::NotAllowed));
-        assert_eq!(viewers.role(mine), Role::Owner);
-    }
-
-    #[test]
-    fn control_can_be_given_and_taken_back() {
-        let (mut viewers, mine, other) = two();
-        viewers.grant(mine, other).unwrap();
-        assert_eq!(viewers.role(other), Role::Controller);
-        assert!(viewers.may_steer(other) && !viewers.may_steer(mine));
-        viewers.request(mine).unwrap();
-        assert!(viewers.may_steer(mine) && !viewers.may_steer(other));
-    }
-
-    #[test]
-    fn control_falls_back_to_the_owner_when_its_holder_leaves() {
-        let (mut viewers, mine, other) = two();
-        viewers.grant(mine, other).unwrap();
-        viewers.leave(other, Instant::now());
-        assert_eq!(viewers.holder(), Some(mine));
-    }
-
-    #[test]
-    fn the_time_without_viewers_is_counted_from_the_last_ones_leaving() {
-        let (mut viewers, mine, other) = two();
-        let now = Instant::now();
-        assert_eq!(viewers.empty_since(), None);
-        viewers.leave(mine, now);
-        assert_eq!(viewers.empty_since(), None);
-        viewers.leave(other, now);
-        assert_eq!(viewers.empty_since(), Some(now));
-    }
-
-    proptest! {
-        #[test]
-        fn at_most_one_other_viewer_ever_steers(steps in prop::collection::vec((0u8..6, 0usize..4, 0usize..4), 0..60)) {
-            let owner = SessionId::new();
-            let sessions = [owner, owner, SessionId::new(), SessionId::new()];
-            let ids = [ViewerId::new(), ViewerId::new(), ViewerId::new(), ViewerId::new()];
-            let now = Instant::now();
-            let mut viewers = Viewers::new(owner, now);
-            for (step, a, b) in steps {
-                match step {
-                    0 | 1 => { let _ = viewers.join(ids[a], sessions[b]); }
-                    2 => { viewers.leave(ids[a], now); }
-                    3 => { let _ = viewers.request(ids[a]); }
-                    4 => { let _ = viewers.release(ids[a]); }
-                    _ => { let _ = viewers.grant(ids[a], ids[b]); }
-                }
-                let steering: Vec<_> = viewers.iter().filter(|(id, _)| viewers.may_steer(*id)).collect();
-                let foreign = steering.iter().filter(|(_, v)| v.session != owner).count();
-                prop_assert!(foreign <= 1);
-                prop_assert!(foreign == 0 || steering.len() == 1);
-                prop_assert!(viewers.holder().is_none_or(|h| viewers.iter().any(|(id, _)| id == h)));
-            }
-        }
-    }
-}
+#[path = "viewers_tests.rs"]
+mod tests;

@@ -3,5 +3,6 @@
 pub mod capture;
 pub mod input;
 pub mod keeper;
+pub mod rights;
 pub mod signalling;
 pub mod words;

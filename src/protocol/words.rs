@@ -80,14 +80,40 @@ impl InstanceStatus {
 }
 
 words! {
-    /// What a viewer may do.
+    /// What somebody is, at an instance or at the host; [`super::rights`] says what that allows. The greater may all that
+    /// the lesser may.
     Role {
-        /// Everything; it is their instance.
-        Owner = "owner",
-        /// Look and steer.
-        Controller = "controller",
-        /// Look.
+        /// Looks.
         Spectator = "spectator",
+        /// Looks and steers.
+        Controller = "controller",
+        /// Launched it: it is their instance.
+        Owner = "owner",
+        /// Has shown the token of the host: everybody's instances, and the host itself.
+        Admin = "admin",
+    }
+}
+
+impl Role {
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Spectator => 0,
+            Self::Controller => 1,
+            Self::Owner => 2,
+            Self::Admin => 3,
+        }
+    }
+}
+
+impl Ord for Role {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
+impl PartialOrd for Role {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -108,6 +134,8 @@ words! {
         ResumeExpired = "resume_expired",
         /// The host stops.
         HostShutdown = "host_shutdown",
+        /// What let its viewer in was revoked or has expired.
+        AccessEnded = "access_ended",
         /// An error of the host.
         Fault = "fault",
     }

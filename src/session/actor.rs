@@ -11,10 +11,13 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use futures::stream;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::admins::Pass;
 use super::book::Identity;
+use super::roles::Roles;
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 use crate::instance::actor::{Candidate, Control, ControlWish, Join, Leave, Offer};
 use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
+use crate::protocol::rights::{Action, Standing, may};
 use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
 use crate::supervision::ChildContext;
 
@@ -37,6 +40,7 @@ pub type SocketId = u64;
 pub struct SessionActor {
     identity: Identity,
     manager: Manager,
+    roles: Roles,
     context: ChildContext,
     sockets: BTreeMap<SocketId, Socket>,
     quiet_ticks: u32,
@@ -47,6 +51,8 @@ pub struct SessionActor {
 #[derive(Debug)]
 struct Socket {
     out: Outbound,
+    /// Whether it is an administrator's.
+    pass: Option<Pass>,
     viewer: ViewerId,
     watching: Option<InstanceHandle>,
     /// An instance whose actor is not there yet (a failed one is only a row until it is started again), and the peer that
@@ -57,10 +63,11 @@ struct Socket {
 impl SessionActor {
     /// The actor of a session.
     #[must_use]
-    pub fn new(identity: Identity, manager: Manager, context: &ChildContext) -> Self {
+    pub fn new(identity: Identity, manager: Manager, roles: Roles, context: &ChildContext) -> Self {
         Self {
             identity,
             manager,
+            roles,
             context: context.clone(),
             sockets: BTreeMap::new(),
             quiet_ticks: 0,
@@ -98,7 +105,7 @@ impl SessionActor {
                 }
                 match self.manager.get(instance_id) {
                     Some(handle) => {
-                        if !watch(socket, self.identity.session, handle, peer_id) {
+                        if !watch(socket, self.identity.session, &self.roles, handle, peer_id) {
                             self.look_again(ctx);
                         }
                     }
@@ -121,6 +128,18 @@ impl SessionActor {
                         .send(&ServerMessage::error("not_watching", "watch an instance first"));
                     return;
                 };
+                // Whoever is not there any more is told so by the instance.
+                let refused = message
+                    .needs()
+                    .filter(|action| handle.role_of(socket.viewer).is_some_and(|role| !may(role, *action)));
+                if let Some(action) = refused {
+                    log::info!(
+                        "instance={} viewer={} not allowed: {action:?}",
+                        handle.spec().id,
+                        socket.viewer
+                    );
+                    return socket.out.send(&ServerMessage::error("not_allowed", action.refusal()));
+                }
                 request(handle, socket, message, ctx);
             }
         }
@@ -137,7 +156,7 @@ impl SessionActor {
             };
             let now = self.manager.get(id);
             if let Some(handle) = now.filter(|now| !watched.is_some_and(|w| w.is_same(now))) {
-                away |= !watch(socket, self.identity.session, handle, peer);
+                away |= !watch(socket, self.identity.session, &self.roles, handle, peer);
             }
         }
         if away {
@@ -160,11 +179,23 @@ impl SessionActor {
     /// What is no longer here may have left a row that says how it ended.
     fn tell_ended(&self, id: SocketId, instance: InstanceId, ctx: &mut Context<Self>) {
         let manager = self.manager.clone();
-        let work = async move { manager.ended_message(instance).await };
+        let work = async move { manager.row(instance).await };
         ctx.spawn(work.into_actor(self).map(move |found, act, ctx| {
             let Some(socket) = act.sockets.get_mut(&id) else { return };
             match found {
-                Ok(Some(message)) => {
+                Ok(Some(row)) => {
+                    let who = Standing {
+                        session: Some(act.identity.session),
+                        member: !act.identity.guest,
+                        admin: socket.pass.as_ref().is_some_and(Pass::holds),
+                    };
+                    let role = act.roles.at(who, instance, row.session_id);
+                    if !role.is_some_and(|role| may(role, Action::Watch)) {
+                        log::info!("session={} may not watch instance={instance}", act.identity.session);
+                        let refusal = ServerMessage::error("not_allowed", Action::Watch.refusal());
+                        return socket.out.send(&refusal);
+                    }
+                    let message = act.manager.ended_message(row);
                     if message.status == InstanceStatus::Failed && socket.watching.is_none() {
                         socket.waiting = Some((instance, None));
                     }
@@ -186,10 +217,11 @@ impl SessionActor {
 
 /// A viewer of this socket begins to watch; or waits, where the instance's actor is being started. Says whether it
 /// watches.
-fn watch(socket: &mut Socket, session: SessionId, handle: InstanceHandle, peer: Option<PeerId>) -> bool {
+fn watch(socket: &mut Socket, session: SessionId, roles: &Roles, handle: InstanceHandle, peer: Option<PeerId>) -> bool {
     let join = Join {
         viewer: socket.viewer,
         session,
+        role: roles.from_now_on(session, socket.pass.as_ref(), &handle),
         out: socket.out.clone(),
         peer,
     };
@@ -324,6 +356,8 @@ pub struct Attach {
     pub socket: SocketId,
     /// The way to it.
     pub out: Outbound,
+    /// Whether it is an administrator's.
+    pub pass: Option<Pass>,
 }
 
 impl Handler<Attach> for SessionActor {
@@ -335,6 +369,7 @@ impl Handler<Attach> for SessionActor {
             msg.socket,
             Socket {
                 out: msg.out,
+                pass: msg.pass,
                 viewer: ViewerId::new(),
                 watching: None,
                 waiting: None,

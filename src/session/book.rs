@@ -1,8 +1,12 @@
 //! Sessions: who a secret belongs to.
+//!
+//! A session that was opened by who had shown the token may launch, until the host has another token: then it is a
+//! guest's, keeps its instances, and is a full one again when the new token is shown.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::admins::{Admins, Pass};
 use super::secret::{Secret, SecretHash};
 use crate::clock::unix_ms;
 use crate::ids::SessionId;
@@ -47,41 +51,62 @@ impl SessionError {
 pub struct SessionBook {
     store: Store,
     journal: Arc<Journal>,
-    known: Arc<Mutex<HashMap<SecretHash, Identity>>>,
+    admins: Admins,
+    known: Arc<Mutex<HashMap<SecretHash, Known>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    session: SessionId,
+    /// The hash of the token that was shown for it.
+    noted: Arc<str>,
 }
 
 impl SessionBook {
-    /// The sessions in this database.
+    /// The sessions in this database; `admins` say what a token is worth.
     #[must_use]
-    pub fn new(store: Store, journal: Arc<Journal>) -> Self {
+    pub fn new(store: Store, journal: Arc<Journal>, admins: Admins) -> Self {
         Self {
             store,
             journal,
+            admins,
             known: Arc::default(),
         }
     }
 
-    /// Opens a new session.
+    /// Opens a new session, for who has this pass.
     ///
     /// # Errors
     /// [`SessionError`].
-    pub async fn create(&self, guest: bool) -> Result<(Identity, Secret), SessionError> {
+    pub async fn create(&self, pass: Option<&Pass>) -> Result<(Identity, Secret), SessionError> {
         let secret = Secret::generate().map_err(|_| SessionError::Randomness)?;
-        let identity = Identity {
-            session: SessionId::new(),
-            guest,
-        };
+        let (session, noted) = (SessionId::new(), self.admins.note(pass));
         let now = unix_ms();
         self.store
             .create_session(SessionRow {
-                session_id: identity.session,
-                secret_hash: stored(&secret, guest),
+                session_id: session,
+                secret_hash: secret.hash().as_str().to_owned(),
                 created: now,
                 modified: now,
+                token_hash: Some(noted.clone()),
             })
             .await?;
-        self.remember(secret.hash(), identity);
-        Ok((identity, secret))
+        Ok((self.remember(secret.hash(), session, noted), secret))
+    }
+
+    /// A session whose browser has shown the token is a full one from now on. It gets another secret, in case somebody
+    /// knew that of the guest.
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub async fn promote(&self, session: SessionId, pass: &Pass) -> Result<(Identity, Secret), SessionError> {
+        let secret = Secret::generate().map_err(|_| SessionError::Randomness)?;
+        let noted = self.admins.note(Some(pass));
+        self.store
+            .promote_session(session, secret.hash().as_str().to_owned(), noted.clone())
+            .await?;
+        self.forget(session);
+        Ok((self.remember(secret.hash(), session, noted), secret))
     }
 
     /// Whom a secret belongs to.
@@ -90,28 +115,17 @@ impl SessionBook {
     /// [`SessionError::Store`].
     pub async fn find(&self, secret: &Secret) -> Result<Option<Identity>, SessionError> {
         let hash = secret.hash();
-        let known = self
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&hash)
-            .copied();
-        if let Some(identity) = known {
-            self.journal.session_used(identity.session, unix_ms());
-            return Ok(Some(identity));
-        }
-        for guest in [false, true] {
-            if let Some(row) = self.store.find_session(stored(secret, guest)).await? {
-                let identity = Identity {
-                    session: row.session_id,
-                    guest,
-                };
-                self.remember(hash, identity);
-                self.journal.session_used(identity.session, unix_ms());
-                return Ok(Some(identity));
-            }
-        }
-        Ok(None)
+        let known = self.lock().get(&hash).cloned();
+        let identity = if let Some(known) = known {
+            self.identity(&known)
+        } else {
+            let Some(row) = self.store.find_session(hash.as_str().to_owned()).await? else {
+                return Ok(None);
+            };
+            self.remember(hash, row.session_id, row.token_hash.unwrap_or_default())
+        };
+        self.journal.session_used(identity.session, unix_ms());
+        Ok(Some(identity))
     }
 
     /// Forgets a session; its secret opens nothing any more.
@@ -120,29 +134,74 @@ impl SessionBook {
     /// [`SessionError::Store`].
     pub async fn delete(&self, session: SessionId) -> Result<(), SessionError> {
         self.store.delete_session(session).await?;
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .retain(|_, i| i.session != session);
+        self.forget(session);
         Ok(())
     }
 
-    fn remember(&self, hash: SecretHash, identity: Identity) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= CACHE {
-            // overflow: all are forgotten here and read from the database when they come again.
-            known.clear();
+    fn identity(&self, known: &Known) -> Identity {
+        Identity {
+            session: known.session,
+            guest: self.admins.is_guest(&known.noted),
         }
-        known.insert(hash, identity);
+    }
+
+    fn remember(&self, hash: SecretHash, session: SessionId, noted: String) -> Identity {
+        let known = Known {
+            session,
+            noted: noted.into(),
+        };
+        let identity = self.identity(&known);
+        let mut all = self.lock();
+        if all.len() >= CACHE {
+            // overflow: all are forgotten here and read from the database when they come again.
+            all.clear();
+        }
+        all.insert(hash, known);
+        identity
+    }
+
+    fn forget(&self, session: SessionId) {
+        self.lock().retain(|_, known| known.session != session);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SecretHash, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A guest's hash is another one, so that the kind of a session cannot be changed by anybody but the host.
-fn stored(secret: &Secret, guest: bool) -> String {
-    let hash = if guest {
-        secret.derive("guest").hash()
-    } else {
-        secret.hash()
-    };
-    hash.as_str().to_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_session_is_worth_what_its_token_is_worth_and_keeps_its_id() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open("sqlite:test.db", folder.path()).unwrap();
+        let (token, new) = (Secret::generate().unwrap(), Secret::generate().unwrap());
+        let admins = Admins::load(store.clone(), token.hash(), None, false).await.unwrap();
+        let pass = admins.pass(None, Some(&token)).unwrap();
+        let book = SessionBook::new(store.clone(), Arc::new(Journal::new()), admins.clone());
+        let (member, secret) = book.create(Some(&pass)).await.unwrap();
+        let (guest, guests_secret) = book.create(None).await.unwrap();
+        assert!(!member.guest && guest.guest);
+        assert_eq!(book.find(&secret).await.unwrap(), Some(member));
+
+        admins.replace(new.hash());
+        let demoted = book.find(&secret).await.unwrap().unwrap();
+        assert_eq!((demoted.session, demoted.guest), (member.session, true));
+
+        let stale = book.promote(guest.session, &pass).await.unwrap().0;
+        assert!(stale.guest, "a pass of the former token is worth nothing");
+
+        let pass = admins.pass(None, Some(&new)).unwrap();
+        let (promoted, new_secret) = book.promote(guest.session, &pass).await.unwrap();
+        assert_eq!((promoted.session, promoted.guest), (guest.session, false));
+        assert_eq!(
+            book.find(&guests_secret).await.unwrap(),
+            None,
+            "the guest's secret opens nothing more"
+        );
+        let later = SessionBook::new(store, Arc::new(Journal::new()), admins);
+        assert_eq!(later.find(&new_secret).await.unwrap(), Some(promoted));
+    }
 }

@@ -73,6 +73,19 @@ impl fmt::Debug for Secret {
 }
 
 impl SecretHash {
+    /// Reads what was stored. `None` when it is no hash of ours.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digest = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        digest.then(|| Self(text.to_owned()))
+    }
+
+    /// Compares in constant time.
+    #[must_use]
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+
     /// The hexadecimal text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -96,6 +109,9 @@ mod tests {
         assert!(one.matches(&Secret::parse(one.expose()).unwrap()));
         assert!(!one.matches(&two));
         assert_ne!(one.hash(), two.hash());
+        let stored = SecretHash::parse(one.hash().as_str()).unwrap();
+        assert!(stored.matches(&one.hash()) && !stored.matches(&two.hash()));
+        assert!(SecretHash::parse(one.expose()).is_none(), "a secret is no hash");
     }
 
     #[test]

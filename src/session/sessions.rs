@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::actor::{STALL, SessionActor};
 use super::book::Identity;
+use super::roles::Roles;
 use crate::ids::SessionId;
 use crate::instance::Manager;
 use crate::supervision::{ChildRef, ChildSpec, ControlError, Restart, SupervisorRef};
@@ -17,6 +18,7 @@ const START_DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Sessions {
     manager: Manager,
+    roles: Roles,
     supervisor: SupervisorRef,
     live: Arc<Mutex<BTreeMap<SessionId, ChildRef<SessionActor>>>>,
 }
@@ -24,9 +26,10 @@ pub struct Sessions {
 impl Sessions {
     /// No session yet; `supervisor` will run them.
     #[must_use]
-    pub fn new(manager: Manager, supervisor: SupervisorRef) -> Self {
+    pub fn new(manager: Manager, roles: Roles, supervisor: SupervisorRef) -> Self {
         Self {
             manager,
+            roles,
             supervisor,
             live: Arc::default(),
         }
@@ -42,12 +45,13 @@ impl Sessions {
         if reference.generation().is_some() {
             return Ok(reference);
         }
-        let (manager, live, ended) = (self.manager.clone(), Arc::clone(&self.live), reference.clone());
+        let (manager, roles) = (self.manager.clone(), self.roles.clone());
+        let (live, ended) = (Arc::clone(&self.live), reference.clone());
         let spec = ChildSpec::actor(
             identity.session.to_string(),
             Restart::Temporary,
             reference.clone(),
-            move |cx| SessionActor::new(identity, manager.clone(), cx),
+            move |cx| SessionActor::new(identity, manager.clone(), roles.clone(), cx),
         )
         .once()
         .stalled_after(STALL)

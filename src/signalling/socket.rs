@@ -14,6 +14,7 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::instance::{OutboundTexts, outbound};
 use crate::protocol::signalling::{MAX_MESSAGE, SUBPROTOCOL, ServerMessage, decode};
+use crate::session::Pass;
 use crate::session::actor::{Attach, Detach, FromBrowser, SessionActor, SocketId};
 use crate::supervision::ChildRef;
 
@@ -45,6 +46,8 @@ pub struct SocketActor {
     /// The life of the session that knows this socket. A later one does not, and would answer it nothing.
     attached_to: u64,
     texts: Option<OutboundTexts>,
+    /// An administrator's; closed when the token is replaced.
+    pass: Option<Pass>,
     heard: Instant,
     malformed: u32,
     /// A message in several frames, as far as it has come.
@@ -64,8 +67,8 @@ struct Partial {
     frames: u32,
 }
 
-/// Answers the upgrade of a request whose session is known. A message over the rate is refused; `kept` is dropped when
-/// the socket is gone.
+/// Answers the upgrade of a request whose session is known; `pass`: of who has shown the token. A message over the rate
+/// is refused; `kept` is dropped when the socket is gone.
 ///
 /// # Errors
 /// When the request is no proper upgrade.
@@ -73,13 +76,19 @@ pub async fn upgrade(
     request: &HttpRequest,
     payload: web::Payload,
     session: ChildRef<SessionActor>,
+    pass: Option<Pass>,
     messages_per_second: NonZeroU32,
     kept: Box<dyn Any>,
 ) -> Result<HttpResponse, actix_web::Error> {
     let id = NEXT_SOCKET.fetch_add(1, Ordering::Relaxed);
     let (out, texts) = outbound();
     let generation = session.generation();
-    let attach = |generation| session.tell_generation(generation, Attach { socket: id, out });
+    let attach = Attach {
+        socket: id,
+        out,
+        pass: pass.clone(),
+    };
+    let attach = |generation| session.tell_generation(generation, attach);
     let Some(attached_to) = generation.filter(|generation| attach(*generation).is_ok()) else {
         return Ok(HttpResponse::ServiceUnavailable().finish());
     };
@@ -89,6 +98,7 @@ pub async fn upgrade(
         session,
         attached_to,
         texts: Some(texts),
+        pass,
         heard: Instant::now(),
         malformed: 0,
         partial: None,
@@ -221,6 +231,12 @@ impl Actor for SocketActor {
                 })
             }));
         }
+        if let Some(mut pass) = self.pass.take() {
+            ctx.add_stream(stream::once(async move {
+                pass.ended().await;
+                ToBrowser::SignedOut
+            }));
+        }
         ctx.run_interval(PING, |act, ctx| {
             if act.heard.elapsed() > SILENCE {
                 log::info!("socket={} silent", act.id);
@@ -242,6 +258,7 @@ impl Actor for SocketActor {
 enum ToBrowser {
     Text(String),
     Overflow,
+    SignedOut,
 }
 
 impl StreamHandler<ToBrowser> for SocketActor {
@@ -251,6 +268,10 @@ impl StreamHandler<ToBrowser> for SocketActor {
             ToBrowser::Overflow => {
                 log::warn!("socket={} does not read", self.id);
                 close(ctx, ws::CloseCode::Again, "too much is waiting");
+            }
+            ToBrowser::SignedOut => {
+                log::info!("socket={} of an administrator of before", self.id);
+                close(ctx, ws::CloseCode::Restart, "the host has another token");
             }
         }
     }

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::pool::Store;
-use super::schema::instances;
+use super::schema::{instances, links};
 use super::text::AsText;
 use crate::ids::{InstanceId, ServerId, SessionId};
 use crate::protocol::words::InstanceStatus;
@@ -223,6 +223,10 @@ pub(super) fn update(
             instances::ended.eq(change.ended),
         ))
         .execute(connection)?;
+    if changed > 0 && change.status == InstanceStatus::Terminated {
+        // Links end with their instance; one that has failed may come back, and its links with it.
+        diesel::delete(links::table.filter(links::instance_id.eq(id.to_string()))).execute(connection)?;
+    }
     if changed > 0 && !change.output.is_empty() {
         diesel::update(instances::table.find(id.to_string()))
             .set(instances::output.eq(change.output.join("\n")))

@@ -12,12 +12,14 @@
 //!
 //! Secrets are unknown here: only their SHA-256 hashes arrive.
 
+pub mod admissions;
 mod connections;
 pub mod error;
 pub mod events;
 pub mod identity;
 pub mod instances;
 pub mod journal;
+pub mod links;
 pub mod machine;
 pub mod migrate;
 pub mod peers;
@@ -35,6 +37,7 @@ pub use error::StoreError;
 pub use events::NewEvent;
 pub use instances::{InstanceRow, NewInstance, StatusChange};
 pub use journal::{Journal, JournalStats};
+pub use links::{Exchanged, LinkRow};
 pub use machine::Machine;
 pub use peers::{NewPeer, PeerClosed};
 pub use pool::Store;

@@ -77,6 +77,7 @@ fn session_row(created: i64) -> SessionRow {
         secret_hash: format!("hash of {session_id}"),
         created,
         modified: created,
+        token_hash: Some(String::new()),
     }
 }
 
@@ -453,7 +454,16 @@ struct Column {
 async fn the_schema_in_the_code_is_that_of_the_migrations() {
     let bench = Bench::new().await;
     let code = include_str!("schema.rs");
-    for table in ["servers", "sessions", "instances", "peers", "links", "events"] {
+    for table in [
+        "servers",
+        "sessions",
+        "instances",
+        "peers",
+        "links",
+        "grants",
+        "admissions",
+        "events",
+    ] {
         let sql = format!("SELECT name FROM pragma_table_info('{table}')");
         let columns = bench
             .store

@@ -28,6 +28,7 @@ diesel::table! {
         secret_hash -> Text,
         created -> BigInt,
         modified -> BigInt,
+        token_hash -> Nullable<Text>,
     }
 }
 
@@ -73,6 +74,25 @@ diesel::table! {
         instance_id -> Text,
         role -> Text,
         expires_at -> BigInt,
+        token_hash -> Text,
+        created -> BigInt,
+        uses -> Nullable<Integer>,
+        used -> Integer,
+        revoked -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    grants (link_id, session_id) {
+        link_id -> Text,
+        session_id -> Text,
+        created -> BigInt,
+    }
+}
+
+diesel::table! {
+    admissions (cookie_hash) {
+        cookie_hash -> Text,
         token_hash -> Text,
         created -> BigInt,
     }

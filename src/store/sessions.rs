@@ -23,6 +23,8 @@ pub struct SessionRow {
     pub created: i64,
     /// When it was last used, ms since 1970.
     pub modified: i64,
+    /// SHA-256 of the host's token that was shown when it was opened, in hex; empty: none was.
+    pub token_hash: Option<String>,
 }
 
 impl Store {
@@ -51,6 +53,41 @@ impl Store {
                 .select(SessionRow::as_select())
                 .first(connection)
                 .optional()?)
+        })
+        .await
+    }
+
+    /// A session has shown the token with this hash, and has another secret from now on.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn promote_session(
+        &self,
+        id: SessionId,
+        secret_hash: String,
+        token_hash: String,
+    ) -> Result<bool, StoreError> {
+        self.change(move |connection| {
+            let changed = diesel::update(sessions::table.find(id.to_string()))
+                .set((
+                    sessions::secret_hash.eq(secret_hash),
+                    sessions::token_hash.eq(token_hash),
+                ))
+                .execute(connection)?;
+            Ok(changed > 0)
+        })
+        .await
+    }
+
+    /// Sessions of a time when it was not noted have shown the token with this hash. Returns how many.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn note_token_of_sessions(&self, token_hash: String) -> Result<usize, StoreError> {
+        self.change(move |connection| {
+            Ok(diesel::update(sessions::table.filter(sessions::token_hash.is_null()))
+                .set(sessions::token_hash.eq(token_hash))
+                .execute(connection)?)
         })
         .await
     }

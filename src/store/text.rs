@@ -9,7 +9,7 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 
-use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
+use crate::ids::{InstanceId, LinkId, PeerId, ServerId, SessionId, ViewerId};
 use crate::protocol::words::{InstanceStatus, Role, ServerStatus};
 
 /// A value that a column holds in its written form.
@@ -51,6 +51,7 @@ macro_rules! as_text {
 
 as_text!(
     InstanceId,
+    LinkId,
     SessionId,
     ViewerId,
     PeerId,

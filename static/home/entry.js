@@ -1,9 +1,11 @@
+import { clearFragment, inFragment } from '../lib/fragment.js';
+
 /**
  * The token in a URL's fragment, or in a text that was pasted; null without one.
  * @param {{hash: string}} place
  */
 export function tokenOf(place) {
-  return new URLSearchParams(place.hash.replace(/^#/, '')).get('token') || null;
+  return inFragment(place, 'token');
 }
 
 /**
@@ -25,15 +27,15 @@ export async function enter(api, token) {
     try {
       await api.auth(token);
     } catch (error) {
+      const refusal = /** @type {import('../lib/api.js').ApiError} */ (error);
       // A token that was refused will not do better later; one that was not heard may.
-      if (/** @type {{status?: number}} */ (error).status) forgetToken();
-      throw error;
+      if (refusal.status) clearFragment();
+      // A ticket is good once: the browser that used it is in already.
+      const used = refusal.code === 'bad_token' && (await api.session().then(Boolean, () => false));
+      if (!used) throw error;
+      return;
     }
-    forgetToken();
+    clearFragment();
   }
   await api.session();
-}
-
-function forgetToken() {
-  history.replaceState(null, '', location.pathname + location.search);
 }

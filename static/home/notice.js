@@ -65,7 +65,7 @@ export class Notice {
       'p',
       {},
       refused
-        ? 'The host may have been started anew since. Its address with the current token ('
+        ? 'It was used before, or there is another since. Open a current address ('
         : 'Open the address that the host printed when it started (',
       h('code', {}, `${location.origin}/#token=…`),
       '), or run ',

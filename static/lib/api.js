@@ -13,6 +13,15 @@ import { knownSession, SESSION_KEY, storage } from './storage.js';
  * @property {number} created @property {number} modified ms since 1970
  * @property {number} viewers @property {number | null} reap_at ms since 1970
  * @property {number} restarts @property {string} url @property {boolean} mine
+ * @property {import('../viewer/protocol.js').Role} role of who asks
+ */
+/**
+ * @typedef {object} Link
+ * @property {string} link_id
+ * @property {'controller'|'spectator'} role
+ * @property {number} created @property {number} expires ms since 1970
+ * @property {number | null} uses @property {number | null} uses_left @property {number} used
+ * @property {number} using viewers that came by it and are there now
  */
 /** @typedef {{total: number, used: number, free: number, per_session: number, mine: number}} Capacity */
 
@@ -85,6 +94,35 @@ export class Api {
   /** @param {string} id */
   restart(id) {
     return this.call('POST', `/instances/${id}/restart`);
+  }
+
+  /**
+   * Makes a link to an instance; its `url` is shown here and never again.
+   * @param {string} id @param {{role: 'controller'|'spectator', expires_in: number, uses?: number}} wish seconds
+   * @returns {Promise<Link & {url: string}>}
+   */
+  makeLink(id, wish) {
+    return this.call('POST', `/instances/${id}/links`, wish);
+  }
+
+  /** @param {string} id @returns {Promise<{links: Link[]}>} */
+  links(id) {
+    return this.call('GET', `/instances/${id}/links`);
+  }
+
+  /** @param {string} id @param {string} link */
+  revokeLink(id, link) {
+    return this.call('DELETE', `/instances/${id}/links/${link}`);
+  }
+
+  /**
+   * Exchanges the secret of a link for what it gives; a browser without a session gets a guest's.
+   * @param {string} link @returns {Promise<{instance_id: string, role: string, expires: number}>}
+   */
+  async exchangeLink(link) {
+    const given = await this.call('POST', '/links/exchange', { link });
+    storage(() => localStorage.setItem(SESSION_KEY, given.session_id));
+    return given;
   }
 
   /** A PNG of what the instance shows. @param {string} id @returns {Promise<Blob>} */

@@ -1,8 +1,12 @@
 import { Api } from '../lib/api.js';
+import { inFragment } from '../lib/fragment.js';
 import { HeliostatViewer } from '../viewer/element.js';
+import { said } from '../viewer/states.js';
+import { arrive } from './arrival.js';
 import { AutoHide } from './autohide.js';
 import { begun, early, instance } from './early.js';
 import { fullScreen } from './fullscreen.js';
+import { ShareDialog } from './share.js';
 import { Toolbar } from './toolbar.js';
 
 /** The stream page: one viewer, full window, and a thin toolbar that gets out of the way. */
@@ -14,7 +18,9 @@ const stage = /** @type {HTMLElement} */ (document.getElementById('stage'));
 const viewer = new HeliostatViewer();
 viewer.setAttribute('muted', '');
 
+const share = new ShareDialog(api, instance);
 const toolbar = new Toolbar(viewer, {
+  share: () => share.show(),
   fullScreen: () => void fullScreen(document.documentElement, viewer),
   terminate: async () => {
     await api.terminate(instance);
@@ -69,5 +75,23 @@ if (early) {
   // Refreshed, while the viewer begins with what there is.
   await api.session({ guest: true }).catch(() => {});
 } else {
-  viewer.instance = instance;
+  const refusal = await arrive(api, why => toolbar.toast(why));
+  if (!refusal || (await maySee())) viewer.instance = instance;
+  else viewer.refuse(refusal.code, '');
+  if (refusal && viewer.instance) toolbar.toast(`${said(refusal.message)} You watch without it.`);
 }
+
+/** Whether this browser may watch the instance, by whatever else lets it in. */
+async function maySee() {
+  try {
+    await api.session({ guest: true });
+    await api.instance(instance);
+    return true;
+  } catch (error) {
+    // Anything else is for the viewer to find out, and to explain.
+    return /** @type {import('../lib/api.js').ApiError} */ (error).status !== 403;
+  }
+}
+
+// Pasted into the address bar of a page that is open already.
+window.addEventListener('hashchange', () => inFragment(location, 'link') && location.reload());

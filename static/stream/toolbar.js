@@ -18,9 +18,12 @@ export class Toolbar {
   #who = h('span', { class: 'who', 'data-part': 'control' });
   #toast = h('div', { class: 'toast', role: 'alert', hidden: true });
   #toastTimer = 0;
-  #count = 1;
+  /** @type {import('../viewer/protocol.js').ViewerEntry[]} */
+  #viewers = [];
+  /** What this viewer was last. @type {import('../viewer/protocol.js').Role | null} */
+  #role = null;
 
-  /** @param {HeliostatViewer} viewer @param {{fullScreen: () => void, terminate: () => Promise<void>}} actions */
+  /** @param {HeliostatViewer} viewer @param {{fullScreen: () => void, share: () => void, terminate: () => Promise<void>}} actions */
   constructor(viewer, actions) {
     this.viewer = viewer;
     this.home = h(
@@ -30,11 +33,16 @@ export class Toolbar {
     );
     this.control = h('button', { type: 'button', hidden: true, 'data-action': 'control' });
     this.control.addEventListener('click', () => {
-      if (viewer.role === 'spectator') {
-        viewer.requestControl();
-        this.toast('Control was asked for.');
-      } else viewer.releaseControl();
+      if (viewer.steers) viewer.releaseControl();
+      else viewer.requestControl();
     });
+    this.share = h(
+      'button',
+      { type: 'button', class: 'quiet', hidden: true, 'data-action': 'share' },
+      'Share',
+    );
+    this.share.prepend(icon('share'));
+    this.share.addEventListener('click', actions.share);
     const stats = this.#icon('stats', 'Statistics', () => {
       viewer.statsShown = !viewer.statsShown;
       stats.setAttribute('aria-pressed', String(viewer.statsShown));
@@ -55,6 +63,7 @@ export class Toolbar {
       this.#who,
       this.control,
       gap,
+      this.share,
       stats,
       full,
       this.terminate,
@@ -63,9 +72,14 @@ export class Toolbar {
     this.handle.append(h('i', { class: 'dot' }), this.#short);
     this.node = h('div', { class: 'chrome' }, this.bar, this.handle, this.#toast, this.#spoken);
     viewer.addEventListener('latency', () => this.state());
-    viewer.addEventListener('control', () => this.#roles());
+    viewer.addEventListener('control', () => {
+      const lowered = this.#role !== null && this.#role !== 'spectator' && viewer.role === 'spectator';
+      if (lowered) this.toast('You are watching only from now on.');
+      this.#role = viewer.role;
+      this.#roles();
+    });
     viewer.addEventListener('viewers', event => {
-      this.#count = /** @type {CustomEvent} */ (event).detail.count;
+      this.#viewers = /** @type {CustomEvent} */ (event).detail.viewers;
       this.#roles();
     });
     this.state();
@@ -98,16 +112,28 @@ export class Toolbar {
   }
 
   #roles() {
-    const { role, holder, viewerId, state } = this.viewer;
+    const { role, holder, steers, state } = this.viewer;
     const live = state !== 'ended' && state !== 'error' && state !== 'idle';
-    const mine = holder !== null && holder === viewerId;
-    const others = live && this.#count > 1 ? ` · ${plural(this.#count, 'viewer')}` : '';
-    const who = !live ? '' : role === 'spectator' ? 'watching' : mine ? 'in control' : '';
+    const count = this.#viewers.length;
+    const others = live && count > 1 ? ` · ${plural(count, 'viewer')}` : '';
+    const who = !live
+      ? ''
+      : steers
+        ? 'in control'
+        : role === 'spectator'
+          ? 'watching only'
+          : role
+            ? 'watching'
+            : '';
     setText(this.#who, who || others ? `${who}${who ? others : others.slice(3)}` : '');
-    const canRelease = role === 'controller' || (role === 'owner' && this.#count > 1 && mine);
-    this.control.hidden = !live || !(role === 'spectator' || canRelease);
-    setText(this.control, role === 'spectator' ? 'Request control' : 'Release control');
-    this.terminate.hidden = role !== 'owner' || !live;
+    // Among the owner's own tabs control goes to the one that acts.
+    const own = role === 'owner' && this.#viewers.some(v => v.viewer_id === holder && v.role === 'owner');
+    const canTake = !steers && !own && role !== null && role !== 'spectator';
+    const canRelease = steers && (count > 1 || role !== 'owner');
+    this.control.hidden = !live || !(canTake || canRelease);
+    setText(this.control, steers ? 'Release control' : 'Take control');
+    this.terminate.hidden = !(role === 'owner' || role === 'admin') || !live;
+    this.share.hidden = this.terminate.hidden;
   }
 
   /** @param {'stats'|'full'} name @param {string} label @param {() => void} run */

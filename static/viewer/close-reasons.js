@@ -4,11 +4,12 @@
  * - `offer`: another connection helps; it is offered at once, or with back-off where the last ones did not hold.
  * - `wait`: the host is going; an offer would be refused. The next socket, to the host that follows, offers.
  * - `end`: the instance has ended; nothing is offered until it lives again.
+ * - `leave`: what let this viewer in has ended; nothing is offered until it is let in again.
  * - `rename`: another tab has this viewer id (a duplicated tab copies it): this one becomes somebody else.
  */
 
 /** @typedef {import('./protocol.js').CloseReason} CloseReason */
-/** @typedef {'offer'|'wait'|'end'|'rename'} Step */
+/** @typedef {'offer'|'wait'|'end'|'leave'|'rename'} Step */
 
 /** @type {Readonly<Record<CloseReason, Step>>} */
 export const AFTER_CLOSE = Object.freeze({
@@ -19,6 +20,7 @@ export const AFTER_CLOSE = Object.freeze({
   superseded: 'rename',
   resume_expired: 'offer',
   host_shutdown: 'wait',
+  access_ended: 'leave',
   fault: 'offer',
 });
 
@@ -31,6 +33,7 @@ const WORDS = Object.freeze({
   superseded: 'Another tab has taken over; making a connection of its own.',
   resume_expired: 'The earlier connection has expired; making a new one.',
   host_shutdown: 'The host is restarting.',
+  access_ended: 'The link that let you in was revoked or has expired.',
   fault: 'The connection had a fault and is being made anew.',
 });
 

@@ -10,16 +10,17 @@ export class Controls {
   constructor(viewer, root) {
     /** @param {string} label @param {() => void} run */
     const button = (label, run) => h('button', { type: 'button', onclick: run }, label);
-    const control = button('Request control', () => {
-      if (viewer.role === 'spectator') viewer.requestControl();
-      else viewer.releaseControl();
+    const control = button('Take control', () => {
+      if (viewer.steers) viewer.releaseControl();
+      else viewer.requestControl();
     });
     const sound = button('Sound', () => {
       viewer.video.muted = !viewer.video.muted;
     });
-    viewer.addEventListener('control', () =>
-      setText(control, viewer.role === 'spectator' ? 'Request control' : 'Release control'),
-    );
+    viewer.addEventListener('control', () => {
+      control.hidden = viewer.role === 'spectator';
+      setText(control, viewer.steers ? 'Release control' : 'Take control');
+    });
     this.#node.append(
       button('Full screen', () => void viewer.requestFullscreen().catch(() => {})),
       button('Statistics', () => {

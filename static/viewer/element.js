@@ -45,14 +45,16 @@ export class HeliostatViewer extends HTMLElement {
   #controls = new Controls(this, this.#surface.root);
   #away = new AbortController();
   #active = false;
+  /** Why nothing is watched, where the page knows. @type {Shown | null} */
+  #refused = null;
 
   /** @returns {import('./states.js').ViewerState} */
   get state() {
-    return this.#link?.shown.state ?? 'idle';
+    return this.shown?.state ?? 'idle';
   }
   /** What is shown, in words. @returns {Shown | null} */
   get shown() {
-    return this.#link?.shown ?? null;
+    return this.#link?.shown ?? this.#refused;
   }
   /** Milliseconds to the host and back over the data channel. @returns {number | null} */
   get latency() {
@@ -70,6 +72,10 @@ export class HeliostatViewer extends HTMLElement {
   /** Viewer id of who has control. */
   get holder() {
     return this.#link?.holder ?? null;
+  }
+  /** Whether this viewer has control. */
+  get steers() {
+    return this.holder !== null && this.holder === this.viewerId;
   }
   get video() {
     return this.#surface.video;
@@ -102,6 +108,13 @@ export class HeliostatViewer extends HTMLElement {
   adopt(link) {
     this.#begun = link;
     this.instance = link.instance;
+  }
+
+  /** Watches nothing and says why. @param {string} code stable word @param {string} message */
+  refuse(code, message) {
+    this.#stop();
+    this.#refused = shownOf({ ...initial(), started: true, fault: { code, message } });
+    this.#changed(this.#refused);
   }
 
   requestControl() {
@@ -157,6 +170,7 @@ export class HeliostatViewer extends HTMLElement {
 
   #start() {
     this.#stop();
+    this.#refused = null;
     if (!this.instance) return;
     const begun = this.#begun;
     this.#begun = null;

@@ -1,5 +1,5 @@
 import { Backoff } from '../lib/backoff.js';
-import { afterClose } from './close-reasons.js';
+import { afterClose, closeWords } from './close-reasons.js';
 import { decodeHost, encode } from './frames.js';
 import { Latency } from './latency.js';
 import { Peer } from './peer.js';
@@ -251,6 +251,9 @@ export class Link extends EventTarget {
         this.#dropPeer();
         this.#input({ type: 'closed', reason });
         break;
+      case 'leave':
+        this.#putOut(reason);
+        break;
       case 'wait':
         this.#lose(reason, GOING_MS);
         break;
@@ -264,15 +267,29 @@ export class Link extends EventTarget {
 
   /** Why the last peer went, told after the connection itself broke. @param {string} reason */
   #explained(reason) {
-    // Superseded by the offer that followed, or requested by the browser's own close: nothing new.
-    if (reason === 'superseded' || reason === 'requested') return;
+    // Superseded by the offer that followed, or requested by the browser's own close: nothing new. Who is put out is told
+    // so by an error.
+    if (reason === 'superseded' || reason === 'requested' || afterClose(reason) === 'leave') return;
     this.#lostId = null;
     if (afterClose(reason) === 'end') this.#input({ type: 'closed', reason });
     else this.#input({ type: 'reason', reason });
   }
 
+  /** What let this viewer in has ended; nothing is tried before the host says otherwise. @param {string} code */
+  #putOut(code) {
+    this.#watching = false;
+    this.env.clearTimeout(this.#offerTimer);
+    this.#offerTimer = 0;
+    this.#dropPeer();
+    this.fail(code, closeWords(code));
+  }
+
   /** @param {{code: string, message: string, retry_after?: number, peer_id?: string}} error */
   #error(error) {
+    if (afterClose(error.code) === 'leave') {
+      this.#putOut(error.code);
+      return;
+    }
     this.#emit('problem', error);
     if (error.peer_id && error.peer_id !== this.peer?.id) return;
     const now = this.env.now();

@@ -12,10 +12,10 @@ export function socketUrl(host) {
 }
 
 /** @typedef {'IDLE'|'INITIALIZING'|'RUNNING'|'DEINITIALIZING'|'TERMINATED'|'RESTARTING'|'FAILED'} InstanceStatus */
-/** @typedef {'owner'|'controller'|'spectator'} Role */
+/** @typedef {'admin'|'owner'|'controller'|'spectator'} Role */
 /**
  * @typedef {'requested'|'instance_ended'|'app_exited'|'ice_failed'|'superseded'|'resume_expired'|'host_shutdown'
- *   |'fault'} CloseReason
+ *   |'access_ended'|'fault'} CloseReason
  */
 
 /**

@@ -218,17 +218,30 @@ function failedTitle(name, reason) {
 /** @param {{code: string, message: string}} error @returns {Shown} */
 function fault(error) {
   const title = TITLES[error.code] ?? 'This does not work';
-  const shownFault = view('error', error.code, title, error.message || words(error.code));
+  const shownFault = view('error', error.code, title, said(error.message) ?? words(error.code));
   return { ...shownFault, action: FINAL_FAULTS.has(error.code) ? null : 'retry' };
 }
 
 /** Faults that trying again does not mend. */
-const FINAL_FAULTS = new Set(['unknown_instance', 'unsupported_browser']);
+const FINAL_FAULTS = new Set([
+  'unknown_instance',
+  'unsupported_browser',
+  'access_ended',
+  'unknown_link',
+  'link_revoked',
+  'link_expired',
+  'link_used_up',
+]);
 
 /** @type {Record<string, string>} */
 const TITLES = {
   unknown_instance: 'There is no such instance',
   not_allowed: 'You may not watch this instance',
+  access_ended: 'Your access has ended',
+  unknown_link: 'This link opens nothing',
+  link_revoked: 'This link was revoked',
+  link_expired: 'This link has expired',
+  link_used_up: 'This link was used before',
   auth_required: 'This host wants to know you first',
   no_common_codec: 'No common video format',
   bad_sdp: 'The host refused the connection',
@@ -240,6 +253,10 @@ const TITLES = {
 const WORDS = {
   unknown_instance: 'It may have been terminated, or the address is incomplete.',
   not_allowed: 'Ask its owner for a link.',
+  unknown_link: 'It is incomplete, or what it shared has ended. Ask for another.',
+  link_revoked: 'Ask its owner for another.',
+  link_expired: 'Ask its owner for another.',
+  link_used_up: 'Ask its owner for another.',
   auth_required: 'Open the address that the host printed at its start, then come back.',
   no_common_codec: 'The browser decodes none of the formats that the host encodes.',
   unsupported_browser: 'It has no WebRTC, or it is switched off.',
@@ -269,7 +286,7 @@ function comingBack(name, reason = '') {
  * What the host says, as a sentence of the page.
  * @param {string | undefined} message
  */
-function said(message) {
+export function said(message) {
   if (!message) return undefined;
   const end = /[.!?…]$/.test(message) ? '' : '.';
   return `${message.charAt(0).toUpperCase()}${message.slice(1)}${end}`;

@@ -47,16 +47,35 @@ scenario('an existing session is given back, and only to its secret', async stag
 scenario("somebody else's instance can be watched, but neither ended nor restarted", async stage => {
   const owner = await stage.client();
   const { instance_id } = await owner.launch('pattern');
-  const other = await stage.client();
+  const other = await Client.guest(stage.host);
   const seen = await other.instance(instance_id);
-  assert.equal(seen.mine, false);
-  assert.equal((await owner.instance(instance_id)).mine, true);
+  assert.deepEqual([seen.mine, seen.role], [false, 'spectator']);
+  const own = await owner.instance(instance_id);
+  assert.deepEqual([own.mine, own.role], [true, 'owner']);
   assertProblem(await other.delete(`/api/v1/instances/${instance_id}`), 403, 'not_allowed');
   assertProblem(await other.post(`/api/v1/instances/${instance_id}/restart`, {}), 403, 'not_allowed');
   assert.deepEqual(await other.instances(), [], 'it is not in the list of others');
   const stranger = new Client(stage.host);
   assertProblem(await stranger.delete(`/api/v1/instances/${instance_id}`), 401, 'auth_required');
   await owner.statusBecomes(instance_id, 'RUNNING');
+});
+
+scenario('who has shown the token may do all to every instance, by cookie or as a bearer', async stage => {
+  const owner = await stage.client();
+  const { instance_id } = await owner.launch('pattern');
+  const path = `/api/v1/instances/${instance_id}`;
+  const admin = await stage.client();
+  const seen = await admin.instance(instance_id);
+  assert.deepEqual([seen.mine, seen.role], [false, 'admin']);
+  assert.equal((await admin.get(`${path}/links`)).status, 200);
+  const program = new Client(stage.host);
+  const bearer = { authorization: `Bearer ${stage.host.token}` };
+  assert.equal((await program.ask('GET', path, undefined, bearer)).body.role, 'admin');
+  assert.equal((await program.ask('GET', '/api/v1/admin/servers', undefined, bearer)).status, 200);
+  const launch = await program.ask('POST', '/api/v1/instances', { app: 'pattern' }, bearer);
+  assertProblem(launch, 401, 'auth_required');
+  assert.equal((await program.ask('DELETE', path, undefined, bearer)).status, 202);
+  await owner.statusBecomes(instance_id, 'TERMINATED');
 });
 
 scenario('pages of other origins can change nothing and open no socket', async stage => {

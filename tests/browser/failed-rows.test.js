@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 
 import { breakCrasher, crasher } from './harness/apps.js';
 import { processesOf } from './harness/proc.js';
-import { assertProblem } from './harness/rest.js';
+import { assertProblem, Client } from './harness/rest.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 
@@ -109,7 +109,7 @@ scenario(
   "somebody else's failed row is neither listed nor restarted, and one is restarted once",
   async stage => {
     const { user, id } = await failedUnderAnEarlierHost(stage);
-    const stranger = await stage.client();
+    const stranger = await Client.guest(stage.host);
     assert.deepEqual(await stranger.instances(), []);
     assertProblem(await stranger.post(`/api/v1/instances/${id}/restart`, {}), 403, 'not_allowed');
     assertProblem(await stranger.delete(`/api/v1/instances/${id}`), 403, 'not_allowed');

@@ -39,6 +39,8 @@ const kinds = {
   'root/sessions': { name: 'the sessions’ supervisor', cost: 'socket' },
   'root/sessions/*': { name: 'a session', cost: 'socket' },
   'root/mending': { name: 'the mending', cost: 'nothing' },
+  'root/links': { name: 'the links’ end', cost: 'nothing' },
+  'root/control': { name: 'the control socket', cost: 'nothing' },
   'root/http': { name: 'the web server', cost: 'socket' },
   'root/instances': { name: 'the instances’ supervisor', cost: 'connection', everybody: true },
   'root/instances/*': { name: 'an instance’s supervisor', cost: 'connection' },

@@ -72,6 +72,15 @@ for (const reason of reasons) {
           await settle();
           assert.equal(offers(), before + 1);
           break;
+        case 'leave':
+          assert.deepEqual([state, detail, viewer.shown.action], ['error', closeWords(reason), null]);
+          await clock.advance(4000);
+          assert.equal(offers(), before);
+          // Let in again by another link: the same page goes on.
+          FakeSocket.last.say(instance('INITIALIZING'));
+          await settle();
+          assert.equal(offers(), before + 1);
+          break;
         case 'rename':
           assert.equal(FakeSocket.all.length, sockets + 1);
           await greet();
@@ -93,7 +102,8 @@ for (const reason of reasons) {
     FakeSocket.last.drop();
     whispered(reason);
     const ends = afterClose(reason) === 'end';
-    const state = reason === 'superseded' ? viewer.shown.state : ends ? 'ended' : 'reconnecting';
+    const left = afterClose(reason) === 'leave' ? 'error' : 'reconnecting';
+    const state = reason === 'superseded' ? viewer.shown.state : ends ? 'ended' : left;
     assert.equal(viewer.shown.state, state);
     assert.equal(before, 1);
     await clock.advance(300);

@@ -282,6 +282,25 @@ test('an error after the connection is reported and changes nothing', async () =
   assert.equal(viewer.shown.state, 'connected');
 });
 
+test('who is put out is told why, offers no more, and hears of its old peer without harm', async () => {
+  const { viewer, clock } = await connected();
+  const before = offers();
+  FakeSocket.last.say({ type: 'error', code: 'access_ended', message: 'the link was revoked' });
+  assert.deepEqual([viewer.shown.state, viewer.shown.code], ['error', 'access_ended']);
+  assert.equal(FakeConnection.last.connectionState, 'closed');
+  FakeSocket.last.say({ type: 'closed', peer_id: 'p1', reason: 'access_ended' });
+  await clock.advance(4000);
+  assert.equal(offers(), before);
+  assert.equal(viewer.shown.code, 'access_ended');
+  // The next socket asks again, and is told what holds now.
+  FakeSocket.last.drop();
+  await clock.advance(6000);
+  FakeSocket.last.accept();
+  assert.equal(FakeSocket.last.sentOf('watch').length, 1);
+  FakeSocket.last.say({ type: 'error', code: 'not_allowed', message: '' });
+  assert.deepEqual([viewer.shown.state, viewer.shown.code], ['error', 'not_allowed']);
+});
+
 test('a superseded viewer becomes another one', async () => {
   const { viewer } = await connected();
   const sockets = FakeSocket.all.length;

@@ -23,6 +23,7 @@ use super::super::Api;
 use super::super::problem::Problem;
 use super::super::who::Admin;
 use super::view;
+use crate::session::Pass;
 use crate::supervision::{Events, Missed};
 
 /// Pages that watch at once.
@@ -45,7 +46,7 @@ impl Default for Watchers {
 }
 
 /// `GET /api/v1/admin/supervision/stream`
-pub async fn stream(api: web::Data<Api>, _: Admin) -> Result<HttpResponse, Problem> {
+pub async fn stream(api: web::Data<Api>, Admin(pass): Admin) -> Result<HttpResponse, Problem> {
     let permit = Arc::clone(&api.watchers.0).try_acquire_owned().map_err(|_| {
         let detail = format!("{MOST_WATCHERS} pages watch the tree already");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "capacity", detail).retry_after(AT_LEAST_EVERY)
@@ -54,7 +55,7 @@ pub async fn stream(api: web::Data<Api>, _: Admin) -> Result<HttpResponse, Probl
         .content_type("text/event-stream")
         .insert_header(("Cache-Control", "no-store"))
         .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(messages(api, permit)))
+        .streaming(messages(api, pass, permit)))
 }
 
 struct Watcher {
@@ -62,17 +63,21 @@ struct Watcher {
     events: Events,
     /// When the tree is to be sent at the latest.
     due: Instant,
+    /// Until the token is replaced.
+    pass: Pass,
     _permit: OwnedSemaphorePermit,
 }
 
 fn messages(
     api: web::Data<Api>,
+    pass: Pass,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
     let watcher = Watcher {
         events: api.tree.subscribe(),
         api,
         due: Instant::now(),
+        pass,
         _permit: permit,
     };
     futures::stream::unfold(watcher, |mut watcher| async move {
@@ -82,11 +87,12 @@ fn messages(
 }
 
 impl Watcher {
-    /// The next message; `None` when there is no tree any more.
+    /// The next message; `None` when there is no tree any more, or who watches is no administrator any more.
     async fn next(&mut self) -> Option<Bytes> {
         tokio::select! {
             // The other way round, a storm of events would keep the tree from being sent.
             biased;
+            () = self.pass.ended() => None,
             () = sleep_until(self.due) => {
                 self.due = Instant::now() + AT_LEAST_EVERY;
                 Some(message("tree", &view::shown(&self.api)))

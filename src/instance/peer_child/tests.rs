@@ -7,12 +7,13 @@ use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
 use crate::desktop::{DesktopParts, DesktopShared, EndReason, Layout};
 use crate::ids::{InstanceId, ServerId, SessionId};
 use crate::instance::outbound::{OutboundTexts, outbound};
-use crate::instance::{InstanceSpec, ScreenshotTurns, Services};
+use crate::instance::{InstanceSpec, RoleNow, ScreenshotTurns, Services};
 use crate::media::{Codec, Hub};
 use crate::peer::fake::{FakeConnection, FakeFactory};
 use crate::peer::{InputChannel, InputSink};
 use crate::process::KeeperOptions;
 use crate::protocol::input::InputFrame;
+use crate::protocol::words::Role;
 use crate::store::{Journal, Store};
 use crate::supervision::{Intensity, SupervisorSpec, Tree};
 
@@ -104,7 +105,8 @@ impl Scene {
         let shared = InstanceShared::new(spec, DesktopShared::new(parts).unwrap(), Arc::new(services));
         let (out, socket) = outbound();
         let viewer = ViewerId::new();
-        shared.roster.join(viewer, shared.spec.owner, out).unwrap();
+        let role = RoleNow::new(|| Some(Role::Owner));
+        shared.roster.join(viewer, shared.spec.owner, &role, out).unwrap();
         let peers = SupervisorSpec::dynamic(Intensity::new(0, Duration::from_secs(1)), 8).reference(&shared.peers);
         Self {
             tree: Tree::start(peers),
@@ -254,4 +256,23 @@ async fn a_new_peer_neither_waits_for_the_one_before_it_nor_loses_its_input_to_i
     assert_eq!(scene.shared.desktop.input.len(), 1);
     assert!(scene.shared.roster.may_steer_by(scene.viewer, second));
     assert!(scene.shared.peer(second).is_some());
+}
+
+#[actix_rt::test]
+async fn a_viewer_whose_role_ends_watches_on_as_what_is_left_or_is_told_and_closed() {
+    let mut scene = Scene::new();
+    let (_, _, connection) = scene.connected().await;
+    scene.shared.regrade(&|_, _| Some(Role::Spectator));
+    assert_eq!(scene.told("control").await["role"], "spectator");
+    assert!(!scene.shared.roster.with(|v| v.may_steer(scene.viewer)));
+    assert_eq!(connection.closes.load(Ordering::Relaxed), 0, "it watches on");
+
+    scene.shared.regrade(&|_, _| None);
+    assert_eq!(scene.told("error").await["code"], "access_ended");
+    assert_eq!(scene.shared.roster.role(scene.viewer), None);
+    let begun = Instant::now();
+    while connection.closes.load(Ordering::Relaxed) == 0 {
+        assert!(begun.elapsed() < SOON);
+        sleep(Duration::from_millis(5)).await;
+    }
 }

@@ -25,6 +25,7 @@ async fn what_is_noted_is_stored() {
         secret_hash: "hash".to_owned(),
         created: 1,
         modified: 1,
+        token_hash: None,
     };
     bench.store.create_session(session.clone()).await.unwrap();
     let id = bench.instance(session.session_id, 1).await;

@@ -86,8 +86,10 @@ export class Host {
   instances = new Set();
   /** @type {import('node:child_process').ChildProcess | null} */
   process = null;
-  /** The URL it printed, with the token in its fragment. */
+  /** The URL it printed at its first start, with the token in its fragment. */
   entry = '';
+  /** The URL that it printed last. */
+  said = '';
   /** Whether panics in its log are meant to be there. */
   panics = false;
   #runs = 0;
@@ -171,14 +173,16 @@ export class Host {
       () => {
         const said = readFileSync(this.logFile, 'utf8').slice(begin);
         if (child.exitCode !== null || spawnError) return 'ended';
-        this.entry = /https?:\/\/\S+\/(#token=\S+)?/.exec(said)?.[0] ?? '';
-        return this.entry !== '' && (this.auth === 'open' || this.entry.includes('#token='));
+        this.said = /https?:\/\/\S+\/(#token=\S+)?/.exec(said)?.[0] ?? '';
+        return this.said !== '' && (this.auth === 'open' || this.said.includes('#token='));
       },
       { within: START_LIMIT },
     );
     if (child.exitCode !== null || spawnError) {
       throw new Error(`the host did not start: ${spawnError || this.log().slice(begin)}`);
     }
+    // The token is shown at the first start only; later ones print a ticket that is good once.
+    this.entry ||= this.said;
     await until('the host answers', async () => (await statusOf(`${this.origin}/healthz`)) === 200);
   }
 

@@ -45,6 +45,15 @@ export class Client {
     return client;
   }
 
+  /** A client that may only watch. @param {import('./host.js').Host} host */
+  static async guest(host) {
+    const client = new Client(host);
+    const { status, body } = await client.post('/api/v1/sessions', { guest: true });
+    assert.equal(status, 201);
+    client.sessionId = body.session_id;
+    return client;
+  }
+
   /** Whether it has shown the token, or needs none. */
   get mayLaunch() {
     return this.host.auth === 'open' ? this.cookies.size > 0 : this.cookies.size > 1;

@@ -20,7 +20,7 @@ export class Viewer {
     return id;
   }
 
-  /** A property of the element. @param {'state' | 'peerId' | 'role'} name @returns {Promise<string>} */
+  /** A property of the element. @param {'state' | 'peerId' | 'role' | 'steers'} name @returns {Promise<string>} */
   property(name) {
     return this.page.evaluate(
       key => /** @type {any} */ (document.querySelector('heliostat-viewer'))?.[key] ?? '',

@@ -1,0 +1,70 @@
+//! Who is let in: the token of the state folder, those who have shown it, the links, and the address that is printed.
+
+use std::path::PathBuf;
+
+use super::error::StartError;
+use super::token;
+use crate::clock::unix_ms;
+use crate::config::Auth;
+use crate::instance::{Manager, Services};
+use crate::protocol::words::Role;
+use crate::session::{Admins, Links, Roles, Secret, SessionError};
+
+/// Who is let in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// Those who have shown the token.
+    pub admins: Admins,
+    /// What somebody is at an instance.
+    pub roles: Roles,
+    state: PathBuf,
+}
+
+impl Entrance {
+    /// That of this host; gives the token with it when it has just been made.
+    ///
+    /// # Errors
+    /// The token or the database cannot be used.
+    pub async fn make(services: &Services, manager: &Manager) -> Result<(Self, Option<Secret>), StartError> {
+        let (config, state) = (&services.config, services.state.path());
+        let token = token::load_or_create(state).map_err(StartError::Token)?;
+        let open = config.server.auth == Auth::Open;
+        let admins = Admins::load(services.store.clone(), token.hash, token.former, open).await?;
+        let links = Links::load(services.store.clone(), unix_ms()).await?;
+        let bare = config.access.bare_url_watches.then_some(Role::Spectator);
+        let entrance = Self {
+            admins,
+            roles: Roles::new(links, manager.clone(), bare),
+            state: state.to_owned(),
+        };
+        Ok((entrance, token.fresh))
+    }
+
+    /// What signs the first browser in: the token where it has just been made, a ticket later. Nothing where everybody
+    /// may launch: administrators ask for a ticket with `heliostat token`.
+    ///
+    /// # Errors
+    /// The system has no randomness to give.
+    pub fn first_sign_in(&self, fresh: Option<Secret>) -> Result<Option<Secret>, SessionError> {
+        match fresh {
+            _ if self.admins.is_open() => Ok(None),
+            Some(token) => Ok(Some(token)),
+            None => self.admins.ticket().map(Some),
+        }
+    }
+
+    /// Replaces the token. What was got by the former one ends: cookies, sockets and streams of administrators, and that
+    /// their sessions may launch.
+    ///
+    /// # Errors
+    /// The new one cannot be made or written; the former is good still.
+    pub async fn rotate(&self) -> std::io::Result<Secret> {
+        let state = self.state.clone();
+        let replaced = tokio::task::spawn_blocking(move || token::replace(&state)).await;
+        let token = replaced.map_err(std::io::Error::other)??;
+        self.admins.replace(token.hash());
+        self.roles.end_admins();
+        log::info!("the token was replaced");
+        Ok(token)
+    }
+}

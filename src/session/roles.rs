@@ -1,0 +1,151 @@
+//! What somebody is at an instance, and what happens there when that ends.
+
+use std::time::Duration;
+
+use super::admins::Pass;
+use super::link_book::Link;
+use super::links::{LinkError, Links};
+use super::secret::Secret;
+use crate::clock::unix_ms;
+use crate::ids::{InstanceId, LinkId, SessionId};
+use crate::instance::events::InstanceEvent;
+use crate::instance::{InstanceHandle, Manager, RoleNow};
+use crate::protocol::rights::Standing;
+use crate::protocol::words::Role;
+
+/// Links are looked at so often at least: the clock may have been set, and instances have ended.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Who is what where. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Roles {
+    links: Links,
+    manager: Manager,
+    /// What the address of an instance makes of those who know it.
+    bare: Option<Role>,
+}
+
+impl Roles {
+    /// By links, and by the bare address as far as `bare` says.
+    #[must_use]
+    pub const fn new(links: Links, manager: Manager, bare: Option<Role>) -> Self {
+        Self { links, manager, bare }
+    }
+
+    /// What somebody is at an instance of `owner`; `None`: they may not even watch.
+    #[must_use]
+    pub fn at(&self, who: Standing, instance: InstanceId, owner: SessionId) -> Option<Role> {
+        who.at_instance(owner, self.given(who.session, instance))
+    }
+
+    /// The same, whenever it is asked; `pass`: with which they came.
+    #[must_use]
+    pub fn from_now_on(&self, session: SessionId, pass: Option<&Pass>, handle: &InstanceHandle) -> RoleNow {
+        let (roles, pass) = (self.clone(), pass.cloned());
+        let (instance, owner) = (handle.spec().id, handle.spec().owner);
+        RoleNow::new(move || {
+            let who = Standing {
+                session: Some(session),
+                member: false,
+                admin: pass.as_ref().is_some_and(Pass::holds),
+            };
+            roles.at(who, instance, owner)
+        })
+    }
+
+    /// What links and the address give.
+    fn given(&self, session: Option<SessionId>, instance: InstanceId) -> Option<Role> {
+        let linked = session.and_then(|s| self.links.role_of(s, instance, unix_ms()));
+        linked.max(self.bare)
+    }
+
+    /// The links.
+    #[must_use]
+    pub const fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Exchanges the secret of a link; who watches already is more at once.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn exchange(&self, secret: &Secret, session: SessionId) -> Result<Link, LinkError> {
+        let (link, used) = self.links.exchange(secret, session, unix_ms()).await?;
+        if used {
+            self.tell(&link, InstanceEvent::LinkUsed, format!("session={session}"));
+            self.regrade(link.instance);
+        }
+        Ok(link)
+    }
+
+    /// Revokes a link: who came by it is out, or what something else makes of them.
+    ///
+    /// # Errors
+    /// [`LinkError`].
+    pub async fn revoke(&self, instance: InstanceId, id: LinkId) -> Result<(), LinkError> {
+        self.links.revoke(instance, id, unix_ms()).await?;
+        log::info!("instance={instance} link={id} revoked");
+        if let Some(handle) = self.manager.get(instance) {
+            handle.event(InstanceEvent::LinkRevoked, format!("link={id}"));
+        }
+        self.regrade(instance);
+        Ok(())
+    }
+
+    /// Notes something about a link.
+    pub fn tell(&self, link: &Link, event: InstanceEvent, more: String) {
+        log::info!(
+            "instance={} link={} role={} {} {more}",
+            link.instance,
+            link.id,
+            link.role,
+            event.code()
+        );
+        if let Some(handle) = self.manager.get(link.instance) {
+            handle.event(event, format!("link={} role={} {more}", link.id, link.role));
+        }
+    }
+
+    /// The token was replaced: administrators are what else they are.
+    pub fn end_admins(&self) {
+        for handle in self.manager.all() {
+            let instance = handle.spec().id;
+            handle.regrade(&|session, was| match was {
+                Role::Owner => Some(was),
+                _ => self.given(Some(session), instance),
+            });
+        }
+    }
+
+    fn regrade(&self, instance: InstanceId) {
+        if let Some(handle) = self.manager.get(instance) {
+            handle.regrade(&|session, was| match was {
+                Role::Owner | Role::Admin => Some(was),
+                _ => self.given(Some(session), instance),
+            });
+        }
+    }
+
+    /// Ends what expires, for ever.
+    pub async fn keep(&self) {
+        loop {
+            let now = unix_ms();
+            for link in self.links.expire(now) {
+                self.tell(&link, InstanceEvent::LinkExpired, String::new());
+                self.regrade(link.instance);
+            }
+            if let Err(error) = self.links.tidy(|id| self.manager.get(id).is_some(), now).await {
+                log::warn!("code={} links of ended instances not forgotten: {error}", error.code());
+            }
+            let next = self
+                .links
+                .next_end()
+                .map_or(i64::MAX, |end| end.saturating_sub(unix_ms()));
+            let wait = Duration::from_millis(u64::try_from(next).unwrap_or(0)).min(LOOK);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.links.changed() => {}
+            }
+        }
+    }
+}
