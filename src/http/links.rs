@@ -98,6 +98,7 @@ pub async fn revoke(api: web::Data<Api>, who: Who, path: web::Path<(String, Stri
 
 /// `POST /api/v1/links/exchange`: the browser's session, or a new guest's, has what the link gives from now on.
 pub async fn exchange(
+    client: Client,
     request: HttpRequest,
     api: web::Data<Api>,
     body: web::Json<ExchangeBody>,
@@ -111,7 +112,7 @@ pub async fn exchange(
     let (identity, cookie) = match known {
         Some(identity) => (identity, None),
         None => {
-            api.limits.session(Client::known(&request)?.address)?;
+            api.limits.session(client.address)?;
             let pass = api.access.pass(&request);
             let (identity, secret) = api.sessions.create(pass.as_ref()).await.map_err(unavailable)?;
             log::info!("session={} opened by a link guest={}", identity.session, identity.guest);
