@@ -402,6 +402,10 @@ async fn public_addresses(ice: &IceConfig) -> Vec<IpAddr> {
     }
 }
 
+#[allow(
+    clippy::too_many_arguments,
+    reason = "it is called once, where everything has been made"
+)]
 fn make_tree(
     services: &Arc<Services>,
     catalogue: &Arc<Catalogue>,
