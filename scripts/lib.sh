@@ -111,6 +111,18 @@ need_front_end_packages() (
   cp package-lock.json node_modules/.installed-lock.json
 )
 
+# nginx stands before a host in the tests, which start one of their own. Its package starts the system's service, which
+# nobody has asked for.
+need_nginx() {
+  ! installed nginx || return 0
+  need "a reverse proxy for the tests" nginx
+  if [ -d /run/systemd/system ]; then
+    as_root systemctl disable --now --quiet nginx
+  elif [ -e /run/nginx.pid ]; then
+    as_root nginx -s stop
+  fi
+}
+
 need_build_packages() {
   need "to compile" build-essential pkg-config libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev
 }

@@ -18,4 +18,5 @@ pub mod session;
 pub mod signalling;
 pub mod store;
 pub mod supervision;
+pub mod tls;
 pub mod x11;

@@ -58,6 +58,15 @@ pub struct Settings {
     /// Agree to pages without encryption on an address that the network can reach
     #[arg(long)]
     pub insecure_http: bool,
+    /// How the pages are encrypted
+    #[arg(long, value_name = "auto|off|self-signed")]
+    pub tls: Option<String>,
+    /// Encrypt the pages with this certificate (PEM, with those that lead to its root)
+    #[arg(long, value_name = "FILE")]
+    pub tls_certificate: Option<String>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<String>,
     /// Set any key of the configuration; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
     pub set: Vec<(String, String)>,
@@ -127,6 +136,13 @@ impl Settings {
             ("--listen", "server.listen", self.listen.as_deref()),
             ("--state", "server.state", self.state.as_deref()),
             ("--auth", "server.auth", self.auth.as_deref()),
+            ("--tls", "server.tls", self.tls.as_deref()),
+            (
+                "--tls-certificate",
+                "server.tls_certificate",
+                self.tls_certificate.as_deref(),
+            ),
+            ("--tls-key", "server.tls_key", self.tls_key.as_deref()),
             (
                 "--insecure-http",
                 "server.insecure_http",

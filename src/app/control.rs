@@ -154,7 +154,7 @@ pub fn address(config: &Config, rotate: bool) -> Result<String, ControlError> {
         }
         None => return Err(ControlError::NotRunning(state.display().to_string())),
     };
-    Ok(token::address(config.server.listen, Some(&secret)))
+    Ok(token::address(&config.server, Some(&secret)))
 }
 
 fn ask(state: &Path, request: Request) -> Result<Secret, ControlError> {

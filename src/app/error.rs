@@ -6,6 +6,7 @@ use crate::config::{ConfigError, StateDirError};
 use crate::http::ServerError;
 use crate::session::SessionError;
 use crate::store::StoreError;
+use crate::tls::TlsError;
 
 /// Why the host did not start.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub enum StartError {
     /// The pages cannot be served.
     #[error(transparent)]
     Http(#[from] ServerError),
+    /// There is no certificate to encrypt the pages with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The token can be neither read nor written.
     #[error("the access token cannot be kept")]
     Token(#[source] std::io::Error),
@@ -59,6 +63,7 @@ impl StartError {
             Self::AppsFolder(_) => "apps_folder",
             Self::Store(error) => error.code(),
             Self::Http(error) => error.code(),
+            Self::Tls(error) => error.code(),
             Self::Token(_) => "token",
             Self::Ticket(error) => error.code(),
             Self::Program(_) => "program",

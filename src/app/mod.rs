@@ -17,6 +17,7 @@ pub mod handover;
 mod history;
 pub mod logging;
 pub mod notify;
+mod pages;
 mod retention;
 pub mod serve;
 pub mod signals;

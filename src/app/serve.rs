@@ -12,12 +12,12 @@ use super::error::StartError;
 use super::handover::{self, Check, HandoverError, HostNote};
 use super::notify::{self, News};
 use super::signals::{Signal, Signals};
-use super::{encoders, token, tree, watchdog};
+use super::{encoders, pages, token, tree, watchdog};
 use crate::clock::unix_ms;
 use crate::config::removal;
-use crate::config::{AppOwner, AppsDir, Config, Sources, StateDir, catalogue};
+use crate::config::{AppOwner, AppsDir, Config, Sources, StateDir, TlsSource, catalogue};
 use crate::desktop::EndReason;
-use crate::http::{Access, Api, Limits, OriginPolicy, Watchers, bind};
+use crate::http::{Access, Api, Front, Limits, Watchers, bind};
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
@@ -27,6 +27,7 @@ use crate::process::sweep;
 use crate::session::{SessionBook, Sessions};
 use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
 use crate::supervision::{SupervisorRef, Tree, TreeView};
+use crate::tls::Tls;
 
 /// Threads for frames, data channels and connections.
 const MEDIA_THREADS: usize = 2;
@@ -93,6 +94,10 @@ pub fn run(sources: &Sources) -> Result<u8, StartError> {
 pub fn check(sources: &Sources) -> Result<String, StartError> {
     let (config, _) = Config::load(sources)?;
     AppOwner::resolve(&config.apps_user)?;
+    // The running host has a certificate of its own, if it needs one; files may have become bad.
+    if let TlsSource::Files { .. } = config.server.tls {
+        pages::certificate(&config.server, &config.server.state)?;
+    }
     let program = std::env::current_exe().map_err(StartError::Program)?;
     let system = actix_rt::System::new();
     let probed = system
@@ -119,9 +124,10 @@ fn arguments() -> Vec<std::ffi::OsString> {
 
 async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpListener) -> Result<End, StartError> {
     let mut signals = Signals::new().map_err(StartError::Threads)?;
-    let listen = config.server.listen;
+    let server = config.server.clone();
     let state = StateDir::open(&config.server.state)?;
     let folder = state.path().to_owned();
+    let tls = pages::certificate(&server, state.path())?;
     let parts = Parts::make(config, state, sources, media).await?;
     let Parts {
         services,
@@ -149,18 +155,23 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         instances,
         &entrance,
         listener,
+        pages::front(&server, tls.clone()),
         view.clone(),
     );
     let mut tree = Tree::start_in(&view, host);
     log::info!(
-        "server={} listening on {listen}, codecs {:?}",
+        "server={} listening on {}, codecs {:?}",
         services.server,
+        server.listen,
         services.codecs
     );
     let _watchdog = watchdog::watch(watchdog::TICK, watchdog::judge(watchdog::limit())).map_err(StartError::Threads)?;
     let mut note = HostNote::own(&services.program);
     note.write(&folder);
-    announce(&token::address(listen, entrance.first_sign_in(fresh)?.as_ref()));
+    announce(
+        &token::address(&server, entrance.first_sign_in(fresh)?.as_ref()),
+        tls.as_deref(),
+    );
     notify::tell(News::Ready);
     let mut trial: Option<Trial> = None;
     let next = loop {
@@ -170,7 +181,12 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
                 return Ok(End::Status(EXIT_ESCALATED));
             }
             signal = signals.next() => match signal {
-                Signal::Reload => reload(sources.clone(), Arc::clone(&catalogue)),
+                Signal::Reload => {
+                    reload(sources.clone(), Arc::clone(&catalogue));
+                    if let Some(tls) = &tls {
+                        tls.ask();
+                    }
+                }
                 Signal::Stop => break None,
                 Signal::Upgrade if trial.is_some() => log::info!("an upgrade is being tried already"),
                 Signal::Upgrade => {
@@ -347,6 +363,7 @@ fn make_tree(
     instances: SupervisorRef,
     entrance: &Entrance,
     listener: TcpListener,
+    front: Front,
     tree: TreeView,
 ) -> crate::supervision::SupervisorSpec {
     let sessions = SupervisorRef::new();
@@ -368,11 +385,6 @@ fn make_tree(
         limits: Arc::new(Limits::new(&services.config.limits)),
         messages_per_second: services.config.limits.messages_per_second,
     };
-    let server = &services.config.server;
-    let policy = OriginPolicy {
-        hosts: server.hosts.iter().filter_map(|h| OriginPolicy::name_of(h)).collect(),
-        origins: server.embedders.clone(),
-    };
     let ending = manager.clone();
     // A host that starts anew finds its instances as they were.
     tree::host(
@@ -382,7 +394,7 @@ fn make_tree(
         instances,
         api,
         entrance,
-        policy,
+        front,
         Arc::new(listener),
     )
     .on_escalation(move || ending.end_all(None))
@@ -455,10 +467,13 @@ fn folder_of(program: &Path) -> PathBuf {
     program.parent().map_or_else(PathBuf::new, Path::to_owned)
 }
 
-/// The one line on standard output: what to open.
-fn announce(address: &str) {
+/// On standard output: what to open; below it what to compare, where the browser will warn of the certificate.
+fn announce(address: &str, tls: Option<&Tls>) {
     use std::io::Write;
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{address}");
+    if let Some(tls) = tls.filter(|tls| tls.is_self_signed()) {
+        let _ = writeln!(out, "self-signed certificate, SHA-256 {}", tls.facts().fingerprint);
+    }
     let _ = out.flush();
 }

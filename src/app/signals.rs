@@ -9,7 +9,7 @@ pub enum Signal {
     Stop,
     /// SIGUSR2: hand over to a new binary; the instances live on.
     Upgrade,
-    /// SIGHUP: read the catalogue again.
+    /// SIGHUP: read the catalogue and the certificate again.
     Reload,
 }
 

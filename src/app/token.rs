@@ -1,10 +1,11 @@
 //! The token: made at the first start and shown then, once; kept as its hash in the state folder.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::config::{ServerConfig, TlsSource};
 use crate::session::{Secret, SecretHash};
 
 const FILE: &str = "token";
@@ -88,20 +89,35 @@ fn write(state: &Path, hash: &SecretHash) -> std::io::Result<()> {
     std::fs::rename(fresh, state.join(FILE))
 }
 
-/// The address to open in a browser on this machine. The token, or a ticket, stands behind `#`, where no log sees it.
+/// The address to open in a browser. The token, or a ticket, stands behind `#`, where no log sees it.
 #[must_use]
-pub fn address(listen: SocketAddr, token: Option<&Secret>) -> String {
-    let mut host = listen;
-    if listen.ip().is_unspecified() {
-        host.set_ip(match listen {
-            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    token.map_or_else(
-        || format!("http://{host}/"),
-        |token| format!("http://{host}/#token={}", token.expose()),
-    )
+pub fn address(server: &ServerConfig, token: Option<&Secret>) -> String {
+    // A certificate from files is for a name, and hardly for an address.
+    let name = match &server.tls {
+        TlsSource::Files { .. } => server.hosts.first(),
+        TlsSource::Off | TlsSource::SelfSigned => None,
+    };
+    let page = page(server.scheme(), name.map(String::as_str), server.listen);
+    token.map_or_else(|| page.clone(), |token| format!("{page}#token={}", token.expose()))
+}
+
+/// The home page at `name` (which may have a port of its own), or at the address on this machine.
+fn page(scheme: &str, name: Option<&str>, listen: SocketAddr) -> String {
+    let host = match name {
+        Some(name) if name.contains(':') => name.to_owned(),
+        Some(name) => format!("{name}:{}", listen.port()),
+        None => {
+            let mut host = listen;
+            match listen {
+                SocketAddr::V4(v4) if v4.ip().is_unspecified() => host.set_ip(Ipv4Addr::LOCALHOST.into()),
+                SocketAddr::V6(v6) if v6.ip().is_unspecified() => host.set_ip(Ipv6Addr::LOCALHOST.into()),
+                _ => {}
+            }
+            host.to_string()
+        }
+    };
+    let usual = if scheme == "https" { ":443" } else { ":80" };
+    format!("{scheme}://{}/", host.strip_suffix(usual).unwrap_or(&host))
 }
 
 #[cfg(test)]
@@ -150,7 +166,16 @@ mod tests {
 
     #[test]
     fn the_address_is_one_that_a_browser_can_open() {
-        assert_eq!(address("0.0.0.0:8080".parse().unwrap(), None), "http://127.0.0.1:8080/");
-        assert_eq!(address("[::1]:80".parse().unwrap(), None), "http://[::1]:80/");
+        let at = |scheme, name, listen: &str| page(scheme, name, listen.parse().unwrap());
+        assert_eq!(at("http", None, "0.0.0.0:8080"), "http://127.0.0.1:8080/");
+        assert_eq!(at("http", None, "[::1]:80"), "http://[::1]/");
+        assert_eq!(at("https", None, "[::]:8443"), "https://[::1]:8443/");
+        let named = |listen| at("https", Some("sky.example"), listen);
+        assert_eq!(named("0.0.0.0:443"), "https://sky.example/");
+        assert_eq!(named("0.0.0.0:8443"), "https://sky.example:8443/");
+        assert_eq!(
+            at("https", Some("sky.example:443"), "0.0.0.0:8443"),
+            "https://sky.example/"
+        );
     }
 }

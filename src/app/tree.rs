@@ -9,9 +9,10 @@ use super::control_socket::control;
 use super::entrance::Entrance;
 use super::fleet::fleet;
 use super::history::history;
+use super::pages;
 use super::retention::retention;
 use crate::clock::unix_ms;
-use crate::http::{Api, OriginPolicy, serve};
+use crate::http::{Api, Front, serve};
 use crate::ids::ServerId;
 use crate::instance::{Manager, Services};
 use crate::process::SweepReport;
@@ -31,7 +32,8 @@ const MAX_SESSIONS: usize = 10_000;
 /// For what was noted last, when the host stops.
 const LAST_NOTES: Duration = Duration::from_secs(2);
 
-/// Store, History, Fleet, Sessions, Instances, Mending, Links, Http and Control, in this order.
+/// Store, History, Fleet, Sessions, Instances, Mending, Links, Certificate (where the pages are encrypted), Http and
+/// Control, in this order.
 #[allow(
     clippy::too_many_arguments,
     reason = "it is called once, where everything has been made"
@@ -43,11 +45,11 @@ pub fn host(
     instances: SupervisorRef,
     api: Api,
     entrance: &Entrance,
-    policy: OriginPolicy,
+    front: Front,
     listener: Arc<TcpListener>,
 ) -> SupervisorSpec {
     let capacity = services.config.instances.capacity;
-    SupervisorSpec::new(Strategy::OneForOne, ROOT_INTENSITY)
+    let before_http = SupervisorSpec::new(Strategy::OneForOne, ROOT_INTENSITY)
         .child(store(services))
         .child(history(services, &api.tree))
         .child(fleet(services, manager))
@@ -56,10 +58,15 @@ pub fn host(
         }))
         .child(all_instances(manager, instances, capacity))
         .child(mending(manager))
-        .child(links(&entrance.roles))
+        .child(links(&entrance.roles));
+    let before_http = match &front.tls {
+        Some(tls) => before_http.child(pages::child(tls)),
+        None => before_http,
+    };
+    before_http
         .child(
             ChildSpec::task("http", Restart::Permanent, move |cx| {
-                http(Arc::clone(&listener), api.clone(), policy.clone(), cx)
+                http(Arc::clone(&listener), api.clone(), front.clone(), cx)
             })
             .shutdown(Shutdown::Timeout(Duration::from_secs(5))),
         )
@@ -131,8 +138,8 @@ fn links(roles: &Roles) -> ChildSpec {
     })
 }
 
-async fn http(listener: Arc<TcpListener>, api: Api, policy: OriginPolicy, cx: ChildContext) -> ExitReason {
-    let server = match serve(&listener, api, policy) {
+async fn http(listener: Arc<TcpListener>, api: Api, front: Front, cx: ChildContext) -> ExitReason {
+    let server = match serve(&listener, api, &front) {
         Ok(server) => server,
         Err(error) => return ExitReason::error("http", error.to_string()),
     };

@@ -50,7 +50,7 @@ pub enum ConfigError {
         /// What the key allows.
         allowed: String,
     },
-    /// An app entry without a key it needs.
+    /// An app entry, or a section, without a key that it needs beside the others.
     #[error("`{key}` is missing ({origin}); allowed: {allowed}")]
     MissingKey {
         /// The key.
@@ -71,7 +71,8 @@ pub enum ConfigError {
     /// A listen address that the network can reach, without TLS and without the consent to that.
     #[error(
         "`server.listen` = {listen} ({origin}) can be reached from the network, and the pages would be served without \
-         encryption; allowed: a loopback address such as 127.0.0.1:8080, or any address together with --insecure-http"
+         encryption; allowed: a loopback address such as 127.0.0.1:8080, or any address together with --tls self-signed, \
+         --tls-certificate and --tls-key, or --insecure-http"
     )]
     Exposed {
         /// The address.

@@ -68,7 +68,7 @@ pub const KEYS: &[Key] = &[
         "server.listen",
         Kind::Address,
         "127.0.0.1:8080",
-        "Address and port of the pages. Other than loopback only together with `server.insecure_http`.",
+        "Address and port of the pages. Other than loopback only with TLS, or together with `server.insecure_http`.",
     ),
     key(
         "server.auth",
@@ -81,6 +81,44 @@ pub const KEYS: &[Key] = &[
         Kind::Bool,
         "false",
         "Agree to pages without encryption on an address that the network can reach.",
+    ),
+    key(
+        "server.tls",
+        Kind::Choice(&["auto", "off", "self-signed"]),
+        "auto",
+        "`auto`: pages are encrypted if `server.tls_certificate` is set. `self-signed`: with a certificate of the host's \
+         own, for a first try. `off`: not at all.",
+    ),
+    key(
+        "server.tls_certificate",
+        Kind::File,
+        "",
+        "The certificate of the pages with those that lead to its root, in PEM. Read again when it changes.",
+    ),
+    key(
+        "server.tls_key",
+        Kind::File,
+        "",
+        "The private key of `server.tls_certificate`, in PEM.",
+    ),
+    key(
+        "server.hsts",
+        Kind::Choice(&["auto", "on", "off"]),
+        "auto",
+        "Whether browsers are told to come by https only, for a year (RFC 6797). `auto`: with a certificate from files.",
+    ),
+    key(
+        "server.trusted_proxies",
+        Kind::Networks,
+        "",
+        "Reverse proxies that are believed who a request comes from, and whether by https, to what name.",
+    ),
+    key(
+        "server.proxy_headers",
+        Kind::Choice(&["x-forwarded", "forwarded"]),
+        "x-forwarded",
+        "What those proxies say it by: `X-Forwarded-For`, `-Proto` and `-Host`, or `Forwarded` (RFC 7239). The other is \
+         ignored.",
     ),
     key(
         "server.state",

@@ -13,8 +13,8 @@ use super::keys::{KEYS, find};
 use super::origin::Origin;
 use super::sources::{Setting, Sources};
 use super::types::{
-    AccessConfig, Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig,
-    StoreConfig, VideoConfig,
+    AccessConfig, Auth, Config, Hsts, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
+    ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
 };
 use super::value::{Raw, Value};
 
@@ -79,6 +79,12 @@ impl Config {
                     "server.auth = open on {}: everyone who reaches this address can start programs",
                     self.server.listen
                 ),
+            });
+        }
+        if self.server.trusted_proxies.iter().any(super::Network::is_everything) {
+            found.push(Warning {
+                text: "server.trusted_proxies names every address: everyone may say that they are somebody else"
+                    .to_owned(),
             });
         }
         if self.instances.per_session > self.instances.capacity
@@ -177,6 +183,13 @@ impl Values {
         }
     }
 
+    fn networks(&self, name: &str) -> Vec<super::Network> {
+        match self.value(name) {
+            Value::Networks(networks) => networks.clone(),
+            other => unreachable!("{name} is a list of networks in the table of keys, not {other}"),
+        }
+    }
+
     fn truth(&self, name: &str) -> bool {
         *self.value(name) == Value::Bool(true)
     }
@@ -186,7 +199,8 @@ impl Values {
             unreachable!("server.listen is an address in the table of keys")
         };
         let insecure_http = self.truth("server.insecure_http");
-        if !listen.ip().is_loopback() && !insecure_http {
+        let tls = self.tls(&sources.folder)?;
+        if !listen.ip().is_loopback() && !insecure_http && tls == TlsSource::Off {
             return Err(ConfigError::Exposed {
                 listen,
                 origin: self.origin("server.listen"),
@@ -204,11 +218,50 @@ impl Values {
                 Auth::Token
             },
             insecure_http,
+            tls,
+            hsts: match self.text("server.hsts").as_str() {
+                "on" => Hsts::On,
+                "off" => Hsts::Off,
+                _ => Hsts::Auto,
+            },
+            trusted_proxies: self.networks("server.trusted_proxies"),
+            proxy_headers: if self.text("server.proxy_headers") == "forwarded" {
+                ProxyHeaders::Forwarded
+            } else {
+                ProxyHeaders::XForwarded
+            },
             state,
             region: self.text("server.region"),
             hosts: self.words("server.hosts"),
             embedders: self.words("server.embedders"),
         })
+    }
+
+    /// What encrypts the pages; paths relate to `folder`.
+    fn tls(&self, folder: &Path) -> Result<TlsSource, ConfigError> {
+        const FILES: [&str; 2] = ["server.tls_certificate", "server.tls_key"];
+        match self.text("server.tls").as_str() {
+            "off" => return Ok(TlsSource::Off),
+            "self-signed" => return Ok(TlsSource::SelfSigned),
+            _ => {}
+        }
+        let given = FILES.map(|name| Some(self.text(name)).filter(|path| !path.is_empty()));
+        match given {
+            [None, None] => Ok(TlsSource::Off),
+            [Some(certificate), Some(key)] => Ok(TlsSource::Files {
+                certificate: folder.join(certificate),
+                key: folder.join(key),
+            }),
+            [certificate, _] => {
+                // One of the two is of no use.
+                let (has, lacks) = if certificate.is_some() { (0, 1) } else { (1, 0) };
+                Err(ConfigError::MissingKey {
+                    key: FILES[lacks].to_owned(),
+                    origin: self.origin(FILES[has]),
+                    allowed: super::value::Kind::File.allowed(),
+                })
+            }
+        }
     }
 
     fn into_config(self, sources: &Sources, apps: Vec<AppEntry>) -> Result<Config, ConfigError> {

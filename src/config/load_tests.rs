@@ -362,3 +362,58 @@ proptest! {
         let _ = Config::load(&sources);
     }
 }
+
+#[test]
+fn an_address_for_the_network_needs_encryption_or_consent() {
+    let listens = || Bench::new().flag("--listen", "server.listen", "0.0.0.0:443");
+    assert_eq!(listens().error().code(), "exposed_without_tls");
+    assert_eq!(
+        listens().flag("--tls", "server.tls", "off").error().code(),
+        "exposed_without_tls"
+    );
+    for bench in [
+        listens().flag("--insecure-http", "server.insecure_http", "true"),
+        listens().flag("--tls", "server.tls", "self-signed"),
+        listens()
+            .flag("--tls-certificate", "server.tls_certificate", "crt.pem")
+            .flag("--tls-key", "server.tls_key", "key.pem"),
+    ] {
+        assert_eq!(bench.load().server.listen.port(), 443);
+    }
+}
+
+#[test]
+fn a_certificate_turns_encryption_on_and_needs_its_key() {
+    assert_eq!(Bench::new().load().server.tls, TlsSource::Off);
+    assert_eq!(Bench::new().load().server.scheme(), "http");
+    let bench = Bench::new().file("[server]\ntls_certificate = \"crt.pem\"\n");
+    let text = bench.error().to_string();
+    assert!(
+        text.contains("server.tls_key") && text.contains("heliostat.toml:2"),
+        "{text}"
+    );
+    let bench = bench.env("HELIOSTAT_SERVER_TLS_KEY", "/etc/key.pem");
+    let folder = bench.folder.path().to_owned();
+    let expected = TlsSource::Files {
+        certificate: folder.join("crt.pem"),
+        key: "/etc/key.pem".into(),
+    };
+    assert_eq!(bench.load().server.tls, expected);
+    assert_eq!(bench.load().server.scheme(), "https");
+    let bench = bench.flag("--tls", "server.tls", "off");
+    assert_eq!(bench.load().server.tls, TlsSource::Off);
+}
+
+#[test]
+fn proxies_are_addresses_and_ranges_and_everybody_is_warned_of() {
+    let bench = Bench::new().file("[server]\ntrusted_proxies = [\"127.0.0.1\", \"10.0.0.0/8\"]\n");
+    let server = bench.load().server;
+    assert!(server.trusted_proxies[1].contains("10.9.9.9".parse().unwrap()));
+    assert_eq!(server.proxy_headers, ProxyHeaders::XForwarded);
+    assert!(Config::load(&bench.sources).unwrap().1.is_empty());
+    let bench = bench.flag("--set", "server.trusted_proxies", "0.0.0.0/0");
+    let (_, warnings) = Config::load(&bench.sources).unwrap();
+    assert!(warnings[0].text.contains("trusted_proxies"), "{warnings:?}");
+    let wrong = bench.flag("--set", "server.trusted_proxies", "proxy.example");
+    assert_eq!(wrong.error().code(), "bad_value");
+}

@@ -23,6 +23,7 @@ pub mod explain;
 pub mod file;
 pub mod keys;
 pub mod load;
+pub mod network;
 pub mod origin;
 pub mod owner;
 pub mod ready;
@@ -37,12 +38,13 @@ pub use app_entry::{AppEntry, Home, Keyboard, OnHang, Placeholders, RestartPolic
 pub use apps_dir::{AppsDir, InstanceFolders};
 pub use error::{ConfigError, Warning};
 pub use explain::Row;
+pub use network::Network;
 pub use origin::Origin;
 pub use owner::AppOwner;
 pub use ready::Ready;
 pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{
-    AccessConfig, Auth, Config, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ServerConfig, SessionConfig,
-    StoreConfig, VideoConfig,
+    AccessConfig, Auth, Config, Hsts, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
+    ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
 };

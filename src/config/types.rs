@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::app_entry::AppEntry;
 use super::explain::Row;
+use super::network::Network;
 
 /// The whole effective configuration.
 #[derive(Debug, Clone)]
@@ -55,6 +56,14 @@ pub struct ServerConfig {
     pub auth: Auth,
     /// Whether pages without encryption may be reached from the network.
     pub insecure_http: bool,
+    /// What encrypts the pages.
+    pub tls: TlsSource,
+    /// Whether browsers are told to come by https only.
+    pub hsts: Hsts,
+    /// Who is believed where a request comes from.
+    pub trusted_proxies: Vec<Network>,
+    /// What those say it by.
+    pub proxy_headers: ProxyHeaders,
     /// The state folder, absolute.
     pub state: PathBuf,
     /// The region this machine registers itself with.
@@ -70,6 +79,51 @@ pub struct ServerConfig {
 pub struct AccessConfig {
     /// Whether who knows the address of an instance may watch it.
     pub bare_url_watches: bool,
+}
+
+/// What encrypts the pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsSource {
+    /// Nothing.
+    Off,
+    /// A certificate and its key, in PEM; absolute.
+    Files {
+        /// The certificate, and those that lead to its root.
+        certificate: PathBuf,
+        /// Its private key.
+        key: PathBuf,
+    },
+    /// A certificate that the host makes itself.
+    SelfSigned,
+}
+
+/// Whether browsers are told to come by https only (RFC 6797).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hsts {
+    /// Where the certificate comes from files.
+    Auto,
+    /// Whenever they came by https.
+    On,
+    /// Never.
+    Off,
+}
+
+/// By which headers a reverse proxy says where a request comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProxyHeaders {
+    /// `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
+    #[default]
+    XForwarded,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl ServerConfig {
+    /// `https` or `http`: how the pages are reached without a proxy between.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.tls == TlsSource::Off { "http" } else { "https" }
+    }
 }
 
 /// How many instances, and for how long.

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::duration;
+use super::network::Network;
 
 /// What a key may be set to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +26,12 @@ pub enum Kind {
     Address,
     /// IP addresses, possibly none.
     Addresses,
+    /// Addresses and ranges of addresses, possibly none.
+    Networks,
     /// `LOW-HIGH`, UDP ports above 1023.
     Ports,
+    /// A file; empty for none.
+    File,
     /// A folder; empty for the usual place.
     Folder,
     /// A database URL or a path.
@@ -101,12 +106,14 @@ pub enum Value {
     Cores(Option<u64>),
     /// For [`Kind::Span`] and [`Kind::SpanOrNever`].
     Span(Duration),
-    /// For [`Kind::Choice`], [`Kind::Folder`], [`Kind::Database`], [`Kind::Name`] and [`Kind::LogFilter`].
+    /// For [`Kind::Choice`], [`Kind::File`], [`Kind::Folder`], [`Kind::Database`], [`Kind::Name`] and [`Kind::LogFilter`].
     Text(String),
     /// For [`Kind::Address`].
     Address(SocketAddr),
     /// For [`Kind::Addresses`].
     Addresses(Vec<IpAddr>),
+    /// For [`Kind::Networks`].
+    Networks(Vec<Network>),
     /// For [`Kind::Words`].
     Words(Vec<String>),
     /// For [`Kind::Ports`].
@@ -123,13 +130,16 @@ impl std::fmt::Display for Value {
             Self::Span(value) => f.write_str(&duration::format(*value)),
             Self::Text(value) => f.write_str(value),
             Self::Address(value) => value.fmt(f),
-            Self::Addresses(value) => {
-                f.write_str(&value.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-            }
+            Self::Addresses(value) => f.write_str(&joined(value)),
+            Self::Networks(value) => f.write_str(&joined(value)),
             Self::Words(value) => f.write_str(&value.join(", ")),
             Self::Ports(value) => write!(f, "{}-{}", value.start(), value.end()),
         }
     }
+}
+
+fn joined(items: &[impl ToString]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl Kind {
@@ -164,12 +174,16 @@ impl Kind {
                 let addresses: Option<Vec<IpAddr>> = raw.items()?.iter().map(|item| item.parse().ok()).collect();
                 Some(Value::Addresses(addresses?))
             }
+            Self::Networks => {
+                let networks: Option<Vec<Network>> = raw.items()?.iter().map(|item| item.parse().ok()).collect();
+                Some(Value::Networks(networks?))
+            }
             Self::Ports => {
                 let (low, high) = raw.text()?.split_once(['-', '–'])?;
                 let (low, high): (u16, u16) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
                 (low >= 1024 && low <= high).then_some(Value::Ports(low..=high))
             }
-            Self::Folder | Self::Database => match raw {
+            Self::File | Self::Folder | Self::Database => match raw {
                 Raw::Text(text) if !text.contains('\0') => Some(Value::Text(text.clone())),
                 _ => None,
             },
@@ -210,7 +224,11 @@ impl Kind {
                 .join(" or "),
             Self::Address => "an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080".to_owned(),
             Self::Addresses => "IP addresses: a list in a file, else separated by commas".to_owned(),
+            Self::Networks => {
+                "IP addresses and ranges such as 10.0.0.0/8: a list in a file, else separated by commas".to_owned()
+            }
             Self::Ports => "LOW-HIGH, with 1024 <= LOW <= HIGH <= 65535".to_owned(),
+            Self::File => "the path of a file".to_owned(),
             Self::Folder => "the path of a folder".to_owned(),
             Self::Database => "`sqlite:PATH`, or a path within the state folder".to_owned(),
             Self::Words => "words without spaces: a list in a file, else separated by commas".to_owned(),

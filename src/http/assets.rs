@@ -11,6 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
+use super::headers::page_policy;
 use super::origin::OriginPolicy;
 use super::problem::Problem;
 use crate::ids::InstanceId;
@@ -18,10 +19,6 @@ use crate::ids::InstanceId;
 #[derive(RustEmbed)]
 #[folder = "static/"]
 struct Assets;
-
-/// Only our own modules and styles run in our pages; pictures may also be blobs (thumbnails).
-const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; connect-src 'self'; \
-    media-src 'self' blob: mediastream:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 /// Hexadecimal digits of a version.
 const VERSION_DIGITS: usize = 16;
@@ -170,13 +167,11 @@ fn answer(request: &HttpRequest, name: &str, body: Cow<'static, [u8]>, cache: &'
     };
     let embedders = request
         .app_data::<web::Data<OriginPolicy>>()
-        .map(|p| p.origins.join(" "))
+        .map(|p| p.origins.clone())
         .unwrap_or_default();
     response
         .insert_header((CACHE_CONTROL, cache))
-        .insert_header((CONTENT_SECURITY_POLICY, format!("{POLICY} {embedders}")))
-        .insert_header(("X-Content-Type-Options", "nosniff"))
-        .insert_header(("Referrer-Policy", "no-referrer"))
+        .insert_header((CONTENT_SECURITY_POLICY, page_policy(&embedders)))
         .insert_header(("Cross-Origin-Opener-Policy", "same-origin"));
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         response.insert_header((ETAG, etag));

@@ -3,10 +3,11 @@
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HOST, HeaderName, ORIGIN, UPGRADE};
+use actix_web::http::header::{HeaderName, ORIGIN, UPGRADE};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, web};
+use actix_web::{Error, HttpMessage, ResponseError, web};
 
+use super::client::Client;
 use super::origin::OriginPolicy;
 use super::problem::Problem;
 
@@ -22,10 +23,13 @@ pub async fn check_origin(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if let Err(problem) = check(&request) {
         log::warn!(
-            "http refused={} path={} peer={:?}",
+            "http refused={} path={} client={}",
             problem.code(),
             request.path(),
-            request.peer_addr()
+            request
+                .extensions()
+                .get::<Client>()
+                .map_or_else(String::new, Client::to_string)
         );
         let response = problem.error_response();
         return Ok(request.into_response(response));
@@ -38,13 +42,17 @@ fn check(request: &ServiceRequest) -> Result<(), Problem> {
         return Err(Problem::unavailable("not_ready", "the host is starting"));
     };
     let header = |name: HeaderName| request.headers().get(name).and_then(|v| v.to_str().ok());
-    let host = header(HOST);
+    let extensions = request.extensions();
+    let Some(client) = extensions.get::<Client>() else {
+        return Err(Problem::unavailable("not_ready", "the host is starting"));
+    };
+    let host = client.host.as_deref();
     let forbidden = |e: super::origin::OriginError| Problem::new(StatusCode::FORBIDDEN, e.code(), e.to_string());
     policy.check_host(host).map_err(forbidden)?;
     let changes = !request.method().is_safe() || request.headers().contains_key(UPGRADE);
     if changes {
         policy
-            .check_origin(host, header(ORIGIN), header(FETCH_SITE))
+            .check_origin(host, client.https, header(ORIGIN), header(FETCH_SITE))
             .map_err(forbidden)?;
     }
     Ok(())

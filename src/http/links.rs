@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Api;
+use super::client::Client;
 use super::instances::{Found, find};
 use super::problem::Problem;
-use super::who::{Who, address_of};
+use super::who::Who;
 use crate::ids::{InstanceId, LinkId, SessionId};
 use crate::instance::events::InstanceEvent;
 use crate::protocol::rights::Action;
@@ -97,6 +98,7 @@ pub async fn revoke(api: web::Data<Api>, who: Who, path: web::Path<(String, Stri
 
 /// `POST /api/v1/links/exchange`: the browser's session, or a new guest's, has what the link gives from now on.
 pub async fn exchange(
+    client: Client,
     request: HttpRequest,
     api: web::Data<Api>,
     body: web::Json<ExchangeBody>,
@@ -110,7 +112,7 @@ pub async fn exchange(
     let (identity, cookie) = match known {
         Some(identity) => (identity, None),
         None => {
-            api.limits.session(address_of(&request)?)?;
+            api.limits.session(client.address)?;
             let pass = api.access.pass(&request);
             let (identity, secret) = api.sessions.create(pass.as_ref()).await.map_err(unavailable)?;
             log::info!("session={} opened by a link guest={}", identity.session, identity.guest);

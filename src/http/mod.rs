@@ -1,14 +1,19 @@
 //! HTTP: the pages, REST, and the upgrade to the signalling socket. Decides who may ask for what, and nothing else.
 //!
-//! Every request passes [`guard`] (its `Host`; its `Origin`, if it changes something); handlers take [`who::Who`] where
-//! they need a session; errors are [`problem::Problem`]s.
+//! Every request passes [`transport`] (who it comes from, by what proxies and whether encrypted; the headers that every
+//! answer has) and [`guard`] (its `Host`; its `Origin`, if it changes something); handlers take [`who::Who`] where they
+//! need a session; errors are [`problem::Problem`]s.
 
 mod access;
 mod admin;
 mod assets;
+mod client;
+mod cookies;
 #[cfg(debug_assertions)]
 mod debug;
+mod forwarded;
 mod guard;
+mod headers;
 mod health;
 mod instances;
 mod limits;
@@ -18,6 +23,7 @@ mod problem;
 mod server;
 mod sessions;
 mod socket;
+mod transport;
 mod who;
 
 use std::num::NonZeroU32;
@@ -28,10 +34,12 @@ use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 
 pub use access::Access;
 pub use admin::Watchers;
+pub use client::{Client, Proxies};
 pub use limits::Limits;
 pub use origin::OriginPolicy;
 pub use problem::Problem;
-pub use server::{ServerError, bind, serve};
+pub use server::{Front, ServerError, bind, serve};
+pub use transport::Transport;
 
 use crate::config::VideoConfig;
 use crate::instance::{Catalogue, Manager};

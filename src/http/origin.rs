@@ -54,6 +54,9 @@ impl OriginPolicy {
 
     /// Checks where a request that changes something, or opens a socket, comes from.
     ///
+    /// `https`: whether it is known to have come encrypted; an unencrypted page of the same host is another origin then. Where
+    /// it is not known, a proxy that we do not know of may have taken the encryption off.
+    ///
     /// A browser always sends `Origin` with those (Fetch, section 3.2), and `Sec-Fetch-Site` with everything; a
     /// program that sends neither cannot be a page.
     ///
@@ -62,6 +65,7 @@ impl OriginPolicy {
     pub fn check_origin(
         &self,
         host: Option<&str>,
+        https: bool,
         origin: Option<&str>,
         fetch_site: Option<&str>,
     ) -> Result<(), OriginError> {
@@ -72,7 +76,8 @@ impl OriginPolicy {
             };
         };
         let own = host.is_some_and(|host| {
-            ["http://", "https://"].iter().any(|scheme| {
+            let schemes: &[&str] = if https { &["https://"] } else { &["http://", "https://"] };
+            schemes.iter().any(|scheme| {
                 origin
                     .strip_prefix(scheme)
                     .is_some_and(|rest| rest.eq_ignore_ascii_case(host))
@@ -155,7 +160,7 @@ mod tests {
     #[test]
     fn only_our_own_pages_and_configured_ones_may_change_things() {
         let host = Some("127.0.0.1:8080");
-        let check = |origin, site| policy().check_origin(host, origin, site);
+        let check = |origin, site| policy().check_origin(host, false, origin, site);
         assert_eq!(check(Some("http://127.0.0.1:8080"), Some("same-origin")), Ok(()));
         assert_eq!(check(Some("https://museum.example"), Some("cross-site")), Ok(()));
         assert_eq!(check(None, None), Ok(()));
@@ -170,11 +175,23 @@ mod tests {
         assert_eq!(check(None, Some("cross-site")), Err(OriginError::ForeignOrigin));
     }
 
+    #[test]
+    fn over_https_an_unencrypted_page_of_the_same_host_is_foreign() {
+        let check = |https, origin| policy().check_origin(Some("sky.example"), https, Some(origin), None);
+        assert_eq!(check(true, "https://sky.example"), Ok(()));
+        assert_eq!(check(true, "http://sky.example"), Err(OriginError::ForeignOrigin));
+        assert_eq!(
+            check(false, "https://sky.example"),
+            Ok(()),
+            "a proxy may have taken it off"
+        );
+    }
+
     proptest! {
         #[test]
         fn no_header_makes_it_panic(host in ".*", origin in ".*") {
             let _ = policy().check_host(Some(&host));
-            let _ = policy().check_origin(Some(&host), Some(&origin), None);
+            let _ = policy().check_origin(Some(&host), true, Some(&origin), None);
         }
     }
 }

@@ -24,9 +24,6 @@ pub struct Problem {
     /// Seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
-    /// Not worth a line of the log.
-    #[serde(skip)]
-    quiet: bool,
 }
 
 impl Problem {
@@ -39,15 +36,7 @@ impl Problem {
             detail: excerpt(detail.into()),
             code,
             retry_after: None,
-            quiet: false,
         }
-    }
-
-    /// The same problem, which leaves no line in the log: for what somebody can bring about as often as they like.
-    #[must_use]
-    pub const fn quiet(mut self) -> Self {
-        self.quiet = true;
-        self
     }
 
     /// The same problem, which may be gone after `wait` (rounded up to seconds; `Retry-After`, RFC 9110 section 10.2.3).
@@ -85,6 +74,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(Duration::from_secs(2))
     }
 
+    /// The sentence for people.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The stable word.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -120,14 +115,6 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if !self.quiet {
-            log::info!(
-                "http status={} code={} detail={:?}",
-                self.status,
-                self.code,
-                self.detail
-            );
-        }
         let mut response = HttpResponse::build(self.status_code()).json(self);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -1,9 +1,12 @@
 //! The listening socket and the server on it.
 
+use std::any::Any;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_cors::Cors;
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Server;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::middleware::{Condition, from_fn};
@@ -13,7 +16,9 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::guard::check_origin;
 use super::limits::limit_requests;
-use super::{Api, OriginPolicy, routes};
+use super::transport::transport;
+use super::{Api, OriginPolicy, Transport, routes};
+use crate::tls::Tls;
 
 /// Threads that parse requests and carry sockets.
 const WORKERS: usize = 2;
@@ -21,7 +26,9 @@ const WORKERS: usize = 2;
 const MAX_CONNECTIONS: usize = 2048;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
-/// From the connection to the whole head of the first request.
+/// From the connection to the end of the TLS handshake.
+const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
+/// From the connection (with TLS, from the handshake's end) to the whole head of the first request.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
 /// A client that acknowledges nothing for this long is gone.
 const USER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -88,33 +95,67 @@ fn embedding(policy: &OriginPolicy) -> Cors {
         .max_age(600)
 }
 
-/// Starts a server on the listener.
+/// How the pages are reached, for every server on the listener.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// Under which names, and from whose pages.
+    pub origins: OriginPolicy,
+    /// Through what.
+    pub transport: Transport,
+    /// With which certificate; `None`: not encrypted.
+    pub tls: Option<Arc<Tls>>,
+}
+
+/// Starts a server on the listener. With TLS it speaks HTTP/1.1 like without: WebSockets need it, and HTTP/2 would let one
+/// connection have any number of requests under way.
 ///
 /// # Errors
 /// When its threads cannot be started.
-pub fn serve(listener: &TcpListener, api: Api, policy: OriginPolicy) -> std::io::Result<Server> {
-    let (api, policy) = (web::Data::new(api), web::Data::new(policy));
+pub fn serve(listener: &TcpListener, api: Api, front: &Front) -> std::io::Result<Server> {
+    let (api, policy) = (web::Data::new(api), web::Data::new(front.origins.clone()));
+    let way = web::Data::new(front.transport.clone());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(api.clone())
             .app_data(policy.clone())
+            .app_data(way.clone())
             .wrap(from_fn(check_origin))
             .wrap(Condition::new(!policy.origins.is_empty(), embedding(&policy)))
             .wrap(from_fn(limit_requests))
+            .wrap(from_fn(transport))
             .configure(routes)
     })
     .workers(WORKERS)
     .max_connections(MAX_CONNECTIONS)
+    // Handshakes that hang take places of connections, and no more.
+    .max_connection_rate(MAX_CONNECTIONS)
+    .tls_handshake_timeout(HANDSHAKE_DEADLINE)
     .client_request_timeout(REQUEST_DEADLINE)
     .shutdown_timeout(2)
     .disable_signals()
-    .on_connect(|connection, _| {
-        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-            let socket = SockRef::from(stream);
-            let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
-            let _ = socket.set_tcp_nodelay(true);
+    .on_connect(|connection, _| prepare(connection));
+    let listener = listener.try_clone()?;
+    let server = match &front.tls {
+        None => server.listen(listener)?,
+        Some(tls) => {
+            let config = tls.server_config().map_err(std::io::Error::other)?;
+            server.listen_rustls_0_23(listener, config)?
         }
-    })
-    .listen(listener.try_clone()?)?;
+    };
     Ok(server.run())
+}
+
+/// Sets what the socket of a new connection needs.
+fn prepare(connection: &dyn Any) {
+    let plain = connection.downcast_ref::<TcpStream>();
+    let encrypted = || {
+        connection
+            .downcast_ref::<TlsStream<TcpStream>>()
+            .map(|tls| tls.get_ref().0)
+    };
+    if let Some(stream) = plain.or_else(encrypted) {
+        let socket = SockRef::from(stream);
+        let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
+        let _ = socket.set_tcp_nodelay(true);
+    }
 }

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Api;
+use super::client::Client;
 use super::limits::WRONG_TOKEN_DELAY;
 use super::problem::Problem;
-use super::who::{Who, address_of};
+use super::who::Who;
 use crate::ids::SessionId;
 use crate::session::Identity;
 
@@ -30,12 +31,8 @@ pub struct SessionBody {
 }
 
 /// `POST /api/v1/auth`: exchanges the token, or a ticket, for a cookie.
-pub async fn auth(
-    request: HttpRequest,
-    api: web::Data<Api>,
-    body: web::Json<AuthBody>,
-) -> Result<HttpResponse, Problem> {
-    let from = address_of(&request)?;
+pub async fn auth(client: Client, api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<HttpResponse, Problem> {
+    let from = client.address;
     api.limits.may_try_token(from)?;
     let exchanged = api.access.exchange(&body.token).await;
     let Some(cookie) = exchanged.map_err(|e| Problem::unavailable(e.code(), e.to_string()))? else {
@@ -59,6 +56,7 @@ pub async fn auth(
 /// `POST /api/v1/sessions`: the session of the cookie, or a new one.
 pub async fn open(
     request: HttpRequest,
+    client: Client,
     api: web::Data<Api>,
     body: Option<web::Json<SessionBody>>,
 ) -> Result<HttpResponse, Problem> {
@@ -89,9 +87,13 @@ pub async fn open(
             Ok(HttpResponse::Ok().json(describe(&api, identity)))
         }
         (None, _) => {
-            api.limits.session(address_of(&request)?)?;
+            api.limits.session(client.address)?;
             let (identity, secret) = api.sessions.create(pass.as_ref()).await.map_err(unavailable)?;
-            log::info!("session={} opened guest={}", identity.session, identity.guest);
+            log::info!(
+                "session={} opened guest={} client={client}",
+                identity.session,
+                identity.guest
+            );
             Ok(HttpResponse::Created()
                 .cookie(api.access.session_cookie(&secret))
                 .json(describe(&api, identity)))

@@ -5,8 +5,9 @@ use actix_web::http::header::SEC_WEBSOCKET_PROTOCOL;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::Api;
+use super::client::Client;
 use super::problem::Problem;
-use super::who::{Who, address_of};
+use super::who::Who;
 use crate::protocol::signalling::SUBPROTOCOL;
 use crate::signalling::upgrade;
 
@@ -16,6 +17,7 @@ pub async fn socket(
     payload: web::Payload,
     api: web::Data<Api>,
     who: Who,
+    client: Client,
 ) -> Result<HttpResponse, actix_web::Error> {
     let offered = request
         .headers()
@@ -31,12 +33,13 @@ pub async fn socket(
         .into());
     }
     let identity = who.session()?;
-    let permits = api.limits.socket(address_of(&request)?, identity.session)?;
+    let permits = api.limits.socket(client.address, identity.session)?;
     let session = api
         .live
         .actor(identity)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
+    log::info!("session={} socket opened, client={client}", identity.session);
     let kept = Box::new(permits);
     upgrade(&request, payload, session, who.pass, api.messages_per_second, kept).await
 }

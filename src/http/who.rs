@@ -1,31 +1,19 @@
 //! The extractors of handlers that need to know who asks, and what they may.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::Api;
+use super::client::Client;
 use super::problem::Problem;
 use crate::ids::{InstanceId, SessionId};
 use crate::protocol::rights::{Action, Standing, may};
 use crate::protocol::words::Role;
 use crate::session::{Identity, Pass};
-
-/// The address that a request comes from, for what is counted by address.
-///
-/// # Errors
-/// 400 `no_address` where there is none; a socket always has one.
-pub fn address_of(request: &HttpRequest) -> Result<IpAddr, Problem> {
-    request
-        .peer_addr()
-        .map(|address| address.ip())
-        .ok_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "no_address", "the request comes from nowhere"))
-}
 
 /// Who a request comes from: a session, somebody who has shown the token, or both.
 #[derive(Clone, Debug)]
@@ -112,8 +100,9 @@ impl FromRequest for Who {
             let secret = api.access.session_secret(&request);
             // A cookie may be an old one; who writes a header by hand may be guessing.
             let guesser = (secret.is_some() && request.headers().contains_key(AUTHORIZATION))
-                .then(|| address_of(&request))
-                .transpose()?;
+                .then(|| Client::known(&request))
+                .transpose()?
+                .map(|client| client.address);
             if let Some(from) = guesser {
                 api.limits.may_try_token(from)?;
             }

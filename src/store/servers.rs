@@ -74,7 +74,7 @@ impl ServerRow {
             storage: machine.storage,
             heartbeat_at: now,
             lease_until: now.saturating_add(i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX)),
-            url: format!("http://{}", config.listen),
+            url: format!("{}://{}", config.scheme(), config.listen),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             created: now,
             modified: now,

@@ -8,7 +8,7 @@ use super::source::{Source, code, sources};
 const LINES: &[&[&str]] = &[
     &["ids", "clock", "config", "observe"],
     &["supervision", "media", "protocol"],
-    &["process", "x11", "gst", "store"],
+    &["process", "x11", "gst", "store", "tls"],
     &["peer", "capture", "desktop", "audio"],
     &["instance"],
     &["session", "fleet"],
@@ -43,6 +43,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("r2d2", &["src/store"]),
     ("libsqlite3_sys", &["src/store"]),
     ("actix_web_actors", &["src/signalling"]),
+    ("rustls", &["src/tls"]),
+    ("rcgen", &["src/tls"]),
     ("actix_web", &["src/signalling", "src/http", "src/app"]),
     // The demo is a program apart, an X11 client like any other.
     ("x11rb", &["src/x11", "src/bin/orrery"]),
@@ -180,6 +182,7 @@ fn each_crate_is_named_by_its_folder_only() {
         "diesel",
         "actix_web_actors",
         "actix_web",
+        "rustls",
         "x11rb",
     ] {
         assert!(used.contains_key(krate), "nobody names {krate}");

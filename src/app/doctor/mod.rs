@@ -5,7 +5,7 @@
 //! ([`deadline::within`]), and the processes that are tried are killed when their trial ends, however it ends.
 //!
 //! - `folders` state, homes, database, disk · `display` Xvfb, its window manager, shared memory · `encoders`
-//! - `network` pages and media · `programs` the demo and the catalogue · `user` whom apps run as
+//! - `tls` encryption of the pages · `network` pages and media · `programs` the demo and the catalogue · `user` whom apps run as
 
 mod deadline;
 mod display;
@@ -17,6 +17,7 @@ mod programs;
 mod report;
 mod scratch;
 mod sockets;
+mod tls;
 mod user;
 mod xvfb;
 
@@ -26,6 +27,8 @@ use std::time::Duration;
 
 use self::deadline::within;
 use crate::app::error::chain;
+use crate::app::pages;
+use crate::clock::unix_ms;
 use crate::config::{Config, Sources};
 use crate::desktop::commands;
 
@@ -87,7 +90,12 @@ fn check(sources: &Sources) -> Vec<Finding> {
         )),
     }
     if let Some(config) = config.clone() {
+        let server = config.server.clone();
         found.extend(within("network", LOOK, move || network::check(&config)));
+        found.extend(within("encryption", LOOK, move || {
+            let source = pages::source(&server, &server.state);
+            tls::check(&server, source.as_ref(), unix_ms() / 1000)
+        }));
     }
     found.extend(within("memory", LOOK, || {
         vec![folders::shared_memory(Path::new("/dev/shm"))]

@@ -17,7 +17,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, web};
+use actix_web::{Error, HttpMessage, ResponseError, web};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -25,6 +25,7 @@ use self::lockout::Lockout;
 pub use self::permits::Permit;
 use self::permits::Permits;
 use super::Api;
+use super::client::Client;
 use super::problem::Problem;
 use crate::config::LimitsConfig;
 use crate::ids::SessionId;
@@ -86,11 +87,10 @@ impl Limits {
     /// 429 `rate_limited`.
     pub fn request(&self, from: IpAddr) -> Result<(), Problem> {
         let refused = self.requests.take(from.into(), "requests from your address");
-        refused.map_err(|problem| {
+        refused.inspect_err(|_| {
             if self.told.take(from.into(), "").is_ok() {
                 log::warn!("address={from} asks more often than limits.requests_per_minute");
             }
-            problem.quiet()
         })
     }
 
@@ -212,10 +212,12 @@ pub async fn limit_requests(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let counted = !request.path().starts_with("/static/");
     let api = request.app_data::<web::Data<Api>>();
+    let from = request.extensions().get::<Client>().map(|client| client.address);
     if counted
-        && let (Some(api), Some(from)) = (api, request.peer_addr())
-        && let Err(problem) = api.limits.request(from.ip())
+        && let (Some(api), Some(from)) = (api, from)
+        && let Err(problem) = api.limits.request(from)
     {
+        // Not as an error, which would have a line of its own in the log.
         let response = problem.error_response();
         return Ok(request.into_response(response));
     }

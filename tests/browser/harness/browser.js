@@ -21,11 +21,12 @@ const flags = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
-export function launchBrowser() {
+/** @param {string[]} [more] further flags */
+export function launchBrowser(more = []) {
   return chromium.launch({
     executablePath: process.env.HELIOSTAT_TEST_CHROMIUM ?? '/usr/bin/chromium',
     headless: true,
-    args: flags,
+    args: [...flags, ...more],
   });
 }
 

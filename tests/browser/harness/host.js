@@ -21,6 +21,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { mountDisk, mounted, unmountDisk } from './disk.js';
 import { freePort, programOf, temporaryFolder } from './places.js';
 import { isAlive, processesIn, processesOf, staleDisplayLocks, unixSocketsBelow } from './proc.js';
+import { statusOf } from './request.js';
 import { until } from './wait.js';
 
 /** The program under test: `HELIOSTAT_BIN`, or the development build. */
@@ -99,15 +100,16 @@ export class Host {
    * @param {number} settings.port
    * @param {'token' | 'open'} settings.auth
    * @param {Record<string, string>} [settings.env]
+   * @param {boolean} [settings.encrypted]
    */
-  constructor({ folder, port, auth, env = {} }) {
+  constructor({ folder, port, auth, env = {}, encrypted = false }) {
     this.env = env;
     this.folder = folder;
     this.state = join(folder, 'state');
     this.config = join(folder, 'heliostat.toml');
     this.port = port;
     this.auth = auth;
-    this.origin = `http://127.0.0.1:${port}`;
+    this.origin = `${encrypted ? 'https' : 'http'}://127.0.0.1:${port}`;
     this.logFile = join(folder, 'host.log');
     this.staleLocksBefore = new Set(staleDisplayLocks());
   }
@@ -132,7 +134,8 @@ export class Host {
     disk = 0,
   } = {}) {
     const folder = temporaryFolder();
-    const host = new Host({ folder, port: await freePort(), auth, env });
+    const encrypted = 'tls_certificate' in (sections.server ?? {});
+    const host = new Host({ folder, port: await freePort(), auth, env, encrypted });
     host.panics = panics;
     if (disk > 0) mountDisk(host.state, disk);
     const text = Object.entries(sections).flatMap(([name, keys]) => [`[${name}]`, ...lines(keys), '']);
@@ -170,7 +173,7 @@ export class Host {
       () => {
         const said = readFileSync(this.logFile, 'utf8').slice(begin);
         if (child.exitCode !== null || spawnError) return 'ended';
-        this.said = /http:\/\/\S+\/(#token=\S+)?/.exec(said)?.[0] ?? '';
+        this.said = /https?:\/\/\S+\/(#token=\S+)?/.exec(said)?.[0] ?? '';
         return this.said !== '' && (this.auth === 'open' || this.said.includes('#token='));
       },
       { within: START_LIMIT },
@@ -180,7 +183,7 @@ export class Host {
     }
     // The token is shown at the first start only; later ones print a ticket that is good once.
     this.entry ||= this.said;
-    await until('the host answers', () => fetch(`${this.origin}/healthz`).then(r => r.ok));
+    await until('the host answers', async () => (await statusOf(`${this.origin}/healthz`)) === 200);
   }
 
   /** `heliostat <command>` for this host. @param {string} command @param {string[]} more */

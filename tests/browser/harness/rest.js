@@ -1,8 +1,7 @@
 // The REST interface as a program uses it, with every header in the test's hand.
 
 import assert from 'node:assert/strict';
-import { request } from 'node:http';
-
+import { request } from './request.js';
 import { until } from './wait.js';
 
 /**

@@ -2,8 +2,8 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { request } from 'node:http';
 
+import { request } from './request.js';
 import { until } from './wait.js';
 
 const TEXT = 0x1;

@@ -15,8 +15,9 @@ const LIMIT =
  * Declares what the scenarios of this file share.
  *
  * @param {Parameters<typeof Host.start>[0]} options of the host
+ * @param {string[]} [flags] further flags of the browser
  */
-export function suite(options) {
+export function suite(options, flags = []) {
   /** @type {Host | undefined} */
   let host;
   /** @type {import('playwright-core').Browser | undefined} */
@@ -25,7 +26,7 @@ export function suite(options) {
 
   const start = async () => {
     host = await Host.start(options);
-    browser = await launchBrowser();
+    browser = await launchBrowser(flags);
   };
   const stop = async () => {
     await browser?.close();

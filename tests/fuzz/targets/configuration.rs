@@ -12,7 +12,10 @@ fuzz_target!(|input: (&[u8], &str)| {
     std::fs::write(&file, text).unwrap();
     let sources = Sources {
         file: Some(file),
-        env: BTreeMap::from([("HELIOSTAT_MEDIA_BIND".into(), value.into())]),
+        env: BTreeMap::from([
+            ("HELIOSTAT_MEDIA_BIND".into(), value.into()),
+            ("HOME".into(), "/nowhere".into()),
+        ]),
         ..Sources::default()
     };
     if let Err(error) = Config::load(&sources) {

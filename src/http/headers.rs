@@ -1,0 +1,89 @@
+//! Headers that every answer has, so that a browser lets pages do no more than ours need.
+
+use actix_web::http::header::{
+    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+
+/// Pages run our own modules and styles and nothing else (Content Security Policy Level 3); pictures may also be blobs
+/// (thumbnails). Nothing is written into a page's text, neither by the host nor by its scripts.
+const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+    connect-src 'self'; media-src 'self' blob: mediastream:; manifest-src 'self'; object-src 'none'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'self'";
+
+/// What is no page shows nothing, in no frame.
+const NOT_A_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+
+/// What the viewer needs, and none of the rest that a page could ask its user for (W3C Permissions Policy). In a frame,
+/// the page around it has to allow the same.
+const PERMISSIONS: HeaderValue = HeaderValue::from_static(
+    "fullscreen=(self), autoplay=(self), clipboard-read=(self), clipboard-write=(self), gamepad=(self), \
+     keyboard-map=(self), picture-in-picture=(self), screen-wake-lock=(self), camera=(), microphone=(), geolocation=(), \
+     display-capture=(), midi=(), payment=(), usb=(), serial=(), hid=(), bluetooth=()",
+);
+
+/// For a year, this very host (RFC 6797 section 6.1).
+const ONLY_HTTPS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// The policy of a page that these origins may hold in a frame, beside our own.
+pub fn page_policy(embedders: &[String]) -> String {
+    embedders.iter().fold(PAGE.to_owned(), |policy, origin| {
+        // One that could end the list of frames would begin another directive.
+        if origin.contains([';', ',']) {
+            policy
+        } else {
+            format!("{policy} {origin}")
+        }
+    })
+}
+
+/// Adds what the answer has not yet. `only_https`: the browser is to come by https from now on.
+pub fn complete(headers: &mut HeaderMap, only_https: bool) {
+    let mut unless_there = |name: HeaderName, value: HeaderValue| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
+    };
+    unless_there(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    unless_there(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    unless_there(CONTENT_SECURITY_POLICY, NOT_A_PAGE);
+    unless_there(PERMISSIONS_POLICY, PERMISSIONS);
+    // Pages of others get our modules only by asking with CORS, which this does not concern.
+    unless_there(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    if only_https {
+        unless_there(STRICT_TRANSPORT_SECURITY, ONLY_HTTPS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_policy_lets_text_of_a_page_run() {
+        let policy = page_policy(&["https://museum.example".to_owned()]);
+        assert!(!policy.contains("unsafe") && policy.starts_with("default-src 'none'"));
+        assert!(policy.ends_with("frame-ancestors 'self' https://museum.example"));
+    }
+
+    #[test]
+    fn an_embedder_adds_no_directive() {
+        let policy = page_policy(&["https://a.example; script-src *".to_owned()]);
+        assert!(policy.ends_with("frame-ancestors 'self'"));
+    }
+
+    #[test]
+    fn an_answer_keeps_what_it_has_and_gets_the_rest() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'self'"));
+        complete(&mut headers, false);
+        assert_eq!(headers.get(CONTENT_SECURITY_POLICY).unwrap(), "default-src 'self'");
+        assert_eq!(headers.get(X_CONTENT_TYPE_OPTIONS).unwrap(), "nosniff");
+        assert!(!headers.contains_key(STRICT_TRANSPORT_SECURITY));
+        complete(&mut headers, true);
+        assert!(headers.contains_key(STRICT_TRANSPORT_SECURITY));
+    }
+}

@@ -1,0 +1,7 @@
+//! Encryption of the pages, and what stands before them: the real host, seen from its network side.
+
+mod exchange;
+mod handshake;
+mod headers;
+mod proxies;
+mod support;
