@@ -134,6 +134,17 @@ need_runtime_packages() {
   need "a first program to launch" xterm
 }
 
+# need_coturn REASON installs a STUN and TURN server, without the service that its package would start: that has a
+# configuration that nobody asked for.
+need_coturn() {
+  local masked=/etc/systemd/system/coturn.service
+  installed coturn && return
+  if [ -d /run/systemd/system ] && [ ! -e "$masked" ]; then
+    as_root ln -s /dev/null "$masked"
+  fi
+  need "$1" coturn
+}
+
 # Where the host is root, programs run as this user, who owns nothing and cannot log in.
 need_app_user() {
   [ "$(id -u)" -eq 0 ] || return 0

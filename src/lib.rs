@@ -8,6 +8,7 @@ pub mod config;
 pub mod desktop;
 pub mod gst;
 pub mod http;
+pub mod ice;
 pub mod ids;
 pub mod instance;
 pub mod media;

@@ -6,7 +6,7 @@ use clap::Parser;
 use heliostat::app::cli::{Cli, Command, Settings};
 use heliostat::app::control::ControlError;
 use heliostat::app::error::{StartError, chain};
-use heliostat::app::{config_command, control, doctor, logging, serve};
+use heliostat::app::{check_ice, config_command, control, doctor, logging, serve};
 use heliostat::config::Config;
 
 /// The exit status of a wrong configuration or a machine that is not ready.
@@ -36,6 +36,14 @@ fn main() -> ExitCode {
                 Ok(true) => ExitCode::SUCCESS,
                 Ok(false) => ExitCode::from(EXIT_FAILED),
                 Err(error) => failed("output", &error),
+            }
+        }
+        Command::CheckIce(args) => {
+            let (sources, mut out) = (args.settings.sources(), std::io::stdout().lock());
+            match check_ice::run(&sources, &args.servers, args.ca.as_deref(), args.json, &mut out) {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::from(EXIT_FAILED),
+                Err(error) => failed(error.code(), &error),
             }
         }
         Command::Stop(settings) => done(load(&settings).map(|config| control::stop(&config.server.state))),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::capture::CaptureArgs;
-use crate::config::{Flag, Sources};
+use crate::config::{Flag, IceUrl, Sources};
 use crate::process::keeper::KeepArgs;
 
 /// Hosts interactive X11 programs as supervised instances and streams each to web browsers.
@@ -26,6 +26,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Check this machine and say what to do about each problem
     Doctor(DoctorArgs),
+    /// Check STUN and TURN servers as a browser would use them
+    CheckIce(CheckIceArgs),
     /// End the host and its instances
     Stop(Settings),
     /// Hand the host over to a new binary; the instances live on
@@ -122,6 +124,23 @@ pub struct DoctorArgs {
     /// What configures.
     #[command(flatten)]
     pub settings: Settings,
+    /// Print JSON instead of lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `heliostat check-ice`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub struct CheckIceArgs {
+    /// What configures.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Check these servers instead of those of ice.servers: stun:HOST, turn:HOST?transport=tcp, turns:HOST
+    #[arg(value_name = "URL")]
+    pub servers: Vec<IceUrl>,
+    /// Believe the certificate authorities in this file (PEM) instead of those of this machine
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
     /// Print JSON instead of lines
     #[arg(long)]
     pub json: bool,

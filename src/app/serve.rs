@@ -1,6 +1,6 @@
 //! `heliostat serve`: everything the host needs is made here, once, and put together.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +15,10 @@ use super::signals::{Signal, Signals};
 use super::{encoders, pages, token, tree, watchdog};
 use crate::clock::unix_ms;
 use crate::config::removal;
-use crate::config::{AppOwner, AppsDir, Config, Sources, StateDir, TlsSource, catalogue};
+use crate::config::{AppOwner, AppsDir, Config, IceConfig, PublicAddress, Sources, StateDir, TlsSource, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
+use crate::ice::{Handout, probe};
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
@@ -320,6 +321,7 @@ impl Parts {
         let options = WebrtcOptions {
             ports,
             addresses,
+            public: public_addresses(&config.ice).await,
             disconnected_timeout: config.media.disconnected_timeout,
             failed_timeout: config.media.failed_timeout,
         };
@@ -356,6 +358,33 @@ impl Parts {
     }
 }
 
+/// The addresses of this host beyond a NAT. Who cannot be asked for them now keeps nobody from connecting directly.
+async fn public_addresses(ice: &IceConfig) -> Vec<IpAddr> {
+    let server = match &ice.public_address {
+        PublicAddress::Known(addresses) => return addresses.clone(),
+        PublicAddress::AskStun => ice.servers.iter().find(|url| !url.is_relay()).cloned(),
+    };
+    let Some(server) = server else { return Vec::new() };
+    let asked = tokio::task::spawn_blocking({
+        let server = server.clone();
+        move || probe::public_addresses(&server)
+    });
+    match asked.await {
+        Ok(Ok(addresses)) => {
+            log::info!("public addresses {addresses:?}, as {server} sees them");
+            addresses
+        }
+        Ok(Err(error)) => {
+            log::warn!("no public address, code={}: {server}: {error}", error.code());
+            Vec::new()
+        }
+        Err(error) => {
+            log::error!("no public address: {error}");
+            Vec::new()
+        }
+    }
+}
+
 fn make_tree(
     services: &Arc<Services>,
     catalogue: &Arc<Catalogue>,
@@ -367,6 +396,7 @@ fn make_tree(
     tree: TreeView,
 ) -> crate::supervision::SupervisorSpec {
     let sessions = SupervisorRef::new();
+    let ice = Arc::new(Handout::new(services.config.ice.clone()));
     let api = Api {
         access: Access::new(entrance.admins.clone(), services.server),
         sessions: SessionBook::new(
@@ -374,8 +404,14 @@ fn make_tree(
             Arc::clone(&services.journal),
             entrance.admins.clone(),
         ),
-        live: Sessions::new(manager.clone(), entrance.roles.clone(), sessions.clone()),
+        live: Sessions::new(
+            manager.clone(),
+            entrance.roles.clone(),
+            Arc::clone(&ice),
+            sessions.clone(),
+        ),
         roles: entrance.roles.clone(),
+        ice,
         manager: manager.clone(),
         catalogue: Arc::clone(catalogue),
         video: services.config.video,

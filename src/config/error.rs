@@ -28,6 +28,12 @@ pub enum ConfigError {
         /// What the parser says.
         message: String,
     },
+    /// The public address is to be asked for, and nobody is named who could be asked.
+    #[error("`ice.public_address` = stun ({origin}) needs a `stun:` server in `ice.servers`")]
+    NothingToAsk {
+        /// Where it was written.
+        origin: Origin,
+    },
     /// A key that does not exist.
     #[error("unknown key `{key}` ({origin}){}; `heliostat config` lists all keys", hint(.suggestion))]
     UnknownKey {
@@ -98,6 +104,7 @@ impl ConfigError {
             Self::DuplicateApp { .. } => "duplicate_app",
             Self::Exposed { .. } => "exposed_without_tls",
             Self::NoStateFolder => "no_state_folder",
+            Self::NothingToAsk { .. } => "nothing_to_ask",
         }
     }
 }

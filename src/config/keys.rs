@@ -242,6 +242,45 @@ pub const KEYS: &[Key] = &[
         "A viewer disconnected for this long further counts as gone.",
     ),
     key(
+        "ice.servers",
+        Kind::IceServers,
+        "",
+        "STUN and TURN servers that browsers are told of. TURN servers are told of only with a secret.",
+    ),
+    key(
+        "ice.secret_file",
+        Kind::File,
+        "",
+        "A file with the secret shared with the TURN servers (coturn: `static-auth-secret`), one a line. The first makes \
+         the credentials; a second one, while secrets are exchanged, is tried by `heliostat check-ice`, too.",
+    ),
+    key(
+        "ice.secrets",
+        Kind::Secrets,
+        "",
+        "The same as a value, best in the environment; what is set here comes before the file. `heliostat config` does \
+         not show it.",
+    ),
+    key(
+        "ice.credentials_life",
+        Kind::Span(3_000, DAY_MS),
+        "1h",
+        "How long a browser's TURN credentials are good. Fresh ones are sent after two thirds of it.",
+    ),
+    key(
+        "ice.transport_policy",
+        Kind::Choice(&["all", "relay"]),
+        "all",
+        "`relay`: browsers connect through a TURN server only, so that viewers and host do not learn each other's address.",
+    ),
+    key(
+        "ice.public_address",
+        Kind::PublicAddress,
+        "",
+        "The public address of a host behind 1:1 NAT, where the UDP ports arrive unchanged. `stun`: the first STUN server \
+         of `ice.servers` is asked for it at start.",
+    ),
+    key(
         "limits.requests_per_minute",
         Kind::Number(60, 1_000_000),
         "1200",

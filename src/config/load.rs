@@ -9,14 +9,16 @@ use super::app_entry::AppEntry;
 use super::error::{ConfigError, Warning};
 use super::explain::{Row, without_password};
 use super::file;
+use super::hidden::{self, Hidden};
+use super::ice_url::IceUrl;
 use super::keys::{KEYS, find};
 use super::origin::Origin;
 use super::sources::{Setting, Sources};
 use super::types::{
-    AccessConfig, Auth, Config, Hsts, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
-    ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
+    AccessConfig, Auth, Config, Hsts, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
+    PublicAddress, ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
 };
-use super::value::{Raw, Value};
+use super::value::{Kind, Raw, Value};
 
 impl Config {
     /// Reads all sources and puts them together.
@@ -73,6 +75,19 @@ impl Config {
                 ),
             });
         }
+        if self.ice.secrets.is_empty() && self.ice.servers.iter().any(IceUrl::is_relay) {
+            found.push(Warning {
+                text: "ice.servers names TURN servers, and there is no secret to make credentials with: browsers are \
+                       not told of them; set ice.secret_file"
+                    .to_owned(),
+            });
+        }
+        if self.ice.relay_only && !self.ice.can_relay() {
+            found.push(Warning {
+                text: "ice.transport_policy = relay without a TURN server and its secret: no browser can connect"
+                    .to_owned(),
+            });
+        }
         if self.server.auth == Auth::Open && !self.server.listen.ip().is_loopback() {
             found.push(Warning {
                 text: format!(
@@ -119,7 +134,7 @@ impl Values {
             let Some(key) = find(name) else { continue };
             let value = key.kind.parse(&raw).ok_or_else(|| ConfigError::BadValue {
                 key: name.to_owned(),
-                value: without_password(&raw.shown()),
+                value: without_password(&key.kind.shown(&raw)),
                 origin: origin.clone(),
                 allowed: key.kind.allowed(),
             })?;
@@ -264,11 +279,54 @@ impl Values {
         }
     }
 
+    fn ice(&self, sources: &Sources) -> Result<IceConfig, ConfigError> {
+        let (Value::IceServers(servers), Value::Secrets(secrets), Value::PublicAddress(public)) = (
+            self.value("ice.servers").clone(),
+            self.value("ice.secrets").clone(),
+            self.value("ice.public_address").clone(),
+        ) else {
+            unreachable!("the table of keys has ice.servers, ice.secrets and ice.public_address as what they are")
+        };
+        let public_address = public.map_or(PublicAddress::AskStun, PublicAddress::Known);
+        if public_address == PublicAddress::AskStun && !servers.iter().any(|url| !url.is_relay()) {
+            return Err(ConfigError::NothingToAsk {
+                origin: self.origin("ice.public_address"),
+            });
+        }
+        Ok(IceConfig {
+            servers,
+            secrets: self.secrets(sources, secrets)?,
+            credentials_life: self.span("ice.credentials_life"),
+            relay_only: self.text("ice.transport_policy") == "relay",
+            public_address,
+        })
+    }
+
+    /// The secrets that are set, else those of the file.
+    fn secrets(&self, sources: &Sources, set: Vec<Hidden>) -> Result<Vec<Hidden>, ConfigError> {
+        let file = self.text("ice.secret_file");
+        if !set.is_empty() || file.is_empty() {
+            return Ok(set);
+        }
+        let path = sources.folder.join(file);
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Unreadable {
+            path: path.clone(),
+            source,
+        })?;
+        hidden::in_file(&text).ok_or_else(|| ConfigError::BadValue {
+            key: "ice.secret_file".to_owned(),
+            value: format!("{} (not shown)", path.display()),
+            origin: self.origin("ice.secret_file"),
+            allowed: Kind::Secrets.allowed(),
+        })
+    }
+
     fn into_config(self, sources: &Sources, apps: Vec<AppEntry>) -> Result<Config, ConfigError> {
         let server = self.server(sources)?;
         let Value::Ports(udp_ports) = self.value("media.udp_ports").clone() else {
             unreachable!("media.udp_ports is a range of ports in the table of keys")
         };
+        let ice = self.ice(sources)?;
         let rows = self.rows(&server.state);
         Ok(Config {
             server,
@@ -299,6 +357,7 @@ impl Values {
                 disconnected_timeout: self.span("media.disconnected_timeout"),
                 failed_timeout: self.span("media.failed_timeout"),
             },
+            ice,
             limits: LimitsConfig {
                 requests_per_minute: self.at_least_one("limits.requests_per_minute"),
                 sessions_per_hour: self.at_least_one("limits.sessions_per_hour"),
@@ -348,3 +407,7 @@ fn cores() -> u64 {
 #[cfg(test)]
 #[path = "load_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "ice_tests.rs"]
+mod ice_tests;

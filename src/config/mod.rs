@@ -21,6 +21,8 @@ pub mod duration;
 pub mod error;
 pub mod explain;
 pub mod file;
+pub mod hidden;
+pub mod ice_url;
 pub mod keys;
 pub mod load;
 pub mod network;
@@ -38,6 +40,8 @@ pub use app_entry::{AppEntry, Home, Keyboard, OnHang, Placeholders, RestartPolic
 pub use apps_dir::{AppsDir, InstanceFolders};
 pub use error::{ConfigError, Warning};
 pub use explain::Row;
+pub use hidden::Hidden;
+pub use ice_url::{IceScheme, IceTransport, IceUrl};
 pub use network::Network;
 pub use origin::Origin;
 pub use owner::AppOwner;
@@ -45,6 +49,6 @@ pub use ready::Ready;
 pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{
-    AccessConfig, Auth, Config, Hsts, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
-    ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
+    AccessConfig, Auth, Config, Hsts, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
+    PublicAddress, ServerConfig, SessionConfig, StoreConfig, TlsSource, VideoConfig,
 };

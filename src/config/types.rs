@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use super::app_entry::AppEntry;
 use super::explain::Row;
+use super::hidden::Hidden;
+use super::ice_url::IceUrl;
 use super::network::Network;
 
 /// The whole effective configuration.
@@ -25,6 +27,8 @@ pub struct Config {
     pub session: SessionConfig,
     /// The connections to browsers.
     pub media: MediaConfig,
+    /// The ways of browsers to the host.
+    pub ice: IceConfig,
     /// What comes from outside, and how much of it.
     pub limits: LimitsConfig,
     /// The database.
@@ -176,6 +180,38 @@ pub struct MediaConfig {
     pub disconnected_timeout: Duration,
     /// How long until a disconnected viewer counts as gone.
     pub failed_timeout: Duration,
+}
+
+/// The ways of browsers to the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IceConfig {
+    /// STUN and TURN servers.
+    pub servers: Vec<IceUrl>,
+    /// The secrets shared with the TURN servers: the first makes credentials, a second is on its way in or out.
+    pub secrets: Vec<Hidden>,
+    /// How long credentials are good.
+    pub credentials_life: Duration,
+    /// Whether browsers connect through a relay only.
+    pub relay_only: bool,
+    /// The public address of a host behind 1:1 NAT.
+    pub public_address: PublicAddress,
+}
+
+impl IceConfig {
+    /// Whether browsers can be told of a relay.
+    #[must_use]
+    pub fn can_relay(&self) -> bool {
+        !self.secrets.is_empty() && self.servers.iter().any(IceUrl::is_relay)
+    }
+}
+
+/// The public address of a host behind 1:1 NAT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublicAddress {
+    /// These; none where there is no such NAT.
+    Known(Vec<IpAddr>),
+    /// The one that a STUN server sees.
+    AskStun,
 }
 
 /// The database.

@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::duration;
+use super::hidden::Hidden;
+use super::ice_url::IceUrl;
 use super::network::Network;
 
 /// What a key may be set to.
@@ -42,6 +44,12 @@ pub enum Kind {
     Name,
     /// A filter of the `env_logger` crate, as in `RUST_LOG`.
     LogFilter,
+    /// Addresses of STUN and TURN servers, possibly none.
+    IceServers,
+    /// One or two secrets, or none. Never shown.
+    Secrets,
+    /// IP addresses, possibly none, or the word `stun`.
+    PublicAddress,
 }
 
 /// A value as a source gives it, before it is known to be right.
@@ -106,7 +114,8 @@ pub enum Value {
     Cores(Option<u64>),
     /// For [`Kind::Span`] and [`Kind::SpanOrNever`].
     Span(Duration),
-    /// For [`Kind::Choice`], [`Kind::File`], [`Kind::Folder`], [`Kind::Database`], [`Kind::Name`] and [`Kind::LogFilter`].
+    /// For [`Kind::Choice`], [`Kind::File`], [`Kind::Folder`], [`Kind::Database`], [`Kind::Name`] and
+    /// [`Kind::LogFilter`].
     Text(String),
     /// For [`Kind::Address`].
     Address(SocketAddr),
@@ -118,6 +127,12 @@ pub enum Value {
     Words(Vec<String>),
     /// For [`Kind::Ports`].
     Ports(RangeInclusive<u16>),
+    /// For [`Kind::IceServers`].
+    IceServers(Vec<IceUrl>),
+    /// For [`Kind::Secrets`].
+    Secrets(Vec<Hidden>),
+    /// For [`Kind::PublicAddress`]; `None` stands for asking a STUN server.
+    PublicAddress(Option<Vec<IpAddr>>),
 }
 
 impl std::fmt::Display for Value {
@@ -130,8 +145,12 @@ impl std::fmt::Display for Value {
             Self::Span(value) => f.write_str(&duration::format(*value)),
             Self::Text(value) => f.write_str(value),
             Self::Address(value) => value.fmt(f),
-            Self::Addresses(value) => f.write_str(&joined(value)),
+            Self::PublicAddress(None) => f.write_str("stun"),
+            Self::Addresses(value) | Self::PublicAddress(Some(value)) => f.write_str(&joined(value)),
             Self::Networks(value) => f.write_str(&joined(value)),
+            Self::IceServers(value) => f.write_str(&joined(value)),
+            Self::Secrets(value) if value.is_empty() => Ok(()),
+            Self::Secrets(value) => write!(f, "({} set, not shown)", value.len()),
             Self::Words(value) => f.write_str(&value.join(", ")),
             Self::Ports(value) => write!(f, "{}-{}", value.start(), value.end()),
         }
@@ -203,6 +222,28 @@ impl Kind {
                     .all(|item| is_directive(item.trim()))
                     .then(|| Value::Text(text.to_owned()))
             }
+            Self::IceServers => {
+                let urls: Option<Vec<IceUrl>> = raw.items()?.iter().map(|item| item.parse().ok()).collect();
+                Some(Value::IceServers(urls?))
+            }
+            Self::Secrets => {
+                let secrets: Option<Vec<Hidden>> = raw.items()?.iter().map(|item| Hidden::new(item)).collect();
+                secrets.filter(|secrets| secrets.len() <= 2).map(Value::Secrets)
+            }
+            Self::PublicAddress if raw.text() == Some("stun") => Some(Value::PublicAddress(None)),
+            Self::PublicAddress => match Self::Addresses.parse(raw)? {
+                Value::Addresses(addresses) => Some(Value::PublicAddress(Some(addresses))),
+                _ => None,
+            },
+        }
+    }
+
+    /// A value as it is shown in an error: secrets are not.
+    #[must_use]
+    pub fn shown(&self, raw: &Raw) -> String {
+        match self {
+            Self::Secrets => "(not shown)".to_owned(),
+            _ => raw.shown(),
         }
     }
 
@@ -230,6 +271,14 @@ impl Kind {
             Self::Ports => "LOW-HIGH, with 1024 <= LOW <= HIGH <= 65535".to_owned(),
             Self::File => "the path of a file".to_owned(),
             Self::Folder => "the path of a folder".to_owned(),
+            Self::IceServers => "`stun:HOST[:PORT]`, `turn:HOST[:PORT]`, `turn:HOST[:PORT]?transport=tcp` or \
+                                 `turns:HOST[:PORT]`: a list in a file, else separated by commas"
+                .to_owned(),
+            Self::Secrets => {
+                "one or two secrets of 16 to 256 visible ASCII characters: a list in a file, else separated by commas"
+                    .to_owned()
+            }
+            Self::PublicAddress => "`stun`, or IP addresses: a list in a file, else separated by commas".to_owned(),
             Self::Database => "`sqlite:PATH`, or a path within the state folder".to_owned(),
             Self::Words => "words without spaces: a list in a file, else separated by commas".to_owned(),
             Self::Name => "1 to 64 letters, digits, `.`, `_` or `-`".to_owned(),
@@ -325,6 +374,29 @@ mod tests {
         );
         assert_eq!(Kind::Addresses.parse(&text("localhost")), None);
         assert_eq!(Kind::Addresses.parse(&text("")), Some(Value::Addresses(Vec::new())));
+    }
+
+    #[test]
+    fn secrets_are_counted_and_never_shown() {
+        let raw = Raw::List(vec!["0123456789abcdef".to_owned(), "fedcba9876543210".to_owned()]);
+        let value = Kind::Secrets.parse(&raw).unwrap();
+        assert_eq!(value.to_string(), "(2 set, not shown)");
+        assert!(!format!("{value:?}").contains("0123"));
+        assert_eq!(Kind::Secrets.shown(&text("a secret that is none")), "(not shown)");
+        assert_eq!(Kind::Secrets.parse(&text("")).unwrap().to_string(), "");
+        assert_eq!(Kind::Secrets.parse(&text("short")), None);
+    }
+
+    #[test]
+    fn a_public_address_is_known_or_asked_for() {
+        let kind = Kind::PublicAddress;
+        assert_eq!(kind.parse(&text("stun")), Some(Value::PublicAddress(None)));
+        assert_eq!(kind.parse(&text("")), Some(Value::PublicAddress(Some(Vec::new()))));
+        assert_eq!(
+            kind.parse(&text("192.0.2.1, 2001:db8::1")).unwrap().to_string(),
+            "192.0.2.1, 2001:db8::1"
+        );
+        assert_eq!(kind.parse(&text("example.org")), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod forwarded;
 mod guard;
 mod headers;
 mod health;
+mod ice;
 mod instances;
 mod limits;
 mod links;
@@ -42,6 +43,7 @@ pub use server::{Front, ServerError, bind, serve};
 pub use transport::Transport;
 
 use crate::config::VideoConfig;
+use crate::ice::Handout;
 use crate::instance::{Catalogue, Manager};
 use crate::session::{Roles, SessionBook, Sessions};
 use crate::store::Store;
@@ -61,6 +63,8 @@ pub struct Api {
     pub live: Sessions,
     /// What somebody is at an instance, and the links that make them so.
     pub roles: Roles,
+    /// What sessions are told of STUN and TURN servers.
+    pub ice: Arc<Handout>,
     /// The instances.
     pub manager: Manager,
     /// The apps.
@@ -98,6 +102,7 @@ fn routes(config: &mut ServiceConfig) {
         .route("/ws", web::get().to(socket::socket))
         .route("/healthz", web::get().to(health::alive))
         .route("/readyz", web::get().to(health::ready))
+        .route("/api/webrtc/ice-servers", web::get().to(ice::servers))
         .service(api_routes())
         .default_service(web::to(assets::nothing));
 }

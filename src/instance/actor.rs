@@ -15,7 +15,7 @@ use super::doing::Doing;
 use super::error::InstanceError;
 use super::events::{InstanceEvent, of_status};
 use super::outbound::Outbound;
-use super::peer_child::{PeerCommand, peer_child};
+use super::peer_child::peer_child;
 use super::roster::RoleNow;
 use super::shared::InstanceShared;
 use super::status::StatusReport;
@@ -24,7 +24,7 @@ use crate::clock::unix_ms;
 use crate::desktop::{EndReason, Facts};
 use crate::ids::{PeerId, SessionId, ViewerId};
 use crate::peer::{PeerError, PeerOptions};
-use crate::protocol::signalling::{CloseReason, IceCandidate, InstanceStatus, ServerMessage};
+use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
 use crate::store::StatusChange;
 use crate::supervision::{ChildContext, ExitReason};
 
@@ -38,7 +38,7 @@ const DESKTOP_DEADLINE: Duration = Duration::from_secs(40);
 /// The actor.
 #[derive(Debug)]
 pub struct InstanceActor {
-    shared: Arc<InstanceShared>,
+    pub(super) shared: Arc<InstanceShared>,
     context: ChildContext,
     told: Option<StatusReport>,
     doing: Doing,
@@ -345,32 +345,6 @@ impl Handler<Offer> for InstanceActor {
             }
         };
         Box::pin(work.into_actor(self))
-    }
-}
-
-/// A candidate of a viewer's browser.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), InstanceError>")]
-pub struct Candidate {
-    /// Who.
-    pub viewer: ViewerId,
-    /// Of which peer.
-    pub peer: PeerId,
-    /// The candidate; `None` at their end.
-    pub candidate: Option<IceCandidate>,
-}
-
-impl Handler<Candidate> for InstanceActor {
-    type Result = Result<(), InstanceError>;
-
-    fn handle(&mut self, msg: Candidate, _: &mut Self::Context) -> Self::Result {
-        let peer = self
-            .shared
-            .peer(msg.peer)
-            .filter(|p| p.viewer == msg.viewer)
-            .ok_or(InstanceError::UnknownPeer)?;
-        peer.send(PeerCommand::Candidate(msg.candidate));
-        Ok(())
     }
 }
 

@@ -25,6 +25,7 @@ mod leaving;
 mod manager;
 mod mending;
 mod outbound;
+pub mod paths;
 mod peer_child;
 mod roster;
 mod rows;

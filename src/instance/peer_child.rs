@@ -33,6 +33,8 @@ const STALL: Duration = Duration::from_secs(25);
 pub enum PeerCommand {
     /// A candidate of the browser; `None` at their end.
     Candidate(Option<IceCandidate>),
+    /// The browser's offer of new paths.
+    RestartIce(String),
     /// Tell the browser over the data channel.
     Status(String),
 }
@@ -178,6 +180,10 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
                         end.connected = true;
                         shared.services.journal.peer_connected(new_peer(&shared, viewer, id));
                     }
+                    if state == ConnectionState::Disconnected {
+                        // The way back may be the only one that is lost: then the browser does not notice by itself.
+                        shared.roster.tell(viewer, &ServerMessage::RestartIce { peer_id: id });
+                    }
                 }
                 Some(PeerEvent::Closed(reason)) => break reason,
                 None => break CloseReason::Fault,
@@ -188,6 +194,7 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
                 }
                 // Their end is nothing that has to be known: checks go on until the deadline anyway.
                 PeerCommand::Candidate(None) => {}
+                PeerCommand::RestartIce(offer) => answer_later(&cx, &shared, viewer, id, peer.restart(offer)),
                 PeerCommand::Status(text) => peer.send_status(&text),
             },
         }
@@ -214,17 +221,39 @@ fn refuse_later(
     cx.link(async move {
         if let Err(error) = added.await {
             log::info!("instance={} peer={id} candidate refused: {error}", shared.spec.id);
-            shared.roster.tell(
-                viewer,
-                &ServerMessage::Error {
-                    code: error.code().into(),
-                    message: error.to_string(),
-                    retry_after: None,
-                    peer_id: Some(id),
-                },
-            );
+            refuse(&shared, viewer, id, &error);
         }
     });
+}
+
+/// A restart takes its time, too, and its answer goes where candidates go.
+fn answer_later(
+    cx: &ChildContext,
+    shared: &Arc<InstanceShared>,
+    viewer: ViewerId,
+    peer_id: PeerId,
+    answered: impl Future<Output = Result<String, PeerError>> + 'static,
+) {
+    let shared = Arc::clone(shared);
+    cx.link(async move {
+        match answered.await {
+            Ok(sdp) => shared.roster.tell(viewer, &ServerMessage::Answer { peer_id, sdp }),
+            Err(error) => {
+                log::info!("instance={} peer={peer_id} restart refused: {error}", shared.spec.id);
+                refuse(&shared, viewer, peer_id, &error);
+            }
+        }
+    });
+}
+
+fn refuse(shared: &InstanceShared, viewer: ViewerId, id: PeerId, error: &PeerError) {
+    let refusal = ServerMessage::Error {
+        code: error.code().into(),
+        message: error.to_string(),
+        retry_after: None,
+        peer_id: Some(id),
+    };
+    shared.roster.tell(viewer, &refusal);
 }
 
 fn new_peer(shared: &InstanceShared, viewer: ViewerId, id: PeerId) -> NewPeer {

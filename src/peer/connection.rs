@@ -77,6 +77,9 @@ pub trait Channel: Send + Sync {
 pub trait Connection: Send + Sync {
     /// Applies the browser's offer and gives the answer, without waiting for candidates.
     async fn answer(&self, offer: &str) -> Result<String, PeerError>;
+    /// Applies an offer of the browser that restarts ICE, and gives the answer. Until a new path is found, what is written
+    /// waits.
+    async fn restart(&self, offer: &str) -> Result<String, PeerError>;
     /// Adds a candidate of the browser.
     async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), PeerError>;
     /// The state, as it changes.

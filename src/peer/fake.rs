@@ -54,6 +54,11 @@ impl Connection for FakeConnection {
         Ok("answer".to_owned())
     }
 
+    async fn restart(&self, _: &str) -> Result<String, PeerError> {
+        self.hang(&self.hangs).await;
+        Ok("another answer".to_owned())
+    }
+
     async fn add_candidate(&self, _: IceCandidate) -> Result<(), PeerError> {
         self.hang(&self.hangs).await;
         Ok(())

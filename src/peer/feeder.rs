@@ -18,7 +18,7 @@ use crate::media::{Frame, Subscription};
 const WRITE_WITHIN: Duration = Duration::from_millis(100);
 /// A key frame that was asked for and has not come after this time is asked for again.
 const KEY_WITHIN: Duration = Duration::from_secs(2);
-/// Frames kept while the connection comes up, so that the first picture is there with it.
+/// Frames kept while the connection comes up, or looks for another path, so that the picture is there with it.
 const EARLY_FRAMES: usize = 30;
 /// Bytes of them.
 const EARLY_BYTES: usize = 1024 * 1024;
@@ -87,17 +87,23 @@ impl Feeder {
     }
 
     async fn feed(&mut self) {
-        if !self.come_up().await {
-            return;
-        }
+        while self.come_up().await && self.stream().await {}
+    }
+
+    /// Sends the stream while there is a path; false when it never will again.
+    async fn stream(&mut self) -> bool {
         let connection = Arc::clone(&self.connection);
+        let mut state = connection.state();
         loop {
             let key_by = self.key_by.unwrap_or_else(|| Instant::now() + KEY_WITHIN);
             tokio::select! {
+                biased;
+                // Another path is looked for. What is sent now would be lost: it is kept, as at the beginning.
+                looking = looks_for_a_path(&mut state) => return looking,
                 frame = self.subscription.next() => {
-                    let Some(frame) = frame else { return };
+                    let Some(frame) = frame else { return false };
                     if !self.send(&frame).await {
-                        return;
+                        return false;
                     }
                 }
                 () = connection.key_request() => {
@@ -174,6 +180,11 @@ impl Feeder {
         self.counters.frames.fetch_add(1, Ordering::Relaxed);
         true
     }
+}
+
+/// Waits until another path is looked for; false when the connection is gone.
+async fn looks_for_a_path(state: &mut watch::Receiver<ConnectionState>) -> bool {
+    state.wait_for(|s| *s == ConnectionState::Connecting).await.is_ok()
 }
 
 /// The stream since its last key frame, as long as it is short.

@@ -20,6 +20,11 @@ pub(super) enum Operation {
         offer: String,
         done: oneshot::Sender<Result<String, PeerError>>,
     },
+    /// Apply the browser's offer of new paths and give the answer.
+    Restart {
+        offer: String,
+        done: oneshot::Sender<Result<String, PeerError>>,
+    },
     /// Add a candidate of the browser.
     AddCandidate {
         candidate: IceCandidate,
@@ -35,6 +40,10 @@ impl Operation {
                 let result = timeout(OPERATION_WITHIN, connection.answer(&offer)).await;
                 let _ = done.send(result.unwrap_or(Err(PeerError::Timeout("answering"))));
             }
+            Self::Restart { offer, done } => {
+                let result = timeout(OPERATION_WITHIN, connection.restart(&offer)).await;
+                let _ = done.send(result.unwrap_or(Err(PeerError::Timeout("restarting"))));
+            }
             Self::AddCandidate { candidate, done } => {
                 let result = timeout(OPERATION_WITHIN, connection.add_candidate(candidate)).await;
                 let _ = done.send(result.unwrap_or(Err(PeerError::Timeout("adding a candidate"))));
@@ -45,7 +54,7 @@ impl Operation {
     /// Refuses it: the peer is closing.
     pub(super) fn deny(self) {
         match self {
-            Self::Answer { done, .. } => drop(done.send(Err(PeerError::Closing))),
+            Self::Answer { done, .. } | Self::Restart { done, .. } => drop(done.send(Err(PeerError::Closing))),
             Self::AddCandidate { done, .. } => drop(done.send(Err(PeerError::Closing))),
         }
     }

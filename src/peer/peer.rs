@@ -285,6 +285,19 @@ impl Peer {
         *self.state.borrow()
     }
 
+    /// Takes the connection to new paths (RFC 8445, section 9): the browser's offer, and the answer to it when it is made.
+    /// What is sent and received goes on, on the same keys and streams.
+    ///
+    /// # Errors
+    /// [`PeerError::BadSdp`], [`PeerError::NoCommonCodec`], [`PeerError::Closing`], [`PeerError::Busy`],
+    /// [`PeerError::Timeout`].
+    pub fn restart(&self, offer: String) -> impl Future<Output = Result<String, PeerError>> + Send + 'static {
+        // The same bounds as for the first offer; the picture stays the one that was agreed on.
+        let read = codec_choice::choose(&offer, &[self.codec]);
+        let answer = read.map(|_| self.ask(|done| Operation::Restart { offer, done }));
+        async move { answer?.await }
+    }
+
     /// Adds a candidate of the browser. The queue is taken at once, the result comes when it was added.
     ///
     /// # Errors
@@ -293,14 +306,19 @@ impl Peer {
         &self,
         candidate: IceCandidate,
     ) -> impl Future<Output = Result<(), PeerError>> + Send + 'static {
+        self.ask(|done| Operation::AddCandidate { candidate, done })
+    }
+
+    /// Asks the task for an operation.
+    fn ask<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(oneshot::Sender<Result<T, PeerError>>) -> Operation,
+    ) -> impl Future<Output = Result<T, PeerError>> + Send + 'static {
         let (done, result) = oneshot::channel();
-        let queued = self
-            .operations
-            .try_send(Operation::AddCandidate { candidate, done })
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => PeerError::Busy,
-                mpsc::error::TrySendError::Closed(_) => PeerError::Closing,
-            });
+        let queued = self.operations.try_send(operation(done)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => PeerError::Busy,
+            mpsc::error::TrySendError::Closed(_) => PeerError::Closing,
+        });
         async move {
             queued?;
             result.await.unwrap_or(Err(PeerError::Closing))

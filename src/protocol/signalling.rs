@@ -37,6 +37,50 @@ pub struct IceCandidate {
     pub username_fragment: Option<String>,
 }
 
+/// A STUN or TURN server as browsers take it (W3C WebRTC, `RTCIceServer`).
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct IceServer {
+    /// Its addresses.
+    pub urls: Vec<String>,
+    /// For TURN: until when, and for whom.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// For TURN: what proves it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+impl std::fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IceServer")
+            .field("urls", &self.urls)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What ways a browser may try (W3C WebRTC, `RTCIceTransportPolicy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IceTransportPolicy {
+    /// Every one.
+    All,
+    /// Through a TURN server only.
+    Relay,
+}
+
+/// What a browser has to know to find a way to the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IceConfiguration {
+    /// The servers.
+    pub ice_servers: Vec<IceServer>,
+    /// What may be tried.
+    pub ice_transport_policy: IceTransportPolicy,
+    /// Seconds until the credentials are worth nothing; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u64>,
+}
+
 /// From the browser.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -70,6 +114,13 @@ pub enum ClientMessage {
         /// The candidate.
         candidate: Option<IceCandidate>,
     },
+    /// An offer that takes the living peer to new paths (W3C WebRTC, `iceRestart`). Answered by `answer` with its id.
+    RestartIce {
+        /// Which peer.
+        peer_id: PeerId,
+        /// The description.
+        sdp: String,
+    },
     /// Stop looking.
     Unwatch,
     /// Wish to steer.
@@ -99,7 +150,9 @@ impl ClientMessage {
     #[must_use]
     pub const fn needs(&self) -> Option<Action> {
         match self {
-            Self::Watch { .. } | Self::Offer { .. } | Self::Candidate { .. } => Some(Action::Watch),
+            Self::Watch { .. } | Self::Offer { .. } | Self::Candidate { .. } | Self::RestartIce { .. } => {
+                Some(Action::Watch)
+            }
             Self::RequestControl | Self::ReleaseControl => Some(Action::Control),
             Self::GrantControl { .. } => Some(Action::GiveControl),
             Self::Hello { .. } | Self::Unwatch | Self::Stats { .. } | Self::Ping { .. } => None,
@@ -171,14 +224,22 @@ pub enum ServerMessage {
         session_id: SessionId,
         /// The viewer that this tab is.
         viewer_id: ViewerId,
-        /// STUN and TURN servers (W3C `RTCIceServer`).
-        ice_servers: Vec<serde_json::Value>,
+        /// How to find a way to the host.
+        #[serde(flatten)]
+        ice: IceConfiguration,
+    },
+    /// Fresh credentials, before those that were told of last are worth nothing.
+    IceServers(IceConfiguration),
+    /// The host hears nothing of the browser: please look for another path.
+    RestartIce {
+        /// For which peer.
+        peer_id: PeerId,
     },
     /// How the watched instance is.
     Instance(InstanceMessage),
-    /// Answers `offer`.
+    /// Answers `offer` and `restart_ice`.
     Answer {
-        /// The new peer.
+        /// The new peer, or the one whose ICE was restarted.
         peer_id: PeerId,
         /// The description.
         sdp: String,
@@ -303,11 +364,12 @@ pub fn decode(text: &str) -> Result<ClientMessage, SignallingError> {
     }
     let malformed = |e: serde_json::Error| SignallingError::Malformed(excerpt(e.to_string()));
     let tag: Tag = serde_json::from_str(text).map_err(malformed)?;
-    const TYPES: [&str; 10] = [
+    const TYPES: [&str; 11] = [
         "hello",
         "watch",
         "offer",
         "candidate",
+        "restart_ice",
         "unwatch",
         "request_control",
         "release_control",
@@ -320,7 +382,9 @@ pub fn decode(text: &str) -> Result<ClientMessage, SignallingError> {
     }
     let message = serde_json::from_str(text).map_err(malformed)?;
     match &message {
-        ClientMessage::Offer { sdp } if sdp.len() > MAX_SDP => Err(SignallingError::TooLarge("the description")),
+        ClientMessage::Offer { sdp } | ClientMessage::RestartIce { sdp, .. } if sdp.len() > MAX_SDP => {
+            Err(SignallingError::TooLarge("the description"))
+        }
         ClientMessage::Candidate { candidate: Some(c), .. } if c.candidate.len() > MAX_CANDIDATE => {
             Err(SignallingError::TooLarge("the candidate"))
         }

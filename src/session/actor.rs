@@ -4,6 +4,7 @@
 //! gone. A session that panics costs its sockets; pages come back on new ones and find their connections alive.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
@@ -14,8 +15,11 @@ use tokio::sync::broadcast::error::RecvError;
 use super::admins::Pass;
 use super::book::Identity;
 use super::roles::Roles;
+use crate::clock::unix_ms;
+use crate::ice::Handout;
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
-use crate::instance::actor::{Candidate, Control, ControlWish, Join, Leave, Offer};
+use crate::instance::actor::{Control, ControlWish, Join, Leave, Offer};
+use crate::instance::paths::{Candidate, RestartIce};
 use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
 use crate::protocol::rights::{Action, Standing, may};
 use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
@@ -41,6 +45,7 @@ pub struct SessionActor {
     identity: Identity,
     manager: Manager,
     roles: Roles,
+    ice: Arc<Handout>,
     context: ChildContext,
     sockets: BTreeMap<SocketId, Socket>,
     quiet_ticks: u32,
@@ -53,6 +58,8 @@ struct Socket {
     out: Outbound,
     /// Whether it is an administrator's.
     pass: Option<Pass>,
+    /// Whether it was welcomed: who was not has no credentials that could run out.
+    greeted: bool,
     viewer: ViewerId,
     watching: Option<InstanceHandle>,
     /// An instance whose actor is not there yet (a failed one is only a row until it is started again), and the peer that
@@ -63,11 +70,12 @@ struct Socket {
 impl SessionActor {
     /// The actor of a session.
     #[must_use]
-    pub fn new(identity: Identity, manager: Manager, roles: Roles, context: &ChildContext) -> Self {
+    pub fn new(identity: Identity, manager: Manager, roles: Roles, ice: Arc<Handout>, context: &ChildContext) -> Self {
         Self {
             identity,
             manager,
             roles,
+            ice,
             context: context.clone(),
             sockets: BTreeMap::new(),
             quiet_ticks: 0,
@@ -85,8 +93,9 @@ impl SessionActor {
                 socket.out.send(&ServerMessage::Welcome {
                     session_id: self.identity.session,
                     viewer_id: socket.viewer,
-                    ice_servers: Vec::new(),
+                    ice: self.ice.of(self.identity.session, unix_ms()),
                 });
+                socket.greeted = true;
             }
             ClientMessage::Ping { t } => socket.out.send(&ServerMessage::Pong { t }),
             ClientMessage::Stats { digest } => {
@@ -142,6 +151,23 @@ impl SessionActor {
                 }
                 request(handle, socket, message, ctx);
             }
+        }
+    }
+
+    /// Everybody's credentials run out sooner or later; nobody's before the next time.
+    fn refresh_ice(&self) {
+        let told: Vec<&Socket> = self.sockets.values().filter(|socket| socket.greeted).collect();
+        if told.is_empty() {
+            return;
+        }
+        let fresh = ServerMessage::IceServers(self.ice.of(self.identity.session, unix_ms()));
+        log::debug!(
+            "session={} fresh ice credentials for {} sockets",
+            self.identity.session,
+            told.len()
+        );
+        for socket in told {
+            socket.out.send(&fresh);
         }
     }
 
@@ -264,6 +290,14 @@ fn request(handle: InstanceHandle, socket: &Socket, message: ClientMessage, ctx:
                         )
                         .await??;
                 }
+                ClientMessage::RestartIce { peer_id, sdp } => {
+                    let restart = RestartIce {
+                        viewer,
+                        peer: peer_id,
+                        offer: sdp,
+                    };
+                    actor.ask(restart, REQUEST_DEADLINE).await??;
+                }
                 ClientMessage::RequestControl => {
                     actor
                         .ask(
@@ -325,6 +359,9 @@ impl Actor for SessionActor {
                 Err(RecvError::Closed) => None,
             }
         }));
+        if let Some(every) = self.ice.refresh_after() {
+            ctx.run_interval(every, |act, _| act.refresh_ice());
+        }
         ctx.run_interval(TICK, |act, ctx| {
             act.context.progress();
             act.quiet_ticks = if act.sockets.is_empty() { act.quiet_ticks + 1 } else { 0 };
@@ -370,6 +407,7 @@ impl Handler<Attach> for SessionActor {
             Socket {
                 out: msg.out,
                 pass: msg.pass,
+                greeted: false,
                 viewer: ViewerId::new(),
                 watching: None,
                 waiting: None,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::actor::{STALL, SessionActor};
 use super::book::Identity;
 use super::roles::Roles;
+use crate::ice::Handout;
 use crate::ids::SessionId;
 use crate::instance::Manager;
 use crate::supervision::{ChildRef, ChildSpec, ControlError, Restart, SupervisorRef};
@@ -19,17 +20,19 @@ const START_DEADLINE: Duration = Duration::from_secs(5);
 pub struct Sessions {
     manager: Manager,
     roles: Roles,
+    ice: Arc<Handout>,
     supervisor: SupervisorRef,
     live: Arc<Mutex<BTreeMap<SessionId, ChildRef<SessionActor>>>>,
 }
 
 impl Sessions {
-    /// No session yet; `supervisor` will run them.
+    /// No session yet; `supervisor` will run them, and `ice` tells them of STUN and TURN servers.
     #[must_use]
-    pub fn new(manager: Manager, roles: Roles, supervisor: SupervisorRef) -> Self {
+    pub fn new(manager: Manager, roles: Roles, ice: Arc<Handout>, supervisor: SupervisorRef) -> Self {
         Self {
             manager,
             roles,
+            ice,
             supervisor,
             live: Arc::default(),
         }
@@ -45,13 +48,13 @@ impl Sessions {
         if reference.generation().is_some() {
             return Ok(reference);
         }
-        let (manager, roles) = (self.manager.clone(), self.roles.clone());
+        let (manager, roles, ice) = (self.manager.clone(), self.roles.clone(), Arc::clone(&self.ice));
         let (live, ended) = (Arc::clone(&self.live), reference.clone());
         let spec = ChildSpec::actor(
             identity.session.to_string(),
             Restart::Temporary,
             reference.clone(),
-            move |cx| SessionActor::new(identity, manager.clone(), roles.clone(), cx),
+            move |cx| SessionActor::new(identity, manager.clone(), roles.clone(), Arc::clone(&ice), cx),
         )
         .once()
         .stalled_after(STALL)

@@ -140,7 +140,10 @@ export class HeliostatViewer extends HTMLElement {
     this.#away = new AbortController();
     const options = { signal: this.#away.signal };
     document.addEventListener('visibilitychange', () => this.#visibility(), options);
-    window.addEventListener('online', () => this.#link?.wake(), options);
+    window.addEventListener('online', () => this.#link?.networkChanged(), options);
+    // Not in every browser.
+    const { connection } = /** @type {{connection?: EventTarget}} */ (navigator);
+    connection?.addEventListener('change', () => this.#link?.networkChanged(), options);
     window.addEventListener('blur', () => this.#surface.releaseAll(), options);
     window.addEventListener('pagehide', () => this.#stop(), options);
     window.addEventListener('pageshow', event => event.persisted && this.#start(), options);
@@ -254,13 +257,14 @@ export class HeliostatViewer extends HTMLElement {
     }
   }
 
-  /** @param {'restart'|'launch'|'retry'} action */
+  /** @param {'restart'|'launch'|'retry'|'reload'} action */
   async #act(action) {
     const event = new CustomEvent('action', { detail: { action }, cancelable: true });
     if (!this.dispatchEvent(event)) return;
     try {
       if (action === 'restart') await this.restart();
       else if (action === 'retry') this.#start();
+      else if (action === 'reload') location.reload();
       else this.instance = (await this.#api.launch(this.status?.app?.id ?? '')).instance_id;
     } catch (error) {
       const { code, message } = /** @type {import('../lib/api.js').ApiError} */ (error);

@@ -1,7 +1,9 @@
 import { Backoff } from '../lib/backoff.js';
 import { afterClose, closeWords } from './close-reasons.js';
+import { diagnose } from './diagnosis.js';
 import { decodeHost, encode } from './frames.js';
 import { Latency } from './latency.js';
+import { Paths } from './paths.js';
 import { Peer } from './peer.js';
 import { takesPeers } from './protocol.js';
 import { Signalling } from './signalling.js';
@@ -13,8 +15,6 @@ import { initial, shown, step } from './states.js';
 
 /** From the offer to the state `connected`. */
 const CONNECT_WITHIN_MS = 10000;
-/** ICE may find its way again for this long before a new offer is made. */
-const INTERRUPTED_MS = 5000;
 /** How long a `watch` with a living peer waits for `resumed`. */
 const RESUME_WITHIN_MS = 800;
 /** A connection that held this long was a good one: the back-off begins anew. */
@@ -50,8 +50,7 @@ export class Link extends EventTarget {
   /** @type {string | null} viewer id of who has control */
   holder = null;
   latency = new Latency();
-  /** @type {RTCIceServer[]} */
-  #iceServers = [];
+  #paths;
   /** Offers of this socket that have no answer yet, oldest first. @type {Peer[]} */
   #pending = [];
   #watching = false;
@@ -78,6 +77,13 @@ export class Link extends EventTarget {
     this.env = env;
     this.backoff = new Backoff({ random: env.random });
     this.signalling = new Signalling(url, env, viewerId);
+    this.#paths = new Paths({
+      env,
+      peer: () => this.peer,
+      send: message => this.signalling.send(message),
+      lose: reason => this.#lose(reason),
+      changed: rung => this.#input({ type: 'rung', rung }),
+    });
     this.signalling.addEventListener('open', () => this.#opened());
     this.signalling.addEventListener('lost', event => this.#socketLost(detail(event)));
     this.signalling.addEventListener('message', event => this.#message(detail(event)));
@@ -114,9 +120,15 @@ export class Link extends EventTarget {
     this.#input({ type: 'stop' });
   }
 
-  /** Somebody looks again, or the network is back. */
+  /** Somebody looks again. */
   wake() {
     this.signalling.wake();
+  }
+
+  /** This machine has other networks than before: what went over the old ones may never come back. */
+  networkChanged() {
+    this.signalling.wake();
+    if (this.peer?.id) this.#paths.tell('network');
   }
 
   /**
@@ -194,8 +206,14 @@ export class Link extends EventTarget {
   #message(message) {
     switch (message.type) {
       case 'welcome':
-        this.#iceServers = message.ice_servers ?? [];
+        this.#paths.configure(message);
         this.#emit('welcome', message);
+        break;
+      case 'ice_servers':
+        void this.#paths.refresh(message);
+        break;
+      case 'restart_ice':
+        if (message.peer_id === this.peer?.id) this.#paths.tell('asked');
         break;
       case 'instance':
         this.#watching = true;
@@ -209,7 +227,9 @@ export class Link extends EventTarget {
         if (message.peer_id === this.peer?.id) this.peer.addCandidate(message.candidate);
         break;
       case 'resumed':
-        if (message.peer_id === this.peer?.id) this.env.clearTimeout(this.#resumeTimer);
+        if (message.peer_id !== this.peer?.id) break;
+        this.env.clearTimeout(this.#resumeTimer);
+        this.#paths.resumed();
         break;
       case 'renegotiate':
         this.#lose('fault');
@@ -291,6 +311,11 @@ export class Link extends EventTarget {
       return;
     }
     this.#emit('problem', error);
+    // A host that knows no restart has no id for what it refuses.
+    if (error.code === 'unknown_type' || (error.peer_id && error.peer_id === this.peer?.id)) {
+      if (error.code !== 'bad_candidate') this.#paths.tell('refused');
+      return;
+    }
     if (error.peer_id && error.peer_id !== this.peer?.id) return;
     const now = this.env.now();
     if (error.code === 'unknown_instance' && this.facts.seen) {
@@ -324,9 +349,13 @@ export class Link extends EventTarget {
     const now = this.env.now();
     const steady = this.#connectedAt !== null && now - this.#connectedAt > STEADY_MS;
     if (steady) this.backoff.reset();
+    const never = reason === 'ice_failed' && this.#connectedAt === null;
+    const path = never && this.peer ? diagnose(this.peer.evidence) : null;
     this.#dropPeer();
     this.#connectedAt = null;
     this.#input({ type: 'closed', reason });
+    if (path) this.#input({ type: 'path', path });
+    this.#paths.tell('lost');
     if (this.#offerTimer) return;
     const delay = Math.max(steady ? 0 : this.backoff.next(), atLeast);
     this.#input({ type: 'retry', at: delay > 1000 ? now + delay : null });
@@ -339,6 +368,7 @@ export class Link extends EventTarget {
   #dropPeer() {
     this.#lostId = this.peer?.id ?? this.#lostId;
     for (const timer of [this.#peerTimer, this.#pingTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
+    this.#paths.drop();
     this.peer?.close();
     this.peer = null;
     this.#told.delete('track');
@@ -348,7 +378,7 @@ export class Link extends EventTarget {
 
   /** Makes the next peer ahead of time, so that its offer is ready when the host is. */
   #prepare() {
-    const peer = new Peer(this.env.RTCPeerConnection);
+    const peer = new Peer(this.env.RTCPeerConnection, this.env);
     this.peer = peer;
     peer.addEventListener('state', event => this.#peerState(peer, detail(event)));
     peer.addEventListener('track', event => this.#emit('track', detail(event)));
@@ -362,6 +392,9 @@ export class Link extends EventTarget {
       this.#peerState(peer, peer.connection.connectionState);
     });
     peer.addEventListener('message', event => this.#frame(detail(event)));
+    peer.addEventListener('hopeless', () => {
+      if (peer === this.peer && this.#connectedAt === null) this.#lose('ice_failed');
+    });
     this.#emit('peer', peer);
     return peer;
   }
@@ -378,7 +411,7 @@ export class Link extends EventTarget {
   async #offer(peer) {
     this.#input({ type: 'peer', state: 'connecting' });
     try {
-      const sdp = await peer.offer(this.#iceServers);
+      const sdp = await peer.offer(this.#paths.ice);
       this.#offering = false;
       if (peer !== this.peer || !this.#watching) {
         this.#maybeOffer();
@@ -396,6 +429,10 @@ export class Link extends EventTarget {
 
   /** @param {{peer_id: string, sdp: string}} answer */
   #answered(answer) {
+    if (answer.peer_id === this.peer?.id) {
+      void this.#paths.answered(answer.sdp);
+      return;
+    }
     const peer = this.#pending.shift();
     // Its offer was given up meanwhile; the host ends it when the next one comes.
     if (!peer || peer !== this.peer) return;
@@ -422,13 +459,10 @@ export class Link extends EventTarget {
       this.env.clearTimeout(this.#peerTimer);
       this.#connectedAt = this.env.now();
       this.#input({ type: 'peer', state: 'connected' });
-    } else if (state === 'disconnected') {
+      this.#paths.tell('connected');
+    } else if (state === 'disconnected' || (state === 'failed' && this.#connectedAt !== null)) {
       this.#input({ type: 'peer', state: 'interrupted' });
-      this.env.clearTimeout(this.#peerTimer);
-      this.#peerTimer = this.env.setTimeout(
-        () => peer === this.peer && this.#lose('ice_failed'),
-        INTERRUPTED_MS,
-      );
+      this.#paths.tell(state === 'failed' ? 'failed' : 'interrupted');
     } else if (state === 'failed' || state === 'closed') {
       this.#lose('ice_failed');
     }

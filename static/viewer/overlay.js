@@ -2,7 +2,7 @@ import { h, setText } from '../lib/dom.js';
 
 /** @typedef {import('./states.js').Shown} Shown */
 
-const LABELS = { restart: 'Restart', launch: 'Launch again', retry: 'Try again' };
+const LABELS = { restart: 'Restart', launch: 'Launch again', retry: 'Try again', reload: 'Reload the page' };
 /** Short interruptions are shown by the dimmed picture alone at first. */
 const CALM_MS = 400;
 
@@ -20,7 +20,7 @@ export class Overlay {
   /** @type {Shown | null} */
   #shown = null;
 
-  /** @param {(action: 'restart'|'launch'|'retry') => void} onAction @param {() => number} now */
+  /** @param {(action: 'restart'|'launch'|'retry'|'reload') => void} onAction @param {() => number} now */
   constructor(onAction, now) {
     this.now = now;
     this.#button.addEventListener('click', () => {

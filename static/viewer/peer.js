@@ -2,8 +2,11 @@
  * One peer connection: receives the picture, carries input. A new one is made for every offer.
  *
  * Events: `state` (detail: RTCPeerConnectionState), `track` (detail: MediaStreamTrack), `candidate` (detail:
- * RTCIceCandidateInit or null), `channel` (the `input` channel opened), `message` (detail: ArrayBuffer).
+ * RTCIceCandidateInit or null), `channel` (the `input` channel opened), `message` (detail: ArrayBuffer), `hopeless`
+ * (no path of this machine may be tried).
  */
+
+/** @typedef {{iceServers: RTCIceServer[], iceTransportPolicy: RTCIceTransportPolicy}} Ice */
 
 /** overflow: a move is dropped, the next one carries the newer position anyway. */
 const MOVES_BUFFERED_LIMIT = 4096;
@@ -11,6 +14,10 @@ const MOVES_BUFFERED_LIMIT = 4096;
 const INPUT_BUFFERED_LIMIT = 65536;
 /** overflow: further candidates are dropped; 64 are more than any machine's interfaces have. */
 const CANDIDATE_LIMIT = 64;
+/** A restart of a connection that works has its candidates gathered before the host hears of it, for at most this long. */
+const GATHER_WITHIN_MS = 2000;
+/** overflow: further ones are dropped; a handful says all. */
+const ERROR_LIMIT = 16;
 
 export class Peer extends EventTarget {
   /** @type {string | null} the host's name for it, known from the answer on */
@@ -21,10 +28,17 @@ export class Peer extends EventTarget {
   /** @type {(RTCIceCandidateInit | null)[]} */
   #theirs = [];
   #accepted = false;
+  /** Whether the host has, or is about to have, the description that the candidates found belong to. */
+  #known = false;
+  /** @type {(() => void) | null} */
+  #gathered = null;
+  /** @type {import('./diagnosis.js').Evidence} */
+  #evidence = { servers: [], policy: 'all', found: [], errors: [] };
 
-  /** @param {typeof RTCPeerConnection} Connection */
-  constructor(Connection) {
+  /** @param {typeof RTCPeerConnection} Connection @param {import('./signalling.js').Env} env */
+  constructor(Connection, env) {
     super();
+    this.env = env;
     this.connection = new Connection({ bundlePolicy: 'max-bundle' });
     const { receiver } = this.connection.addTransceiver('video', { direction: 'recvonly' });
     playAtOnce(receiver);
@@ -40,21 +54,45 @@ export class Peer extends EventTarget {
       playAtOnce(by);
       this.#emit('track', track);
     };
-    this.connection.onicecandidate = ({ candidate }) => this.#found(candidate?.toJSON() ?? null);
+    this.connection.onicecandidate = ({ candidate }) => this.#found(candidate);
+    this.connection.onicecandidateerror = ({ errorCode, url }) => {
+      const { errors } = this.#evidence;
+      if (errors.length < ERROR_LIMIT) errors.push({ code: errorCode, url: url ?? '' });
+    };
     // Begun here, so that it is ready when the host has said welcome; gathering starts with `offer`.
     this.offered = this.connection.createOffer();
     this.offered.catch(() => {});
   }
 
+  /** What is known, should no path be found. */
+  get evidence() {
+    return this.#evidence;
+  }
+
+  /** Which paths may be looked for from now on. @param {Ice} ice */
+  configure({ iceServers, iceTransportPolicy }) {
+    this.#evidence.servers = iceServers;
+    this.#evidence.policy = iceTransportPolicy;
+    if (iceServers.length === 0 && iceTransportPolicy === 'all') return;
+    try {
+      this.connection.setConfiguration({
+        ...this.connection.getConfiguration(),
+        iceServers,
+        iceTransportPolicy,
+      });
+    } catch {
+      // A server's address that this browser does not take: paths without it are still paths.
+      this.#evidence.errors.push({ code: 0, url: '' });
+    }
+  }
+
   /**
    * Starts gathering and returns the SDP to send.
-   * @param {RTCIceServer[]} iceServers
+   * @param {Ice} ice
    */
-  async offer(iceServers) {
+  async offer(ice) {
     const offer = await this.offered;
-    if (iceServers.length > 0) {
-      this.connection.setConfiguration({ ...this.connection.getConfiguration(), iceServers });
-    }
+    this.configure(ice);
     // Not waited for: the host may have the description meanwhile, and its answer is applied after this by the
     // connection's own order of operations (W3C WebRTC 4.4.1.2), or refused if this fails.
     this.connection.setLocalDescription(offer).catch(() => {});
@@ -67,6 +105,58 @@ export class Peer extends EventTarget {
    */
   async accept(peerId, sdp) {
     this.id = peerId;
+    await this.#answered(sdp);
+  }
+
+  /**
+   * Begins an ICE restart and returns the SDP to send. The paths in use stay in use until the host has answered.
+   * @param {Ice} ice
+   * @param {boolean} patient whether to gather first, so that the host leaves a path that works only for one that does
+   */
+  async restart(ice, patient) {
+    this.configure(ice);
+    this.#accepted = this.#known = false;
+    this.#evidence.found = [];
+    this.#evidence.errors = [];
+    const gathered = /** @type {Promise<void>} */ (
+      new Promise(resolve => {
+        this.#gathered = resolve;
+      })
+    );
+    await this.connection.setLocalDescription(await this.connection.createOffer({ iceRestart: true }));
+    if (patient) {
+      const timer = this.env.setTimeout(() => this.#gathered?.(), GATHER_WITHIN_MS);
+      await gathered;
+      this.env.clearTimeout(timer);
+    }
+    return this.connection.localDescription?.sdp ?? '';
+  }
+
+  /** The host's answer to a restart. @param {string} sdp */
+  async restarted(sdp) {
+    await this.#answered(sdp);
+  }
+
+  /** Takes back a restart that the host does not answer. */
+  async undo() {
+    this.#mine = [];
+    if (this.closed || this.connection.signalingState !== 'have-local-offer') return;
+    await this.connection.setLocalDescription({ type: 'rollback' });
+    this.#accepted = this.#known = true;
+    for (const candidate of this.#theirs.splice(0)) this.#add(candidate);
+  }
+
+  /** Whether what is received comes through a TURN server of this side. */
+  async relayed() {
+    const stats = await this.connection.getStats();
+    const transport = [...stats.values()].find(s => s.type === 'transport' && s.selectedCandidatePairId);
+    const pair = stats.get(transport?.selectedCandidatePairId);
+    return stats.get(pair?.localCandidateId)?.candidateType === 'relay';
+  }
+
+  /** @param {string} sdp */
+  async #answered(sdp) {
+    this.#known = true;
     for (const candidate of this.#mine.splice(0)) this.#emit('candidate', candidate);
     await this.connection.setRemoteDescription({ type: 'answer', sdp });
     this.#accepted = true;
@@ -102,14 +192,18 @@ export class Peer extends EventTarget {
     if (this.closed) return;
     this.closed = true;
     const c = this.connection;
-    c.onconnectionstatechange = c.ontrack = c.onicecandidate = null;
+    c.onconnectionstatechange = c.ontrack = c.onicecandidate = c.onicecandidateerror = null;
     this.input.onopen = this.input.onmessage = null;
     c.close();
   }
 
-  /** @param {RTCIceCandidateInit | null} candidate */
-  #found(candidate) {
-    if (this.id) this.#emit('candidate', candidate);
+  /** @param {RTCIceCandidate | null} found */
+  #found(found) {
+    const candidate = found?.toJSON() ?? null;
+    if (candidate?.candidate) this.#evidence.found.push(found?.type ?? 'host');
+    else if (!candidate && this.#evidence.found.length === 0) this.#emit('hopeless', null);
+    if (!candidate) this.#gathered?.();
+    if (this.#known) this.#emit('candidate', candidate);
     else if (this.#mine.length < CANDIDATE_LIMIT) this.#mine.push(candidate);
   }
 

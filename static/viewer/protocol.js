@@ -34,8 +34,12 @@ export function socketUrl(host) {
 
 /** @typedef {{viewer_id: string, role: Role}} ViewerEntry */
 
+/** @typedef {{ice_servers?: RTCIceServer[], ice_transport_policy?: RTCIceTransportPolicy, expires_in?: number}} IceMessage */
+
 /**
- * @typedef {{type: 'welcome', session_id: string, viewer_id: string, ice_servers?: RTCIceServer[]}
+ * @typedef {({type: 'welcome', session_id: string, viewer_id: string} & IceMessage)
+ *   | ({type: 'ice_servers'} & IceMessage)
+ *   | {type: 'restart_ice', peer_id: string}
  *   | ({type: 'instance'} & InstanceMessage)
  *   | {type: 'answer', peer_id: string, sdp: string}
  *   | {type: 'candidate', peer_id: string, candidate: RTCIceCandidateInit | null}

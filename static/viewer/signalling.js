@@ -19,10 +19,12 @@ const PING_EVERY_MS = 5000;
 /** A socket that brings nothing for this long, pings included, is given up. */
 const SILENCE_MS = 15000;
 const OPEN_WITHIN_MS = 8000;
+/** One that is doubted has to answer a ping within this time. */
+const DOUBT_MS = 3000;
 /** overflow: the oldest message is dropped; what matters is sent anew after `welcome`. */
 const QUEUE_LIMIT = 64;
 /** Messages that mean nothing on a later socket. */
-const MOMENTARY = new Set(['ping', 'stats', 'offer', 'candidate', 'watch', 'unwatch']);
+const MOMENTARY = new Set(['ping', 'stats', 'offer', 'candidate', 'restart_ice', 'watch', 'unwatch']);
 
 /**
  * The WebSocket client: says hello, keeps the socket alive, reconnects for ever while the page is visible.
@@ -77,13 +79,25 @@ export class Signalling extends EventTarget {
   wake() {
     if (!this.#running) return;
     if (this.open) {
-      this.send({ type: 'ping', t: this.env.now() });
+      this.#doubt();
       return;
     }
     if (this.#socket) return;
     this.env.clearTimeout(this.#timer);
     this.backoff.reset();
     this.#connect();
+  }
+
+  /** After a sleep, or on another network, a socket may be open in name only. */
+  #doubt() {
+    const socket = this.#socket;
+    const asked = this.env.now();
+    this.send({ type: 'ping', t: asked });
+    this.env.setTimeout(() => {
+      if (this.#socket !== socket || this.#heard > asked || !this.open) return;
+      this.backoff.reset();
+      this.#abandon(true);
+    }, DOUBT_MS);
   }
 
   /** Drops the socket and connects again at once, for instance under another viewer id. */

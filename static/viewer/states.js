@@ -30,6 +30,8 @@ import { afterClose, closeWords } from './close-reasons.js';
  * @property {boolean} seen whether this viewer has had a picture of this instance
  * @property {InstanceMessage | null} instance
  * @property {string | null} ended close reason that ends the instance for good
+ * @property {import('./ladder.js').Rung} rung what is tried while the path is lost
+ * @property {import('./diagnosis.js').Diagnosis | null} path why none was found
  * @property {string | null} away why the peer went, for the words of `reconnecting`
  * @property {{code: string, message: string} | null} fault
  * @property {number | null} appRetryAt when the app is tried again
@@ -44,6 +46,8 @@ import { afterClose, closeWords } from './close-reasons.js';
  *   | {type: 'instance', message: InstanceMessage}
  *   | {type: 'closed', reason: string}
  *   | {type: 'reason', reason: string}
+ *   | {type: 'rung', rung: import('./ladder.js').Rung}
+ *   | {type: 'path', path: import('./diagnosis.js').Diagnosis}
  *   | {type: 'retry', at: number | null}
  *   | {type: 'fault', code: string, message: string}} Input
  */
@@ -55,7 +59,7 @@ import { afterClose, closeWords } from './close-reasons.js';
  * @property {string} detail a sentence, may be empty
  * @property {string[]} output the app's last lines, for `failed`
  * @property {number | null} retryAt what a countdown counts to
- * @property {'restart'|'launch'|'retry'|null} action what the user can do about it
+ * @property {'restart'|'launch'|'retry'|'reload'|null} action what the user can do about it
  * @property {string} code stable word: status, reason or error code
  */
 
@@ -69,6 +73,8 @@ export function initial() {
     seen: false,
     instance: null,
     ended: null,
+    rung: 'steady',
+    path: null,
     away: null,
     fault: null,
     appRetryAt: null,
@@ -103,7 +109,7 @@ export function step(facts, input, now) {
         peer: input.state,
         silent: false,
         seen: facts.seen || input.state === 'connected',
-        ...(input.state === 'connected' ? { away: null, retryAt: null, fault: null } : {}),
+        ...(input.state === 'connected' ? { away: null, retryAt: null, fault: null, path: null } : {}),
       };
     case 'silent':
       return { ...facts, silent: input.silent };
@@ -124,6 +130,10 @@ export function step(facts, input, now) {
         : { ...facts, peer: 'lost', silent: false, away: input.reason };
     case 'reason':
       return facts.away ? { ...facts, away: input.reason } : facts;
+    case 'rung':
+      return { ...facts, rung: input.rung };
+    case 'path':
+      return { ...facts, path: input.path };
     case 'retry':
       return { ...facts, retryAt: input.at };
     case 'fault':
@@ -182,14 +192,15 @@ export function shown(facts) {
     }
     return view('connected', 'connected', 'Connected', '');
   }
+  /** @type {Pick<Shown, 'retryAt' | 'action'>} */
+  const next = { retryAt: facts.retryAt, action: facts.rung === 'stuck' ? 'reload' : null };
+  if (facts.path && facts.away === 'ice_failed' && facts.socket === 'open') {
+    const { code, title, detail } = facts.path;
+    return { ...view(facts.seen ? 'reconnecting' : 'connecting', code, title, detail), ...next };
+  }
   if (facts.seen) {
-    const detail = facts.away
-      ? closeWords(facts.away)
-      : 'The picture comes back as soon as the host answers.';
-    return {
-      ...view('reconnecting', facts.silent ? 'silent' : (facts.away ?? facts.socket), 'Reconnecting', detail),
-      retryAt: facts.retryAt,
-    };
+    const code = facts.silent ? 'silent' : (facts.away ?? facts.socket);
+    return { ...view('reconnecting', code, 'Reconnecting', wayBack(facts)), ...next };
   }
   if (facts.socket === 'lost') {
     const detail = 'The host does not answer.';
@@ -197,7 +208,14 @@ export function shown(facts) {
   }
   if (status === 'INITIALIZING') return view('connecting', status, `${name} is starting`, '');
   const detail = facts.away ? closeWords(facts.away) : '';
-  return { ...view('connecting', facts.away ?? 'connecting', 'Connecting', detail), retryAt: facts.retryAt };
+  return { ...view('connecting', facts.away ?? 'connecting', 'Connecting', detail), ...next };
+}
+
+/** What is being done to bring the picture back. @param {Facts} facts */
+function wayBack({ away, rung }) {
+  if (rung === 'restarting') return 'Looking for another path to the host.';
+  if (away) return closeWords(away);
+  return 'The picture comes back as soon as the host answers.';
 }
 
 /**

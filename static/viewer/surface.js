@@ -11,7 +11,7 @@ import { viewerSheet } from './style.js';
  * @property {(event: import('./frames.js').InputEvent) => boolean} send
  * @property {() => void} activity the user did something
  * @property {() => void} wayOut the user wants the keyboard back
- * @property {(action: 'restart'|'launch'|'retry') => void} action
+ * @property {(action: 'restart'|'launch'|'retry'|'reload') => void} action
  * @property {(digest: import('./stats.js').Digest) => void} digest
  * @property {() => RTCPeerConnection | null} connection
  * @property {() => number | null} latency

@@ -19,7 +19,7 @@ const instances = { capacity: 2 };
 /** @type {(paths: { folder: string, demo: string }) => import('./harness/host.js').App[]} */
 const apps = paths => [pattern(paths)];
 
-const { scenario } = suite({ sections: { server, instances }, apps }, [certificate.flag]);
+const { scenario } = suite({ sections: { server, instances }, apps, flags: [certificate.flag] });
 
 /** Launches the pattern and steers it. @param {Stage} stage */
 async function steered(stage) {

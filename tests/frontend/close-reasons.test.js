@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { AFTER_CLOSE, afterClose, closeWords } from '../../static/viewer/close-reasons.js';
+import { RESTART_WITHIN_MS } from '../../static/viewer/ladder.js';
 import { FakeConnection, FakeSocket, settle } from './support.js';
 import { answer, connect, greet, instance, link, offers } from './talk.js';
 
@@ -119,7 +120,7 @@ for (const reason of reasons) {
 test('a connection that broke before the reason came is explained by it', async () => {
   const { viewer } = await steady();
   FakeConnection.last.become('failed');
-  assert.equal(viewer.shown.detail, closeWords('ice_failed'));
+  assert.equal(viewer.shown.detail, 'Looking for another path to the host.');
   told('fault');
   assert.equal(viewer.shown.detail, closeWords('fault'));
 
@@ -133,7 +134,7 @@ test('a peer that the page replaced itself is superseded, which makes nobody els
   const { viewer, clock } = await steady();
   const sockets = FakeSocket.all.length;
   FakeConnection.last.become('failed');
-  await clock.advance(10);
+  await clock.advance(RESTART_WITHIN_MS + 10);
   told('superseded');
   assert.equal(FakeSocket.all.length, sockets);
   await connect('p2');
@@ -159,7 +160,7 @@ test('a viewer that never had a picture is told why the connection was closed', 
   FakeSocket.last.say(answer('p1'));
   await settle();
   told('ice_failed');
-  assert.deepEqual([viewer.shown.state, viewer.shown.detail], ['connecting', closeWords('ice_failed')]);
+  assert.deepEqual([viewer.shown.state, viewer.shown.code], ['connecting', 'no_path']);
   await clock.advance(400);
   assert.equal(offers(), 2);
 });

@@ -156,6 +156,11 @@ export class FakeConnection {
   localDescription = /** @type {any} */ (null);
   remoteDescription = /** @type {any} */ (null);
   refuses = false;
+  restarts = 0;
+  rolledBack = 0;
+  answersTo = /** @type {any} */ (null);
+  path = 'host';
+  onicecandidateerror = /** @type {((event: any) => void) | null} */ (null);
   onconnectionstatechange = /** @type {(() => void) | null} */ (null);
   onicecandidate = /** @type {((event: any) => void) | null} */ (null);
   ontrack = /** @type {((event: any) => void) | null} */ (null);
@@ -181,8 +186,22 @@ export class FakeConnection {
     return this.channels[label];
   }
 
-  async createOffer() {
-    return { type: 'offer', sdp: `offer-${FakeConnection.all.indexOf(this)}` };
+  /** @param {{iceRestart?: boolean}} [options] */
+  async createOffer({ iceRestart = false } = {}) {
+    if (iceRestart) this.restarts += 1;
+    const again = this.restarts > 0 ? `-${this.restarts}` : '';
+    return { type: 'offer', sdp: `offer-${FakeConnection.all.indexOf(this)}${again}` };
+  }
+
+  /** What came of the paths: a selected pair whose near end has this type. */
+  async getStats() {
+    return new Map(
+      Object.entries({
+        t: { type: 'transport', selectedCandidatePairId: 'p' },
+        p: { type: 'candidate-pair', localCandidateId: 'l' },
+        l: { type: 'local-candidate', candidateType: this.path },
+      }),
+    );
   }
 
   getConfiguration() {
@@ -196,13 +215,20 @@ export class FakeConnection {
 
   /** @param {any} description */
   async setLocalDescription(description) {
-    this.localDescription = description;
+    if (description.type === 'rollback') this.rolledBack += 1;
+    else this.localDescription = description;
+  }
+
+  get signalingState() {
+    const answered = this.remoteDescription && this.answersTo === this.localDescription;
+    return answered ? 'stable' : 'have-local-offer';
   }
 
   /** @param {any} description */
   async setRemoteDescription(description) {
     if (this.refuses) throw new Error('bad answer');
     this.remoteDescription = description;
+    this.answersTo = this.localDescription;
   }
 
   /** @param {unknown} candidate */
@@ -220,9 +246,9 @@ export class FakeConnection {
     this.onconnectionstatechange?.();
   }
 
-  /** @param {string | null} candidate */
-  find(candidate) {
-    this.onicecandidate?.({ candidate: candidate && { toJSON: () => ({ candidate }) } });
+  /** @param {string | null} candidate @param {string} [type] */
+  find(candidate, type = 'host') {
+    this.onicecandidate?.({ candidate: candidate && { type, toJSON: () => ({ candidate }) } });
   }
 }
 

@@ -93,7 +93,7 @@ fn codes() -> BTreeMap<String, String> {
 #[test]
 fn every_code_of_an_error_is_explained() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let explained: String = ["protocol", "operations", "supervision"]
+    let explained: String = ["protocol", "operations", "supervision", "deploy"]
         .map(|name| std::fs::read_to_string(root.join(format!("docs/{name}.md"))).unwrap())
         .concat();
     let words: BTreeSet<&str> = explained

@@ -8,7 +8,7 @@ use super::source::{Source, code, sources};
 const LINES: &[&[&str]] = &[
     &["ids", "clock", "config", "observe"],
     &["supervision", "media", "protocol"],
-    &["process", "x11", "gst", "store", "tls"],
+    &["process", "x11", "gst", "store", "tls", "ice"],
     &["peer", "capture", "desktop", "audio"],
     &["instance"],
     &["session", "fleet"],
@@ -34,7 +34,7 @@ const MEANT: &[(&str, &str, &str)] = &[
 /// Crates that only these folders name, so that each could be exchanged there.
 const CRATES: &[(&str, &[&str])] = &[
     ("webrtc", &["src/peer"]),
-    ("rtc", &["src/peer"]),
+    ("rtc", &["src/peer", "src/ice"]),
     ("gstreamer", &["src/gst"]),
     ("gstreamer_app", &["src/gst"]),
     ("gstreamer_video", &["src/gst"]),
@@ -43,7 +43,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("r2d2", &["src/store"]),
     ("libsqlite3_sys", &["src/store"]),
     ("actix_web_actors", &["src/signalling"]),
-    ("rustls", &["src/tls"]),
+    ("rustls", &["src/tls", "src/ice"]),
     ("rcgen", &["src/tls"]),
     ("actix_web", &["src/signalling", "src/http", "src/app"]),
     // The demo is a program apart, an X11 client like any other.

@@ -16,6 +16,7 @@ use bytes::BytesMut;
 use rtc::data_channel::RTCDataChannelInit;
 use rtc::ice::mdns::MulticastDnsMode;
 use rtc::interceptor::Registry;
+use rtc::peer_connection::configuration::RTCOfferOptions;
 use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
@@ -92,6 +93,11 @@ pub(super) struct Browser {
 
 impl Browser {
     pub(super) async fn new() -> Self {
+        Self::at(super::LOCAL).await
+    }
+
+    /// One on a machine with this address alone.
+    pub(super) async fn at(address: std::net::IpAddr) -> Self {
         let mut engine = MediaEngine::default();
         engine.register_default_codecs().unwrap();
         let registry = register_default_interceptors(Registry::new(), &mut engine).unwrap();
@@ -105,7 +111,7 @@ impl Browser {
             received: Arc::clone(&received),
             gathered: Arc::clone(&gathered),
         };
-        let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let address = SocketAddr::new(address, 0);
         let connection = PeerConnectionBuilder::new()
             .with_media_engine(engine)
             .with_setting_engine(settings)
@@ -144,6 +150,15 @@ impl Browser {
     /// The offer with all candidates in it.
     pub(super) async fn offer(&self) -> String {
         let offer = self.connection.create_offer(None).await.unwrap();
+        self.connection.set_local_description(offer).await.unwrap();
+        self.gathered.notified().await;
+        self.connection.local_description().await.unwrap().sdp
+    }
+
+    /// The offer of a restart, with all candidates in it.
+    pub(super) async fn offer_again(&self) -> String {
+        let again = RTCOfferOptions { ice_restart: true };
+        let offer = self.connection.create_offer(Some(again)).await.unwrap();
         self.connection.set_local_description(offer).await.unwrap();
         self.gathered.notified().await;
         self.connection.local_description().await.unwrap().sdp

@@ -15,12 +15,14 @@ use crate::ids::PeerId;
 use crate::media::{Codec, Frame, Hub};
 use crate::protocol::input::InputFrame;
 
+mod addresses;
 mod browser;
 mod call;
 mod closing;
 mod hostile;
 mod lifetime;
 mod refusals;
+mod restart;
 mod soak;
 mod streaming;
 
@@ -50,6 +52,7 @@ fn factory() -> Arc<WebrtcFactory> {
         disconnected_timeout: std::time::Duration::from_secs(3),
         failed_timeout: std::time::Duration::from_secs(5),
         addresses: vec![LOCAL],
+        public: Vec::new(),
     }))
 }
 

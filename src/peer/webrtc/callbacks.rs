@@ -1,5 +1,6 @@
 //! Callbacks run on the connection's own driver: they post and return.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,12 +13,15 @@ use webrtc::peer_connection::{
 use super::super::connection::ConnectionEvent;
 use super::super::state::ConnectionState;
 use super::channel::WebrtcChannel;
+use crate::ice::public_address::beyond_nat;
 use crate::protocol::signalling::IceCandidate;
 
 /// Turns callbacks into events.
 pub(super) struct Callbacks {
     pub(super) events: mpsc::Sender<ConnectionEvent>,
     pub(super) state: watch::Sender<ConnectionState>,
+    /// The addresses of this host beyond a NAT.
+    pub(super) public: Vec<IpAddr>,
 }
 
 impl Callbacks {
@@ -34,13 +38,18 @@ impl Callbacks {
 impl PeerConnectionEventHandler for Callbacks {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
-            Ok(init) => self.post(ConnectionEvent::Candidate(Some(IceCandidate {
-                candidate: init.candidate,
-                // All sections are bundled; the crate knows no section's name here, the first always exists.
-                sdp_mid: None,
-                sdp_m_line_index: Some(0),
-                username_fragment: None,
-            }))),
+            Ok(init) => {
+                let beyond = beyond_nat(&init.candidate, &self.public);
+                for candidate in std::iter::once(init.candidate).chain(beyond) {
+                    self.post(ConnectionEvent::Candidate(Some(IceCandidate {
+                        candidate,
+                        // All sections are bundled; the crate knows no section's name here, the first always exists.
+                        sdp_mid: None,
+                        sdp_m_line_index: Some(0),
+                        username_fragment: None,
+                    })));
+                }
+            }
             Err(error) => log::warn!("a local candidate cannot be written: {error}"),
         }
     }

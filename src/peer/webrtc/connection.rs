@@ -9,7 +9,7 @@ use rtc::rtp::extension::HeaderExtension;
 use rtc::rtp::extension::playout_delay_extension::PlayoutDelayExtension;
 use rtc::rtp::header::Header;
 use tokio::runtime::Handle;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::{Mutex, OnceCell, watch};
 use tokio::time::timeout;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -26,14 +26,19 @@ use crate::protocol::signalling::{IceCandidate, MAX_CANDIDATE};
 /// Candidates one browser may send: an interface has a few, a machine a few interfaces.
 const MAX_CANDIDATES: u32 = 100;
 
+/// What was written before a restart leaves on the old path within this time; the crate drops what comes after.
+const LEAVES_WITHIN: Duration = Duration::from_millis(10);
+
 /// Keeps the connection; dropping it closes the connection if nobody did, and gives its port back afterwards.
 pub(super) struct WebrtcConnection {
     connection: Arc<dyn PeerConnection>,
     track: Arc<TrackLocalStaticRTP>,
     ssrc: u32,
+    /// The ICE credentials of the browser's last offer; held while one is being answered, so that it is one at a time.
+    negotiated: Mutex<Option<String>>,
     /// Known once the answer is made.
     payload_type: OnceCell<u8>,
-    state: watch::Receiver<ConnectionState>,
+    state: watch::Sender<ConnectionState>,
     feedback: Arc<Feedback>,
     candidates: AtomicU32,
     closed: AtomicBool,
@@ -47,7 +52,7 @@ impl WebrtcConnection {
         connection: Arc<dyn PeerConnection>,
         track: Arc<TrackLocalStaticRTP>,
         ssrc: u32,
-        state: watch::Receiver<ConnectionState>,
+        state: watch::Sender<ConnectionState>,
         feedback: Arc<Feedback>,
         lease: PortLease,
     ) -> Self {
@@ -55,6 +60,7 @@ impl WebrtcConnection {
             connection,
             track,
             ssrc,
+            negotiated: Mutex::new(None),
             payload_type: OnceCell::new(),
             state,
             feedback,
@@ -70,6 +76,8 @@ impl WebrtcConnection {
 impl Connection for WebrtcConnection {
     async fn answer(&self, offer: &str) -> Result<String, PeerError> {
         let bad = |error: rtc::shared::error::Error| PeerError::BadSdp(error.to_string());
+        let mut negotiated = self.negotiated.lock().await;
+        *negotiated = ice_credentials(offer);
         let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(bad)?;
         self.connection.set_remote_description(offer).await.map_err(bad)?;
         let track: Arc<dyn TrackLocal> = Arc::<TrackLocalStaticRTP>::clone(&self.track);
@@ -91,6 +99,43 @@ impl Connection for WebrtcConnection {
             .set(codec.payload_type)
             .map_err(|_| failed("answered twice"))?;
         Ok(answer.sdp)
+    }
+
+    async fn restart(&self, offer: &str) -> Result<String, PeerError> {
+        let bad = |error: rtc::shared::error::Error| PeerError::BadSdp(error.to_string());
+        let mut negotiated = self.negotiated.lock().await;
+        let credentials = ice_credentials(offer);
+        if negotiated.is_none() || credentials.is_none() || *negotiated == credentials {
+            // The crate would look for no path, and so never say that there is one.
+            return Err(PeerError::BadSdp("it restarts nothing".to_owned()));
+        }
+        let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(bad)?;
+        *negotiated = credentials;
+        let before = *self.state.borrow();
+        // Told before the crate does it, so that nothing more is written to a path that is about to be dropped.
+        self.state.send_replace(ConnectionState::Connecting);
+        tokio::time::sleep(LEAVES_WITHIN).await;
+        // A new generation of candidates, with a bound of its own.
+        self.candidates.store(0, Ordering::Relaxed);
+        let answered = async {
+            self.connection.set_remote_description(offer).await.map_err(bad)?;
+            let answer = self.connection.create_answer(None).await.map_err(bad)?;
+            self.connection.set_local_description(answer).await.map_err(failed)?;
+            let answer = self.connection.local_description().await;
+            answer.ok_or_else(|| failed("no local description"))
+        };
+        let answered = answered.await;
+        if answered.is_err() {
+            // Nothing of the offer was applied, or half of it: the crate says the rest if its state changes.
+            self.state.send_if_modified(|state| {
+                let waits = *state == ConnectionState::Connecting;
+                if waits {
+                    *state = before;
+                }
+                waits
+            });
+        }
+        Ok(answered?.sdp)
     }
 
     async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), PeerError> {
@@ -132,7 +177,7 @@ impl Connection for WebrtcConnection {
     }
 
     fn state(&self) -> watch::Receiver<ConnectionState> {
-        self.state.clone()
+        self.state.subscribe()
     }
 
     async fn key_request(&self) {
@@ -169,6 +214,12 @@ impl Connection for WebrtcConnection {
         close(&self.connection).await;
         self.closed.store(true, Ordering::Release);
     }
+}
+
+/// What tells one generation of ICE from the next (RFC 8839, section 5.4).
+fn ice_credentials(sdp: &str) -> Option<String> {
+    let line = |name: &str| sdp.lines().find_map(|line| line.strip_prefix(name));
+    Some(format!("{} {}", line("a=ice-ufrag:")?, line("a=ice-pwd:")?))
 }
 
 async fn close(connection: &Arc<dyn PeerConnection>) {

@@ -50,6 +50,8 @@ pub struct WebrtcOptions {
     pub ports: Arc<PortRange>,
     /// The addresses each peer binds, see [`local_addresses`](super::super::local_addresses).
     pub addresses: Vec<IpAddr>,
+    /// Told to browsers for each candidate beside the addresses bound: see `ice::public_address`.
+    pub public: Vec<IpAddr>,
     /// A browser not heard of for this long counts as disconnected.
     pub disconnected_timeout: Duration,
     /// A browser disconnected for this long further counts as gone.
@@ -109,12 +111,16 @@ async fn build(
     let feedback = Arc::new(Feedback::default());
     let registry = configure_rtcp_reports(configure_nack(Registry::new(), &mut engine))
         .with(Slot::from(OBSERVER_SLOT), Observer::new(Arc::clone(&feedback)));
-    let (state, state_rx) = watch::channel(ConnectionState::New);
+    let state = watch::Sender::new(ConnectionState::New);
     let connection = PeerConnectionBuilder::<SocketAddr>::new()
         .with_media_engine(engine)
         .with_setting_engine(settings(options))
         .with_interceptor_registry(registry)
-        .with_handler(Arc::new(Callbacks { events, state }))
+        .with_handler(Arc::new(Callbacks {
+            events,
+            state: state.clone(),
+            public: options.public.clone(),
+        }))
         .with_udp_addrs(lease.on(&options.addresses))
         .with_data_channel_send_buffer_limit(CHANNEL_BUFFER)
         .build()
@@ -123,9 +129,7 @@ async fn build(
     let connection: Arc<dyn PeerConnection> = Arc::new(connection);
     let ssrc = random();
     let track = Arc::new(TrackLocalStaticRTP::new(track(choice, ssrc)));
-    Ok(WebrtcConnection::new(
-        connection, track, ssrc, state_rx, feedback, lease,
-    ))
+    Ok(WebrtcConnection::new(connection, track, ssrc, state, feedback, lease))
 }
 
 fn settings(options: &WebrtcOptions) -> SettingEngine {

@@ -14,10 +14,9 @@ const LIMIT =
 /**
  * Declares what the scenarios of this file share.
  *
- * @param {Parameters<typeof Host.start>[0]} options of the host
- * @param {string[]} [flags] further flags of the browser
+ * @param {Parameters<typeof Host.start>[0] & { flags?: string[] }} options of the host; further flags of the browser
  */
-export function suite(options, flags = []) {
+export function suite(options) {
   /** @type {Host | undefined} */
   let host;
   /** @type {import('playwright-core').Browser | undefined} */
@@ -26,7 +25,7 @@ export function suite(options, flags = []) {
 
   const start = async () => {
     host = await Host.start(options);
-    browser = await launchBrowser(flags);
+    browser = await launchBrowser(options?.flags);
   };
   const stop = async () => {
     await browser?.close();

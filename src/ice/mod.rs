@@ -1,0 +1,21 @@
+//! The ways of browsers to the host: STUN and TURN servers, and credentials for them.
+//!
+//! - [`credentials`]: time-limited TURN credentials; pure.
+//! - [`handout`]: what a session is told of the servers, and when it is told again; pure. The one place from which the
+//!   socket and REST take it.
+//! - [`public_address`]: the candidates of a host behind 1:1 NAT; pure.
+//! - [`probe`]: asks a STUN or TURN server itself, as a browser would: for `heliostat check-ice`, and for the public
+//!   address.
+//!
+//! A secret that is shared with a TURN server stays in the configuration: sessions get credentials that are worth
+//! nothing after `ice.credentials_life`, and that open nothing at this host.
+//!
+//! Faults it survives: servers that do not answer, or with rubbish (every wait has a deadline, every message a bound).
+
+pub mod credentials;
+pub mod handout;
+pub mod probe;
+pub mod public_address;
+
+pub use credentials::Credentials;
+pub use handout::Handout;

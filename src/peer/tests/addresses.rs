@@ -1,0 +1,73 @@
+use std::net::Ipv6Addr;
+use std::sync::atomic::Ordering;
+
+use super::browser::{Browser, connected};
+use super::*;
+use crate::protocol::signalling::CloseReason;
+
+/// The options of a peer whose host has this address, and is known as `public` beyond a NAT.
+fn options_at(offer: &str, hub: &Arc<Hub>, address: IpAddr, public: Vec<IpAddr>) -> PeerOptions {
+    let first = 41_000 + u16::try_from(std::process::id() % 50).unwrap() * 10;
+    let factory = WebrtcFactory::new(WebrtcOptions {
+        ports: PortRange::new(first, first + 9),
+        disconnected_timeout: Duration::from_secs(3),
+        failed_timeout: Duration::from_secs(5),
+        addresses: vec![address],
+        public,
+    });
+    PeerOptions {
+        factory: Arc::new(factory),
+        ..options(offer, hub, &Arc::new(Recorder::default()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_with_ipv6_alone_sees_the_picture() {
+    let six = IpAddr::V6(Ipv6Addr::LOCALHOST);
+    if std::net::UdpSocket::bind((six, 0)).is_err() {
+        eprintln!("not shown: this machine has no IPv6");
+        return;
+    }
+    let hub = Hub::new();
+    let source = source(&hub, Codec::Vp8);
+    let browser = Browser::at(six).await;
+    let mut options = options_at(&browser.offer().await, &hub, six, Vec::new());
+    options.available = vec![Codec::Vp8];
+    let (peer, _events) = connected(options, &browser).await;
+    assert!(until(10, || browser.received.frames.load(Ordering::Relaxed) >= 20).await);
+    peer.close(CloseReason::Requested);
+    source.abort();
+    browser.connection.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_beyond_a_nat_tells_of_its_public_address_under_the_same_port() {
+    let Some(address) = local_addresses().into_iter().find(|a| a.is_ipv4() && !a.is_loopback()) else {
+        eprintln!("not shown: this machine has no address but loopback");
+        return;
+    };
+    let public: IpAddr = "192.0.2.7".parse().unwrap();
+    let hub = Hub::new();
+    let browser = Browser::new().await;
+    let options = options_at(&browser.offer().await, &hub, address, vec![public]);
+    let (peer, _, mut events) = Peer::answer(options).await.unwrap();
+    let mut told = Vec::new();
+    let gathered = async {
+        while let Some(event) = events.next().await {
+            match event {
+                PeerEvent::LocalCandidate(Some(candidate)) => told.push(candidate.candidate),
+                PeerEvent::LocalCandidate(None) => return,
+                _ => {}
+            }
+        }
+    };
+    timeout(Duration::from_secs(10), gathered).await.unwrap();
+    let field = |line: &str, n: usize| line.split(' ').nth(n).unwrap().to_owned();
+    let host = told.iter().find(|line| line.contains(" typ host")).unwrap();
+    let beyond = told.iter().find(|line| line.contains(" typ srflx")).unwrap();
+    assert_eq!(field(host, 4), address.to_string());
+    assert_eq!(field(beyond, 4), public.to_string());
+    assert_eq!(field(host, 5), field(beyond, 5), "{told:?}");
+    peer.close(CloseReason::Requested);
+    browser.connection.close().await.unwrap();
+}

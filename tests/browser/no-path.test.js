@@ -1,0 +1,65 @@
+// Viewers without a way to the host: the page says why, and what the operator must do.
+
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+
+import { pattern } from './harness/apps.js';
+import { Host } from './harness/host.js';
+import { Stage } from './harness/stage.js';
+import { suite } from './harness/suite.js';
+import { Turn } from './harness/turn.js';
+import { until } from './harness/wait.js';
+
+const turn = await Turn.start();
+after(() => turn.destroy());
+
+const { scenario } = suite({
+  sections: {
+    ice: {
+      servers: [turn.urls.udp],
+      secrets: ['not-the-secret-of-the-turn-server'],
+      transport_policy: 'relay',
+    },
+  },
+  apps: paths => [pattern(paths)],
+});
+
+scenario('a wrong secret is told for what it is', async stage => {
+  const { home } = await stage.visitor();
+  const viewer = await home.launch('pattern', stage.host);
+  const said = await until('the page says why', async () => {
+    const text = await viewer.says();
+    return /No path to the host/.test(text) && text;
+  });
+  assert.match(said, /TURN server refuses the credentials/);
+  assert.match(said, /operator has to give host and TURN server the same secret \(ice\.secret_file\)/);
+  assert.match(said, /heliostat check-ice/);
+  const { code, said: report } = await stage.host.command('check-ice', '--json');
+  assert.equal(code, 1);
+  assert.match(report, /"code": "wrong_credentials"/);
+  assert.doesNotMatch(report + (await stage.host.command('config')).said, /not-the-secret/);
+});
+
+scenario('a host that wants relays and has none says what it lacks', async stage => {
+  const host = await Host.start({
+    sections: { ice: { transport_policy: 'relay' } },
+    apps: paths => [pattern(paths)],
+  });
+  const other = new Stage(host, stage.browser);
+  try {
+    const { home } = await other.visitor();
+    const viewer = await home.launch('pattern', host);
+    const said = await until('the page says why', async () => {
+      const text = await viewer.says();
+      return /No path to the host/.test(text) && text;
+    });
+    assert.match(said, /no TURN server is configured/);
+    assert.match(said, /operator has to set ice\.servers and ice\.secret_file/);
+    assert.match(host.log(), /ice\.transport_policy = relay without a TURN server/);
+    await other.clear();
+    await host.stop();
+    host.removeFolder();
+  } finally {
+    await host.destroy();
+  }
+});
