@@ -19,6 +19,7 @@ mod history;
 pub mod logging;
 pub mod notify;
 mod pages;
+mod parts;
 mod retention;
 pub mod serve;
 pub mod signals;

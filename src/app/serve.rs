@@ -1,6 +1,6 @@
 //! `heliostat serve`: everything the host needs is made here, once, and put together.
 
-use std::net::{IpAddr, TcpListener};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,25 +11,15 @@ use super::entrance::Entrance;
 use super::error::StartError;
 use super::handover::{self, Check, HandoverError, HostNote};
 use super::notify::{self, News};
+use super::parts::{Parts, folder_of};
 use super::signals::{Signal, Signals};
 use super::{encoders, pages, token, tree, watchdog};
-use crate::clock::unix_ms;
-use crate::config::removal;
-use crate::config::{
-    AppOwner, AppsDir, Config, IceConfig, PublicAddress, SandboxMode, Sources, StateDir, TlsSource, catalogue,
-};
+use crate::config::{AppOwner, Config, Sources, StateDir, TlsSource, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
-use crate::ice::{Handout, probe};
-use crate::ids::InstanceId;
-use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
-use crate::media::Codec;
-use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
-use crate::peer::{PortRange, local_addresses};
-use crate::process::sweep;
-use crate::sandbox::{Sandboxing, Surroundings};
+use crate::ice::Handout;
+use crate::instance::{Catalogue, Manager, Services};
 use crate::session::{SessionBook, Sessions};
-use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
 use crate::supervision::{SupervisorRef, Tree, TreeView};
 use crate::tls::Tls;
 
@@ -260,148 +250,6 @@ fn at_once(services: &Services) -> ! {
     std::process::exit(0)
 }
 
-/// The parts that the tree is made of.
-struct Parts {
-    services: Arc<Services>,
-    catalogue: Arc<Catalogue>,
-    manager: Manager,
-    instances: SupervisorRef,
-    /// With what the database says of them.
-    adoptable: Vec<(InstanceId, Option<InstanceRow>)>,
-}
-
-impl Parts {
-    async fn make(config: Config, state: StateDir, sources: &Sources, media: &Runtime) -> Result<Self, StartError> {
-        let program = std::env::current_exe().map_err(StartError::Program)?;
-        let owner = AppOwner::resolve(&config.apps_user)?;
-        let unprivileged = owner.is_some();
-        let apps = AppsDir::open(&state, owner).map_err(StartError::AppsFolder)?;
-        let store = Store::open(&config.store.url, state.path())?;
-        let server = identity::server_id(state.path())?;
-        let around = Surroundings {
-            hidden: [Some(state.path().to_owned()), sources.file_to_read()]
-                .into_iter()
-                .flatten()
-                .collect(),
-            folder: apps.root().to_owned(),
-        };
-        let sandboxing = Sandboxing::find(&config, apps.owner(), around);
-        if let Some(why) = sandboxing.missing().filter(|_| config.sandbox == SandboxMode::Require) {
-            return Err(StartError::NoSandbox(why.to_owned()));
-        }
-        log::info!("{}", sandboxing.describe());
-        let row = ServerRow::of_this(
-            server,
-            &config.server,
-            config.instances.capacity,
-            Machine::probe(state.path()),
-            unix_ms(),
-        );
-        store.register_server(row).await?;
-        let probed = encoders::probe(&program).await.map_err(StartError::Encoders)?;
-        let codecs: Vec<Codec> = encoders::working(&probed);
-        if codecs.is_empty() {
-            return Err(StartError::NoEncoder);
-        }
-        let beside = if unprivileged {
-            export_demo(&program, &apps)?
-        } else {
-            folder_of(&program)
-        };
-        let entries = catalogue::catalogue(&config.apps, &beside, &sources.search_path());
-        let catalogue = Arc::new(Catalogue::new(entries));
-        let report = sweep(&state.instances());
-        for id in &report.swept {
-            log::info!("instance={id} swept, its keeper is gone");
-            sandboxing.remove(*id);
-            if let Err(error) = removal::remove_tree(&state.instance(*id)) {
-                log::warn!("instance={id} folder not removed: {error}");
-            }
-        }
-        let journal = Arc::new(Journal::new());
-        let mut rows = tree::settle_rows(&store, server, &report).await?;
-        for id in apps.instances().map_err(StartError::AppsFolder)? {
-            // Where the folder stands, a keeper may still live.
-            if !state.instance(id).exists()
-                && let Err(error) = apps.remove(id)
-            {
-                log::warn!("instance={id} home of a former instance not removed: {error}");
-            }
-        }
-        let addresses = if config.media.bind.is_empty() {
-            local_addresses()
-        } else {
-            config.media.bind.clone()
-        };
-        let ports = PortRange::new(*config.media.udp_ports.start(), *config.media.udp_ports.end());
-        let options = WebrtcOptions {
-            ports,
-            addresses,
-            public: public_addresses(&config.ice).await,
-            disconnected_timeout: config.media.disconnected_timeout,
-            failed_timeout: config.media.failed_timeout,
-        };
-        let services = Arc::new(Services {
-            config,
-            server,
-            state,
-            apps,
-            sandboxing,
-            program,
-            store,
-            journal,
-            media: media.handle().clone(),
-            connections: Arc::new(WebrtcFactory::new(options)),
-            codecs,
-            encoders: encoders::usable(&probed),
-            screenshots: ScreenshotTurns::default(),
-        });
-        let instances = SupervisorRef::new();
-        let manager = Manager::new(Arc::clone(&services), Arc::clone(&catalogue), instances.clone());
-        Ok(Self {
-            services,
-            catalogue,
-            manager,
-            instances,
-            adoptable: report
-                .adoptable
-                .into_iter()
-                .map(|id| {
-                    let row = rows.iter().position(|row| row.instance_id == id);
-                    (id, row.map(|at| rows.swap_remove(at)))
-                })
-                .collect(),
-        })
-    }
-}
-
-/// The addresses of this host beyond a NAT. Who cannot be asked for them now keeps nobody from connecting directly.
-async fn public_addresses(ice: &IceConfig) -> Vec<IpAddr> {
-    let server = match &ice.public_address {
-        PublicAddress::Known(addresses) => return addresses.clone(),
-        PublicAddress::AskStun => ice.servers.iter().find(|url| !url.is_relay()).cloned(),
-    };
-    let Some(server) = server else { return Vec::new() };
-    let asked = tokio::task::spawn_blocking({
-        let server = server.clone();
-        move || probe::public_addresses(&server)
-    });
-    match asked.await {
-        Ok(Ok(addresses)) => {
-            log::info!("public addresses {addresses:?}, as {server} sees them");
-            addresses
-        }
-        Ok(Err(error)) => {
-            log::warn!("no public address, code={}: {server}: {error}", error.code());
-            Vec::new()
-        }
-        Err(error) => {
-            log::error!("no public address: {error}");
-            Vec::new()
-        }
-    }
-}
-
 #[allow(
     clippy::too_many_arguments,
     reason = "it is called once, where everything has been made"
@@ -498,30 +346,6 @@ fn reload(sources: Sources, catalogue: Arc<Catalogue>) {
         }
         Err(error) => log::error!("the catalogue stays as it is: {error}"),
     });
-}
-
-/// Apps run as another user, who may not be able to reach this program's folder: the demo is put where they can.
-fn export_demo(program: &Path, apps: &AppsDir) -> Result<PathBuf, StartError> {
-    let folder = apps.root().join("bin");
-    let copy = || -> std::io::Result<()> {
-        use std::os::unix::fs::PermissionsExt;
-        let demo = folder_of(program).join("heliostat-orrery");
-        if !demo.exists() {
-            return Ok(());
-        }
-        std::fs::create_dir_all(&folder)?;
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755))?;
-        let fresh = folder.join("heliostat-orrery.new");
-        std::fs::copy(demo, &fresh)?;
-        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755))?;
-        std::fs::rename(fresh, folder.join("heliostat-orrery"))
-    };
-    copy().map_err(StartError::AppsFolder)?;
-    Ok(folder)
-}
-
-fn folder_of(program: &Path) -> PathBuf {
-    program.parent().map_or_else(PathBuf::new, Path::to_owned)
 }
 
 /// On standard output: what to open; below it what to compare, where the browser will warn of the certificate.

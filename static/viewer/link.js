@@ -6,6 +6,7 @@ import { Latency } from './latency.js';
 import { Paths } from './paths.js';
 import { Peer } from './peer.js';
 import { takesPeers } from './protocol.js';
+import { Retelling } from './retelling.js';
 import { Signalling } from './signalling.js';
 import { initial, shown, step } from './states.js';
 
@@ -25,8 +26,6 @@ const ADOPTION_MS = 10000;
 const GOING_MS = 3000;
 /** So many pings in a row without an answer: the picture is probably frozen, whatever ICE thinks yet. */
 const SILENT_PINGS = 2;
-/** Events that tell how things are, rather than that something happened: `retell` repeats the last of each. */
-const LASTING = new Set(['change', 'welcome', 'status', 'viewers', 'control', 'track', 'channel']);
 /** Errors that are the answer to an offer and that another offer does not mend. */
 const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
 
@@ -39,7 +38,7 @@ const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
  * (`{code, message}`), `offer` (it is on its way), `track` (MediaStreamTrack), `peer` (Peer), `channel` (the `input`
  * channel is open), `latency` (ms).
  */
-export class Link extends EventTarget {
+export class Link extends Retelling {
   facts = initial();
   /** When it was started, ms of `env.now()`. */
   startedAt = 0;
@@ -67,8 +66,6 @@ export class Link extends EventTarget {
   #lostId = null;
   #seq = 0;
   #lastShown = '';
-  /** @type {Map<string, unknown>} */
-  #told = new Map();
 
   /** @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId */
   constructor(url, instance, env, viewerId = null) {
@@ -104,11 +101,6 @@ export class Link extends EventTarget {
     // First the socket: it connects while the page is busy making the peer.
     this.signalling.start(begun);
     this.#prepare();
-  }
-
-  /** Tells once more how things are, to who began to listen only now. */
-  retell() {
-    for (const [type, value] of [...this.#told]) this.#emit(type, value);
   }
 
   stop() {
@@ -207,7 +199,7 @@ export class Link extends EventTarget {
     switch (message.type) {
       case 'welcome':
         this.#paths.configure(message);
-        this.#emit('welcome', message);
+        this.emit('welcome', message);
         break;
       case 'ice_servers':
         void this.#paths.refresh(message);
@@ -239,12 +231,12 @@ export class Link extends EventTarget {
         else if (message.peer_id === this.#lostId) this.#explained(message.reason);
         break;
       case 'viewers':
-        this.#emit('viewers', message);
+        this.emit('viewers', message);
         break;
       case 'control':
         this.role = message.role;
         this.holder = message.holder;
-        this.#emit('control', message);
+        this.emit('control', message);
         break;
       case 'error':
         this.#error(message);
@@ -255,7 +247,7 @@ export class Link extends EventTarget {
   /** @param {import('./protocol.js').InstanceMessage} message */
   #instance(message) {
     this.#input({ type: 'instance', message });
-    this.#emit('status', message);
+    this.emit('status', message);
     this.#maybeOffer();
   }
 
@@ -310,7 +302,7 @@ export class Link extends EventTarget {
       this.#putOut(error.code);
       return;
     }
-    this.#emit('problem', error);
+    this.emit('problem', error);
     // A host that knows no restart has no id for what it refuses.
     if (error.code === 'unknown_type' || (error.peer_id && error.peer_id === this.peer?.id)) {
       if (error.code !== 'bad_candidate') this.#paths.tell('refused');
@@ -371,8 +363,7 @@ export class Link extends EventTarget {
     this.#paths.drop();
     this.peer?.close();
     this.peer = null;
-    this.#told.delete('track');
-    this.#told.delete('channel');
+    this.forget('track', 'channel');
     this.latency.reset();
   }
 
@@ -381,12 +372,12 @@ export class Link extends EventTarget {
     const peer = new Peer(this.env.RTCPeerConnection, this.env);
     this.peer = peer;
     peer.addEventListener('state', event => this.#peerState(peer, detail(event)));
-    peer.addEventListener('track', event => this.#emit('track', detail(event)));
+    peer.addEventListener('track', event => this.emit('track', detail(event)));
     peer.addEventListener('candidate', event =>
       this.signalling.send({ type: 'candidate', peer_id: peer.id, candidate: detail(event) }),
     );
     peer.addEventListener('channel', () => {
-      this.#emit('channel', null);
+      this.emit('channel', null);
       this.#unanswered = 0;
       this.#ping();
       this.#peerState(peer, peer.connection.connectionState);
@@ -395,7 +386,7 @@ export class Link extends EventTarget {
     peer.addEventListener('hopeless', () => {
       if (peer === this.peer && this.#connectedAt === null) this.#lose('ice_failed');
     });
-    this.#emit('peer', peer);
+    this.emit('peer', peer);
     return peer;
   }
 
@@ -419,7 +410,7 @@ export class Link extends EventTarget {
       }
       this.#pending.push(peer);
       this.signalling.send({ type: 'offer', sdp });
-      this.#emit('offer', null);
+      this.emit('offer', null);
       this.#expectConnected(peer);
     } catch {
       this.#offering = false;
@@ -483,7 +474,7 @@ export class Link extends EventTarget {
     if (this.facts.silent) this.#input({ type: 'silent', silent: false });
     if (frame?.type === 'pong') {
       this.latency.pong(frame.t, this.env.now());
-      this.#emit('latency', this.latency.value);
+      this.emit('latency', this.latency.value);
     } else if (frame?.type === 'status') {
       this.#instance(frame.status);
     } else if (frame?.type === 'closed') {
@@ -498,13 +489,7 @@ export class Link extends EventTarget {
     const key = JSON.stringify(now);
     if (key === this.#lastShown) return;
     this.#lastShown = key;
-    this.#emit('change', now);
-  }
-
-  /** @param {string} type @param {unknown} value */
-  #emit(type, value) {
-    if (LASTING.has(type)) this.#told.set(type, value);
-    this.dispatchEvent(new CustomEvent(type, { detail: value }));
+    this.emit('change', now);
   }
 }
 
