@@ -45,6 +45,7 @@ const EXIT_ESCALATED: u8 = 70;
 pub fn run(sources: &Sources) -> Result<u8, StartError> {
     let (config, warnings) = Config::load(sources)?;
     super::logging::init(&config.log.filter);
+    allow_open_files();
     // Taken before anything else could have its number.
     let listener = match handover::inherited(config.server.listen) {
         Some(listener) => listener,
@@ -101,6 +102,16 @@ pub fn check(sources: &Sources) -> Result<String, StartError> {
         return Err(StartError::NoEncoder);
     }
     Ok(serde_json::to_string(&Check::own()).expect("a version and two numbers are JSON"))
+}
+
+/// Each socket and each connection's port is an open file: as many as the system lets this process have.
+fn allow_open_files() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised =
+        getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        log::warn!("the limit of open files stays as it is: {error}");
+    }
 }
 
 /// What follows the host.

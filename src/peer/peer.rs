@@ -314,7 +314,12 @@ impl Peer {
         &self,
         candidate: IceCandidate,
     ) -> impl Future<Output = Result<(), PeerError>> + Send + 'static {
-        let verdict = self.candidates.judge(&candidate.candidate);
+        let closing = self.close.borrow().is_some() || self.operations.is_closed();
+        let verdict = if closing {
+            Err(PeerError::Closing)
+        } else {
+            self.candidates.judge(&candidate.candidate)
+        };
         let added =
             matches!(verdict, Ok(Verdict::Take)).then(|| self.ask(|done| Operation::AddCandidate { candidate, done }));
         async move {
