@@ -13,7 +13,7 @@ use super::handover::{self, Check, HandoverError, HostNote};
 use super::notify::{self, News};
 use super::parts::{Parts, folder_of};
 use super::signals::{Signal, Signals};
-use super::{encoders, pages, token, tree, watchdog};
+use super::{control_socket, encoders, pages, token, tree, watchdog};
 use crate::config::{AppOwner, Config, Sources, StateDir, TlsSource, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
@@ -258,6 +258,8 @@ async fn wind_up(tree: Tree, manager: &Manager, reason: Option<EndReason>) {
 fn at_once(services: &Services) -> ! {
     log::warn!("stopping at once");
     crate::process::end_keepers(&services.state.instances());
+    // Its child has no time to do it.
+    let _ = std::fs::remove_file(services.state.path().join(control_socket::SOCKET));
     std::process::exit(0)
 }
 
