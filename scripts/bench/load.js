@@ -180,6 +180,8 @@ const limits = {
   sockets_per_address: 100_000,
   sockets_per_session: 10_000,
   messages_per_second: 1_000,
+  // One that is closed while it connects goes after seconds.
+  peers_per_instance: 1_000,
 };
 const host = await startHost('still', limits);
 try {
