@@ -17,6 +17,7 @@ use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{PortRange, local_addresses};
+use crate::permits::Permits;
 use crate::process::sweep;
 use crate::sandbox::{Sandboxing, Surroundings};
 use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
@@ -110,6 +111,7 @@ impl Parts {
             failed_timeout: config.media.failed_timeout,
         };
         let services = Arc::new(Services {
+            offers: Arc::new(Permits::new(config.limits.pending_offers)),
             config,
             server,
             state,

@@ -336,10 +336,23 @@ pub const KEYS: &[Key] = &[
          (`rate_limited`); who goes on is closed with 1008.",
     ),
     key(
+        "limits.viewers_per_instance",
+        Kind::Number(1, 10_000),
+        "256",
+        "Viewers of one instance at once, connected or not; its owner and administrators are let in all the same. Over it: \
+         `too_many_viewers`.",
+    ),
+    key(
         "limits.peers_per_instance",
         Kind::Number(1, 1000),
         "64",
         "Peer connections of one instance at once; a viewer has one, or two while it changes. Over it: `too_many_peers`.",
+    ),
+    key(
+        "limits.pending_offers",
+        Kind::Number(1, 1000),
+        "16",
+        "Offers of one session that no connection has come of yet, at all instances. Over it: `too_many_offers`.",
     ),
     key(
         "limits.candidates_per_peer",

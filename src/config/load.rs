@@ -384,7 +384,9 @@ impl Values {
                 sockets_per_address: self.number("limits.sockets_per_address"),
                 sockets_per_session: self.number("limits.sockets_per_session"),
                 messages_per_second: self.at_least_one("limits.messages_per_second"),
+                viewers_per_instance: self.number("limits.viewers_per_instance"),
                 peers_per_instance: self.number("limits.peers_per_instance"),
+                pending_offers: self.number("limits.pending_offers"),
                 candidates_per_peer: self.number("limits.candidates_per_peer"),
             },
             store: StoreConfig {

@@ -281,8 +281,12 @@ pub struct LimitsConfig {
     pub sockets_per_session: usize,
     /// Messages of one signalling socket a second.
     pub messages_per_second: NonZeroU32,
+    /// Viewers of one instance at once.
+    pub viewers_per_instance: usize,
     /// Peer connections of one instance at once.
     pub peers_per_instance: usize,
+    /// Offers of one session that no connection has come of yet.
+    pub pending_offers: usize,
     /// ICE candidates that a browser may send for one connection.
     pub candidates_per_peer: u32,
 }

@@ -3,7 +3,6 @@
 //! Nearly everything it knows lies in [`InstanceShared`], so that the one that follows a panicked one goes on where that
 //! stood. It only decides; processes, frames and input go on without it.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,6 @@ use super::doing::Doing;
 use super::error::InstanceError;
 use super::events::{InstanceEvent, of_status};
 use super::outbound::Outbound;
-use super::peer_child::peer_child;
 use super::roster::RoleNow;
 use super::shared::InstanceShared;
 use super::status::StatusReport;
@@ -24,16 +22,12 @@ use super::viewers::ControlError;
 use crate::clock::unix_ms;
 use crate::desktop::{EndReason, Facts};
 use crate::ids::{PeerId, SessionId, ViewerId};
-use crate::peer::candidate::Intake;
-use crate::peer::{PeerError, PeerOptions};
 use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
 use crate::store::StatusChange;
 use crate::supervision::{ChildContext, ExitReason};
 
 /// How often sockets and the idle time are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// From an offer to its answer.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// A Desktop stops its processes one after the other, each within seconds.
 const DESKTOP_DEADLINE: Duration = Duration::from_secs(40);
 
@@ -161,7 +155,7 @@ impl InstanceActor {
         result?;
         self.shared.control_event(before);
         self.shared.release_input();
-        self.shared.roster.announce();
+        self.shared.roster.announce(Instant::now());
         Ok(())
     }
 }
@@ -184,6 +178,8 @@ impl Actor for InstanceActor {
             Some((FactsChanged, facts))
         }));
         ctx.run_interval(TICK, |act, _| act.tick());
+        let roster = Arc::clone(&self.shared.roster);
+        ctx.spawn(async move { roster.keep_announcing().await }.into_actor(self));
         self.follow(ctx);
     }
 }
@@ -225,12 +221,17 @@ impl Handler<Join> for InstanceActor {
         let (peer, before) = match self.shared.roster.join(msg.viewer, msg.session, &msg.role, msg.out) {
             Ok(joined) => joined,
             Err(error) => {
-                log::warn!(
+                log::log!(
+                    self.shared.lines.level(),
                     "instance={} session={} not let in: {error}",
                     self.shared.spec.id,
                     msg.session
                 );
-                out.send(&ServerMessage::error(error.code(), error.to_string()));
+                out.send(&ServerMessage::refusal(
+                    error.code(),
+                    error.to_string(),
+                    error.retry_after(),
+                ));
                 return None;
             }
         };
@@ -241,7 +242,8 @@ impl Handler<Join> for InstanceActor {
                 reason: CloseReason::Superseded,
             });
         }
-        log::info!(
+        log::log!(
+            self.shared.lines.level(),
             "instance={} viewer={} session={} watches",
             self.shared.spec.id,
             msg.viewer,
@@ -270,7 +272,9 @@ impl Handler<Join> for InstanceActor {
         if let Some(peer_id) = living {
             self.shared.roster.tell(msg.viewer, &ServerMessage::Resumed { peer_id });
         }
-        self.shared.roster.announce();
+        // Who comes need not wait for the others to be told.
+        self.shared.roster.tell_control(msg.viewer);
+        self.shared.roster.announce(Instant::now());
         living
     }
 }
@@ -290,66 +294,6 @@ impl Handler<Leave> for InstanceActor {
 
     fn handle(&mut self, msg: Leave, _: &mut Self::Context) {
         self.shared.leave(msg.viewer, Some(&msg.from), CloseReason::Requested);
-    }
-}
-
-/// A viewer offers a new peer connection. The peer itself tells it the answer, and then its candidates.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<PeerId, InstanceError>")]
-pub struct Offer {
-    /// Who.
-    pub viewer: ViewerId,
-    /// The description.
-    pub sdp: String,
-    /// Where the browser's requests come from.
-    pub from: IpAddr,
-}
-
-impl Handler<Offer> for InstanceActor {
-    type Result = ResponseActFuture<Self, Result<PeerId, InstanceError>>;
-
-    fn handle(&mut self, msg: Offer, _: &mut Self::Context) -> Self::Result {
-        let shared = Arc::clone(&self.shared);
-        let work = async move {
-            if shared.roster.with(|v| v.session_of(msg.viewer)).is_none() {
-                return Err(InstanceError::NotWatching);
-            }
-            if shared.desktop.facts.get().ending.is_some() {
-                return Err(InstanceError::Ending);
-            }
-            let peer = PeerId::new();
-            let options = PeerOptions {
-                peer_id: peer,
-                offer: msg.sdp,
-                candidates: Intake::new(msg.from, shared.services.config.limits.candidates_per_peer),
-                hub: Arc::clone(&shared.desktop.hub),
-                available: shared.services.codecs.clone(),
-                sink: Arc::new(super::input_gate::ViewerInput::new(
-                    msg.viewer,
-                    peer,
-                    Arc::clone(&shared.roster),
-                    Arc::clone(&shared.desktop.input),
-                )),
-                factory: Arc::clone(&shared.services.connections),
-                runtime: shared.services.media.clone(),
-            };
-            let (spec, handle, answered) = peer_child(Arc::clone(&shared), msg.viewer, options);
-            let before = shared.remember_peer(peer, handle);
-            // The browser has let go of it; nothing waits for its end.
-            if let Some(before) = before.and_then(|id| shared.peer(id)) {
-                before.close(CloseReason::Superseded);
-            }
-            let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;
-            if started.is_err() {
-                shared.forget_peer(msg.viewer, peer);
-                return Err(InstanceError::TooManyPeers);
-            }
-            match tokio::time::timeout(ANSWER_DEADLINE, answered).await {
-                Ok(answer) => Ok(answer.unwrap_or(Err(PeerError::Closing)).map(|()| peer)?),
-                Err(_) => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),
-            }
-        };
-        Box::pin(work.into_actor(self))
     }
 }
 

@@ -15,6 +15,9 @@ pub enum InstanceError {
     /// Too many viewers.
     #[error("too many viewers watch this instance")]
     TooManyPeers,
+    /// Too many offers of the same session that nothing has come of yet.
+    #[error("too many offers of this session are being worked on")]
+    TooManyOffers,
     /// The instance is ending or has ended.
     #[error("the instance is ending")]
     Ending,
@@ -37,10 +40,22 @@ impl InstanceError {
             Self::NotWatching => "not_watching",
             Self::UnknownPeer => "unknown_peer",
             Self::TooManyPeers => "too_many_peers",
+            Self::TooManyOffers => "too_many_offers",
             Self::Ending => "ending",
             Self::Busy => "busy",
             Self::Peer(error) => error.code(),
             Self::Control(error) => error.code(),
+        }
+    }
+
+    /// Seconds after which it may be otherwise, where that is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<u64> {
+        match self {
+            // Peers that were given up are gone within seconds.
+            Self::TooManyPeers | Self::TooManyOffers => Some(2),
+            Self::Control(error) => error.retry_after(),
+            _ => None,
         }
     }
 }

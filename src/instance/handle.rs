@@ -62,6 +62,15 @@ impl RequestError {
             Self::Screenshot(error) => error.code(),
         }
     }
+
+    /// Seconds after which it may be otherwise, where that is known.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::Instance(error) => error.retry_after(),
+            _ => None,
+        }
+    }
 }
 
 impl InstanceHandle {

@@ -137,7 +137,7 @@ mod tests {
     /// An instance's viewers and its queue, with its owner's tab and socket.
     fn owned() -> (Arc<Roster>, Arc<InputQueue>, ViewerId, OutboundTexts) {
         let (owner, id) = (SessionId::new(), ViewerId::new());
-        let roster = Arc::new(Roster::new(Instant::now()));
+        let roster = Arc::new(Roster::new(8, Instant::now()));
         let (out, socket) = outbound();
         roster.join(id, owner, &as_role(Role::Owner), out).unwrap();
         (roster, InputQueue::new().unwrap(), id, socket)

@@ -20,13 +20,17 @@ impl InstanceShared {
         if steered {
             self.release_input();
         }
-        log::info!("instance={} viewer={viewer} left={reason}", self.spec.id);
+        log::log!(
+            self.lines.level(),
+            "instance={} viewer={viewer} left={reason}",
+            self.spec.id
+        );
         self.event(InstanceEvent::ViewerLeft, format!("viewer={viewer} reason={reason}"));
         self.control_event(holder);
         if let Some(peer) = peer.and_then(|id| self.peer(id)) {
             peer.close(reason);
         }
-        self.roster.announce();
+        self.roster.announce(Instant::now());
     }
 
     /// Decides anew what each viewer may: `decide` is told whose tab it is and what it was. Who may not watch any more is
@@ -39,7 +43,7 @@ impl InstanceShared {
             self.control_event(holder);
         }
         if regraded.changed {
-            self.roster.announce();
+            self.roster.announce(Instant::now());
         }
         for viewer in regraded.out {
             let reason = CloseReason::AccessEnded;

@@ -14,6 +14,7 @@
 //! Faults it survives: a panic of any of its actors and supervisors (`mending`), the loss of any of its processes, viewers that vanish.
 
 pub mod actor;
+mod announcing;
 mod catalogue;
 mod doing;
 mod error;
@@ -24,6 +25,7 @@ mod input_gate;
 mod leaving;
 mod manager;
 mod mending;
+pub mod offers;
 mod outbound;
 pub mod paths;
 mod peer_child;

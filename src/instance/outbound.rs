@@ -20,7 +20,7 @@ const BYTES: usize = 1 << 20;
 /// The sending end; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Outbound {
-    texts: mpsc::Sender<String>,
+    texts: mpsc::Sender<Arc<str>>,
     waiting: Arc<AtomicUsize>,
     overflow: CancellationToken,
 }
@@ -28,7 +28,7 @@ pub struct Outbound {
 /// The socket's end.
 #[derive(Debug)]
 pub struct OutboundTexts {
-    texts: mpsc::Receiver<String>,
+    texts: mpsc::Receiver<Arc<str>>,
     waiting: Arc<AtomicUsize>,
     overflow: CancellationToken,
 }
@@ -56,13 +56,13 @@ pub fn outbound() -> (Outbound, OutboundTexts) {
 impl Outbound {
     /// Sends a message, if the socket is still there and has room.
     pub fn send(&self, message: &ServerMessage) {
-        match serde_json::to_string(message) {
-            Ok(text) => self.send_text(text),
-            Err(error) => log::error!("signalling message cannot be written: {error}"),
+        if let Some(text) = written(message) {
+            self.send_text(text);
         }
     }
 
-    fn send_text(&self, text: String) {
+    /// The same for a text that was written once for many.
+    pub fn send_text(&self, text: Arc<str>) {
         let bytes = text.len();
         if self.waiting.fetch_add(bytes, Ordering::Relaxed) + bytes > BYTES {
             self.overflow.cancel();
@@ -86,9 +86,17 @@ impl Outbound {
     }
 }
 
+/// A message as it goes over the socket.
+pub fn written(message: &ServerMessage) -> Option<Arc<str>> {
+    serde_json::to_string(message)
+        .inspect_err(|error| log::error!("signalling message cannot be written: {error}"))
+        .ok()
+        .map(Arc::from)
+}
+
 impl OutboundTexts {
     /// The next text for the socket; `None` when it has to be closed because too much was waiting.
-    pub async fn next(&mut self) -> Option<String> {
+    pub async fn next(&mut self) -> Option<Arc<str>> {
         tokio::select! {
             biased;
             () = self.overflow.cancelled() => None,
@@ -123,8 +131,8 @@ mod tests {
         }
         assert_eq!(socket.next().await, None);
         let (out, mut socket) = outbound();
-        out.send_text("x".repeat(BYTES / 2));
-        out.send_text("x".repeat(BYTES / 2 + 1));
+        out.send_text("x".repeat(BYTES / 2).into());
+        out.send_text("x".repeat(BYTES / 2 + 1).into());
         assert_eq!(socket.next().await, None);
     }
 

@@ -14,6 +14,7 @@ use super::shared::InstanceShared;
 use crate::clock::unix_ms;
 use crate::ids::{PeerId, ViewerId};
 use crate::peer::{ConnectionState, Peer, PeerError, PeerEvent, PeerOptions};
+use crate::permits::Permit;
 use crate::protocol::signalling::{CloseReason, IceCandidate, ServerMessage};
 use crate::store::{NewPeer, PeerClosed};
 use crate::supervision::{ChildContext, ChildSpec, ExitReason, Restart, Shutdown};
@@ -71,14 +72,16 @@ struct Start {
     options: PeerOptions,
     commands: mpsc::Receiver<PeerCommand>,
     close: watch::Receiver<Option<CloseReason>>,
+    pending: Permit,
     answer: oneshot::Sender<Result<(), PeerError>>,
 }
 
-/// The child of a new peer, the way to it, and its answer to come.
+/// The child of a new peer, the way to it, and its answer to come. `pending` is given back when it is connected, or gone.
 pub fn peer_child(
     shared: Arc<InstanceShared>,
     viewer: ViewerId,
     options: PeerOptions,
+    pending: Permit,
 ) -> (ChildSpec, PeerHandle, oneshot::Receiver<Result<(), PeerError>>) {
     // overflow: what comes then is dropped, see `PeerHandle::send`.
     let (commands, queue) = mpsc::channel(QUEUE);
@@ -90,6 +93,7 @@ pub fn peer_child(
         options,
         commands: queue,
         close: asked,
+        pending,
         answer,
     })));
     let spec = ChildSpec::task(id.to_string(), Restart::Temporary, move |cx| {
@@ -120,6 +124,7 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
         options,
         mut commands,
         close,
+        pending,
         answer,
     } = start;
     let id = options.peer_id;
@@ -129,6 +134,7 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
         peer: id,
         answered: false,
         connected: false,
+        pending: Some(pending),
         reason: CloseReason::Fault,
     };
     let opened = tokio::select! {
@@ -175,9 +181,11 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
                     shared.roster.tell(viewer, &ServerMessage::Candidate { peer_id: id, candidate });
                 }
                 Some(PeerEvent::State(state)) => {
-                    log::info!("instance={} peer={id} viewer={viewer} state={}", shared.spec.id, state.as_str());
+                    let level = shared.lines.level();
+                    log::log!(level, "instance={} peer={id} viewer={viewer} state={}", shared.spec.id, state.as_str());
                     if state == ConnectionState::Connected && !end.connected {
                         end.connected = true;
+                        end.pending = None;
                         shared.services.journal.peer_connected(new_peer(&shared, viewer, id));
                     }
                     if state == ConnectionState::Disconnected {
@@ -220,7 +228,12 @@ fn refuse_later(
     let shared = Arc::clone(shared);
     cx.link(async move {
         if let Err(error) = added.await {
-            log::info!("instance={} peer={id} candidate refused: {error}", shared.spec.id);
+            let level = shared.lines.level();
+            log::log!(
+                level,
+                "instance={} peer={id} candidate refused: {error}",
+                shared.spec.id
+            );
             refuse(&shared, viewer, id, &error);
         }
     });
@@ -239,7 +252,12 @@ fn answer_later(
         match answered.await {
             Ok(sdp) => shared.roster.tell(viewer, &ServerMessage::Answer { peer_id, sdp }),
             Err(error) => {
-                log::info!("instance={} peer={peer_id} restart refused: {error}", shared.spec.id);
+                let level = shared.lines.level();
+                log::log!(
+                    level,
+                    "instance={} peer={peer_id} restart refused: {error}",
+                    shared.spec.id
+                );
                 refuse(&shared, viewer, peer_id, &error);
             }
         }
@@ -278,13 +296,16 @@ struct End {
     /// Whether the browser knows its id.
     answered: bool,
     connected: bool,
+    /// Its place among the offers that nothing has come of yet.
+    pending: Option<Permit>,
     reason: CloseReason,
 }
 
 impl Drop for End {
     fn drop(&mut self) {
         let (peer_id, reason) = (self.peer, self.reason);
-        log::info!(
+        log::log!(
+            self.shared.lines.level(),
             "instance={} peer={peer_id} viewer={} closed={reason}",
             self.shared.spec.id,
             self.viewer

@@ -1,16 +1,24 @@
 //! Viewers with their sockets, and the one question the input path asks. Shared by `Arc`, outlives every actor.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::outbound::Outbound;
+use tokio::sync::Notify;
+use tokio::time::sleep_until;
+
+use super::announcing::Announcing;
+use super::outbound::{Outbound, written};
 use super::viewers::{ControlError, Regraded, Viewers};
 use crate::ids::{PeerId, SessionId, ViewerId};
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{ServerMessage, ViewerEntry};
 use crate::protocol::words::Role;
+
+/// So many viewers are told by name.
+const MOST_NAMED: usize = 100;
 
 /// What somebody is at an instance when it is asked: what lets them in may end while their request is under way.
 #[derive(Clone)]
@@ -39,12 +47,15 @@ impl fmt::Debug for RoleNow {
 #[derive(Debug)]
 pub struct Roster {
     inner: Mutex<Inner>,
+    /// Everybody is due to be told who is there.
+    due: Notify,
 }
 
 #[derive(Debug)]
 struct Inner {
     viewers: Viewers,
     sockets: BTreeMap<ViewerId, Socket>,
+    announcing: Announcing,
 }
 
 #[derive(Debug)]
@@ -55,21 +66,23 @@ struct Socket {
 }
 
 impl Roster {
-    /// Nobody yet.
+    /// Nobody yet; at most so many.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub fn new(most: usize, now: Instant) -> Self {
         Self {
             inner: Mutex::new(Inner {
-                viewers: Viewers::new(now),
+                viewers: Viewers::new(most, now),
                 sockets: BTreeMap::new(),
+                announcing: Announcing::default(),
             }),
+            due: Notify::new(),
         }
     }
 
     /// A viewer comes, or comes back on a new socket. Gives its living peer and the socket it had before, if another.
     ///
     /// # Errors
-    /// [`ControlError`] when nothing lets them in, or the id is another session's.
+    /// [`ControlError`] when nothing lets them in, the id is another session's, or there are too many.
     pub fn join(
         &self,
         id: ViewerId,
@@ -128,32 +141,46 @@ impl Roster {
 
     /// Tells every viewer something.
     pub fn tell_all(&self, message: &ServerMessage) {
+        let Some(text) = written(message) else { return };
         for socket in self.lock().sockets.values() {
-            socket.out.send(message);
+            socket.out.send_text(Arc::clone(&text));
         }
     }
 
-    /// Tells everybody who is there and who steers.
-    pub fn announce(&self) {
+    /// Tells one viewer who steers and what it is itself, without waiting for the others.
+    pub fn tell_control(&self, id: ViewerId) {
         let inner = self.lock();
-        let viewers: Vec<_> = inner
-            .viewers
-            .iter()
-            .map(|(id, _)| ViewerEntry {
-                viewer_id: id,
-                role: inner.viewers.role(id),
-            })
-            .collect();
-        let list = ServerMessage::Viewers {
-            count: viewers.len(),
-            viewers,
-        };
-        for (id, socket) in &inner.sockets {
-            socket.out.send(&list);
-            socket.out.send(&ServerMessage::Control {
-                holder: inner.viewers.holder(),
-                role: inner.viewers.role(*id),
-            });
+        if let Some(socket) = inner.sockets.get(&id) {
+            socket.out.send(&inner.control(id));
+        }
+    }
+
+    /// Tells everybody who is there and who steers: now, or soon where they were told just before.
+    pub fn announce(&self, now: Instant) {
+        let mut inner = self.lock();
+        let told = inner.sockets.len();
+        if inner.announcing.changed(told, now) {
+            inner.announce();
+        } else {
+            self.due.notify_one();
+        }
+    }
+
+    /// Tells everybody what they are due to be told, for as long as it is polled.
+    pub async fn keep_announcing(&self) {
+        loop {
+            let due = self.lock().announcing.due();
+            match due {
+                // A permit is kept for who begins to wait only now.
+                None => self.due.notified().await,
+                Some(due) => {
+                    sleep_until(due.into()).await;
+                    let mut inner = self.lock();
+                    if inner.announcing.come(due) {
+                        inner.announce();
+                    }
+                }
+            }
         }
     }
 
@@ -186,9 +213,40 @@ impl Roster {
     }
 }
 
+impl Inner {
+    fn control(&self, told: ViewerId) -> ServerMessage {
+        ServerMessage::Control {
+            holder: self.viewers.holder(),
+            role: self.viewers.role(told),
+        }
+    }
+
+    fn announce(&self) {
+        let entry = |id| ViewerEntry {
+            viewer_id: id,
+            role: self.viewers.role(id),
+        };
+        let mut viewers: Vec<_> = self.viewers.iter().map(|(id, _)| entry(id)).collect();
+        let count = viewers.len();
+        // Who is left out is one spectator of very many.
+        viewers.sort_by_key(|viewer| Reverse(viewer.role));
+        viewers.truncate(MOST_NAMED);
+        let list = written(&ServerMessage::Viewers { count, viewers });
+        for (id, socket) in &self.sockets {
+            if let Some(list) = &list {
+                socket.out.send_text(Arc::clone(list));
+            }
+            socket.out.send(&self.control(*id));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::outbound::outbound;
+    use futures::FutureExt;
+    use tokio::task::unconstrained;
+
+    use super::super::outbound::{OutboundTexts, outbound};
     use super::*;
 
     fn as_role(role: Role) -> RoleNow {
@@ -197,7 +255,7 @@ mod tests {
 
     #[test]
     fn who_is_let_in_by_nothing_does_not_come_in() {
-        let roster = Roster::new(Instant::now());
+        let roster = Roster::new(8, Instant::now());
         let (id, (out, _socket)) = (ViewerId::new(), outbound());
         let refused = roster.join(id, SessionId::new(), &RoleNow::new(|| None), out);
         assert_eq!(refused.err().map(ControlError::code), Some("not_allowed"));
@@ -208,7 +266,7 @@ mod tests {
     fn a_viewer_that_comes_back_in_time_finds_its_peer() {
         let owner = SessionId::new();
         let now = Instant::now();
-        let roster = Roster::new(now);
+        let roster = Roster::new(8, now);
         let (id, peer) = (ViewerId::new(), PeerId::new());
         let (out, socket) = outbound();
         assert_eq!(roster.join(id, owner, &as_role(Role::Owner), out).unwrap().0, None);
@@ -228,7 +286,7 @@ mod tests {
     #[test]
     fn a_viewer_that_stays_away_expires() {
         let now = Instant::now();
-        let roster = Roster::new(now);
+        let roster = Roster::new(8, now);
         let id = ViewerId::new();
         let (out, socket) = outbound();
         roster
@@ -246,7 +304,7 @@ mod tests {
     fn an_old_sockets_end_does_not_take_away_a_viewer_that_moved_to_a_new_one() {
         let now = Instant::now();
         let owner = SessionId::new();
-        let roster = Roster::new(now);
+        let roster = Roster::new(8, now);
         let id = ViewerId::new();
         let ((old, _old_socket), (new, _new_socket)) = (outbound(), outbound());
         roster.join(id, owner, &as_role(Role::Owner), old.clone()).unwrap();
@@ -259,5 +317,52 @@ mod tests {
         );
         assert_eq!(roster.leave(id, Some(&old), now), None);
         assert!(roster.with(|v| v.may_steer(id)));
+    }
+
+    /// What a socket has been told, without waiting for more.
+    async fn told(socket: &mut OutboundTexts) -> Vec<serde_json::Value> {
+        let mut told = Vec::new();
+        while let Some(Some(text)) = unconstrained(socket.next()).now_or_never() {
+            told.push(serde_json::from_str(&text).unwrap());
+        }
+        told
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_hundreds_who_come_at_once_everybody_is_told_a_few_times_and_the_last_time_of_all() {
+        const MANY: usize = 300;
+        // Tokio's clock is the one that is paused, so it is asked here.
+        let now = || tokio::time::Instant::now().into_std();
+        let roster = Arc::new(Roster::new(MANY, now()));
+        let announcer = Arc::clone(&roster);
+        let announcing = tokio::spawn(async move { announcer.keep_announcing().await });
+        let mut sockets = Vec::new();
+        for number in 0..MANY {
+            let role = if number == MANY / 2 {
+                Role::Owner
+            } else {
+                Role::Spectator
+            };
+            let (out, socket) = outbound();
+            roster
+                .join(ViewerId::new(), SessionId::new(), &as_role(role), out)
+                .unwrap();
+            sockets.push(socket);
+            roster.announce(now());
+            tokio::time::advance(Duration::from_millis(1)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut messages = 0;
+        for socket in &mut sockets {
+            let told = told(socket).await;
+            messages += told.len();
+            let list = told.iter().rfind(|m| m["type"] == "viewers").unwrap();
+            assert_eq!(list["count"], MANY);
+            let named = list["viewers"].as_array().unwrap();
+            assert_eq!(named.len(), MOST_NAMED);
+            assert_eq!(named[0]["role"], "owner", "the one that matters is named first");
+        }
+        assert!(messages < MANY * 10, "{messages} messages to {MANY}");
+        announcing.abort();
     }
 }

@@ -7,9 +7,10 @@ use tokio::runtime::Handle;
 
 use super::screenshots::ScreenshotTurns;
 use crate::config::{AppsDir, Config, StateDir};
-use crate::ids::ServerId;
+use crate::ids::{ServerId, SessionId};
 use crate::media::Codec;
 use crate::peer::connection::ConnectionFactory;
+use crate::permits::Permits;
 use crate::sandbox::Sandboxing;
 use crate::store::{Journal, Store};
 
@@ -39,6 +40,8 @@ pub struct Services {
     pub codecs: Vec<Codec>,
     /// The encoders that work on this machine, the best of each codec first.
     pub encoders: Vec<(Codec, &'static str)>,
+    /// Offers of each session that no connection has come of yet.
+    pub offers: Arc<Permits<SessionId>>,
     /// How many screenshots are taken at once.
     pub screenshots: ScreenshotTurns,
 }

@@ -13,9 +13,13 @@ use super::spec::InstanceSpec;
 use super::status::{StatusReport, derive};
 use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
+use crate::observe::Lines;
 use crate::protocol::input::InputEvent;
 use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
 use crate::supervision::SupervisorRef;
+
+/// Lines a minute.
+const LINES: u32 = 300;
 
 /// What belongs to an instance and outlives each of its actors.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ pub struct InstanceShared {
     modified_ms: Mutex<i64>,
     /// The status that was told last: kept here, so that an actor that follows a panicked one tells nothing twice.
     told: Mutex<Option<InstanceStatus>>,
+    /// What is written down of what its viewers do.
+    pub(super) lines: Lines,
     /// Its pictures for those who only glance at it.
     pub(super) screenshots: Screenshots,
 }
@@ -44,7 +50,7 @@ impl InstanceShared {
     /// A new instance, of which nothing runs yet.
     #[must_use]
     pub fn new(spec: InstanceSpec, desktop: Arc<DesktopShared>, services: Arc<Services>) -> Arc<Self> {
-        let roster = Arc::new(Roster::new(Instant::now()));
+        let roster = Arc::new(Roster::new(services.config.limits.viewers_per_instance, Instant::now()));
         Arc::new(Self {
             modified_ms: Mutex::new(spec.created_ms),
             spec,
@@ -55,6 +61,7 @@ impl InstanceShared {
             peers: SupervisorRef::new(),
             living: Mutex::default(),
             told: Mutex::default(),
+            lines: Lines::a_minute(LINES),
             screenshots: Screenshots::default(),
         })
     }

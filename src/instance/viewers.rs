@@ -42,6 +42,9 @@ pub enum ControlError {
     /// There is no such viewer here.
     #[error("there is no such viewer at this instance")]
     UnknownViewer,
+    /// No room is left for one that is neither the owner's nor an administrator's.
+    #[error("as many watch this instance as may at once")]
+    Full,
 }
 
 impl ControlError {
@@ -51,6 +54,16 @@ impl ControlError {
         match self {
             Self::NoAccess | Self::OthersId | Self::MayNotSteer | Self::NotHeld | Self::MayNotGive => "not_allowed",
             Self::UnknownViewer => "unknown_viewer",
+            Self::Full => "too_many_viewers",
+        }
+    }
+
+    /// Seconds after which it may be otherwise, where that is known.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<u64> {
+        match self {
+            Self::Full => Some(10),
+            _ => None,
         }
     }
 }
@@ -68,27 +81,34 @@ pub struct Regraded {
 #[derive(Clone, Debug)]
 pub struct Viewers {
     all: BTreeMap<ViewerId, Viewer>,
+    most: usize,
     holder: Option<ViewerId>,
     empty_since: Option<Instant>,
 }
 
 impl Viewers {
-    /// Nobody yet, since `now`.
+    /// Nobody yet, since `now`; at most so many.
     #[must_use]
-    pub const fn new(now: Instant) -> Self {
+    pub const fn new(most: usize, now: Instant) -> Self {
         Self {
             all: BTreeMap::new(),
+            most,
             holder: None,
             empty_since: Some(now),
         }
     }
 
     /// A viewer comes (or comes back) as `role`. An owner's tab takes control unless somebody else has it; a controller
-    /// takes it where nobody has.
+    /// takes it where nobody has. Owner and administrators are let in however many there are: nobody keeps them out.
     ///
     /// # Errors
     /// [`ControlError::OthersId`] when the id is another session's: everybody is told the ids, so they open nothing.
+    /// [`ControlError::Full`].
     pub fn join(&mut self, id: ViewerId, session: SessionId, role: Role) -> Result<Role, ControlError> {
+        let full = self.all.len() >= self.most && !may(role, Action::GiveControl);
+        if full && !self.all.contains_key(&id) {
+            return Err(ControlError::Full);
+        }
         let fresh = Viewer {
             session,
             role,

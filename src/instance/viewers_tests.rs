@@ -2,7 +2,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn two() -> (Viewers, ViewerId, ViewerId) {
-    let mut viewers = Viewers::new(Instant::now());
+    let mut viewers = Viewers::new(8, Instant::now());
     let (mine, other) = (ViewerId::new(), ViewerId::new());
     assert_eq!(viewers.join(mine, SessionId::new(), Role::Owner), Ok(Role::Owner));
     assert_eq!(
@@ -27,6 +27,30 @@ fn a_viewer_id_that_was_overheard_opens_nothing() {
     let taken = viewers.join(mine, SessionId::new(), Role::Admin);
     assert_eq!(taken, Err(ControlError::OthersId));
     assert_eq!(viewers.role(mine), Role::Owner);
+}
+
+#[test]
+fn no_more_come_than_may_but_the_owner_and_administrators_do() {
+    let mut viewers = Viewers::new(2, Instant::now());
+    let (owner, first, second) = (SessionId::new(), ViewerId::new(), ViewerId::new());
+    let guest = SessionId::new();
+    viewers.join(first, guest, Role::Spectator).unwrap();
+    viewers.join(second, guest, Role::Controller).unwrap();
+    for role in [Role::Spectator, Role::Controller] {
+        let full = viewers.join(ViewerId::new(), guest, role);
+        assert_eq!(full.unwrap_err().code(), "too_many_viewers", "{role}");
+    }
+    viewers.join(ViewerId::new(), owner, Role::Owner).unwrap();
+    viewers.join(ViewerId::new(), SessionId::new(), Role::Admin).unwrap();
+    assert_eq!(viewers.len(), 4);
+    viewers.join(first, guest, Role::Spectator).unwrap();
+    for gone in [first, second] {
+        viewers.leave(gone, Instant::now());
+        assert!(viewers.join(ViewerId::new(), guest, Role::Spectator).is_err());
+    }
+    let owners: Vec<_> = viewers.iter().map(|(id, _)| id).collect();
+    viewers.leave(owners[0], Instant::now());
+    viewers.join(ViewerId::new(), guest, Role::Spectator).unwrap();
 }
 
 #[test]
@@ -57,7 +81,7 @@ fn controllers_and_admins_take_control_by_asking_and_leave_it_to_the_owner_until
 
 #[test]
 fn a_controller_steers_at_once_where_nobody_does() {
-    let mut viewers = Viewers::new(Instant::now());
+    let mut viewers = Viewers::new(8, Instant::now());
     let guest = ViewerId::new();
     viewers.join(guest, SessionId::new(), Role::Controller).unwrap();
     assert!(viewers.may_steer(guest));
@@ -117,7 +141,7 @@ proptest! {
         let roles = [Role::Owner, Role::Owner, Role::Controller, Role::Spectator, Role::Admin];
         let ids = [(); 5].map(|()| ViewerId::new());
         let now = Instant::now();
-        let mut viewers = Viewers::new(now);
+        let mut viewers = Viewers::new(8, now);
         for (step, a, b) in steps {
             match step {
                 0 | 1 => { let _ = viewers.join(ids[a], sessions[b], roles[b]); }

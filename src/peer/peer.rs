@@ -111,7 +111,8 @@ impl PeerAnswer {
             sdp.unwrap_or(Err(PeerError::Closing))
         });
         if let Err(error) = &sdp {
-            log::warn!("peer={} not answered code={} {error}", self.peer, error.code());
+            // Whoever asked says so; a browser can ask for this as often as it likes.
+            log::debug!("peer={} not answered code={} {error}", self.peer, error.code());
         }
         sdp
     }
@@ -179,7 +180,7 @@ impl Peer {
         let made = made.await.map_err(|e| PeerError::Connection(e.to_string()))?;
         let made = made.unwrap_or(Err(PeerError::Timeout("opening a connection")));
         if let Err(error) = &made {
-            log::warn!("peer={id} refused code={} {error}", error.code());
+            log::debug!("peer={id} refused code={} {error}", error.code());
         }
         made
     }

@@ -21,8 +21,6 @@ pub enum Action {
     SendInput,
     /// Take control, and let go of it.
     Control,
-    /// Change the size of the picture.
-    Resize,
     /// Launch an app; who does owns the instance.
     Launch,
     /// Start the app anew.
@@ -44,7 +42,6 @@ impl Action {
         Self::Screenshot,
         Self::SendInput,
         Self::Control,
-        Self::Resize,
         Self::Launch,
         Self::Restart,
         Self::Terminate,
@@ -58,7 +55,7 @@ impl Action {
     pub const fn needs(self) -> Role {
         match self {
             Self::Watch | Self::Screenshot => Role::Spectator,
-            Self::SendInput | Self::Control | Self::Resize => Role::Controller,
+            Self::SendInput | Self::Control => Role::Controller,
             Self::Launch | Self::Restart | Self::Terminate | Self::GiveControl | Self::MakeLinks => Role::Owner,
             Self::Administer => Role::Admin,
         }
@@ -69,7 +66,7 @@ impl Action {
     pub const fn refusal(self) -> &'static str {
         match self {
             Self::Watch | Self::Screenshot => "this instance is watched by link only; ask its owner for one",
-            Self::SendInput | Self::Control | Self::Resize => "who watches this instance only may not steer it",
+            Self::SendInput | Self::Control => "who watches this instance only may not steer it",
             Self::Launch => "guests watch what they were given the address of, and launch nothing",
             Self::Restart | Self::Terminate | Self::MakeLinks => "this instance belongs to another session",
             Self::GiveControl => "only the owner of this instance may give control",
@@ -130,7 +127,6 @@ mod tests {
         (Action::Screenshot, [true, true, true, true]),
         (Action::SendInput, [false, true, true, true]),
         (Action::Control, [false, true, true, true]),
-        (Action::Resize, [false, true, true, true]),
         (Action::Launch, [false, false, true, true]),
         (Action::Restart, [false, false, true, true]),
         (Action::Terminate, [false, false, true, true]),

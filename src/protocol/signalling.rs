@@ -312,6 +312,16 @@ impl ServerMessage {
             peer_id: None,
         }
     }
+
+    /// An error that may be over after so many seconds, where that is known.
+    pub fn refusal(code: impl Into<String>, message: impl Into<String>, retry_after: Option<u64>) -> Self {
+        Self::Error {
+            code: code.into(),
+            message: message.into(),
+            retry_after,
+            peer_id: None,
+        }
+    }
 }
 
 /// Why a message was refused.

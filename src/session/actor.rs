@@ -19,9 +19,11 @@ use super::roles::Roles;
 use crate::clock::unix_ms;
 use crate::ice::Handout;
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
-use crate::instance::actor::{Control, ControlWish, Join, Leave, Offer};
+use crate::instance::actor::{Control, ControlWish, Join, Leave};
+use crate::instance::offers::Offer;
 use crate::instance::paths::{Candidate, RestartIce};
 use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
+use crate::observe::Lines;
 use crate::protocol::rights::{Action, Standing, may};
 use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
 use crate::supervision::ChildContext;
@@ -36,6 +38,9 @@ pub(super) const STALL: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// An instance answers an offer within 10 s.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
+
+/// What is written down a minute of what its sockets are refused.
+const LINES: u32 = 60;
 
 /// Tells sockets apart.
 pub type SocketId = u64;
@@ -52,6 +57,7 @@ pub struct SessionActor {
     quiet_ticks: u32,
     /// Whether it is about to look again for actors that were away.
     looking: bool,
+    lines: Arc<Lines>,
 }
 
 #[derive(Debug)]
@@ -83,6 +89,7 @@ impl SessionActor {
             sockets: BTreeMap::new(),
             quiet_ticks: 0,
             looking: false,
+            lines: Arc::new(Lines::a_minute(LINES)),
         }
     }
 
@@ -92,6 +99,10 @@ impl SessionActor {
         };
         match message {
             ClientMessage::Hello { viewer_id } => {
+                if viewer_id.is_some_and(|id| id != socket.viewer) {
+                    // Nobody is two viewers by one socket.
+                    leave(socket);
+                }
                 socket.viewer = viewer_id.unwrap_or(socket.viewer);
                 socket.out.send(&ServerMessage::Welcome {
                     session_id: self.identity.session,
@@ -145,14 +156,15 @@ impl SessionActor {
                     .needs()
                     .filter(|action| handle.role_of(socket.viewer).is_some_and(|role| !may(role, *action)));
                 if let Some(action) = refused {
-                    log::info!(
+                    log::log!(
+                        self.lines.level(),
                         "instance={} viewer={} not allowed: {action:?}",
                         handle.spec().id,
                         socket.viewer
                     );
                     return socket.out.send(&ServerMessage::error("not_allowed", action.refusal()));
                 }
-                request(handle, socket, message, ctx);
+                request(handle, socket, message, Arc::clone(&self.lines), ctx);
             }
         }
     }
@@ -220,7 +232,11 @@ impl SessionActor {
                     };
                     let role = act.roles.at(who, instance, row.session_id);
                     if !role.is_some_and(|role| may(role, Action::Watch)) {
-                        log::info!("session={} may not watch instance={instance}", act.identity.session);
+                        log::log!(
+                            act.lines.level(),
+                            "session={} may not watch instance={instance}",
+                            act.identity.session
+                        );
                         let refusal = ServerMessage::error("not_allowed", Action::Watch.refusal());
                         return socket.out.send(&refusal);
                     }
@@ -233,7 +249,11 @@ impl SessionActor {
                     act.rejoin(ctx);
                 }
                 Ok(None) => {
-                    log::info!("session={} asked for unknown instance={instance}", act.identity.session);
+                    log::log!(
+                        act.lines.level(),
+                        "session={} asked for unknown instance={instance}",
+                        act.identity.session
+                    );
                     socket
                         .out
                         .send(&ServerMessage::error("unknown_instance", "there is no such instance"));
@@ -272,7 +292,13 @@ fn leave(socket: &mut Socket) {
 }
 
 /// Passes a request on; only a refusal is told, success tells itself.
-fn request(handle: InstanceHandle, socket: &Socket, message: ClientMessage, ctx: &mut Context<SessionActor>) {
+fn request(
+    handle: InstanceHandle,
+    socket: &Socket,
+    message: ClientMessage,
+    lines: Arc<Lines>,
+    ctx: &mut Context<SessionActor>,
+) {
     let (viewer, out, from) = (socket.viewer, socket.out.clone(), socket.from);
     let work = async move {
         let actor = handle.actor();
@@ -340,12 +366,17 @@ fn request(handle: InstanceHandle, socket: &Socket, message: ClientMessage, ctx:
         }
         .await;
         if let Err(error) = result {
-            log::info!(
-                "instance={} viewer={viewer} refused={}: {error}",
-                handle.spec().id,
+            let id = handle.spec().id;
+            log::log!(
+                lines.level(),
+                "instance={id} viewer={viewer} refused={}: {error}",
                 error.code()
             );
-            out.send(&ServerMessage::error(error.code(), error.to_string()));
+            out.send(&ServerMessage::refusal(
+                error.code(),
+                error.to_string(),
+                error.retry_after(),
+            ));
         }
     };
     ctx.spawn(wrap_future::<_, SessionActor>(work));

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use futures::stream;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
 use crate::instance::{OutboundTexts, outbound};
+use crate::observe::Lines;
 use crate::protocol::signalling::{MAX_MESSAGE, SUBPROTOCOL, ServerMessage, decode};
 use crate::session::Pass;
 use crate::session::actor::{Attach, Detach, FromBrowser, SessionActor, SocketId};
@@ -37,6 +39,8 @@ const MAX_FRAGMENTS: u32 = 256;
 /// socket is closed with 1009.
 const MAX_FRAME: usize = 4 * MAX_MESSAGE;
 
+/// What is written down of all sockets that send what they should not.
+static LINES: Lines = Lines::a_minute(300);
 static NEXT_SOCKET: AtomicU64 = AtomicU64::new(1);
 
 /// The actor of one socket.
@@ -127,14 +131,13 @@ impl SocketActor {
         }
         self.refused += 1;
         if self.refused == 1 {
-            log::warn!("socket={} sends too much", self.id);
+            log::log!(LINES.level(), "socket={} sends too much", self.id);
         }
         if !was_over {
-            let mut error = ServerMessage::error("rate_limited", "too many messages");
-            if let ServerMessage::Error { retry_after, .. } = &mut error {
-                *retry_after = Some(1);
-            }
-            send(ctx, &error);
+            send(
+                ctx,
+                &ServerMessage::refusal("rate_limited", "too many messages", Some(1)),
+            );
         }
         if self.refused >= MAX_REFUSED {
             close(ctx, ws::CloseCode::Policy, "too many messages");
@@ -154,7 +157,7 @@ impl SocketActor {
             }
             Err(error) => {
                 self.malformed += 1;
-                log::info!("socket={} refused={}: {error}", self.id, error.code());
+                log::log!(LINES.level(), "socket={} refused={}: {error}", self.id, error.code());
                 send(ctx, &ServerMessage::error(error.code(), error.to_string()));
                 if self.malformed >= MAX_MALFORMED {
                     close(ctx, ws::CloseCode::Policy, "too many messages that cannot be read");
@@ -259,7 +262,7 @@ impl Actor for SocketActor {
 #[derive(Message)]
 #[rtype(result = "()")]
 enum ToBrowser {
-    Text(String),
+    Text(Arc<str>),
     Overflow,
     SignedOut,
 }
@@ -267,9 +270,9 @@ enum ToBrowser {
 impl StreamHandler<ToBrowser> for SocketActor {
     fn handle(&mut self, item: ToBrowser, ctx: &mut Self::Context) {
         match item {
-            ToBrowser::Text(text) => ctx.text(text),
+            ToBrowser::Text(text) => ctx.text(&*text),
             ToBrowser::Overflow => {
-                log::warn!("socket={} does not read", self.id);
+                log::log!(LINES.level(), "socket={} does not read", self.id);
                 close(ctx, ws::CloseCode::Again, "too much is waiting");
             }
             ToBrowser::SignedOut => {
@@ -301,7 +304,7 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SocketActor {
                 ctx.stop();
             }
             Err(error) => {
-                log::info!("socket={} protocol error: {error}", self.id);
+                log::log!(LINES.level(), "socket={} protocol error: {error}", self.id);
                 let code = match error {
                     ws::ProtocolError::Overflow => ws::CloseCode::Size,
                     _ => ws::CloseCode::Protocol,

@@ -20,6 +20,8 @@ export class Toolbar {
   #toastTimer = 0;
   /** @type {import('../viewer/protocol.js').ViewerEntry[]} */
   #viewers = [];
+  /** How many there are: of very many not all are named. */
+  #count = 0;
   /** What this viewer was last. @type {import('../viewer/protocol.js').Role | null} */
   #role = null;
 
@@ -79,7 +81,9 @@ export class Toolbar {
       this.#roles();
     });
     viewer.addEventListener('viewers', event => {
-      this.#viewers = /** @type {CustomEvent} */ (event).detail.viewers;
+      const { viewers, count } = /** @type {CustomEvent} */ (event).detail;
+      this.#viewers = viewers;
+      this.#count = count;
       this.#roles();
     });
     this.state();
@@ -114,7 +118,7 @@ export class Toolbar {
   #roles() {
     const { role, holder, steers, state } = this.viewer;
     const live = state !== 'ended' && state !== 'error' && state !== 'idle';
-    const count = this.#viewers.length;
+    const count = this.#count;
     const others = live && count > 1 ? ` · ${plural(count, 'viewer')}` : '';
     const who = !live
       ? ''

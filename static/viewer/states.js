@@ -265,6 +265,7 @@ const TITLES = {
   bad_sdp: 'The host refused the connection',
   unsupported_browser: 'This browser cannot show the picture',
   rate_limited: 'Too many attempts',
+  too_many_viewers: 'Too many people are watching',
 };
 
 /** @type {Record<string, string>} */

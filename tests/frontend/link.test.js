@@ -400,3 +400,23 @@ test('a browser without WebRTC is told so', () => {
   assert.deepEqual([viewer.shown.state, viewer.shown.code], ['error', 'unsupported_browser']);
   assert.equal(FakeSocket.all.length, 0);
 });
+
+test('where too many watch the page says so, and comes in when there is room', async () => {
+  const { clock, viewer } = link();
+  FakeSocket.last.accept();
+  FakeSocket.last.say(welcome);
+  const full = { type: 'error', code: 'too_many_viewers', message: 'as many watch', retry_after: 10 };
+  FakeSocket.last.say(full);
+  await settle();
+  assert.equal(viewer.shown.state, 'error');
+  assert.equal(viewer.shown.title, 'Too many people are watching');
+  assert.equal(FakeSocket.last.sentOf('watch').length, 1);
+  await clock.advance(10_000);
+  assert.equal(FakeSocket.last.sentOf('watch').length, 2);
+  FakeSocket.last.say(full);
+  await clock.advance(10_000);
+  FakeSocket.last.say(instance());
+  await settle();
+  assert.equal(viewer.shown.state, 'connecting');
+  assert.equal(offers(), 1);
+});

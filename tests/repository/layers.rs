@@ -6,7 +6,7 @@ use super::source::{Source, code, sources};
 
 /// The lines of components. One may import from the lines above its own, and not from its own.
 const LINES: &[&[&str]] = &[
-    &["ids", "clock", "config", "observe"],
+    &["ids", "clock", "permits", "config", "observe"],
     &["supervision", "media", "protocol"],
     &["process", "x11", "gst", "store", "tls", "ice", "sandbox"],
     &["peer", "capture", "desktop", "audio"],

@@ -1,11 +1,10 @@
 //! How much one address and one session may ask for. Everything here is in memory, bounded, and cheap to refuse by.
 //!
 //! Rates are kept by `governor` (the generic cell rate algorithm, a leaky bucket that holds one number a key); what is
-//! counted at once by [`permits`]; wrong tokens by [`lockout`]. An IPv6 address counts with all of its /64, which is
+//! counted at once by [`crate::permits`]; wrong tokens by [`lockout`]. An IPv6 address counts with all of its /64, which is
 //! what one user is usually given.
 
 mod lockout;
-mod permits;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -22,13 +21,12 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use self::lockout::Lockout;
-pub use self::permits::Permit;
-use self::permits::Permits;
 use super::Api;
 use super::client::Client;
 use super::problem::Problem;
 use crate::config::LimitsConfig;
 use crate::ids::SessionId;
+use crate::permits::{Permit, Permits};
 
 /// After so many questions those who have not asked for long are forgotten.
 const SWEEP: u32 = 1024;
@@ -238,7 +236,9 @@ mod tests {
             sockets_per_address: 3,
             sockets_per_session: 2,
             messages_per_second: some(50),
+            viewers_per_instance: 256,
             peers_per_instance: 64,
+            pending_offers: 16,
             candidates_per_peer: 30,
         })
     }

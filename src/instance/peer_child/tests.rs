@@ -6,12 +6,14 @@ use super::*;
 use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
 use crate::desktop::{DesktopParts, DesktopShared, EndReason, Layout};
 use crate::ids::{InstanceId, ServerId, SessionId};
+use crate::instance::offers::{self, Offer};
 use crate::instance::outbound::{OutboundTexts, outbound};
-use crate::instance::{InstanceSpec, RoleNow, ScreenshotTurns, Services};
+use crate::instance::{InstanceError, InstanceSpec, RoleNow, ScreenshotTurns, Services};
 use crate::media::{Codec, Hub};
 use crate::peer::candidate::Intake;
 use crate::peer::fake::{FakeConnection, FakeFactory};
 use crate::peer::{InputChannel, InputSink};
+use crate::permits::Permits;
 use crate::process::KeeperOptions;
 use crate::protocol::input::InputFrame;
 use crate::protocol::words::Role;
@@ -21,6 +23,8 @@ use crate::supervision::{Intensity, SupervisorSpec, Tree};
 const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
     m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=recvonly\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n";
 const SOON: Duration = Duration::from_secs(5);
+/// Offers of one session at once.
+const PENDING: usize = 4;
 
 struct Deaf;
 
@@ -60,6 +64,7 @@ impl Scene {
             connections: Arc::<FakeFactory>::clone(&factory),
             codecs: Codec::ALL.to_vec(),
             encoders: Vec::new(),
+            offers: Arc::new(Permits::new(PENDING)),
             screenshots: ScreenshotTurns::default(),
             sandboxing: crate::sandbox::Sandboxing::default(),
             config,
@@ -137,12 +142,23 @@ impl Scene {
             runtime: self.shared.services.media.clone(),
         };
         let id = options.peer_id;
-        let (spec, handle, answered) = peer_child(Arc::clone(&self.shared), self.viewer, options);
+        let pending = self.shared.services.offers.take(self.shared.spec.owner).unwrap();
+        let (spec, handle, answered) = peer_child(Arc::clone(&self.shared), self.viewer, options, pending);
         if let Some(before) = self.shared.remember_peer(id, handle.clone()) {
             self.shared.peer(before).unwrap().close(CloseReason::Superseded);
         }
         self.shared.peers.start_child(spec, SOON).await.unwrap();
         (id, handle, answered)
+    }
+
+    /// What comes of an offer of a viewer's.
+    async fn offered(&self, viewer: ViewerId) -> Result<PeerId, InstanceError> {
+        let offer = Offer {
+            viewer,
+            sdp: OFFER.into(),
+            from: [127, 0, 0, 1].into(),
+        };
+        offers::answered(Arc::clone(&self.shared), offer).await
     }
 
     /// A peer of the viewer's that was answered and is connected.
@@ -281,5 +297,62 @@ async fn a_viewer_whose_role_ends_watches_on_as_what_is_left_or_is_told_and_clos
     while connection.closes.load(Ordering::Relaxed) == 0 {
         assert!(begun.elapsed() < SOON);
         sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[actix_rt::test]
+async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobody_elses_waits() {
+    let mut scene = Scene::new();
+    let (living, _, _) = scene.connected().await;
+    // None of the next is ever heard of again.
+    let (other, (out, _other_socket)) = (ViewerId::new(), outbound());
+    let role = RoleNow::new(|| Some(Role::Owner));
+    scene
+        .shared
+        .roster
+        .join(other, scene.shared.spec.owner, &role, out)
+        .unwrap();
+    let (mut made, mut refused) = (Vec::new(), 0);
+    for _ in 0..1000 {
+        match scene.offered(other).await {
+            Ok(peer) => {
+                made.push(peer);
+                for connection in scene.factory.0.lock().unwrap().iter().skip(1) {
+                    connection.hangs.store(true, Ordering::Relaxed);
+                    connection.state.send_replace(ConnectionState::Connecting);
+                }
+            }
+            Err(error) => {
+                assert_eq!(error.code(), "too_many_offers");
+                assert!(error.retry_after().is_some());
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!((made.len(), refused), (PENDING, 1000 - PENDING));
+    assert!(
+        scene.shared.roster.may_steer_by(scene.viewer, living),
+        "the peer that lives is left alone"
+    );
+    assert_eq!(
+        scene
+            .shared
+            .roster
+            .with(|v| v.iter().find(|(id, _)| *id == other).and_then(|(_, v)| v.peer)),
+        made.last().copied()
+    );
+
+    let (guest, (out, _guest_socket)) = (ViewerId::new(), outbound());
+    let role = RoleNow::new(|| Some(Role::Spectator));
+    scene.shared.roster.join(guest, SessionId::new(), &role, out).unwrap();
+    scene.offered(guest).await.unwrap();
+
+    // What is connected is no offer any more, and what is closed neither.
+    let last = Arc::clone(&scene.factory.0.lock().unwrap()[PENDING]);
+    last.state.send_replace(ConnectionState::Connected);
+    let begun = Instant::now();
+    while scene.offered(other).await.is_err() {
+        assert!(begun.elapsed() < SHUTDOWN);
+        sleep(Duration::from_millis(20)).await;
     }
 }

@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The counts. A key that has none is not kept.
 #[derive(Debug)]
-pub(super) struct Permits<K> {
+pub struct Permits<K> {
     most: usize,
     taken: Mutex<HashMap<K, usize>>,
 }
 
 impl<K: Clone + Eq + Hash + Send + 'static> Permits<K> {
-    pub(super) fn new(most: usize) -> Self {
+    /// So many for each key.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
         Self {
             most,
             taken: Mutex::default(),
@@ -21,7 +23,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> Permits<K> {
     }
 
     /// One more, if there is room; given back when the permit is dropped.
-    pub(super) fn take(self: &Arc<Self>, key: K) -> Option<Permit> {
+    pub fn take(self: &Arc<Self>, key: K) -> Option<Permit> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(key.clone()).or_default();
         if *count >= self.most {
