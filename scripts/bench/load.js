@@ -1,9 +1,10 @@
 // How much one host bears. One host for all of it, many clients in this process.
 
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
+import { deafViewers, resident } from '../../tests/browser/harness/deaf.js';
+import { OFFER } from '../../tests/browser/harness/offer.js';
 import { Client } from '../../tests/browser/harness/rest.js';
 import { Socket } from '../../tests/browser/harness/socket.js';
 import { until } from '../../tests/browser/harness/wait.js';
@@ -21,38 +22,6 @@ const { values } = parseArgs({
     idlers: { type: 'string', default: '500' },
   },
 });
-
-/** What a browser offers, in short; nobody answers its candidates. */
-const OFFER = [
-  'v=0',
-  'o=- 1 2 IN IP4 127.0.0.1',
-  's=-',
-  't=0 0',
-  'a=group:BUNDLE 0 1',
-  'm=video 9 UDP/TLS/RTP/SAVPF 109',
-  'c=IN IP4 0.0.0.0',
-  'a=recvonly',
-  'a=mid:0',
-  'a=rtcp-mux',
-  'a=ice-ufrag:abcd',
-  'a=ice-pwd:abcdefghijklmnopqrstuvwx',
-  `a=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}`,
-  'a=setup:actpass',
-  'a=rtpmap:109 H264/90000',
-  'a=fmtp:109 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f',
-  'm=application 9 UDP/DTLS/SCTP webrtc-datachannel',
-  'c=IN IP4 0.0.0.0',
-  'a=mid:1',
-  'a=ice-ufrag:abcd',
-  'a=ice-pwd:abcdefghijklmnopqrstuvwx',
-  `a=fingerprint:sha-256 ${Array(32).fill('AB').join(':')}`,
-  'a=setup:actpass',
-  'a=sctp-port:5000',
-  '',
-].join('\r\n');
-
-/** Resident memory of a process, in KiB. @param {number} pid */
-const resident = pid => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 
 /** @type {[string, string][]} */
 const rows = [];
@@ -135,43 +104,12 @@ async function idleSockets(host, count) {
   await Promise.all(sockets.map(socket => socket.close()));
 }
 
-/** Clients that ask and never read, while others ask and do. @param {any} host @param {string} instance @param {number} count */
+/** @param {any} host @param {string} instance @param {number} count */
 async function clientsThatDoNotRead(host, instance, count) {
-  const client = await Client.withSession(host);
-  const before = resident(host.pid);
-  const idlers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const socket = await Socket.greeted(client);
-      socket.stream.pause();
-      return socket;
-    }),
-  );
-  const begun = performance.now();
-  let most = before;
-  const asking = setInterval(() => {
-    most = Math.max(most, resident(host.pid));
-    for (const socket of idlers) {
-      for (let i = 0; i < 10; i += 1) socket.send({ type: 'watch', instance_id: instance });
-    }
-  }, 250);
-  const healthy = await Client.withSession(host);
-  const took = await repeatedly(
-    async () => {
-      const { status } = await healthy.get('/api/v1/instances');
-      if (status !== 200) throw new Error(`answered ${status}`);
-      await sleep(20);
-    },
-    4,
-    TIME,
-  );
-  const gone = () => idlers.every(({ stream }) => stream.destroyed || stream.readyState === 'closed');
-  await until('all are gone', gone, { within: 120_000 });
-  const last = performance.now() - begun;
-  clearInterval(asking);
-  const answer = took.map(value => value - 20);
-  row(`healthy clients beside ${count} that do not read, p99`, ms(percentile(answer, 99)));
-  row('memory for each of them at most', `${((most - before) / count).toFixed(0)} KiB`);
-  row('until the last of them was cut off', `${(last / 1000).toFixed(1)} s`);
+  const { waited, memory, gone } = await deafViewers(host, instance, count);
+  row(`healthy clients beside ${count} that do not read, p99`, ms(percentile(waited, 99)));
+  row('memory for each of them at most', `${memory.toFixed(0)} KiB`);
+  row('until the last of them was cut off', `${(gone / 1000).toFixed(1)} s`);
 }
 
 const limits = {
@@ -182,6 +120,8 @@ const limits = {
   messages_per_second: 1_000,
   // One that is closed while it connects goes after seconds.
   peers_per_instance: 1_000,
+  pending_offers: 1_000,
+  viewers_per_instance: 10_000,
 };
 const host = await startHost('still', limits);
 try {

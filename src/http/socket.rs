@@ -8,8 +8,12 @@ use super::Api;
 use super::client::Client;
 use super::problem::Problem;
 use super::who::Who;
+use crate::observe::Lines;
 use crate::protocol::signalling::SUBPROTOCOL;
 use crate::signalling::upgrade;
+
+/// What is written down of all sockets that are opened.
+static LINES: Lines = Lines::a_minute(300);
 
 /// `GET /ws`
 pub async fn socket(
@@ -39,7 +43,11 @@ pub async fn socket(
         .actor(identity)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
-    log::info!("session={} socket opened, client={client}", identity.session);
+    log::log!(
+        LINES.level(),
+        "session={} socket opened, client={client}",
+        identity.session
+    );
     let kept = Box::new(permits);
     let rate = api.messages_per_second;
     upgrade(&request, payload, session, who.pass, client.address, rate, kept).await

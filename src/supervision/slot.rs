@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::dice;
 use super::child::{Crew, Exited, Parent, Running};
-use super::child_spec::{ChildSpec, guarded};
+use super::child_spec::{ChildSpec, Restart, guarded};
 use super::context::ChildContext;
 use super::event::What;
 use super::exit::ExitReason;
@@ -160,6 +160,8 @@ impl Slot {
         }
         let level = match (asked, reason.is_abnormal()) {
             (true, false) => log::Level::Debug,
+            // There may be many of these, of others' making, and each has said itself how it ended.
+            (false, false) if self.spec.restart == Restart::Temporary => log::Level::Debug,
             (false, false) => log::Level::Info,
             (_, true) => log::Level::Warn,
         };

@@ -8,6 +8,7 @@ import { assertProblem, Client } from './harness/rest.js';
 import { Socket } from './harness/socket.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
+import { never, until } from './harness/wait.js';
 
 const { scenario } = suite({ sections: { instances: { capacity: 4 } }, apps: paths => [pattern(paths)] });
 
@@ -58,6 +59,43 @@ scenario("somebody else's instance can be watched, but neither ended nor restart
   const stranger = new Client(stage.host);
   assertProblem(await stranger.delete(`/api/v1/instances/${instance_id}`), 401, 'auth_required');
   await owner.statusBecomes(instance_id, 'RUNNING');
+});
+
+scenario('whose link is revoked or expires while they watch goes on as a spectator', async stage => {
+  const owner = await stage.client();
+  const { instance_id } = await owner.launch('pattern');
+  await owner.statusBecomes(instance_id, 'RUNNING');
+  const links = `/api/v1/instances/${instance_id}/links`;
+  /** @param {number} expires_in seconds */
+  const comes = async expires_in => {
+    const { body } = await owner.post(links, { role: 'controller', expires_in });
+    const viewer = new Viewer(await (await stage.stranger()).newPage());
+    await viewer.page.goto(new URL(body.url, stage.host.origin).href);
+    await viewer.connected();
+    await viewer.becomesRole('controller');
+    await viewer.rememberConnection();
+    return { viewer, link: body.link_id };
+  };
+  /** @param {Viewer} viewer */
+  const watchesOnly = async viewer => {
+    await viewer.becomesRole('spectator');
+    await until('the page says so', async () =>
+      /You are watching only from now on/.test(await viewer.says()),
+    );
+    const { flips } = await viewer.pattern.appears();
+    await viewer.click(400, 100);
+    await never('it steers', async () => (await viewer.pattern.read()).flips !== flips, 700);
+    assert.ok(await viewer.sameConnection(), 'the picture goes on');
+  };
+  const first = await comes(3600);
+  // Nobody else is there: it steers.
+  const { flips } = await first.viewer.pattern.appears();
+  await first.viewer.click(400, 100);
+  await first.viewer.pattern.flipsBecome(flips + 1);
+  const second = await comes(15);
+  assert.equal((await owner.delete(`${links}/${first.link}`)).status, 204);
+  await watchesOnly(first.viewer);
+  await watchesOnly(second.viewer);
 });
 
 scenario('who has shown the token may do all to every instance, by cookie or as a bearer', async stage => {

@@ -150,6 +150,23 @@ scenario('without a link the address opens nothing, and each refusal says why', 
   assert.ok(!stage.host.log().includes(secret), 'no secret is in the log');
 });
 
+scenario('whose link expires while they watch is let go, and told why', async stage => {
+  const owner = await stage.client();
+  const { instance_id } = await owner.launch('pattern');
+  await owner.statusBecomes(instance_id, 'RUNNING');
+  const path = `/api/v1/instances/${instance_id}`;
+  const { body } = await owner.post(`${path}/links`, { role: 'spectator', expires_in: 15 });
+  const { page, viewer } = await opens(stage, new URL(body.url, stage.host.origin).href);
+  await viewer.connected();
+  assert.equal((await owner.instance(instance_id)).viewers, 1);
+  await viewer.stateBecomes('error');
+  await says(viewer, /access has ended.*revoked or has expired/i);
+  await until('nobody watches', async () => (await owner.instance(instance_id)).viewers === 0);
+  await page.reload();
+  await viewer.stateBecomes('error');
+  await says(viewer, /may not watch/i);
+});
+
 scenario('a ticket signs in once, and another token ends what was got by the former one', async stage => {
   const { host } = stage;
   const tokenIn = (/** @type {string} */ said) => /#token=([\w-]{43})\n/.exec(said)?.[1] ?? '';

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::support::{Host, LONG, eventually, fingerprint, get, issue, try_ask};
+use super::support::{Host, LONG, ask, eventually, fingerprint, get, issue, try_ask};
 
 const FILES: [&str; 4] = ["--tls-certificate", "crt.pem", "--tls-key", "key.pem"];
 
@@ -64,6 +64,28 @@ fn broken_files_leave_the_old_certificate_and_are_told_of() {
     issue(host.folder.path(), "last.example");
     host.signal(Signal::SIGHUP);
     eventually("it recovers", || host.fingerprint() != first);
+}
+
+/// Only debug builds can be asked to panic.
+#[test]
+fn a_panic_of_the_child_that_exchanges_certificates_costs_nobody_anything() {
+    let host = with_files();
+    let first = host.fingerprint();
+    let mut open = host.secure();
+    let bearer = format!("Bearer {}", host.token());
+    let headers = [("authorization", bearer.as_str()), ("origin", "https://127.0.0.1")];
+    let body = "{\"child\":\"root/certificate\"}";
+    let asked = ask(&mut host.secure(), "POST", "/api/v1/debug/panic", &headers, body);
+    assert_eq!(asked.status, 202, "{asked:?}");
+    host.log_says("child=root/certificate generation=1 exit=panic");
+    assert_eq!(get(&mut open, "/healthz").status, 200);
+    assert_eq!((fingerprint(&open), host.fingerprint()), (first.clone(), first.clone()));
+    let tree = ask(&mut host.secure(), "GET", "/api/v1/admin/supervision", &headers, "");
+    assert!(tree.body.contains("\"path\":\"root/certificate\""), "{tree:?}");
+    // The next one does its work.
+    issue(host.folder.path(), "two.example");
+    eventually("the new certificate is shown", || host.fingerprint() != first);
+    assert_eq!(get(&mut open, "/healthz").status, 200);
 }
 
 #[test]

@@ -121,7 +121,7 @@ async fn build(
             state: state.clone(),
             public: options.public.clone(),
         }))
-        .with_udp_addrs(lease.on(&options.addresses))
+        .with_udp_addrs(lease.addresses())
         .with_data_channel_send_buffer_limit(CHANNEL_BUFFER)
         .build()
         .await

@@ -17,9 +17,8 @@ export async function join(page, crowd) {
       new Promise((resolve, reject) => {
         const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`, 'heliostat.v1');
         const peer = new RTCPeerConnection();
-        kept.push({ socket, peer });
         peer.addTransceiver('video', { direction: 'recvonly' });
-        peer.createDataChannel('input');
+        kept.push({ socket, peer, channel: peer.createDataChannel('input') });
         peer.onconnectionstatechange = () => peer.connectionState === 'connected' && resolve(null);
         socket.onerror = () => reject(new Error('no socket'));
         socket.onopen = () => socket.send(JSON.stringify({ type: 'hello' }));

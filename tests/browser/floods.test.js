@@ -1,0 +1,298 @@
+// What comes in masses. Somebody else watches and steers meanwhile, and must not notice.
+
+import assert from 'node:assert/strict';
+import { createConnection } from 'node:net';
+import { basename } from 'node:path';
+
+import { moving } from './harness/apps.js';
+import { join } from './harness/crowd.js';
+import { deafViewers, resident } from './harness/deaf.js';
+import { OFFER } from './harness/offer.js';
+import { openDescriptors } from './harness/proc.js';
+import { Client } from './harness/rest.js';
+import { Socket } from './harness/socket.js';
+import { suite } from './harness/suite.js';
+import { Viewer } from './harness/viewer.js';
+import { never, until } from './harness/wait.js';
+
+/** Viewers that one instance may have, its owner's apart. */
+const VIEWERS = 60;
+/** Lines that one scenario may add to the log of the host. */
+const LINES = 700;
+
+const { scenario } = suite({
+  sections: {
+    instances: { capacity: 4 },
+    limits: {
+      requests_per_minute: 1_000_000,
+      messages_per_second: 100_000,
+      sockets_per_session: 2_000,
+      sockets_per_address: 2_000,
+      viewers_per_instance: VIEWERS,
+    },
+  },
+  apps: paths => [moving(paths)],
+});
+
+/** @typedef {import('./harness/stage.js').Stage} Stage */
+
+/** Somebody who uses a program, and whom nothing here concerns. */
+class Healthy {
+  /** @param {Stage} stage */
+  static async launching(stage) {
+    const { home } = await stage.visitor();
+    const viewer = await home.launch('moving', stage.host);
+    await viewer.connected();
+    const { flips } = await viewer.pattern.appears();
+    await viewer.rememberConnection();
+    return new Healthy(stage, viewer, flips);
+  }
+
+  /** @param {Stage} stage @param {Viewer} viewer @param {number} flips */
+  constructor(stage, viewer, flips) {
+    this.stage = stage;
+    this.viewer = viewer;
+    this.flips = flips;
+    this.lines = this.logged();
+    this.open = openDescriptors(stage.host.pid);
+  }
+
+  get id() {
+    return this.viewer.instanceId;
+  }
+
+  logged() {
+    return this.stage.host.log().split('\n').length;
+  }
+
+  /** The same picture answers, the log is not flooded, and nothing is left of those who are gone. */
+  async goesOn() {
+    await this.viewer.click(400, 100);
+    this.flips += 1;
+    await this.viewer.pattern.flipsBecome(this.flips);
+    assert.ok(await this.viewer.sameConnection(), 'on the same connection');
+    assert.ok(this.logged() - this.lines < LINES, `${this.logged() - this.lines} lines of the log`);
+    const { host } = this.stage;
+    assert.doesNotMatch(host.log(), /panicked at/);
+    await until('their descriptors are gone', () => {
+      const now = openDescriptors(host.pid);
+      // Connections that are kept alive for the next request come and go.
+      if (now > this.open + 8) throw new Error(`${now} descriptors, ${this.open} before`);
+      return true;
+    });
+  }
+
+  /** A socket of a guest's that watches. */
+  async spectator() {
+    const socket = await Socket.greeted(await Client.guest(this.stage.host));
+    socket.send({ type: 'watch', instance_id: this.id });
+    await socket.next('instance');
+    return socket;
+  }
+}
+
+scenario('ten thousand candidates of one socket are refused one by one', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const socket = await healthy.spectator();
+  socket.send({ type: 'offer', sdp: OFFER });
+  const { peer_id } = await socket.next('answer');
+  for (let i = 1; i <= 10_000; i += 1) {
+    const candidate = { candidate: `candidate:${i} 1 udp 1 192.0.2.1 ${1 + i} typ host`, sdpMid: '0' };
+    socket.send({ type: 'candidate', peer_id, candidate });
+    if (i % 100 > 0) continue;
+    socket.send({ type: 'ping', t: i });
+    await socket.next('pong', ({ t }) => t === i);
+  }
+  socket.send({ type: 'candidate', peer_id, candidate: { candidate: '', sdpMid: '0' } });
+  assert.equal((await socket.next('error')).code, 'bad_candidate');
+  await socket.close();
+  await healthy.goesOn();
+});
+
+scenario('a thousand offers of one session leave room for those of others', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const socket = await healthy.spectator();
+  for (let i = 0; i < 1_000; i += 1) socket.send({ type: 'offer', sdp: OFFER });
+  const refused = await socket.next('error', ({ code }) => code === 'too_many_offers');
+  assert.ok(refused.retry_after > 0);
+  const other = await healthy.spectator();
+  other.send({ type: 'offer', sdp: OFFER });
+  await other.next('answer');
+  await socket.close();
+  await other.close();
+  await healthy.goesOn();
+});
+
+scenario("somebody else's viewer and peer are nobody's, and one socket is one viewer", async stage => {
+  const healthy = await Healthy.launching(stage);
+  const peer = await healthy.viewer.property('peerId');
+  const host = await stage.rest(healthy.viewer.page.context());
+  const socket = await healthy.spectator();
+  const { viewers } = await socket.next('viewers', ({ count }) => count === 2);
+  const [owner] = viewers.filter((/** @type {any} */ one) => one.role === 'owner');
+  for (const type of ['restart_ice', 'candidate']) {
+    socket.send({ type, peer_id: peer, sdp: OFFER, candidate: null });
+    assert.equal((await socket.next('error')).code, 'unknown_peer', type);
+  }
+  socket.send({ type: 'watch', instance_id: healthy.id, peer_id: peer });
+  assert.equal((await socket.next('closed')).reason, 'resume_expired');
+  await never('it takes the peer over', () => socket.received.some(({ type }) => type === 'resumed'), 300);
+  socket.send({ type: 'hello', viewer_id: owner.viewer_id });
+  await socket.next('welcome');
+  socket.send({ type: 'watch', instance_id: healthy.id, peer_id: peer });
+  assert.equal((await socket.next('error')).code, 'not_allowed');
+  for (let i = 0; i < 100; i += 1) {
+    socket.send({ type: 'hello', viewer_id: `00000000-0000-4000-8000-${`${i}`.padStart(12, '0')}` });
+    socket.send({ type: 'watch', instance_id: healthy.id });
+    await socket.next('instance');
+  }
+  assert.equal((await host.instance(healthy.id)).viewers, 2);
+  await socket.close();
+  await healthy.goesOn();
+});
+
+scenario('no more viewers than may come in, the page says so, and its owner always does', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const guest = await Client.guest(stage.host);
+  const sockets = [];
+  // The owner's own tab is one of them.
+  for (let i = 1; i < VIEWERS; i += 1) {
+    const socket = await Socket.greeted(guest);
+    socket.send({ type: 'watch', instance_id: healthy.id });
+    await socket.next('instance');
+    sockets.push(socket);
+  }
+  const late = new Viewer(await (await stage.stranger()).newPage());
+  await late.page.goto(`${stage.host.origin}/stream/${healthy.id}`);
+  await late.stateBecomes('error');
+  assert.match(await late.says(), /Too many people are watching/);
+  const owner = new Viewer(await healthy.viewer.page.context().newPage());
+  await owner.page.goto(`${stage.host.origin}/stream/${healthy.id}`);
+  await owner.connected();
+  await owner.page.close();
+  await sockets.pop()?.close();
+  await sockets.pop()?.close();
+  // By itself, when there is room.
+  await late.connected();
+  await late.page.close();
+  await Promise.all(sockets.map(socket => socket.close()));
+  await healthy.viewer.page.bringToFront();
+  await healthy.goesOn();
+});
+
+scenario('viewers that do not read are cut off, and nobody waits for them', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const { waited, memory, gone } = await deafViewers(stage.host, healthy.id, 50);
+  const slowest = waited.sort((a, b) => a - b)[Math.ceil(waited.length * 0.99) - 1];
+  // Far from what is meant, so that a busy machine does not fail it; the soak looks closer.
+  assert.ok(slowest < 2_000, `the healthy waited ${slowest} ms`);
+  assert.ok(memory < 2_048, `${memory} KiB each`);
+  assert.ok(gone < 60_000, `gone after ${gone} ms`);
+  await healthy.goesOn();
+});
+
+scenario('a thousand idle sockets cost little', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const client = await Client.guest(stage.host);
+  const before = resident(stage.host.pid);
+  /** @type {Socket[]} */
+  const sockets = [];
+  while (sockets.length < 1_000) {
+    sockets.push(...(await Promise.all(Array.from({ length: 50 }, () => Socket.greeted(client)))));
+  }
+  const grown = resident(stage.host.pid) - before;
+  assert.ok(grown < 256 * 1_000, `${grown} KiB`);
+  await healthy.viewer.click(400, 100);
+  healthy.flips += 1;
+  await healthy.viewer.pattern.flipsBecome(healthy.flips);
+  await Promise.all(sockets.map(socket => socket.close()));
+  await healthy.goesOn();
+});
+
+/**
+ * Sends on the data channel of a further connection of a page's.
+ *
+ * @param {import('playwright-core').Page} page
+ * @param {{ frames: number[][], times: number, text?: string }} what
+ * @returns {Promise<string>} the channel's state after a while
+ */
+const send = (page, what) =>
+  page.evaluate(async ({ frames, times, text }) => {
+    const { channel } = /** @type {any} */ (window).testCrowd.at(-1);
+    const wait = (/** @type {number} */ ms) => new Promise(resolve => setTimeout(resolve, ms));
+    for (let i = 0; i < 100 && channel.readyState !== 'open'; i += 1) await wait(100);
+    if (channel.readyState !== 'open') throw new Error(`the channel is ${channel.readyState}`);
+    const bytes = frames.map(frame => Uint8Array.from(frame));
+    for (let i = 0; i < times && channel.readyState === 'open'; i += 1) channel.send(bytes[i % bytes.length]);
+    if (text && channel.readyState === 'open') channel.send(text);
+    for (let i = 0; i < 100 && channel.bufferedAmount > 0 && channel.readyState === 'open'; i += 1)
+      await wait(100);
+    await wait(500);
+    return channel.readyState;
+  }, what);
+
+const head = (/** @type {number} */ type) => [1, type, 0, 0, 0, 0, 0, 0, 0, 0];
+/** A click in the middle of the picture: down, up. */
+const click = [1, 0].map(pressed => [...head(3), 0, pressed, 0xff, 0x7f, 0xff, 0x7f]);
+
+scenario('a hundred thousand events of a spectator reach nobody', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const guest = await (await stage.stranger()).newPage();
+  await guest.goto(`${stage.host.origin}/stream/${healthy.id}`);
+  await new Viewer(guest).connected();
+  await join(guest, { instance: healthy.id, connected: 1, connecting: 0 });
+  await send(guest, { frames: click, times: 100_000 });
+  assert.equal((await healthy.viewer.pattern.read()).flips, healthy.flips);
+  assert.match(stage.host.log(), /role=spectator sends input, which is dropped/);
+  await guest.close();
+  await healthy.goesOn();
+});
+
+scenario('input that is none closes its channel and nothing else', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const { page } = healthy.viewer;
+  const frames = [
+    [],
+    [1],
+    head(3),
+    [...head(3), 200, 1, 0, 0, 0, 0],
+    [...head(3), 0, 7, 0, 0, 0, 0],
+    head(99),
+    [2, ...head(7).slice(1)],
+    [...head(6), ...Array(2_000).fill(0x41)],
+    [...head(6), 0xff, 0xfe],
+    Array(60_000).fill(1),
+  ];
+  for (const what of [
+    { frames, times: 30 },
+    { frames: [[]], times: 0, text: 'x'.repeat(60_000) },
+  ]) {
+    await join(page, { instance: healthy.id, connected: 1, connecting: 0 });
+    const state = await send(page, what);
+    if (what.times > 0) assert.notEqual(state, 'open');
+  }
+  assert.equal((await healthy.viewer.pattern.read()).flips, healthy.flips);
+  await page.evaluate(() => {
+    for (const { socket, peer } of /** @type {any} */ (window).testCrowd) {
+      socket.close();
+      peer.close();
+    }
+  });
+  await healthy.goesOn();
+});
+
+scenario("rubbish on the sockets of an instance's own processes costs nobody the picture", async stage => {
+  const healthy = await Healthy.launching(stage);
+  const files = stage.host.socketFiles().filter(path => path.includes(healthy.id));
+  assert.deepEqual(files.map(path => basename(path)).sort(), ['capture.sock', 'keeper.sock']);
+  for (const path of files) {
+    for (const bytes of [Buffer.alloc(64, 0xff), Buffer.alloc(1 << 20), Buffer.from('GET / HTTP/1.1\r\n\r\n')]) {
+      const stream = createConnection(path);
+      stream.on('error', () => {});
+      stream.resume();
+      stream.write(bytes);
+      await until('it is hung up on', () => stream.closed);
+    }
+  }
+  await healthy.goesOn();
+});
