@@ -111,16 +111,19 @@ need_front_end_packages() (
   cp package-lock.json node_modules/.installed-lock.json
 )
 
-# nginx stands before a host in the tests, which start one of their own. Its package starts the system's service, which
-# nobody has asked for.
-need_nginx() {
-  ! installed nginx || return 0
-  need "a reverse proxy for the tests" nginx
-  if [ -d /run/systemd/system ]; then
-    as_root systemctl disable --now --quiet nginx
-  elif [ -e /run/nginx.pid ]; then
-    as_root nginx -s stop
-  fi
+# They stand before a host in the tests, which start their own. Their packages start the system's services, which nobody
+# has asked for.
+need_proxies() {
+  local name
+  for name in nginx caddy; do
+    ! installed "$name" || continue
+    need "a reverse proxy for the tests" "$name"
+    if [ -d /run/systemd/system ]; then
+      as_root systemctl disable --now --quiet "$name"
+    elif [ "$name" = nginx ] && [ -e /run/nginx.pid ]; then
+      as_root nginx -s stop
+    fi
+  done
 }
 
 need_build_packages() {

@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 
 import { pattern } from './harness/apps.js';
+import { caddy } from './harness/caddy.js';
 import { Certificate, shownAt } from './harness/certificate.js';
 import { Host } from './harness/host.js';
-import { Nginx } from './harness/nginx.js';
+import { nginx } from './harness/nginx.js';
 import { temporaryFolder } from './harness/places.js';
 import { assertProblem, Client } from './harness/rest.js';
 import { Stage } from './harness/stage.js';
@@ -54,16 +55,17 @@ scenario('a stream goes on while the certificate of its host is exchanged', asyn
     assert.ok(!log.includes(line), 'the key is secret');
 });
 
-scenario('through the nginx of the documentation it is as without', async direct => {
+/** What the scenario of each proxy does. @param {typeof nginx} start @returns {(direct: Stage) => Promise<void>} */
+const throughProxy = start => async direct => {
   const host = await Host.start({
     sections: { server: { trusted_proxies: ['127.0.0.1'], hsts: 'on' }, instances },
     apps,
   });
-  /** @type {Nginx | undefined} */
-  let nginx;
+  /** @type {import('./harness/proxy.js').Proxy | undefined} */
+  let proxy;
   try {
-    nginx = await Nginx.before(host, certificate);
-    const { origin } = nginx;
+    proxy = await start(host, certificate);
+    const { origin } = proxy;
     [host.entry, host.origin] = [host.entry.replace(host.origin, origin), origin];
     const stage = new Stage(host, direct.browser);
     const { user } = await steered(stage);
@@ -90,8 +92,11 @@ scenario('through the nginx of the documentation it is as without', async direct
     );
     await stage.clear();
   } finally {
-    await nginx?.stop();
+    await proxy?.stop();
     await host.stop().finally(() => host.destroy());
   }
   host.removeFolder();
-});
+};
+
+scenario('through the nginx of the documentation it is as without', throughProxy(nginx));
+scenario('through the Caddy of the documentation it is as without', throughProxy(caddy));
