@@ -325,10 +325,8 @@ export class Link extends Retelling {
       this.env.clearTimeout(this.#resumeTimer);
       this.#dropPeer();
       this.fail(error.code, error.message);
-      if (error.retry_after) {
-        const again = () => this.signalling.open && this.#watch();
-        this.#resumeTimer = this.env.setTimeout(again, error.retry_after * 1000);
-      }
+      if (error.retry_after)
+        this.#resumeTimer = this.env.setTimeout(() => this.retry(), error.retry_after * 1000);
     } else if (this.#pending.length > 0 && !error.code.startsWith('control')) {
       const failed = this.#pending.shift();
       if (failed !== this.peer) return;

@@ -286,7 +286,11 @@ scenario("rubbish on the sockets of an instance's own processes costs nobody the
   const files = stage.host.socketFiles().filter(path => path.includes(healthy.id));
   assert.deepEqual(files.map(path => basename(path)).sort(), ['capture.sock', 'keeper.sock']);
   for (const path of files) {
-    for (const bytes of [Buffer.alloc(64, 0xff), Buffer.alloc(1 << 20), Buffer.from('GET / HTTP/1.1\r\n\r\n')]) {
+    for (const bytes of [
+      Buffer.alloc(64, 0xff),
+      Buffer.alloc(1 << 20),
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+    ]) {
       const stream = createConnection(path);
       stream.on('error', () => {});
       stream.resume();

@@ -61,7 +61,7 @@ const throughProxy = start => async direct => {
     sections: { server: { trusted_proxies: ['127.0.0.1'], hsts: 'on' }, instances },
     apps,
   });
-  /** @type {import('./harness/proxy.js').Proxy | undefined} */
+  /** @type {import('./harness/proxy.js').ReverseProxy | undefined} */
   let proxy;
   try {
     proxy = await start(host, certificate);

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { freePort, temporaryFolder } from './places.js';
-import { documented, Proxy } from './proxy.js';
+import { documented, ReverseProxy } from './proxy.js';
 
 /** @param {import('./host.js').Host} host @param {import('./certificate.js').Certificate} certificate */
 export async function caddy(host, certificate) {
@@ -18,5 +18,5 @@ export async function caddy(host, certificate) {
   const file = join(folder, 'Caddyfile');
   // No port of its own for orders, nor one that leads from http to https: both are the whole machine's.
   writeFileSync(file, `{\n    admin off\n    auto_https disable_redirects\n}\n${site}`);
-  return await Proxy.start(folder, port, 'caddy', ['run', '--adapter', 'caddyfile', '--config', file]);
+  return await ReverseProxy.start(folder, port, 'caddy', ['run', '--adapter', 'caddyfile', '--config', file]);
 }

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { freePort, temporaryFolder } from './places.js';
-import { documented, Proxy } from './proxy.js';
+import { documented, ReverseProxy } from './proxy.js';
 
 /** @param {import('./host.js').Host} host @param {import('./certificate.js').Certificate} certificate */
 export async function nginx(host, certificate) {
@@ -28,5 +28,5 @@ http { access_log off; ${own.join(' ')}
 ${site}}
 `;
   writeFileSync(file, text);
-  return await Proxy.start(folder, port, 'nginx', ['-p', folder, '-c', file, '-e', 'stderr']);
+  return await ReverseProxy.start(folder, port, 'nginx', ['-p', folder, '-c', file, '-e', 'stderr']);
 }

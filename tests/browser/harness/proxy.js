@@ -25,7 +25,7 @@ export function documented(kind, replaced) {
   return text;
 }
 
-export class Proxy {
+export class ReverseProxy {
   /** @param {import('node:child_process').ChildProcess} process @param {number} port */
   constructor(process, port) {
     this.process = process;
@@ -49,7 +49,7 @@ export class Proxy {
     child.on('error', error => {
       failed = error.message;
     });
-    const proxy = new Proxy(child, port);
+    const proxy = new ReverseProxy(child, port);
     await until(`${program} answers`, async () => {
       if (failed || child.exitCode !== null) throw new Error(failed || readFileSync(log, 'utf8'));
       return (await statusOf(`${proxy.origin}/healthz`)) === 200;
