@@ -23,6 +23,7 @@ const LINES = 700;
 const { scenario } = suite({
   sections: {
     instances: { capacity: 4 },
+    session: { resume_grace: '1s' },
     limits: {
       requests_per_minute: 1_000_000,
       messages_per_second: 100_000,
