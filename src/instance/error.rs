@@ -12,8 +12,8 @@ pub enum InstanceError {
     /// No such peer, or somebody else's.
     #[error("there is no such peer connection")]
     UnknownPeer,
-    /// Too many viewers.
-    #[error("too many viewers watch this instance")]
+    /// Too many connections.
+    #[error("this instance has as many connections as it may have at once")]
     TooManyPeers,
     /// Too many offers of the same session that nothing has come of yet.
     #[error("too many offers of this session are being worked on")]
