@@ -137,7 +137,8 @@ export function pathOf(viewer) {
     const transport = [...report.values()].find(entry => entry.type === 'transport');
     const pair = report.get(transport?.selectedCandidatePairId);
     const near = report.get(pair?.localCandidateId);
-    return { type: near?.candidateType, protocol: near?.relayProtocol, port: near?.port };
+    const { candidateType: type, relayProtocol: protocol, port, address } = near ?? {};
+    return { type, protocol, port, address };
   });
 }
 
