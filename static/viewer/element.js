@@ -140,7 +140,8 @@ export class HeliostatViewer extends HTMLElement {
     this.#away = new AbortController();
     const options = { signal: this.#away.signal };
     document.addEventListener('visibilitychange', () => this.#visibility(), options);
-    window.addEventListener('online', () => this.#link?.networkChanged(), options);
+    for (const event of ['online', 'offline'])
+      window.addEventListener(event, () => this.#link?.networkChanged(), options);
     // Not in every browser.
     const { connection } = /** @type {{connection?: EventTarget}} */ (navigator);
     connection?.addEventListener('change', () => this.#link?.networkChanged(), options);

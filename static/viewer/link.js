@@ -117,10 +117,15 @@ export class Link extends Retelling {
     this.signalling.wake();
   }
 
-  /** This machine has other networks than before: what went over the old ones may never come back. */
+  /** This machine has other networks than before, or none: what went over the old ones may never come back. */
   networkChanged() {
-    this.signalling.wake();
-    if (this.peer?.id) this.#paths.tell('network');
+    const [before, offline] = [this.facts.offline, !this.env.online()];
+    if (offline !== before) this.#input({ type: 'offline', offline });
+    // Without a network there is no other path to look for; the one in use may be within this machine.
+    if (offline) return;
+    if (before) this.signalling.moved();
+    else this.signalling.wake();
+    if (this.peer?.id) this.#paths.tell(before ? 'anew' : 'network');
   }
 
   /**
@@ -184,6 +189,7 @@ export class Link extends Retelling {
   /** @param {{retryAt: number | null}} lost */
   #socketLost(lost) {
     this.#watching = false;
+    this.#paths.socketLost();
     this.env.clearTimeout(this.#resumeTimer);
     // An offer without an answer died with its socket.
     if (this.peer && !this.peer.id && this.#pending.includes(this.peer)) this.#dropPeer();
@@ -305,7 +311,7 @@ export class Link extends Retelling {
     this.emit('problem', error);
     // A host that knows no restart has no id for what it refuses.
     if (error.code === 'unknown_type' || (error.peer_id && error.peer_id === this.peer?.id)) {
-      if (error.code !== 'bad_candidate') this.#paths.tell('refused');
+      if (error.code !== 'bad_candidate') this.#paths.refused();
       return;
     }
     if (error.peer_id && error.peer_id !== this.peer?.id) return;
@@ -461,7 +467,10 @@ export class Link extends Retelling {
 
   #ping() {
     this.env.clearTimeout(this.#pingTimer);
-    if (this.#unanswered >= SILENT_PINGS) this.#input({ type: 'silent', silent: true });
+    if (this.#unanswered >= SILENT_PINGS && !this.facts.silent) {
+      this.#input({ type: 'silent', silent: true });
+      this.#paths.tell('silent');
+    }
     this.#unanswered += 1;
     this.send({ type: 'ping', t: this.latency.ping(this.env.now()) });
     this.#pingTimer = this.env.setTimeout(() => this.#ping(), 1000);
@@ -471,7 +480,10 @@ export class Link extends Retelling {
   #frame(data) {
     const frame = decodeHost(data);
     this.#unanswered = 0;
-    if (this.facts.silent) this.#input({ type: 'silent', silent: false });
+    if (this.facts.silent) {
+      this.#input({ type: 'silent', silent: false });
+      this.#paths.tell('connected');
+    }
     if (frame?.type === 'pong') {
       this.latency.pong(frame.t, this.env.now());
       this.emit('latency', this.latency.value);

@@ -13,6 +13,7 @@ import { parse, SUBPROTOCOL } from './protocol.js';
  * @property {() => number} now milliseconds, monotonic
  * @property {() => number} random
  * @property {() => boolean} visible whether anybody can see the page
+ * @property {() => boolean} online whether this machine has a network
  */
 
 const PING_EVERY_MS = 5000;
@@ -21,6 +22,8 @@ const SILENCE_MS = 15000;
 const OPEN_WITHIN_MS = 8000;
 /** One that is doubted has to answer a ping within this time. */
 const DOUBT_MS = 3000;
+/** And within this one, if this machine was without a network meanwhile: it probably has other addresses now. */
+const MOVED_DOUBT_MS = 1000;
 /** overflow: the oldest message is dropped; what matters is sent anew after `welcome`. */
 const QUEUE_LIMIT = 64;
 /** Messages that mean nothing on a later socket. */
@@ -79,7 +82,7 @@ export class Signalling extends EventTarget {
   wake() {
     if (!this.#running) return;
     if (this.open) {
-      this.#doubt();
+      this.#doubt(DOUBT_MS);
       return;
     }
     if (this.#socket) return;
@@ -88,8 +91,19 @@ export class Signalling extends EventTarget {
     this.#connect();
   }
 
-  /** After a sleep, or on another network, a socket may be open in name only. */
-  #doubt() {
+  /** This machine is back on a network, perhaps another one: what was begun over the old one is not waited for. */
+  moved() {
+    if (!this.#running) return;
+    if (this.open) {
+      this.#doubt(MOVED_DOUBT_MS);
+      return;
+    }
+    this.backoff.reset();
+    this.restart();
+  }
+
+  /** After a sleep, or on another network, a socket may be open in name only. @param {number} within */
+  #doubt(within) {
     const socket = this.#socket;
     const asked = this.env.now();
     this.send({ type: 'ping', t: asked });
@@ -97,7 +111,7 @@ export class Signalling extends EventTarget {
       if (this.#socket !== socket || this.#heard > asked || !this.open) return;
       this.backoff.reset();
       this.#abandon(true);
-    }, DOUBT_MS);
+    }, within);
   }
 
   /** Drops the socket and connects again at once, for instance under another viewer id. */

@@ -5,10 +5,12 @@ import { after } from 'node:test';
 
 import { pattern } from './harness/apps.js';
 import { program } from './harness/browser.js';
-import { Network, noNetworks } from './harness/network.js';
+import { Host } from './harness/host.js';
+import { Network, noNetworks, PUBLIC } from './harness/network.js';
 import { Recovery } from './harness/recovery.js';
+import { Stage } from './harness/stage.js';
 import { suite } from './harness/suite.js';
-import { pathOf } from './harness/turn.js';
+import { pathOf, Turn } from './harness/turn.js';
 import { Viewer } from './harness/viewer.js';
 import { until } from './harness/wait.js';
 
@@ -16,33 +18,20 @@ const skip = noNetworks();
 const network = skip ? null : Network.make();
 after(() => network?.destroy());
 
-/** How a host is reached from there. */
-const reachable = {
+/** A host that the other network reaches. @param {object} [ice] */
+const reachable = (ice = {}) => ({
   listen: '[::]',
   sections: {
     server: { insecure_http: true },
     media: { bind: network ? Object.values(network.host) : [] },
+    ice,
   },
   apps: (/** @type {import('./harness/apps.js').Paths} */ paths) => [pattern(paths)],
-};
+});
 
-const { scenario } = suite({ ...reachable, program: network?.within(program) });
+const { scenario } = suite({ ...reachable(), program: network?.within(program) });
 
-/**
- * Somebody in the other network watches the pattern.
- *
- * @param {import('./harness/stage.js').Stage} stage
- * @param {string} address of the host
- */
-async function watching(stage, address) {
-  const client = await stage.client();
-  const { instance_id } = await client.launch('pattern');
-  const page = await (await stage.stranger()).newPage();
-  await page.goto(`http://${address}:${stage.host.port}/stream/${instance_id}`);
-  return new Viewer(page);
-}
-
-/** @param {string} sentence @param {(stage: import('./harness/stage.js').Stage, network: Network) => Promise<void>} act */
+/** @param {string} sentence @param {(stage: Stage, network: Network) => Promise<void>} act */
 function networked(sentence, act) {
   scenario(
     sentence,
@@ -56,33 +45,163 @@ function networked(sentence, act) {
   );
 }
 
+/**
+ * Somebody in the other network opens the page of the pattern.
+ *
+ * @param {Stage} stage
+ * @param {string} address of the host
+ */
+async function looking(stage, address) {
+  const client = await stage.client();
+  const { instance_id } = await client.launch('pattern');
+  await client.statusBecomes(instance_id, 'RUNNING');
+  const page = await (await stage.stranger()).newPage();
+  const viewer = new Viewer(page);
+  // What is asked for while its networks change, a browser gives up.
+  await until('the page is there', async () => {
+    await page.goto(`http://${address}:${stage.host.port}/stream/${instance_id}`);
+    return viewer.property('state');
+  });
+  return viewer;
+}
+
+/** And sees it. @param {Stage} stage @param {string} address */
+async function watching(stage, address) {
+  const viewer = await looking(stage, address);
+  await viewer.connected();
+  await viewer.pattern.appears();
+  return viewer;
+}
+
+/**
+ * With a host of its own beside the one of the file.
+ *
+ * @param {Stage} stage
+ * @param {object} ice
+ * @param {(stage: Stage) => Promise<void>} act
+ */
+async function withHost(stage, ice, act) {
+  const host = await Host.start(reachable(ice));
+  const own = new Stage(host, stage.browser);
+  try {
+    await act(own);
+    await own.clear();
+    await host.stop();
+    host.removeFolder();
+  } catch (error) {
+    await own.keepEvidence('with a host of its own');
+    throw error;
+  } finally {
+    await host.destroy();
+  }
+}
+
 networked('a viewer that moves to another network has its picture back there', async (stage, net) => {
   net.join('a');
   const viewer = await watching(stage, net.host.four);
-  await viewer.connected();
-  await viewer.pattern.appears();
   const recovery = new Recovery(viewer);
   await recovery.begin();
+  assert.equal((await pathOf(viewer)).address, net.at('a'));
+  await viewer.rememberConnection();
   const id = viewer.instanceId;
-  const { address } = await pathOf(viewer);
-  const peer = await viewer.rememberConnection();
   const since = Date.now();
   net.leave('a');
-  await viewer.stateBecomes('reconnecting');
-  console.log(await viewer.says());
+  await until('the page says what is wrong', async () =>
+    /This device has no network/.test(await viewer.says()),
+  );
+  assert.ok(await viewer.sameConnection(), 'that is no reason to give the connection up');
   net.join('b');
-  const { took, told } = await recovery.waitFor(since, async () => {
-    const path = await pathOf(viewer);
-    return path.address && path.address !== address;
-  });
-  console.log(took, told, address, await pathOf(viewer), await viewer.sameConnection(), peer);
-  assert.equal(viewer.instanceId, id);
+  const { took, told } = await recovery.waitFor(
+    since,
+    async () => (await pathOf(viewer)).address === net.at('b'),
+  );
+  const same = await viewer.sameConnection();
+  console.log(
+    `  without a picture for ${Math.round(took)} ms, back on ${same ? 'the same' : 'another'} connection`,
+  );
+  assert.match(told.map(({ words }) => words).join(), /Looking for another path to the host/);
+  assert.equal(viewer.instanceId, id, 'it is the same instance');
 });
+
+networked('a path that is interrupted and comes back costs no connection', async (stage, net) => {
+  net.join('a');
+  const viewer = await watching(stage, net.host.four);
+  const peer = await viewer.rememberConnection();
+  net.dropUdp();
+  await viewer.stateBecomes('reconnecting');
+  net.open();
+  await viewer.stateBecomes('connected');
+  await viewer.picture.goesOn(10);
+  assert.ok(await viewer.sameConnection(), 'the connection is the same');
+  assert.equal(await viewer.property('peerId'), peer, 'and so is the peer');
+});
+
+networked(
+  'behind a firewall without UDP the page says who has to do what, until it is done',
+  async (stage, net) => {
+    net.join('a');
+    net.dropUdp();
+    const viewer = await looking(stage, net.host.four);
+    const said = await until('the page says why', async () => {
+      const text = await viewer.says();
+      return /No path to the host/.test(text) && text;
+    });
+    assert.match(said, /no TURN server is configured/);
+    assert.match(said, /operator has to let the UDP ports of media\.udp_ports through the firewall/);
+    assert.match(said, /or to set up a TURN server and name it in ice\.servers/);
+    net.open();
+    await viewer.connected();
+    await viewer.pattern.appears();
+  },
+);
+
+networked('through that firewall a browser finds its way over a TURN server and TCP', async (stage, net) => {
+  const turn = await Turn.start({ address: net.host.four });
+  const { stun, udp, tcp } = turn.urls;
+  try {
+    await withHost(stage, { servers: [stun, udp, tcp], secret_file: turn.secretFile }, async own => {
+      net.join('a');
+      net.dropUdp();
+      const viewer = await watching(own, net.host.four);
+      const { type, protocol } = await pathOf(viewer);
+      assert.deepEqual([type, protocol], ['relay', 'tcp']);
+      await viewer.picture.goesOn(10);
+    });
+  } finally {
+    await turn.destroy();
+  }
+});
+
+networked('a host behind 1:1 NAT that knows its public address is reached there', async (stage, net) => {
+  await withHost(stage, { public_address: [PUBLIC] }, async own => {
+    net.join('a');
+    net.hideHost(0);
+    await (await watching(own, PUBLIC)).picture.goesOn(10);
+  });
+});
+
+networked(
+  'a host behind 1:1 NAT asks for its public address until a STUN server tells it',
+  async (stage, net) => {
+    net.join('a');
+    const stun = await Turn.prepare({ address: net.at('a'), prefix: net.there });
+    net.hideHost(stun.port);
+    try {
+      await withHost(stage, { public_address: 'stun', servers: [stun.urls.stun] }, async own => {
+        assert.match(own.host.log(), /no public address/);
+        await stun.run();
+        await until('the host knows it', () => own.host.log().includes(`public addresses [${PUBLIC}]`));
+        await (await watching(own, PUBLIC)).picture.goesOn(10);
+      });
+    } finally {
+      await stun.destroy();
+    }
+  },
+);
 
 networked('the picture comes to a viewer that has IPv6 alone', async (stage, net) => {
   net.join('a', { four: false, six: true });
   const viewer = await watching(stage, `[${net.host.six}]`);
-  await viewer.connected();
-  await viewer.pattern.appears();
-  console.log(await pathOf(viewer));
+  assert.match((await pathOf(viewer)).address, /^2001:db8:/);
+  await viewer.picture.goesOn(10);
 });

@@ -257,7 +257,7 @@ export function world() {
   FakeSocket.all = [];
   FakeConnection.all = [];
   const clock = new Clock();
-  const seen = { visible: true };
+  const seen = { visible: true, online: true };
   /** @type {import('../../static/viewer/signalling.js').Env} */
   const env = {
     WebSocket: /** @type {any} */ (FakeSocket),
@@ -267,6 +267,7 @@ export function world() {
     now: () => clock.now,
     random: () => 0,
     visible: () => seen.visible,
+    online: () => seen.online,
   };
   return { env, clock, seen };
 }

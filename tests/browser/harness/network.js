@@ -98,18 +98,31 @@ export class Network {
        addr add 2001:db8:${n}:a::1/64 dev a nodad
        addr add 2001:db8:${n}:b::1/64 dev b nodad\n`,
     );
-    ip(['-n', viewer, 'link', 'set', 'lo', 'up']);
+    // No address that comes a moment later by itself: the browser would take it for another change of networks.
+    ip(
+      ['-n', viewer, '-batch', '-'],
+      `link set lo up
+       link set dev a addrgenmode none
+       link set dev b addrgenmode none\n`,
+    );
     const forward = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
     this.#within(router, 'sysctl', ['--quiet', '--write', ...forward]);
+  }
+
+  /** The viewer's address by a way. @param {'a' | 'b'} way */
+  at(way) {
+    return `198.19.${this.#number}.${way === 'a' ? 2 : 6}`;
   }
 
   /** The viewer gets addresses by one of the ways. @param {'a' | 'b'} way @param {{ four?: boolean, six?: boolean }} [families] */
   join(way, { four = true, six = false } = {}) {
     const n = this.#number;
-    const at = way === 'a' ? 0 : 4;
     const lines = [`link set dev ${way} up`];
     if (four) {
-      lines.push(`addr add 198.19.${n}.${at + 2}/30 dev ${way}`, `route add default via 198.19.${n}.${at + 1}`);
+      lines.push(
+        `addr add ${this.at(way)}/30 dev ${way}`,
+        `route add default via 198.19.${n}.${way === 'a' ? 1 : 5}`,
+      );
     }
     if (six) {
       const prefix = `2001:db8:${n}:${way}:`;
@@ -141,30 +154,45 @@ export class Network {
   /**
    * Viewers reach the host by `PUBLIC` alone. They have a firewall that lets nothing in that was not asked for, as
    * routers at home do: without it, what the host sends first would show them the way.
+   *
+   * @param {number} port of UDP that it lets in nevertheless
    */
-  hideHost() {
+  hideHost(port) {
     const { four } = this.host;
     this.filter(
       'router',
       chain('prerouting', 'nat', [`ip daddr ${PUBLIC} dnat ip to ${four}`]) +
         chain('postrouting', 'nat', [`oifname { a, b } ip saddr ${four} snat ip to ${PUBLIC}`]) +
-        chain('forward', 'filter', [`iifname { a, b } ip daddr ${four} ct status & dnat == 0 drop`]),
+        chain('forward', 'filter', [`iifname { a, b } ip daddr ${four} ct direction original ct status & dnat == 0 drop`]),
     );
-    const asked = ['ct state established,related accept', 'iif lo accept', 'drop'];
+    const asked = [
+      'ct state established,related accept',
+      'iif lo accept',
+      `udp dport ${port} accept`,
+      'drop',
+    ];
     this.filter('viewer', chain('input', 'filter', asked));
   }
 
-  /** A program that runs another in the viewer's network. @param {string} program */
+  /** What to put before a command that is to run in the viewer's network. */
+  get there() {
+    return ['ip', 'netns', 'exec', this.viewer];
+  }
+
+  /** A program that runs another there. @param {string} program */
   within(program) {
     const script = join(this.#folder, 'within');
-    writeFileSync(script, `#!/bin/sh\nexec ip netns exec ${this.viewer} ${program} "$@"\n`);
+    writeFileSync(script, `#!/bin/sh\nexec ${this.there.join(' ')} ${program} "$@"\n`);
     chmodSync(script, 0o755);
     return script;
   }
 
   /** @param {string} namespace @param {string} program @param {string[]} args @param {string} [input] */
   #within(namespace, program, args, input) {
-    execFileSync('ip', ['netns', 'exec', namespace, program, ...args], { input, stdio: ['pipe', 'pipe', 'pipe'] });
+    execFileSync('ip', ['netns', 'exec', namespace, program, ...args], {
+      input,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
   }
 
   /** Removes everything; what is gone already does not matter. */
