@@ -20,6 +20,7 @@ pub mod logging;
 pub mod notify;
 mod pages;
 mod parts;
+mod public_address;
 mod retention;
 pub mod serve;
 pub mod signals;

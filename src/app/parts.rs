@@ -1,17 +1,16 @@
 //! The parts that the tree is made of: made here, once, before anything runs.
 
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
 use super::error::StartError;
-use super::{encoders, tree};
+use super::{encoders, public_address, tree};
 use crate::clock::unix_ms;
 use crate::config::removal;
-use crate::config::{AppOwner, AppsDir, Config, IceConfig, PublicAddress, SandboxMode, Sources, StateDir, catalogue};
-use crate::ice::probe;
+use crate::config::{AppOwner, AppsDir, Config, SandboxMode, Sources, StateDir, catalogue};
+use crate::ice::PublicAddresses;
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
@@ -28,6 +27,8 @@ pub(super) struct Parts {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) manager: Manager,
     pub(super) instances: SupervisorRef,
+    /// Beyond a NAT.
+    pub(super) public: PublicAddresses,
     /// With what the database says of them.
     pub(super) adoptable: Vec<(InstanceId, Option<InstanceRow>)>,
 }
@@ -102,10 +103,11 @@ impl Parts {
             config.media.bind.clone()
         };
         let ports = PortRange::new(*config.media.udp_ports.start(), *config.media.udp_ports.end());
+        let public = public_address::find(&config.ice).await;
         let options = WebrtcOptions {
             ports,
             addresses,
-            public: public_addresses(&config.ice).await,
+            public: public.clone(),
             disconnected_timeout: config.media.disconnected_timeout,
             failed_timeout: config.media.failed_timeout,
         };
@@ -131,6 +133,7 @@ impl Parts {
             catalogue,
             manager,
             instances,
+            public,
             adoptable: report
                 .adoptable
                 .into_iter()
@@ -140,33 +143,6 @@ impl Parts {
                 })
                 .collect(),
         })
-    }
-}
-
-/// The addresses of this host beyond a NAT. Who cannot be asked for them now keeps nobody from connecting directly.
-async fn public_addresses(ice: &IceConfig) -> Vec<IpAddr> {
-    let server = match &ice.public_address {
-        PublicAddress::Known(addresses) => return addresses.clone(),
-        PublicAddress::AskStun => ice.servers.iter().find(|url| !url.is_relay()).cloned(),
-    };
-    let Some(server) = server else { return Vec::new() };
-    let asked = tokio::task::spawn_blocking({
-        let server = server.clone();
-        move || probe::public_addresses(&server)
-    });
-    match asked.await {
-        Ok(Ok(addresses)) => {
-            log::info!("public addresses {addresses:?}, as {server} sees them");
-            addresses
-        }
-        Ok(Err(error)) => {
-            log::warn!("no public address, code={}: {server}: {error}", error.code());
-            Vec::new()
-        }
-        Err(error) => {
-            log::error!("no public address: {error}");
-            Vec::new()
-        }
     }
 }
 

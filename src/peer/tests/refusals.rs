@@ -60,7 +60,7 @@ async fn no_free_port_is_told_as_such() {
         ports: PortRange::new(port, port),
         disconnected_timeout: std::time::Duration::from_secs(3),
         failed_timeout: std::time::Duration::from_secs(5),
-        public: Vec::new(),
+        public: PublicAddresses::default(),
         addresses: vec![LOCAL],
     };
     options.factory = Arc::new(WebrtcFactory::new(full));
