@@ -288,8 +288,8 @@ pub const KEYS: &[Key] = &[
         "ice.public_address",
         Kind::PublicAddress,
         "",
-        "The public address of a host behind 1:1 NAT, where the UDP ports arrive unchanged. `stun`: the first STUN server \
-         of `ice.servers` is asked for it at start.",
+        "The public address of a host behind 1:1 NAT, where the UDP ports arrive unchanged. `stun`: the STUN servers \
+         of `ice.servers` are asked for it, at the start and once a minute.",
     ),
     key(
         "limits.requests_per_minute",

@@ -117,6 +117,11 @@ export class Link extends Retelling {
     this.signalling.wake();
   }
 
+  /** This machine may have other networks than before: whether the socket still leads anywhere is soon known. */
+  networkDoubted() {
+    if (this.env.online()) this.signalling.wake();
+  }
+
   /** This machine has other networks than before, or none: what went over the old ones may never come back. */
   networkChanged() {
     const [before, offline] = [this.facts.offline, !this.env.online()];
@@ -227,7 +232,7 @@ export class Link extends Retelling {
       case 'resumed':
         if (message.peer_id !== this.peer?.id) break;
         this.env.clearTimeout(this.#resumeTimer);
-        this.#paths.resumed();
+        this.#paths.resumed(this.facts.silent);
         break;
       case 'renegotiate':
         this.#lose('fault');
@@ -459,6 +464,7 @@ export class Link extends Retelling {
       this.#paths.tell('connected');
     } else if (state === 'disconnected' || (state === 'failed' && this.#connectedAt !== null)) {
       this.#input({ type: 'peer', state: 'interrupted' });
+      this.signalling.wake();
       this.#paths.tell(state === 'failed' ? 'failed' : 'interrupted');
     } else if (state === 'failed' || state === 'closed') {
       this.#lose('ice_failed');
@@ -470,6 +476,8 @@ export class Link extends Retelling {
     if (this.#unanswered >= SILENT_PINGS && !this.facts.silent) {
       this.#input({ type: 'silent', silent: true });
       this.#paths.tell('silent');
+      // What has taken the path may have taken the socket along, over which the way back is agreed on.
+      this.signalling.wake();
     }
     this.#unanswered += 1;
     this.send({ type: 'ping', t: this.latency.ping(this.env.now()) });

@@ -98,14 +98,18 @@ export class Paths {
     this.#sent = 0;
   }
 
-  /** There is a socket again, and the host still has the peer. */
-  resumed() {
+  /**
+   * There is a socket again, and the host still has the peer.
+   * @param {boolean} silent whether nothing comes through
+   */
+  resumed(silent) {
     const peer = this.#restarting;
     const unheard = this.#unheard;
     this.#unheard = false;
     if (peer && this.#unsent !== null) this.#send(peer, this.#unsent);
     else if (peer && unheard) this.tell('anew');
-    else if (this.around.peer()?.connection.connectionState === 'disconnected') this.tell('interrupted');
+    else if (silent || this.around.peer()?.connection.connectionState === 'disconnected')
+      this.tell('interrupted');
   }
 
   /** The peer of the moment goes: nothing about it is waited for any more. */

@@ -44,6 +44,7 @@ export class Signalling extends EventTarget {
   #timer = 0;
   #pinger = 0;
   #heard = 0;
+  #received = 0;
   #attempts = 0;
 
   /** @param {string} url @param {Env} env @param {string | null} [viewerId] */
@@ -105,10 +106,10 @@ export class Signalling extends EventTarget {
   /** After a sleep, or on another network, a socket may be open in name only. @param {number} within */
   #doubt(within) {
     const socket = this.#socket;
-    const asked = this.env.now();
-    this.send({ type: 'ping', t: asked });
+    const before = this.#received;
+    this.send({ type: 'ping', t: this.env.now() });
     this.env.setTimeout(() => {
-      if (this.#socket !== socket || this.#heard > asked || !this.open) return;
+      if (this.#socket !== socket || this.#received > before || !this.open) return;
       this.backoff.reset();
       this.#abandon(true);
     }, within);
@@ -181,6 +182,7 @@ export class Signalling extends EventTarget {
   /** @param {unknown} data */
   #receive(data) {
     this.#heard = this.env.now();
+    this.#received += 1;
     const message = parse(data);
     if (!message) return;
     if (message.type === 'welcome') {

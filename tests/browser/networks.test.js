@@ -96,32 +96,35 @@ async function withHost(stage, ice, act) {
   }
 }
 
-networked('a viewer that moves to another network has its picture back there', async (stage, net) => {
-  net.join('a');
-  const viewer = await watching(stage, net.host.four);
-  const recovery = new Recovery(viewer);
-  await recovery.begin();
-  assert.equal((await pathOf(viewer)).address, net.at('a'));
-  await viewer.rememberConnection();
-  const id = viewer.instanceId;
-  const since = Date.now();
-  net.leave('a');
-  await until('the page says what is wrong', async () =>
-    /This device has no network/.test(await viewer.says()),
-  );
-  assert.ok(await viewer.sameConnection(), 'that is no reason to give the connection up');
-  net.join('b');
-  const { took, told } = await recovery.waitFor(
-    since,
-    async () => (await pathOf(viewer)).address === net.at('b'),
-  );
-  const same = await viewer.sameConnection();
-  console.log(
-    `  without a picture for ${Math.round(took)} ms, back on ${same ? 'the same' : 'another'} connection`,
-  );
-  assert.match(told.map(({ words }) => words).join(), /Looking for another path to the host/);
-  assert.equal(viewer.instanceId, id, 'it is the same instance');
-});
+for (const between of ['with a while without any', 'without a moment between']) {
+  networked(`a viewer that changes its network, ${between}, has its picture back`, async (stage, net) => {
+    net.join('a');
+    const viewer = await watching(stage, net.host.four);
+    const recovery = new Recovery(viewer);
+    await recovery.begin();
+    assert.equal((await pathOf(viewer)).address, net.at('a'));
+    await viewer.rememberConnection();
+    const id = viewer.instanceId;
+    const since = Date.now();
+    if (between.startsWith('without')) {
+      net.join('b');
+      net.leave('a');
+    } else {
+      net.leave('a');
+      await until('the page says what is wrong', async () =>
+        /This device has no network/.test(await viewer.says()),
+      );
+      assert.ok(await viewer.sameConnection(), 'that is no reason to give the connection up');
+      net.join('b');
+    }
+    const there = async () => (await pathOf(viewer)).address === net.at('b');
+    const { took, told } = await recovery.waitFor(since, there);
+    const same = await viewer.sameConnection();
+    console.log(`  ${Math.round(took)} ms, back on ${same ? 'the same' : 'another'} connection`);
+    assert.match(told.map(({ words }) => words).join(), /Looking for another path to the host/);
+    assert.equal(viewer.instanceId, id, 'it is the same instance');
+  });
+}
 
 networked('a path that is interrupted and comes back costs no connection', async (stage, net) => {
   net.join('a');

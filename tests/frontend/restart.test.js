@@ -107,7 +107,7 @@ test('another network is a reason to look, whatever the connection believes', as
 
 test('without a network nothing is looked for, and on the next one everything anew', async () => {
   const { viewer, clock, seen } = await connected('host');
-  FakeConnection.last.channels.input.answers = false;
+  FakeSocket.answers = FakeConnection.last.channels.input.answers = false;
   seen.online = false;
   viewer.networkChanged();
   viewer.networkChanged();
@@ -136,6 +136,36 @@ test('without a network nothing is looked for, and on the next one everything an
   FakeConnection.last.become('connected');
   assert.equal(viewer.shown.state, 'connected');
   assert.deepEqual([viewer.peer?.id, FakeConnection.all.length, viewer.facts.rung], ['p1', 1, 'steady']);
+});
+
+test('when nothing comes through, the socket has to answer, or another one looks for a path', async () => {
+  const { viewer, clock } = await connected('host');
+  FakeConnection.last.channels.input.answers = false;
+  await clock.advance(7000);
+  assert.deepEqual([viewer.shown.code, FakeConnection.last.restarts], ['silent', 0]);
+  assert.equal(FakeSocket.all.length, 1, 'it answers');
+  FakeSocket.answers = false;
+  viewer.networkDoubted();
+  await clock.advance(3500);
+  assert.equal(FakeSocket.all.length, 2);
+  await greet();
+  FakeSocket.last.say({ type: 'resumed', peer_id: 'p1' });
+  await settle();
+  assert.equal(restarts().length, 1);
+});
+
+test('an interrupted path is not waited for on a socket that it has taken along', async () => {
+  const { clock } = await connected('host');
+  FakeSocket.answers = false;
+  FakeConnection.last.become('disconnected');
+  await settle();
+  assert.equal(restarts().length, 1);
+  await clock.advance(3500);
+  assert.equal(FakeSocket.all.length, 2);
+  await greet();
+  FakeSocket.last.say({ type: 'resumed', peer_id: 'p1' });
+  await settle();
+  assert.equal(restarts().length, 1, 'once more, over this one');
 });
 
 test('the answer to a restart that another has overtaken is not taken for that of the other', async () => {

@@ -114,19 +114,24 @@ export class Network {
     return `198.19.${this.#number}.${way === 'a' ? 2 : 6}`;
   }
 
-  /** The viewer gets addresses by one of the ways. @param {'a' | 'b'} way @param {{ four?: boolean, six?: boolean }} [families] */
+  /**
+   * The viewer gets addresses by one of the ways; with both, it takes the first.
+   *
+   * @param {'a' | 'b'} way @param {{ four?: boolean, six?: boolean }} [families]
+   */
   join(way, { four = true, six = false } = {}) {
     const n = this.#number;
+    const metric = `metric ${way === 'a' ? 10 : 20}`;
     const lines = [`link set dev ${way} up`];
     if (four) {
       lines.push(
         `addr add ${this.at(way)}/30 dev ${way}`,
-        `route add default via 198.19.${n}.${way === 'a' ? 1 : 5}`,
+        `route add default via 198.19.${n}.${way === 'a' ? 1 : 5} ${metric}`,
       );
     }
     if (six) {
       const prefix = `2001:db8:${n}:${way}:`;
-      lines.push(`addr add ${prefix}:2/64 dev ${way} nodad`, `route add default via ${prefix}:1`);
+      lines.push(`addr add ${prefix}:2/64 dev ${way} nodad`, `route add default via ${prefix}:1 ${metric}`);
     }
     ip(['-n', this.viewer, '-batch', '-'], `${lines.join('\n')}\n`);
   }
@@ -163,7 +168,9 @@ export class Network {
       'router',
       chain('prerouting', 'nat', [`ip daddr ${PUBLIC} dnat ip to ${four}`]) +
         chain('postrouting', 'nat', [`oifname { a, b } ip saddr ${four} snat ip to ${PUBLIC}`]) +
-        chain('forward', 'filter', [`iifname { a, b } ip daddr ${four} ct direction original ct status & dnat == 0 drop`]),
+        chain('forward', 'filter', [
+          `iifname { a, b } ip daddr ${four} ct direction original ct status & dnat == 0 drop`,
+        ]),
     );
     const asked = [
       'ct state established,related accept',
