@@ -147,8 +147,7 @@ export class HeliostatViewer extends HTMLElement {
     let type = connection?.type;
     const changed = () => {
       // Most of these tell of another estimate of the speed, and some browsers never tell of which kind a network is.
-      if (connection?.type === type) this.#link?.networkDoubted();
-      else this.#link?.networkChanged();
+      this.#link?.networkChanged(connection?.type !== type);
       type = connection?.type;
     };
     connection?.addEventListener('change', changed, options);

@@ -145,7 +145,7 @@ test('when nothing comes through, the socket has to answer, or another one looks
   assert.deepEqual([viewer.shown.code, FakeConnection.last.restarts], ['silent', 0]);
   assert.equal(FakeSocket.all.length, 1, 'it answers');
   FakeSocket.answers = false;
-  viewer.networkDoubted();
+  viewer.networkChanged(false);
   await clock.advance(3500);
   assert.equal(FakeSocket.all.length, 2);
   await greet();
