@@ -10,3 +10,9 @@ export const STEADY_MS = 5000;
 export const ADOPTION_MS = 10000;
 /** A host that said that it is going is not offered to for this long, unless another socket opens first. */
 export const GOING_MS = 3000;
+/** A socket that is doubted has to answer a ping within this time. */
+export const DOUBT_MS = 3000;
+/** The same where nothing comes through the connection either. */
+export const SILENT_DOUBT_MS = 1500;
+/** The same after a time without a network: this machine probably has other addresses now. */
+export const BACK_DOUBT_MS = 1000;

@@ -451,7 +451,7 @@ export class Link extends Retelling {
       this.#paths.tell('connected');
     } else if (state === 'disconnected' || (state === 'failed' && this.#connectedAt !== null)) {
       this.#input({ type: 'peer', state: 'interrupted' });
-      this.signalling.wake();
+      this.signalling.suspect();
       this.#paths.tell(state === 'failed' ? 'failed' : 'interrupted');
     } else if (state === 'failed' || state === 'closed') {
       this.#lose('ice_failed');
@@ -463,7 +463,7 @@ export class Link extends Retelling {
     this.#input({ type: 'silent', silent: true });
     this.#paths.tell('silent');
     // What has taken the path may have taken the socket along, over which the way back is agreed on.
-    this.signalling.wake();
+    this.signalling.suspect();
   }
 
   /** @param {ArrayBuffer} data */

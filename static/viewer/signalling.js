@@ -1,4 +1,5 @@
 import { Backoff } from '../lib/backoff.js';
+import { BACK_DOUBT_MS, DOUBT_MS, SILENT_DOUBT_MS } from './deadlines.js';
 import { parse, SUBPROTOCOL } from './protocol.js';
 
 /** @typedef {import('./protocol.js').ClientMessage} ClientMessage */
@@ -20,10 +21,6 @@ const PING_EVERY_MS = 5000;
 /** A socket that brings nothing for this long, pings included, is given up. */
 const SILENCE_MS = 15000;
 const OPEN_WITHIN_MS = 8000;
-/** One that is doubted has to answer a ping within this time. */
-const DOUBT_MS = 3000;
-/** And within this one, if this machine was without a network meanwhile: it probably has other addresses now. */
-const MOVED_DOUBT_MS = 1000;
 /** overflow: the oldest message is dropped; what matters is sent anew after `welcome`. */
 const QUEUE_LIMIT = 64;
 /** Messages that mean nothing on a later socket. */
@@ -79,7 +76,7 @@ export class Signalling extends EventTarget {
     this.#drop();
   }
 
-  /** The page became visible or the network came back: no need to wait any longer. */
+  /** The page became visible, or the networks have changed: no need to wait any longer. */
   wake() {
     if (!this.#running) return;
     if (this.open) {
@@ -92,11 +89,17 @@ export class Signalling extends EventTarget {
     this.#connect();
   }
 
+  /** Nothing comes through the connection either. */
+  suspect() {
+    if (this.open) this.#doubt(SILENT_DOUBT_MS);
+    else this.wake();
+  }
+
   /** This machine is back on a network, perhaps another one: what was begun over the old one is not waited for. */
   moved() {
     if (!this.#running) return;
     if (this.open) {
-      this.#doubt(MOVED_DOUBT_MS);
+      this.#doubt(BACK_DOUBT_MS);
       return;
     }
     this.backoff.reset();

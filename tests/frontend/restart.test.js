@@ -107,7 +107,7 @@ test('another network is a reason to look, whatever the connection believes', as
 
 test('without a network nothing is looked for, and on the next one everything anew', async () => {
   const { viewer, clock, seen } = await connected('host');
-  FakeSocket.answers = FakeConnection.last.channels.input.answers = false;
+  FakeConnection.last.channels.input.answers = false;
   seen.online = false;
   viewer.networkChanged();
   viewer.networkChanged();
@@ -118,6 +118,7 @@ test('without a network nothing is looked for, and on the next one everything an
     ['reconnecting', 'offline', 'This device has no network.'],
   );
   // It goes out over a socket of the old network, which nobody reads any more.
+  FakeSocket.answers = false;
   FakeConnection.last.become('disconnected');
   await settle();
   assert.equal(restarts().length, 1);
