@@ -29,7 +29,7 @@ const reachable = (ice = {}) => ({
   apps: (/** @type {import('./harness/apps.js').Paths} */ paths) => [pattern(paths)],
 });
 
-const { scenario } = suite({ ...reachable(), program: network?.within(program) });
+const { scenario } = suite(network ? { ...reachable(), program: network.within(program) } : {});
 
 /** @param {string} sentence @param {(stage: Stage, network: Network) => Promise<void>} act */
 function networked(sentence, act) {

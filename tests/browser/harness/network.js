@@ -25,6 +25,7 @@ function ip(args, input) {
 /** Why this machine cannot have networks of its own, in words; false where it can. */
 export function noNetworks() {
   if (process.getuid?.() !== 0) return 'network namespaces are for root';
+  if (!existsSync('/proc/net/if_inet6')) return 'there is no IPv6 here';
   const name = `${PREFIX}-${process.pid}-try`;
   try {
     ip(['netns', 'add', name]);
