@@ -367,7 +367,7 @@ impl Manager {
             tmp: folders.tmp,
             xauthority,
             window_manager_config,
-            program: services.program.clone(),
+            program: services.capture_program.clone(),
             user: owner.map(|o| User { uid: o.uid, gid: o.gid }),
             user_name: owner.map_or_else(|| "heliostat".to_owned(), |o| o.name.clone()),
             confinement: spec.confinement.clone(),

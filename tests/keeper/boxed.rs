@@ -45,7 +45,7 @@ impl Boxed {
         };
         let (config, _) = Config::load(&sources).unwrap();
         let around = Surroundings {
-            hidden: vec![place.state.path().into()],
+            hidden: vec![place.state.path().into(), apps.root().into()],
             folder: apps.root().into(),
         };
         let sandboxing = Sandboxing::find(&config, owner.as_ref(), around);

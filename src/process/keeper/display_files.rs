@@ -1,12 +1,14 @@
-//! What a killed X server leaves behind in `/tmp`: its socket, and `.X<n>-lock` with its pid where it had its number
+//! What X servers have in `/tmp`: the folder of their sockets; and what a killed one leaves behind, its socket, and `.X<n>-lock` with its pid where it had its number
 //! by command line. (One that chose its number itself, `-displayfd`, makes no lock.)
 
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::super::proc::Process;
+
+const FOLDER: &str = "/tmp/.X11-unix";
 
 /// A server's display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,17 @@ pub(in crate::process) struct Display {
 
 /// Tells a socket from a later one of its name: device, inode, and when it was made (an inode number comes again).
 type SocketId = (u64, u64, i64, i64);
+
+/// Makes the folder of the sockets where there is none yet, as every X server does: in a sandbox it cannot.
+pub(super) fn make_folder() -> io::Result<()> {
+    let folder = Path::new(FOLDER);
+    match fs::create_dir(folder) {
+        // Everybody's, and each entry its maker's; not what the umask left of it.
+        Ok(()) => fs::set_permissions(folder, Permissions::from_mode(0o1777)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
 
 impl Display {
     /// The display of a server that just said its number: the socket of that name is now its own.
