@@ -188,6 +188,7 @@ fn launch_problem(error: LaunchError) -> Problem {
             StatusCode::SERVICE_UNAVAILABLE
         }
         LaunchError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
+        LaunchError::HomeFull(_) => StatusCode::INSUFFICIENT_STORAGE,
         LaunchError::Setup(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let problem = Problem::new(status, error.code(), error.to_string());
