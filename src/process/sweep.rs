@@ -224,6 +224,7 @@ fn end_marked(instance: InstanceId) {
     killed.sort_unstable();
     killed.dedup();
     display_files::free_all(&killed);
+    display_files::free_unheard();
 }
 
 fn marked(instance: InstanceId) -> Vec<Identity> {

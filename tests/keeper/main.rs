@@ -6,6 +6,7 @@ mod boxed;
 mod ending;
 mod fake;
 mod greedy;
+mod groups;
 mod hosts;
 mod internet;
 mod liars;

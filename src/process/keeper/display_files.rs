@@ -3,11 +3,19 @@
 
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect};
+use nix::unistd::geteuid;
 
 use super::super::proc::Process;
 
+/// From the making of a socket until its server listens.
+const SETTLED: Duration = Duration::from_secs(10);
 const FOLDER: &str = "/tmp/.X11-unix";
 
 /// A server's display.
@@ -34,11 +42,18 @@ pub(super) fn make_folder() -> io::Result<()> {
 }
 
 impl Display {
-    /// The display of a server that just said its number: the socket of that name is now its own.
+    /// The display of a server that just said its number: the socket of that name is now its own. Root takes it over:
+    /// of the sockets of one user each could put its own in the place of another, although the folder is sticky.
     pub(in crate::process) fn of_running(number: u32) -> Self {
+        let socket = socket(Path::new("/tmp"), number);
+        if geteuid().is_root()
+            && let Err(error) = lchown(&socket, Some(0), Some(0))
+        {
+            log::warn!("display={number} its socket stays its user's: {error}");
+        }
         Self {
             number,
-            socket: socket_id(&socket(Path::new("/tmp"), number)),
+            socket: socket_id(&socket),
         }
     }
 
@@ -79,6 +94,43 @@ pub(in crate::process) fn free_all(pids: &[i32]) {
             Display { number, socket: None }.free(pid);
         }
     }
+}
+
+/// Removes the sockets of this user's that nobody listens on any more, as a keeper leaves them that was killed: nobody
+/// else may, and their numbers would stay taken.
+pub(in crate::process) fn free_unheard() {
+    free_unheard_in(Path::new("/tmp"), SystemTime::now());
+}
+
+fn free_unheard_in(tmp: &Path, now: SystemTime) {
+    let Ok(entries) = fs::read_dir(tmp.join(".X11-unix")) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.strip_prefix('X')?.parse().ok()) else {
+            continue;
+        };
+        let Ok(found) = entry.metadata() else { continue };
+        // One that was just made may not be listened on yet.
+        let age = found.modified().ok().and_then(|made| now.duration_since(made).ok());
+        let is_old = age.is_some_and(|age| age >= SETTLED);
+        let mine = found.uid() == geteuid().as_raw() && found.file_type().is_socket();
+        if mine && is_old && !lock(tmp, number).exists() && is_unheard(&entry.path()) {
+            log::info!("display={number} socket of a dead server removed");
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A server that is only busy would let a connection wait.
+fn is_unheard(path: &Path) -> bool {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let made = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, flags, None);
+    let (Ok(socket), Ok(address)) = (made, UnixAddr::new(path)) else {
+        return false;
+    };
+    connect(socket.as_raw_fd(), &address) == Err(Errno::ECONNREFUSED)
 }
 
 fn lock(tmp: &Path, number: u32) -> PathBuf {
@@ -169,6 +221,26 @@ mod tests {
         let later = self::display(&tmp);
         later.free_in(tmp.path(), NOBODY);
         assert!(!socket(tmp.path(), 7).exists());
+    }
+
+    #[test]
+    fn sockets_that_nobody_listens_on_go_and_others_stay() {
+        use std::os::unix::net::UnixListener;
+        let tmp = tmp();
+        let later = SystemTime::now() + 2 * SETTLED;
+        let [heard, dead, locked] = [8, 9, 10].map(|number| UnixListener::bind(socket(tmp.path(), number)).unwrap());
+        drop((dead, locked));
+        fs::write(lock(tmp.path(), 10), "").unwrap();
+        free_unheard_in(tmp.path(), SystemTime::now());
+        assert!(socket(tmp.path(), 9).exists(), "it may have been made just now");
+        free_unheard_in(tmp.path(), later);
+        let left = [7, 8, 9, 10].map(|number| socket(tmp.path(), number).exists());
+        assert_eq!(
+            left,
+            [true, true, false, true],
+            "a file, one with a listener, a dead one, a locked one"
+        );
+        drop(heard);
     }
 
     #[test]
