@@ -32,14 +32,14 @@ scenario(
   'an app that outgrows its kept home is ended, and starts afresh once that is emptied',
   async stage => {
     const { user, page, home } = await stage.visitor();
-    const first = await home.launch('hoarder', stage.host);
+    const first = (await home.launch('hoarder', stage.host)).instanceId;
     const rest = await stage.rest(user);
-    const found = async () => (await rest.get(`/api/v1/instances/${first.instanceId}`)).body;
+    const found = async () => (await rest.get(`/api/v1/instances/${first}`)).body;
     await until('it is ended', async () => (await found()).status === 'FAILED');
     const { reason, message } = await found();
     assert.equal(reason, 'home_full');
     assert.match(message, /more than the 8 MiB/);
-    assert.equal(stage.host.processesLeft([first.instanceId]).length, 0);
+    await until('nothing of it is left', () => stage.host.processesLeft([first]).length === 0);
 
     const again = await rest.post('/api/v1/instances', { app: 'hoarder' });
     assertProblem(again, 507, 'home_full');
@@ -60,7 +60,7 @@ scenario(
     await page.waitForURL(/\/stream\/[0-9a-f-]{36}/);
     const second = new Viewer(page);
     stage.host.instances.add(second.instanceId);
-    assert.notEqual(second.instanceId, first.instanceId);
+    assert.notEqual(second.instanceId, first);
     assertProblem(await rest.delete('/api/v1/apps/hoarder/home'), 409, 'busy');
   },
 );
