@@ -16,7 +16,7 @@ use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
-use crate::peer::{PortRange, local_addresses};
+use crate::peer::{MediaAddresses, PortRange};
 use crate::process::sweep;
 use crate::sandbox::{Sandboxing, Surroundings};
 use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
@@ -91,15 +91,10 @@ impl Parts {
                 log::warn!("instance={id} home of a former instance not removed: {error}");
             }
         }
-        let addresses = if config.media.bind.is_empty() {
-            local_addresses()
-        } else {
-            config.media.bind.clone()
-        };
         let ports = PortRange::new(*config.media.udp_ports.start(), *config.media.udp_ports.end());
         let options = WebrtcOptions {
             ports,
-            addresses,
+            addresses: MediaAddresses::of(&config.media.bind),
             public: public_addresses(&config.ice).await,
             disconnected_timeout: config.media.disconnected_timeout,
             failed_timeout: config.media.failed_timeout,

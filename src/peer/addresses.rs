@@ -1,6 +1,39 @@
-//! The addresses a peer binds when none are configured.
+//! The addresses a peer binds.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+
+/// Where peers are reached. Read anew for each, because a machine's addresses come and go while the host runs.
+#[derive(Clone, Debug)]
+pub enum MediaAddresses {
+    /// [`local_addresses`].
+    OfMachine,
+    /// These and no others.
+    Named(Vec<IpAddr>),
+}
+
+impl MediaAddresses {
+    /// The key `media.bind`.
+    #[must_use]
+    pub fn of(bind: &[IpAddr]) -> Self {
+        if bind.is_empty() {
+            Self::OfMachine
+        } else {
+            Self::Named(bind.to_vec())
+        }
+    }
+
+    /// Those that can be bound now: not one that is gone, nor one of IPv6 that the machine still asks its neighbours
+    /// about (RFC 4862, section 5.4).
+    #[must_use]
+    pub fn now(&self) -> Vec<IpAddr> {
+        let mut addresses = match self {
+            Self::OfMachine => local_addresses(),
+            Self::Named(addresses) => addresses.clone(),
+        };
+        addresses.retain(|address| UdpSocket::bind((*address, 0)).is_ok());
+        addresses
+    }
+}
 
 /// Loopback (`127.0.0.1`), then every address of the machine's interfaces that are up (`getifaddrs(3)`), without other
 /// loopback and link-local ones, which a browser cannot use.
@@ -67,7 +100,15 @@ unsafe fn socket_address(address: *const libc::sockaddr) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::UdpSocket;
+
+    #[test]
+    fn an_address_that_the_machine_does_not_have_is_left_out() {
+        let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let elsewhere = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 1));
+        assert_eq!(MediaAddresses::of(&[elsewhere, here]).now(), [here]);
+        assert_eq!(MediaAddresses::of(&[elsewhere]).now(), [] as [IpAddr; 0]);
+        assert_eq!(MediaAddresses::of(&[]).now()[0], here);
+    }
 
     #[test]
     fn every_address_can_be_bound_and_loopback_comes_first() {

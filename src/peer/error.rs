@@ -27,6 +27,9 @@ pub enum PeerError {
         /// The last port of the range.
         last: u16,
     },
+    /// None of the addresses for media can be bound.
+    #[error("this machine has none of the addresses for media now")]
+    NoAddress,
     /// The peer is closing or closed.
     #[error("the peer is closing")]
     Closing,
@@ -50,6 +53,7 @@ impl PeerError {
             Self::NoCommonCodec { .. } => "no_common_codec",
             Self::BadCandidate(_) => "bad_candidate",
             Self::NoUdpPort { .. } => "no_udp_port",
+            Self::NoAddress => "no_media_address",
             Self::Closing => "closing",
             Self::Busy => "rate_limited",
             Self::Timeout(_) | Self::Connection(_) => "internal",

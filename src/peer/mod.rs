@@ -49,7 +49,7 @@ pub mod state;
 mod task;
 pub mod webrtc;
 
-pub use addresses::local_addresses;
+pub use addresses::{MediaAddresses, local_addresses};
 pub use channels::{InputChannel, InputSink};
 pub use error::PeerError;
 pub use peer::{Peer, PeerAnswer, PeerEvent, PeerEvents, PeerOptions, PeerStats};

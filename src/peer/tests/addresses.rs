@@ -12,7 +12,7 @@ fn options_at(offer: &str, hub: &Arc<Hub>, address: IpAddr, public: Vec<IpAddr>)
         ports: PortRange::new(first, first + 9),
         disconnected_timeout: Duration::from_secs(3),
         failed_timeout: Duration::from_secs(5),
-        addresses: vec![address],
+        addresses: MediaAddresses::of(&[address]),
         public,
     });
     PeerOptions {

@@ -85,7 +85,7 @@ fn neither_peers_closed_nor_peers_dropped_leave_files_or_tasks_behind() {
             disconnected_timeout: std::time::Duration::from_secs(3),
             failed_timeout: std::time::Duration::from_secs(5),
             public: Vec::new(),
-            addresses: vec![LOCAL],
+            addresses: MediaAddresses::of(&[LOCAL]),
         }));
         let mut tasks = 0;
         for cycle in 0..20 {

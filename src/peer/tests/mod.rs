@@ -51,7 +51,7 @@ fn factory() -> Arc<WebrtcFactory> {
         ports: PortRange::new(first, first + 99),
         disconnected_timeout: std::time::Duration::from_secs(3),
         failed_timeout: std::time::Duration::from_secs(5),
-        addresses: vec![LOCAL],
+        addresses: MediaAddresses::of(&[LOCAL]),
         public: Vec::new(),
     }))
 }

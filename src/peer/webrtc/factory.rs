@@ -19,6 +19,7 @@ use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, SettingEngine, SettingEngineBuilder,
 };
 
+use super::super::addresses::MediaAddresses;
 use super::super::codec_choice::Choice;
 use super::super::connection::{Connection, ConnectionEvent, ConnectionFactory};
 use super::super::error::PeerError;
@@ -48,8 +49,8 @@ const OBSERVER_SLOT: usize = 14_000;
 pub struct WebrtcOptions {
     /// The UDP ports, one per peer.
     pub ports: Arc<PortRange>,
-    /// The addresses each peer binds, see [`local_addresses`](super::super::local_addresses).
-    pub addresses: Vec<IpAddr>,
+    /// The addresses each peer binds.
+    pub addresses: MediaAddresses,
     /// Told to browsers for each candidate beside the addresses bound: see `ice::public_address`.
     pub public: Vec<IpAddr>,
     /// A browser not heard of for this long counts as disconnected.
@@ -87,9 +88,13 @@ impl ConnectionFactory for WebrtcFactory {
     ) -> Result<Arc<dyn Connection>, PeerError> {
         let mut attempt = 1;
         loop {
-            let lease = self.options.ports.lease(&self.options.addresses)?;
+            let addresses = self.options.addresses.now();
+            if addresses.is_empty() {
+                return Err(PeerError::NoAddress);
+            }
+            let lease = self.options.ports.lease(&addresses)?;
             let port = lease.port();
-            match build(choice, events.clone(), &self.options, lease).await {
+            match build(choice, events.clone(), &self.options, &addresses, lease).await {
                 Ok(connection) => return Ok(Arc::new(connection)),
                 Err(error) if attempt < BIND_ATTEMPTS => {
                     log::warn!("no connection on udp port {port}, trying another: {error}");
@@ -105,6 +110,7 @@ async fn build(
     choice: &Choice,
     events: mpsc::Sender<ConnectionEvent>,
     options: &WebrtcOptions,
+    addresses: &[IpAddr],
     lease: PortLease,
 ) -> Result<WebrtcConnection, PeerError> {
     let mut engine = media_engine(choice).map_err(failed)?;
@@ -121,7 +127,7 @@ async fn build(
             state: state.clone(),
             public: options.public.clone(),
         }))
-        .with_udp_addrs(lease.on(&options.addresses))
+        .with_udp_addrs(lease.on(addresses))
         .with_data_channel_send_buffer_limit(CHANNEL_BUFFER)
         .build()
         .await

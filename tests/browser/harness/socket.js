@@ -18,6 +18,8 @@ export class Socket {
   /** The code of the server's close frame; 1006 when it just hung up. @type {number | null} */
   closed = null;
   #buffer = Buffer.alloc(0);
+  /** Who waits for something to come. @type {(() => void)[]} */
+  #waiting = [];
 
   /** @param {import('node:net').Socket} stream */
   constructor(stream) {
@@ -26,6 +28,7 @@ export class Socket {
     stream.on('error', () => {});
     stream.on('close', () => {
       this.closed ??= 1006;
+      this.#stir();
     });
   }
 
@@ -166,6 +169,11 @@ export class Socket {
       this.closed = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
       this.stream.end();
     }
+    this.#stir();
+  }
+
+  #stir() {
+    for (const wake of this.#waiting.splice(0)) wake();
   }
 
   /**
@@ -176,11 +184,14 @@ export class Socket {
    * @returns {Promise<any>}
    */
   next(type, fits = () => true) {
-    return until(`the host sends ${type}`, () => {
+    const take = () => {
       const at = this.received.findIndex(message => message.type === type && fits(message));
       if (at >= 0) return this.received.splice(0, at + 1).at(-1);
       throw new Error(`closed: ${this.closed}; received: ${JSON.stringify(this.received).slice(0, 500)}`);
-    });
+    };
+    /** @returns {Promise<void>} */
+    const sooner = () => new Promise(resolve => this.#waiting.push(resolve));
+    return until(`the host sends ${type}`, take, { sooner });
   }
 
   /** Waits for the end of the connection. @returns {Promise<number>} the close code */

@@ -8,10 +8,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * @template T
  * @param {string} what what is waited for; the error says so
  * @param {() => T | Promise<T>} ask may throw: that counts as not yet
- * @param {{ within?: number, every?: number }} [limits] in milliseconds
+ * @param {{ within?: number, every?: number, sooner?: () => Promise<void> }} [limits] in milliseconds; `sooner` ends a
+ *   pause early
  * @returns {Promise<Exclude<Awaited<T>, null | undefined | false>>}
  */
-export async function until(what, ask, { within = 30_000, every = 50 } = {}) {
+export async function until(what, ask, { within = 30_000, every = 50, sooner } = {}) {
   const deadline = Date.now() + within;
   let last;
   for (;;) {
@@ -27,7 +28,7 @@ export async function until(what, ask, { within = 30_000, every = 50 } = {}) {
       const seen = last instanceof Error ? last.message : JSON.stringify(last);
       throw new Error(`${what}: not within ${within / 1000} s (last: ${seen})`, { cause: last });
     }
-    await sleep(every);
+    await (sooner ? Promise.race([sooner(), sleep(every)]) : sleep(every));
   }
 }
 

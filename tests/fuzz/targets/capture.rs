@@ -1,18 +1,6 @@
-//! Both directions of the capture's socket.
 #![no_main]
 
-use bytes::BytesMut;
-use heliostat::protocol::capture::{CaptureMessage, HostMessage, split_frame};
-use libfuzzer_sys::fuzz_target;
+#[path = "../checks/capture.rs"]
+mod capture;
 
-fuzz_target!(|bytes: &[u8]| {
-    let mut buffer = BytesMut::from(bytes);
-    while let Ok(Some((kind, body))) = split_frame(&mut buffer) {
-        if let Ok(message) = HostMessage::decode(kind, body.clone()) {
-            assert!(!message.encode().is_empty());
-        }
-        if let Ok(message) = CaptureMessage::decode(kind, body) {
-            assert!(!message.encode().is_empty());
-        }
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| capture::check(bytes));

@@ -1,16 +1,6 @@
-//! What a browser sends over the signalling socket.
 #![no_main]
 
-use heliostat::protocol::signalling::{MAX_MESSAGE, decode};
-use libfuzzer_sys::fuzz_target;
+#[path = "../checks/signalling.rs"]
+mod signalling;
 
-fuzz_target!(|text: &str| {
-    let read = decode(text);
-    if text.len() > MAX_MESSAGE {
-        assert_eq!(read.unwrap_err().code(), "too_large");
-    } else if let Err(error) = read {
-        assert!(!error.code().is_empty());
-        // What is told to the browser does not hand a large message back.
-        assert!(error.to_string().len() < 1024);
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| signalling::check(bytes));
