@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 
 use heliostat::protocol::keeper::Spec;
 
@@ -90,6 +91,30 @@ async fn who_breaks_into_them_reaches_no_network_and_nobody_elses_processes() {
         assert_eq!(mine.inside(spec, displays).await, "0");
     }
     mine.end().await;
+    other.end().await;
+}
+
+#[tokio::test]
+async fn a_display_cannot_put_its_own_socket_in_the_place_of_anothers() {
+    if !is_root() {
+        return eprintln!("skipped: without root, sockets stay their user's");
+    }
+    let (mine, other) = (Boxed::plain().await, Boxed::plain().await);
+    let socket = format!("/tmp/.X11-unix/X{}", other.display.number);
+    let script = format!(
+        "rm -f {socket} || mv {socket} {socket}0; echo done; cd /tmp/.X11-unix && mkdir mine && rmdir mine && echo own"
+    );
+    let said = mine.inside(mine.layout.display(), &script).await;
+    assert_eq!(said.matches("Operation not permitted").count(), 2, "{said}");
+    assert!(said.ends_with("done\nown"), "{said}");
+    assert!(fs::metadata(&socket).is_ok());
+    let own = format!("/tmp/.X11-unix/X{}", mine.display.number);
+    // A later server of somebody else's may have the same number at once.
+    let made = || fs::metadata(&own).ok().map(|found| (found.ino(), found.ctime_nsec()));
+    let before = made();
+    assert!(before.is_some());
+    mine.end().await;
+    assert_ne!(made(), before, "the keeper removes what its server may not");
     other.end().await;
 }
 

@@ -4,13 +4,15 @@
 use std::fs::{self, Permissions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect};
-use nix::unistd::geteuid;
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::{Gid, Uid, fchownat, geteuid};
 
 use super::super::proc::Process;
 
@@ -42,19 +44,19 @@ pub(super) fn make_folder() -> io::Result<()> {
 }
 
 impl Display {
-    /// The display of a server that just said its number: the socket of that name is now its own. Root takes it over:
-    /// of the sockets of one user each could put its own in the place of another, although the folder is sticky.
-    pub(in crate::process) fn of_running(number: u32) -> Self {
-        let socket = socket(Path::new("/tmp"), number);
-        if geteuid().is_root()
-            && let Err(error) = lchown(&socket, Some(0), Some(0))
-        {
-            log::warn!("display={number} its socket stays its user's: {error}");
-        }
-        Self {
-            number,
-            socket: socket_id(&socket),
-        }
+    /// The display of a server of this user that just said its number: the socket of that name is now its own, if it is
+    /// a socket of that user. Root takes it over: of several servers of one user each could put a socket of its own in
+    /// the place of another's, although the folder is sticky, or say another's number.
+    pub(in crate::process) fn of_running(number: u32, user: Uid) -> Self {
+        let path = socket(Path::new("/tmp"), number);
+        let socket = match take_over(&path, user) {
+            Ok(()) => socket_id(&path),
+            Err(errno) => {
+                log::warn!("display={number} its socket is not a server's of user {user}: {errno}");
+                None
+            }
+        };
+        Self { number, socket }
     }
 
     /// Frees the display after the server of this pid died. Another's is left alone.
@@ -94,6 +96,25 @@ pub(in crate::process) fn free_all(pids: &[i32]) {
             Display { number, socket: None }.free(pid);
         }
     }
+}
+
+/// Makes it root's where we are root.
+fn take_over(socket: &Path, user: Uid) -> Result<(), Errno> {
+    // By descriptor: what is looked at is what is changed.
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let socket = open(socket, flags, Mode::empty())?;
+    let found = fstat(&socket)?;
+    if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFSOCK {
+        return Err(Errno::ENOTSOCK);
+    }
+    if found.st_uid != user.as_raw() {
+        return Err(Errno::EPERM);
+    }
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    let root = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
+    fchownat(&socket, "", root.0, root.1, AtFlags::AT_EMPTY_PATH)
 }
 
 /// Removes the sockets of this user's that nobody listens on any more, as a keeper leaves them that was killed: nobody
@@ -221,6 +242,20 @@ mod tests {
         let later = self::display(&tmp);
         later.free_in(tmp.path(), NOBODY);
         assert!(!socket(tmp.path(), 7).exists());
+    }
+
+    #[test]
+    fn only_a_socket_of_the_servers_user_is_taken_over() {
+        let tmp = tmp();
+        let me = geteuid();
+        let other = Uid::from_raw(me.as_raw() + 1);
+        let _server = std::os::unix::net::UnixListener::bind(socket(tmp.path(), 8)).unwrap();
+        assert_eq!(take_over(&socket(tmp.path(), 8), me), Ok(()));
+        assert_eq!(take_over(&socket(tmp.path(), 8), other), Err(Errno::EPERM));
+        assert_eq!(take_over(&socket(tmp.path(), 7), me), Err(Errno::ENOTSOCK), "a file");
+        std::os::unix::fs::symlink(socket(tmp.path(), 8), socket(tmp.path(), 9)).unwrap();
+        assert_eq!(take_over(&socket(tmp.path(), 9), me), Err(Errno::ENOTSOCK), "a link");
+        assert_eq!(take_over(&socket(tmp.path(), 10), me), Err(Errno::ENOENT));
     }
 
     #[test]

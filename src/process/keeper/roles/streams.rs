@@ -3,7 +3,7 @@
 use std::io;
 
 use nix::errno::Errno;
-use nix::unistd::read;
+use nix::unistd::{Uid, geteuid, read};
 
 use super::super::super::proc::Process;
 use super::super::display_files::Display;
@@ -67,7 +67,8 @@ pub(super) fn read_display(slot: &mut Slot, out: &mut Vec<Out>) {
     let (Some(number), Some(main)) = (number, &mut slot.main) else {
         return;
     };
-    main.display = Some(Display::of_running(number));
+    let user = main.spec.user.map_or_else(geteuid, |user| Uid::from_raw(user.uid));
+    main.display = Some(Display::of_running(number, user));
     log::info!("role={} display={number}", slot.role);
     out.push(Out::Event(Event::Display {
         role: slot.role.clone(),
