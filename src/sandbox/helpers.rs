@@ -66,7 +66,7 @@ mod tests {
             companion: None,
             devices: Vec::new(),
             files: vec!["/srv/data".into()],
-            hidden: vec!["/usr/apps".into()],
+            hidden: vec!["/usr/lib".into()],
             resolver: None,
             shared_memory: None,
         }
@@ -107,11 +107,11 @@ mod tests {
 
     #[test]
     fn what_is_its_own_shows_in_what_is_covered() {
-        let client = plan().client(7, &[Path::new("/usr/apps/i/.Xauthority")]);
+        let client = plan().client(7, &[Path::new("/usr/lib/i/.Xauthority")]);
         let at = |words: &[&str]| client.argv.windows(words.len()).position(|window| window == words);
         let (covered, own) = (
-            at(&["--tmpfs", "/usr/apps"]),
-            at(&["--ro-bind", "/usr/apps/i/.Xauthority"]),
+            at(&["--tmpfs", "/usr/lib"]),
+            at(&["--ro-bind", "/usr/lib/i/.Xauthority"]),
         );
         assert!(covered.is_some() && covered < own);
     }
