@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use nix::unistd::{Gid, Uid, fchownat, geteuid};
+use nix::unistd::{Uid, fchownat, geteuid};
 
 use super::super::proc::Process;
 
@@ -98,7 +98,7 @@ pub(in crate::process) fn free_all(pids: &[i32]) {
     }
 }
 
-/// Makes it root's where we are root.
+/// Makes it root's where we are root; its group stays, and tells it from what root has made itself.
 fn take_over(socket: &Path, user: Uid) -> Result<(), Errno> {
     // By descriptor: what is looked at is what is changed.
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
@@ -113,8 +113,7 @@ fn take_over(socket: &Path, user: Uid) -> Result<(), Errno> {
     if !geteuid().is_root() {
         return Ok(());
     }
-    let root = (Some(Uid::from_raw(0)), Some(Gid::from_raw(0)));
-    fchownat(&socket, "", root.0, root.1, AtFlags::AT_EMPTY_PATH)
+    fchownat(&socket, "", Some(Uid::from_raw(0)), None, AtFlags::AT_EMPTY_PATH)
 }
 
 /// Removes the sockets of this user's that nobody listens on any more, as a keeper leaves them that was killed: nobody
@@ -133,9 +132,9 @@ fn free_unheard_in(tmp: &Path, now: SystemTime) {
             continue;
         };
         let Ok(found) = entry.metadata() else { continue };
-        // One that was just made may not be listened on yet.
+        // One that was just made may not be listened on yet, unless it was taken over.
         let age = found.modified().ok().and_then(|made| now.duration_since(made).ok());
-        let is_old = age.is_some_and(|age| age >= SETTLED);
+        let is_old = age.is_some_and(|age| age >= SETTLED) || (found.uid() == 0 && found.gid() != 0);
         let mine = found.uid() == geteuid().as_raw() && found.file_type().is_socket();
         if mine && is_old && !lock(tmp, number).exists() && is_unheard(&entry.path()) {
             log::info!("display={number} socket of a dead server removed");
@@ -276,6 +275,13 @@ mod tests {
             "a file, one with a listener, a dead one, a locked one"
         );
         drop(heard);
+        if geteuid().is_root() {
+            let path = socket(tmp.path(), 9);
+            drop(UnixListener::bind(&path).unwrap());
+            std::os::unix::fs::chown(&path, None, Some(1)).unwrap();
+            free_unheard_in(tmp.path(), SystemTime::now());
+            assert!(!path.exists(), "one that was taken over was listened on");
+        }
     }
 
     #[test]
