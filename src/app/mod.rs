@@ -13,6 +13,7 @@ pub mod doctor;
 pub mod encoders;
 mod entrance;
 pub mod error;
+mod exports;
 mod fleet;
 pub mod handover;
 mod history;

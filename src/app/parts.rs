@@ -1,11 +1,11 @@
 //! The parts that the tree is made of: made here, once, before anything runs.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
 use super::error::StartError;
+use super::exports::export;
 use super::{encoders, public_address, tree};
 use crate::clock::unix_ms;
 use crate::config::removal;
@@ -43,14 +43,13 @@ impl Parts {
     ) -> Result<Self, StartError> {
         let program = std::env::current_exe().map_err(StartError::Program)?;
         let owner = AppOwner::resolve(&config.apps_user)?;
-        let unprivileged = owner.is_some();
         let apps = AppsDir::open(&state, owner).map_err(StartError::AppsFolder)?;
         let store = Store::open(&config.store.url, state.path())?;
         let server = identity::server_id(state.path())?;
         let around = Surroundings {
-            hidden: [Some(state.path().to_owned()), sources.file_to_read()]
+            hidden: [state.path().to_owned(), apps.root().to_owned()]
                 .into_iter()
-                .flatten()
+                .chain(sources.file_to_read())
                 .collect(),
             folder: apps.root().to_owned(),
         };
@@ -72,12 +71,8 @@ impl Parts {
         if codecs.is_empty() {
             return Err(StartError::NoEncoder);
         }
-        let beside = if unprivileged {
-            export_demo(&program, &apps)?
-        } else {
-            folder_of(&program)
-        };
-        let entries = catalogue::catalogue(&config.apps, &beside, &sources.search_path());
+        let exports = export(&program, &apps).map_err(StartError::AppsFolder)?;
+        let entries = catalogue::catalogue(&config.apps, &exports.demo, &sources.search_path());
         let catalogue = Arc::new(Catalogue::new(entries));
         let report = sweep(&state.instances());
         for id in &report.swept {
@@ -113,6 +108,7 @@ impl Parts {
             apps,
             sandboxing,
             program,
+            capture_program: exports.program,
             store,
             journal,
             media: media.handle().clone(),
@@ -139,29 +135,4 @@ impl Parts {
                 .collect(),
         })
     }
-}
-
-/// Apps run as another user, who may not be able to reach this program's folder: the demo is put where they can.
-fn export_demo(program: &Path, apps: &AppsDir) -> Result<PathBuf, StartError> {
-    let folder = apps.root().join("bin");
-    let copy = || -> std::io::Result<()> {
-        use std::os::unix::fs::PermissionsExt;
-        let demo = folder_of(program).join("heliostat-orrery");
-        if !demo.exists() {
-            return Ok(());
-        }
-        std::fs::create_dir_all(&folder)?;
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755))?;
-        let fresh = folder.join("heliostat-orrery.new");
-        std::fs::copy(demo, &fresh)?;
-        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755))?;
-        std::fs::rename(fresh, folder.join("heliostat-orrery"))
-    };
-    copy().map_err(StartError::AppsFolder)?;
-    Ok(folder)
-}
-
-/// The folder that a program lies in.
-pub(super) fn folder_of(program: &Path) -> PathBuf {
-    program.parent().map_or_else(PathBuf::new, Path::to_owned)
 }

@@ -9,9 +9,10 @@ use tokio::runtime::Runtime;
 
 use super::entrance::Entrance;
 use super::error::StartError;
+use super::exports::folder_of;
 use super::handover::{self, Check, HandoverError, HostNote};
 use super::notify::{self, News};
-use super::parts::{Parts, folder_of};
+use super::parts::Parts;
 use super::signals::{Signal, Signals};
 use super::{control_socket, encoders, pages, public_address, token, tree, watchdog};
 use crate::config::{AppOwner, Config, Sources, StateDir, TlsSource, catalogue};

@@ -387,7 +387,7 @@ pub const KEYS: &[Key] = &[
         "apps.home_mib",
         Kind::Limit(FOLDER_MIB.0, FOLDER_MIB.1),
         "1024",
-        "Size of an ephemeral home, in MiB, held in memory. 0: on disk, without a limit.",
+        "Size of a home, in MiB. An ephemeral one is held in memory and takes no more; an app whose kept one has grown larger is ended (`home_full`). 0: on disk, without a limit.",
     ),
     key(
         "apps.tmp_mib",

@@ -297,6 +297,7 @@ const WORDS = {
   TERMINATED: 'It was terminated.',
   crash_loop: 'The program crashed again and again.',
   not_ready: 'The program showed no picture in time.',
+  home_full: 'What it keeps has grown larger than it may be.',
   keeper_lost: 'The process that kept it is gone.',
   idle: 'Nobody watched it for a while.',
 };
