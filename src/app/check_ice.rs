@@ -105,8 +105,10 @@ fn setting(config: &Config, trust: Trust) -> Setting {
     let public = match &config.ice.public_address {
         PublicAddress::Known(public) => public.clone(),
         PublicAddress::AskStun => {
-            let asked = config.ice.servers.iter().find(|url| !url.is_relay());
-            asked.and_then(|url| public_addresses(url).ok()).unwrap_or_default()
+            let stun = config.ice.servers.iter().filter(|url| !url.is_relay());
+            stun.filter_map(|url| public_addresses(url).ok())
+                .next()
+                .unwrap_or_default()
         }
     };
     let mut hosts = Vec::new();

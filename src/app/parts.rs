@@ -1,17 +1,16 @@
 //! The parts that the tree is made of: made here, once, before anything runs.
 
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
 use super::error::StartError;
-use super::{encoders, tree};
+use super::exports::export;
+use super::{encoders, public_address, tree};
 use crate::clock::unix_ms;
 use crate::config::removal;
-use crate::config::{AppOwner, AppsDir, Config, IceConfig, PublicAddress, SandboxMode, Sources, StateDir, catalogue};
-use crate::ice::probe;
+use crate::config::{AppOwner, AppsDir, Config, SandboxMode, Sources, StateDir, catalogue};
+use crate::ice::PublicAddresses;
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
 use crate::media::Codec;
@@ -29,6 +28,8 @@ pub(super) struct Parts {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) manager: Manager,
     pub(super) instances: SupervisorRef,
+    /// Beyond a NAT.
+    pub(super) public: PublicAddresses,
     /// With what the database says of them.
     pub(super) adoptable: Vec<(InstanceId, Option<InstanceRow>)>,
 }
@@ -43,14 +44,13 @@ impl Parts {
     ) -> Result<Self, StartError> {
         let program = std::env::current_exe().map_err(StartError::Program)?;
         let owner = AppOwner::resolve(&config.apps_user)?;
-        let unprivileged = owner.is_some();
         let apps = AppsDir::open(&state, owner).map_err(StartError::AppsFolder)?;
         let store = Store::open(&config.store.url, state.path())?;
         let server = identity::server_id(state.path())?;
         let around = Surroundings {
-            hidden: [Some(state.path().to_owned()), sources.file_to_read()]
+            hidden: [state.path().to_owned(), apps.root().to_owned()]
                 .into_iter()
-                .flatten()
+                .chain(sources.file_to_read())
                 .collect(),
             folder: apps.root().to_owned(),
         };
@@ -72,12 +72,8 @@ impl Parts {
         if codecs.is_empty() {
             return Err(StartError::NoEncoder);
         }
-        let beside = if unprivileged {
-            export_demo(&program, &apps)?
-        } else {
-            folder_of(&program)
-        };
-        let entries = catalogue::catalogue(&config.apps, &beside, &sources.search_path());
+        let exports = export(&program, &apps).map_err(StartError::AppsFolder)?;
+        let entries = catalogue::catalogue(&config.apps, &exports.demo, &sources.search_path());
         let catalogue = Arc::new(Catalogue::new(entries));
         let report = sweep(&state.instances());
         for id in &report.swept {
@@ -98,10 +94,11 @@ impl Parts {
             }
         }
         let ports = PortRange::new(*config.media.udp_ports.start(), *config.media.udp_ports.end());
+        let public = public_address::find(&config.ice).await;
         let options = WebrtcOptions {
             ports,
             addresses: MediaAddresses::of(&config.media.bind),
-            public: public_addresses(&config.ice).await,
+            public: public.clone(),
             disconnected_timeout: config.media.disconnected_timeout,
             failed_timeout: config.media.failed_timeout,
         };
@@ -113,6 +110,7 @@ impl Parts {
             apps,
             sandboxing,
             program,
+            capture_program: exports.program,
             store,
             journal,
             media: media.handle().clone(),
@@ -128,6 +126,7 @@ impl Parts {
             catalogue,
             manager,
             instances,
+            public,
             adoptable: report
                 .adoptable
                 .into_iter()
@@ -138,56 +137,4 @@ impl Parts {
                 .collect(),
         })
     }
-}
-
-/// The addresses of this host beyond a NAT. Who cannot be asked for them now keeps nobody from connecting directly.
-async fn public_addresses(ice: &IceConfig) -> Vec<IpAddr> {
-    let server = match &ice.public_address {
-        PublicAddress::Known(addresses) => return addresses.clone(),
-        PublicAddress::AskStun => ice.servers.iter().find(|url| !url.is_relay()).cloned(),
-    };
-    let Some(server) = server else { return Vec::new() };
-    let asked = tokio::task::spawn_blocking({
-        let server = server.clone();
-        move || probe::public_addresses(&server)
-    });
-    match asked.await {
-        Ok(Ok(addresses)) => {
-            log::info!("public addresses {addresses:?}, as {server} sees them");
-            addresses
-        }
-        Ok(Err(error)) => {
-            log::warn!("no public address, code={}: {server}: {error}", error.code());
-            Vec::new()
-        }
-        Err(error) => {
-            log::error!("no public address: {error}");
-            Vec::new()
-        }
-    }
-}
-
-/// Apps run as another user, who may not be able to reach this program's folder: the demo is put where they can.
-fn export_demo(program: &Path, apps: &AppsDir) -> Result<PathBuf, StartError> {
-    let folder = apps.root().join("bin");
-    let copy = || -> std::io::Result<()> {
-        use std::os::unix::fs::PermissionsExt;
-        let demo = folder_of(program).join("heliostat-orrery");
-        if !demo.exists() {
-            return Ok(());
-        }
-        std::fs::create_dir_all(&folder)?;
-        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755))?;
-        let fresh = folder.join("heliostat-orrery.new");
-        std::fs::copy(demo, &fresh)?;
-        std::fs::set_permissions(&fresh, std::fs::Permissions::from_mode(0o755))?;
-        std::fs::rename(fresh, folder.join("heliostat-orrery"))
-    };
-    copy().map_err(StartError::AppsFolder)?;
-    Ok(folder)
-}
-
-/// The folder that a program lies in.
-pub(super) fn folder_of(program: &Path) -> PathBuf {
-    program.parent().map_or_else(PathBuf::new, Path::to_owned)
 }

@@ -9,11 +9,12 @@ use tokio::runtime::Runtime;
 
 use super::entrance::Entrance;
 use super::error::StartError;
+use super::exports::folder_of;
 use super::handover::{self, Check, HandoverError, HostNote};
 use super::notify::{self, News};
-use super::parts::{Parts, folder_of};
+use super::parts::Parts;
 use super::signals::{Signal, Signals};
-use super::{control_socket, encoders, pages, token, tree, watchdog};
+use super::{control_socket, encoders, pages, public_address, token, tree, watchdog};
 use crate::config::{AppOwner, Config, Sources, StateDir, TlsSource, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
@@ -139,6 +140,7 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         catalogue,
         manager,
         instances,
+        public,
         adoptable,
     } = parts;
     let (entrance, fresh) = Entrance::make(&services, &manager).await?;
@@ -163,6 +165,10 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         pages::front(&server, tls.clone()),
         view.clone(),
     );
+    let host = match public_address::child(&services.config.ice, &public) {
+        Some(child) => host.child(child),
+        None => host,
+    };
     let mut tree = Tree::start_in(&view, host);
     log::info!(
         "server={} listening on {}, codecs {:?}",

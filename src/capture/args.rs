@@ -1,7 +1,6 @@
 //! The command line of the capture process.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// `heliostat capture`: grabs a display and encodes it for the host that connects.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,34 +30,9 @@ pub struct CaptureArgs {
     /// installed.
     #[arg(long)]
     pub encoder: Vec<String>,
-    /// The user and group to become once the display is open: uid:gid. Only root can.
-    #[arg(long)]
-    pub user: Option<UserAndGroup>,
     /// Let other processes of this user trace this one.
     #[arg(long)]
     pub debuggable: bool,
-}
-
-/// Numbers of a user and a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UserAndGroup {
-    /// The user.
-    pub uid: u32,
-    /// The group.
-    pub gid: u32,
-}
-
-impl FromStr for UserAndGroup {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (uid, gid) = text.split_once(':').ok_or("expected uid:gid")?;
-        let number = |n: &str| n.parse::<u32>().map_err(|_| format!("{n:?} is not a number"));
-        Ok(Self {
-            uid: number(uid)?,
-            gid: number(gid)?,
-        })
-    }
 }
 
 #[cfg(test)]
@@ -83,11 +57,5 @@ mod tests {
     fn sizes_out_of_range_are_refused() {
         assert!(Cli::try_parse_from(["x", "--display", "7", "--width", "8000"]).is_err());
         assert_eq!(Cli::try_parse_from(["x", "--display", "7"]).unwrap().args.width, 1280);
-    }
-
-    #[test]
-    fn a_user_is_two_numbers() {
-        assert_eq!("1000:100".parse(), Ok(UserAndGroup { uid: 1000, gid: 100 }));
-        assert!("nobody".parse::<UserAndGroup>().is_err());
     }
 }

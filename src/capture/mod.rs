@@ -31,7 +31,7 @@ pub mod process;
 mod sabotage;
 mod socket;
 
-pub use args::{CaptureArgs, UserAndGroup};
+pub use args::CaptureArgs;
 pub use client::{CaptureClient, CaptureClientConfig, CaptureHandle, CaptureInfo, CaptureProgress, FailedEncoder};
 pub use client_error::CaptureError;
 pub use exit::CaptureExit;

@@ -2,26 +2,15 @@
 
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid};
 
-use super::args::UserAndGroup;
 use crate::process::seccomp;
 
-/// Becomes `user` if it is given and the process is root, with which it loses all capabilities, lets nobody trace it
-/// unless `debuggable`, and gives up the system calls that no program needs. The process ends with its parent from here
-/// on.
+/// Lets nobody trace the process unless `debuggable`, and gives up the system calls that it does not need, those that
+/// start programs among them. The process ends with its parent from here on.
 ///
 /// # Errors
 /// The system refuses: the process must not go on with rights that it was to give up.
-pub(super) fn give_up(user: Option<UserAndGroup>, debuggable: bool) -> nix::Result<()> {
-    if let Some(user) = user
-        && geteuid().is_root()
-    {
-        setgroups(&[])?;
-        setgid(Gid::from_raw(user.gid))?;
-        setuid(Uid::from_raw(user.uid))?;
-    }
-    // After the change of user, which resets both.
+pub(super) fn give_up(debuggable: bool) -> nix::Result<()> {
     prctl::set_dumpable(debuggable)?;
     prctl::set_no_new_privs()?;
     // A kernel without filters is no reason to go without a picture.

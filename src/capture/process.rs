@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{getsockopt, sockopt};
-use nix::unistd::geteuid;
 
 use super::args::CaptureArgs;
 use super::encoders::{EncoderFailure, Encoders, NoneStarts, Outlet};
@@ -122,13 +121,16 @@ impl Process {
         init()?;
         #[cfg(debug_assertions)]
         super::sabotage::install().map_err(std::io::Error::from)?;
-        let allowed_uid = geteuid().as_raw();
+        // Who listens on a socket is who made it: the keeper, whose user is the host's, as this namespace sees it.
+        let allowed_uid = getsockopt(&listener, sockopt::PeerCredentials)
+            .map_err(std::io::Error::from)?
+            .uid();
         let address = DisplayAddress {
             number: args.display,
             authority: args.xauthority.clone(),
         };
         let grabber = Grabber::connect(&address, args.width, args.height, CONNECT)?;
-        privileges::give_up(args.user, args.debuggable).map_err(std::io::Error::from)?;
+        privileges::give_up(args.debuggable).map_err(std::io::Error::from)?;
         let wake = Arc::new(Wake::new()?);
         let outlet = Arc::new(Outlet::new(Arc::clone(&wake)));
         let (width, height) = grabber.size();

@@ -98,7 +98,7 @@ pub struct AppLimits {
     pub processes: Option<u64>,
     /// Open files of each process.
     pub open_files: Option<u64>,
-    /// An ephemeral home, in MiB.
+    /// A home, in MiB.
     pub home_mib: Option<u64>,
     /// Its temporary folder, in MiB.
     pub tmp_mib: Option<u64>,

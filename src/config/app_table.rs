@@ -160,7 +160,7 @@ pub const FIELDS: &[Field] = &[
         "home_mib",
         "`apps.home_mib`",
         "0 for no limit, or a whole number from 1 to 1048576",
-        "Size of an ephemeral home.",
+        "Size of its home; a kept one is looked at every few seconds.",
     ),
     field(
         "tmp_mib",

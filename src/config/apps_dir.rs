@@ -141,6 +141,25 @@ impl AppsDir {
         remove_tree(&self.root.join("homes").join(session.to_string()))
     }
 
+    /// Empties the home that a session keeps of an app. Nothing there is fine.
+    ///
+    /// # Errors
+    /// Something is left, or it is not the id of an app.
+    pub fn empty_kept_home(&self, session: SessionId, app: &str) -> io::Result<()> {
+        let of_session = self.root.join("homes").join(session.to_string());
+        if !is_app_id(app)
+            || !of_session
+                .join(app)
+                .symlink_metadata()
+                .is_ok_and(|found| found.is_dir())
+        {
+            return Ok(());
+        }
+        remove_tree(&of_session.join(app))?;
+        // An instance that can be started again expects it.
+        self.kept_home(session, app).map(drop)
+    }
+
     /// The instances that have folders here.
     ///
     /// # Errors
@@ -285,6 +304,11 @@ mod tests {
             .unwrap();
         assert_ne!(other.home, kept.home);
         assert_eq!(apps.kept_homes().unwrap().len(), 2);
+        apps.empty_kept_home(session, "demo").unwrap();
+        assert!(kept.home.exists() && !kept.home.join("file").exists());
+        apps.empty_kept_home(session, "../../instances").unwrap();
+        apps.empty_kept_home(session, "another").unwrap();
+        assert!(!kept.home.with_file_name("another").exists(), "nothing there is fine");
         apps.remove_kept_homes(session).unwrap();
         assert!(!kept.home.exists());
         apps.remove(first).unwrap();

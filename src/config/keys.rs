@@ -288,8 +288,8 @@ pub const KEYS: &[Key] = &[
         "ice.public_address",
         Kind::PublicAddress,
         "",
-        "The public address of a host behind 1:1 NAT, where the UDP ports arrive unchanged. `stun`: the first STUN server \
-         of `ice.servers` is asked for it at start.",
+        "The public address of a host behind 1:1 NAT, where the UDP ports arrive unchanged. `stun`: the STUN servers \
+         of `ice.servers` are asked for it, at the start and once a minute.",
     ),
     key(
         "limits.requests_per_minute",
@@ -400,7 +400,7 @@ pub const KEYS: &[Key] = &[
         "apps.home_mib",
         Kind::Limit(FOLDER_MIB.0, FOLDER_MIB.1),
         "1024",
-        "Size of an ephemeral home, in MiB, held in memory. 0: on disk, without a limit.",
+        "Size of a home, in MiB. An ephemeral one is held in memory and takes no more; an app whose kept one has grown larger is ended (`home_full`). 0: on disk, without a limit.",
     ),
     key(
         "apps.tmp_mib",

@@ -34,6 +34,7 @@ pub mod sources;
 pub mod state_dir;
 mod suggest;
 pub mod types;
+pub mod usage;
 pub mod value;
 
 pub use address_range::AddressRange;
@@ -52,3 +53,4 @@ pub use types::{
     AccessConfig, Auth, Config, Hsts, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
     PublicAddress, SandboxMode, ServerConfig, SessionConfig, StoreConfig, TlsSource, UsualLimits, VideoConfig,
 };
+pub use usage::{Usage, usage};

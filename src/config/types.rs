@@ -240,7 +240,7 @@ pub struct UsualLimits {
     pub processes: u64,
     /// Open files of a process.
     pub open_files: u64,
-    /// An ephemeral home, in MiB.
+    /// A home, in MiB.
     pub home_mib: u64,
     /// Its temporary folder, in MiB.
     pub tmp_mib: u64,

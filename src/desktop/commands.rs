@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::shared::{named, role};
 use crate::config::{AppEntry, Placeholders};
-use crate::protocol::keeper::{Spec, User};
-use crate::sandbox::{Confinement, Places};
+use crate::protocol::keeper::{Sandbox, Spec, User};
+use crate::sandbox::{Confinement, HELPERS_HOME, Places, SandboxPlan};
 
 /// Where apps find programs; nothing of the host's own environment is passed on.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
@@ -39,7 +39,7 @@ pub struct Layout {
     pub xauthority: PathBuf,
     /// The window manager's configuration.
     pub window_manager_config: PathBuf,
-    /// This program.
+    /// This program, where the app's user reaches it.
     pub program: PathBuf,
     /// Who runs everything but the keeper, when the host is root.
     pub user: Option<User>,
@@ -87,8 +87,7 @@ impl Layout {
         Spec {
             argv: argv.map(str::to_owned).to_vec(),
             display_fd: true,
-            oom_score_adj: Some(HELPER_OOM_SCORE),
-            ..self.base(None)
+            ..self.helper(None, |plan| plan.display(&self.xauthority))
         }
     }
 
@@ -96,12 +95,12 @@ impl Layout {
     #[must_use]
     pub fn window_manager(&self, display: DisplayId) -> Spec {
         let config = self.window_manager_config.to_string_lossy();
+        let files = [&*self.xauthority, &*self.window_manager_config];
         Spec {
             argv: ["openbox", "--sm-disable", "--config-file", &config]
                 .map(str::to_owned)
                 .to_vec(),
-            oom_score_adj: Some(HELPER_OOM_SCORE),
-            ..self.base(Some(display))
+            ..self.helper(Some(display), |plan| plan.client(display.number, &files))
         }
     }
 
@@ -157,8 +156,7 @@ impl Layout {
         spec
     }
 
-    /// The capture process. It starts as the host's user, because nobody else may be able to read the program, and
-    /// becomes the app's user by itself. `encoders`: which to try first, of codecs whose best has failed.
+    /// The capture process. `encoders`: which to try first, of codecs whose best has failed.
     #[must_use]
     pub fn capture(&self, display: DisplayId, encoders: &[&str]) -> Spec {
         let mut argv = vec![self.program.to_string_lossy().into_owned(), "capture".into()];
@@ -172,21 +170,30 @@ impl Layout {
         for element in encoders {
             option("encoder", (*element).to_owned());
         }
-        if let Some(user) = self.user {
-            option("user", format!("{}:{}", user.uid, user.gid));
-        }
-        let mut spec = self.base(Some(display));
+        let files = [&*self.xauthority, &*self.program];
+        let mut spec = self.helper(Some(display), |plan| plan.client(display.number, &files));
         spec.argv = argv;
-        spec.user = None;
-        spec.cwd = "/".into();
         spec.listen_socket = Some("capture.sock".into());
-        spec.oom_score_adj = Some(HELPER_OOM_SCORE);
         if let Ok(filter) = std::env::var("RUST_LOG") {
             spec.env.insert("RUST_LOG".into(), filter);
         }
         #[cfg(debug_assertions)]
         if let Ok(told) = std::env::var(crate::gst::FAIL_ENCODER) {
             spec.env.insert(crate::gst::FAIL_ENCODER.into(), told);
+        }
+        spec
+    }
+
+    /// What stands around the app needs none of its files, and has a sandbox wherever the app has one.
+    fn helper(&self, display: Option<DisplayId>, sandbox: impl FnOnce(&SandboxPlan) -> Sandbox) -> Spec {
+        let mut spec = self.base(display);
+        spec.oom_score_adj = Some(HELPER_OOM_SCORE);
+        spec.sandbox = self.confinement.sandbox.as_ref().map(sandbox);
+        spec.cwd = "/".into();
+        if spec.sandbox.is_some() {
+            for name in ["HOME", "TMPDIR", "XDG_RUNTIME_DIR"] {
+                spec.env.insert(name.into(), HELPERS_HOME.into());
+            }
         }
         spec
     }

@@ -27,6 +27,7 @@ mod encoder_order;
 mod facts;
 mod input;
 mod keeper_link;
+mod kept_home;
 mod process_child;
 mod pulse;
 mod readiness;
@@ -43,6 +44,7 @@ mod window_manager;
 
 pub use commands::Layout;
 pub use facts::{EndReason, Facts, FactsCell, Failure, Part};
+pub use kept_home::{HomeFull, judge as judge_home};
 pub use setup::{SetupError, files, prepare};
 pub use shared::{DesktopParts, DesktopShared};
 pub use tree::desktop;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::commands::DisplayId;
 use super::facts::{EndReason, Failure, Part};
+use super::kept_home::{HomeFull, look, outgrown};
 use super::process_child::{Ended, LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::readiness::ready;
 use super::ready_mark::{Life, time_left};
@@ -37,6 +38,9 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
         let _ = cx
             .unless_stopping(tokio::time::timeout(WINDOW_MANAGER_DEADLINE, up.wait_for(|up| *up)))
             .await;
+    }
+    if let Err(full) = look(&shared).await {
+        return fail(&shared, HomeFull::CODE, full.to_string(), Vec::new());
     }
     let mut process = match Process::ensure(keeper.clone(), role::RENDER, shared.layout.app(display)).await {
         Ok(process) => process,
@@ -74,6 +78,12 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             LifeEnd::Stalled => stalled(&shared, &process, "the app was stopped again and again").await,
             LifeEnd::KeeperGone => keeper_gone(),
         },
+        full = outgrown(&shared) => {
+            process.kill(&shared).await;
+            log::warn!("instance={} the app was ended: {full}", shared.id);
+            let output = process.tail().await;
+            fail(&shared, HomeFull::CODE, format!("the app was ended, {full}"), output)
+        }
         () = hung(&shared) => stalled(&shared, &process, "the app did not respond").await,
         () = become_ready(&shared, &keeper, display, &started) => {
             process.stop(&shared).await;

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::who::Who;
 use crate::desktop::EndReason;
 use crate::ids::{InstanceId, SessionId};
-use crate::instance::{InstanceHandle, LaunchError, LaunchRequest, RowError};
+use crate::instance::{InstanceHandle, KeptHomeError, LaunchError, LaunchRequest, RowError};
 use crate::protocol::rights::Action;
 use crate::protocol::words::Role;
 use crate::store::InstanceRow;
@@ -35,6 +35,22 @@ pub async fn apps(api: web::Data<Api>, _who: Who) -> HttpResponse {
         })
         .collect();
     HttpResponse::Ok().json(json!({ "apps": apps }))
+}
+
+/// `DELETE /api/v1/apps/{id}/home`: empties what the session keeps of this app.
+pub async fn empty_home(api: web::Data<Api>, who: Who, app: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let session = who.session()?.session;
+    who.may(Action::Launch)?;
+    api.limits.launch(session)?;
+    let emptied = api.manager.empty_home(session, app.into_inner()).await;
+    emptied.map_err(|error| {
+        let status = match error {
+            KeptHomeError::Busy => StatusCode::CONFLICT,
+            KeptHomeError::Files(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Problem::new(status, error.code(), error.to_string())
+    })?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// `POST /api/v1/instances`: launches an app.
@@ -188,6 +204,7 @@ fn launch_problem(error: LaunchError) -> Problem {
             StatusCode::SERVICE_UNAVAILABLE
         }
         LaunchError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
+        LaunchError::HomeFull(_) => StatusCode::INSUFFICIENT_STORAGE,
         LaunchError::Setup(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let problem = Problem::new(status, error.code(), error.to_string());

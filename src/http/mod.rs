@@ -114,6 +114,7 @@ fn api_routes() -> actix_web::Scope {
         .route("/sessions/current", web::get().to(sessions::current))
         .route("/sessions/current", web::delete().to(sessions::close))
         .route("/apps", web::get().to(instances::apps))
+        .route("/apps/{id}/home", web::delete().to(instances::empty_home))
         .route("/instances", web::post().to(instances::launch))
         .route("/instances", web::get().to(instances::list))
         .route("/instances/{id}", web::get().to(instances::get))

@@ -1,6 +1,31 @@
-//! Candidates of a host behind 1:1 NAT: the network knows it by another address, under the same ports. Pure.
+//! Candidates of a host behind 1:1 NAT: the network knows it by another address, under the same ports.
 
 use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The public addresses of this host, as far as they are known now. Clones are one; each connection looks when it has a
+/// candidate to tell.
+#[derive(Clone, Debug, Default)]
+pub struct PublicAddresses(Arc<RwLock<Vec<IpAddr>>>);
+
+impl PublicAddresses {
+    /// Those known now.
+    #[must_use]
+    pub fn now(&self) -> Vec<IpAddr> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// They are these from now on.
+    pub fn become_these(&self, addresses: Vec<IpAddr>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = addresses;
+    }
+}
+
+impl From<Vec<IpAddr>> for PublicAddresses {
+    fn from(addresses: Vec<IpAddr>) -> Self {
+        Self(Arc::new(RwLock::new(addresses)))
+    }
+}
 
 /// The candidates (RFC 8839, section 5.1) that stand for `line` at the public addresses: server-reflexive ones, where
 /// `line` is a host candidate of the same family that the network beyond the NAT does not know. None for any other line.
@@ -27,9 +52,23 @@ pub fn beyond_nat(line: &str, public: &[IpAddr]) -> Vec<String> {
         .collect()
 }
 
+/// A description with the candidates [`beyond_nat`] after each of the candidates in it.
+#[must_use]
+pub fn described_beyond_nat(sdp: &str, public: &[IpAddr]) -> String {
+    let mut described = String::with_capacity(sdp.len());
+    for line in sdp.split_inclusive('\n') {
+        described.push_str(line);
+        let candidate = line.strip_prefix("a=").filter(|line| line.starts_with("candidate:"));
+        for beyond in candidate.map(|line| beyond_nat(line, public)).unwrap_or_default() {
+            described.push_str(&format!("a={beyond}\r\n"));
+        }
+    }
+    described
+}
+
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{prop_assert, proptest};
+    use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
     use super::*;
 
@@ -64,7 +103,23 @@ mod tests {
         assert!(beyond_nat(HOST, &[]).is_empty());
     }
 
+    #[test]
+    fn a_description_gains_a_candidate_after_each_that_stands_for_another() {
+        let sdp = format!(
+            "v=0\r\nm=video 9\r\na={HOST}\r\na=candidate:3 1 udp 1 127.0.0.1 1 typ host\r\na=end-of-candidates\r\n"
+        );
+        let described = described_beyond_nat(&sdp, &addresses(&["192.0.2.7"]));
+        let lines: Vec<&str> = described.split("\r\n").collect();
+        assert_eq!(lines.len(), sdp.split("\r\n").count() + 1);
+        assert!(lines[3].starts_with("a=candidate:31 1 udp ") && lines[3].contains(" 192.0.2.7 40123 typ srflx "));
+    }
+
     proptest! {
+        #[test]
+        fn without_a_public_address_a_description_stays_as_it_is(sdp in "(\\PC{0,40}\r?\n?){0,6}") {
+            prop_assert_eq!(described_beyond_nat(&sdp, &[]), sdp);
+        }
+
         #[test]
         fn no_line_makes_it_panic(line in "\\PC{0,200}") {
             let told = beyond_nat(&line, &addresses(&["192.0.2.7"]));

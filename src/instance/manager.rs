@@ -327,11 +327,15 @@ impl Manager {
         self.refusal(&self.lock(), owner).map_or(Ok(()), Err)?;
         let (making, undoing) = (self.clone(), self.clone());
         let make = move || {
+            let judged = |handle: InstanceHandle| {
+                desktop::judge_home(&handle.shared.desktop.layout)?;
+                Ok(handle)
+            };
             let save = |handle: InstanceHandle| {
                 let saved = spec.save(&making.services().state.instance(id));
                 saved.map_or_else(|e| Err(LaunchError::files(&e)), |()| Ok(handle))
             };
-            let made = making.prepare(&spec).and_then(save);
+            let made = making.prepare(&spec).and_then(judged).and_then(save);
             made.inspect_err(|_| folder_work::remove(making.services(), id))
         };
         let undo = move |_| {
@@ -367,7 +371,7 @@ impl Manager {
             tmp: folders.tmp,
             xauthority,
             window_manager_config,
-            program: services.program.clone(),
+            program: services.capture_program.clone(),
             user: owner.map(|o| User { uid: o.uid, gid: o.gid }),
             user_name: owner.map_or_else(|| "heliostat".to_owned(), |o| o.name.clone()),
             confinement: spec.confinement.clone(),

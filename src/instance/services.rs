@@ -28,6 +28,8 @@ pub struct Services {
     pub sandboxing: Sandboxing,
     /// This program.
     pub program: PathBuf,
+    /// This program, where the apps' user reaches it.
+    pub capture_program: PathBuf,
     /// The database.
     pub store: Store,
     /// Writes that may be late.

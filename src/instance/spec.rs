@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{AppEntry, Config};
+use crate::desktop::HomeFull;
 use crate::ids::{InstanceId, SessionId};
 use crate::sandbox::{Confinement, Refused, Sandboxing};
 use crate::store::StoreError;
@@ -93,6 +94,9 @@ pub enum LaunchError {
     /// There is no room for its files.
     #[error("the disk is full: {0}")]
     NoSpace(String),
+    /// What its app keeps is larger than it may be.
+    #[error("the app cannot be launched, {0}")]
+    HomeFull(#[from] HomeFull),
     /// Its folder, or the tree of its actors, could not be made.
     #[error("the instance cannot be set up: {0}")]
     Setup(String),
@@ -111,6 +115,7 @@ impl LaunchError {
             Self::Store(error) => error.code(),
             Self::Draining => "draining",
             Self::NoSpace(_) => "no_space",
+            Self::HomeFull(_) => HomeFull::CODE,
             Self::Setup(_) => "setup_failed",
         }
     }

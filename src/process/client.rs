@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::ProcessError;
 use super::keeper::SizedFolder;
-use super::proc::{Identity, Process, carries, descends};
+use super::proc::{Identity, Process, carries, is_foreign};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{
     Call, Event, Exit, Failure, FailureCode, MAX_TAIL_LINES, Message, Reply, Request, Role, RoleStatus, Spec, Started,
@@ -280,7 +280,7 @@ impl KeeperClient {
     fn believe(&self, started: Started, role: &Role) -> Result<Started, ProcessError> {
         let keeper = self.pid();
         let lie = if started.role == *role {
-            let foreign = Process::read(started.pid).is_some() && !descends(started.pid, keeper);
+            let foreign = is_foreign(started.pid, keeper);
             foreign.then(|| format!("pid {} is no process of keeper {keeper}", started.pid))
         } else {
             Some(format!("it started {} where {role} was asked for", started.role))

@@ -10,6 +10,8 @@ use crate::ids::InstanceId;
 
 /// Generations of processes that are looked through.
 const DEEPEST: usize = 64;
+/// Looks at the parents of a process that lives.
+const TRIES: usize = 3;
 
 /// A process for as long as it lives: its pid may be given again, together with the start time it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -158,8 +160,16 @@ pub(super) fn carries(pid: i32, instance: InstanceId) -> bool {
         .is_some_and(|value| value == instance.to_string())
 }
 
+/// Whether the process lives and does not descend from this one. What ends while it is looked at, with those that made
+/// its sandbox, is nobody's any more.
+pub(super) fn is_foreign(pid: i32, ancestor: i32) -> bool {
+    let Some(first) = Process::read(pid) else { return false };
+    // A parent that ends between two looks leaves a living child to the next one, seen at another try.
+    (0..TRIES).all(|_| !descends(pid, ancestor) && first.identity.lives())
+}
+
 /// Whether the process is another one's child, or a child of such a one.
-pub(super) fn descends(pid: i32, ancestor: i32) -> bool {
+fn descends(pid: i32, ancestor: i32) -> bool {
     let parent = |process: &Process| Process::read(process.parent);
     std::iter::successors(Process::read(pid), parent)
         // Deeper than anybody nests; what changes meanwhile is no reason to go round for ever.
@@ -220,9 +230,15 @@ mod tests {
         assert!(descends(pid, me));
         assert!(descends(pid, Process::read(me).unwrap().parent));
         assert!(!descends(me, pid) && !descends(me, me) && !descends(1, me));
+        assert!(is_foreign(1, me) && is_foreign(me, pid) && !is_foreign(pid, me));
         child.kill().unwrap();
+        // A zombie until it is waited for: nobody's descendant any more, and nobody's to be blamed for.
+        while Identity::of(pid).is_some_and(Identity::lives) {
+            std::thread::yield_now();
+        }
+        assert!(!is_foreign(pid, 1 << 30));
         child.wait().unwrap();
-        assert!(!descends(pid, me));
+        assert!(!descends(pid, me) && !is_foreign(pid, 1 << 30));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The system calls that no program of an instance needs (seccomp(2)): a list of what is refused, after those of Docker
-//! and Flatpak. What has to be left open: user namespaces and ptrace, for browsers' own sandboxes and crash reports.
+//! The system calls that the programs of an instance lose (seccomp(2)): a list of what is refused, after those of Docker
+//! and Flatpak. What has to be left open to apps: user namespaces and ptrace, for browsers' own sandboxes and crash
+//! reports.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,6 +9,8 @@ use seccompiler::{
     BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch, apply_filter_all_threads, sock_filter,
 };
+
+use crate::protocol::keeper::Filter;
 
 /// Whole calls: they change the machine, or are old ways into the kernel.
 const REFUSED: &[libc::c_long] = &[
@@ -68,8 +71,22 @@ const REFUSED_HERE: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[libc::c_long] = &[];
 
+/// What only apps need.
+const REFUSED_TO_HELPERS: &[libc::c_long] = &[
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_unshare,
+    libc::SYS_chroot,
+];
+/// What a process that starts nothing does not need.
+const EXECUTION: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat];
+
 /// Sockets of other kinds reach past network namespaces (`AF_VSOCK`), or far into the kernel (`AF_ALG`).
 const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+/// Displays are reached by Unix sockets, and reach nobody.
+const FAMILIES_OF_HELPERS: [libc::c_int; 1] = [libc::AF_UNIX];
 /// Typing into a terminal, and pasting into the console.
 const TERMINALS: [u64; 2] = [libc::TIOCSTI, 0x541c];
 
@@ -79,9 +96,9 @@ const X32_BIT: u32 = 0x4000_0000;
 
 /// The filter as the kernel takes it: `struct sock_filter`, one after the other (`bwrap --seccomp`).
 #[must_use]
-pub fn program() -> Vec<u8> {
+pub fn program(filter: Filter) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for sock_filter { code, jt, jf, k } in filter() {
+    for sock_filter { code, jt, jf, k } in of(filter, &[]) {
         bytes.extend(code.to_ne_bytes());
         bytes.extend([jt, jf]);
         bytes.extend(k.to_ne_bytes());
@@ -89,24 +106,28 @@ pub fn program() -> Vec<u8> {
     bytes
 }
 
-/// Takes the calls away from this process, and from all that it starts. It must not be able to gain rights by an exec
-/// any more (`PR_SET_NO_NEW_PRIVS`).
+/// Takes the calls of a helper away from this process, and with them those that start programs. It must not be able to
+/// gain rights by an exec any more (`PR_SET_NO_NEW_PRIVS`).
 ///
 /// # Errors
 /// The kernel knows no filters, or the process may still gain rights.
 pub fn apply() -> io::Result<()> {
-    apply_filter_all_threads(&filter()).map_err(io::Error::other)
+    apply_filter_all_threads(&of(Filter::Helper, EXECUTION)).map_err(io::Error::other)
 }
 
-fn filter() -> BpfProgram {
-    let program = build().expect("the rules above are well formed, which a test shows");
+fn of(filter: Filter, further: &[libc::c_long]) -> BpfProgram {
+    let program = build(filter, further).expect("the rules above are well formed, which a test shows");
     guarded(program)
 }
 
-fn build() -> Result<BpfProgram, BackendError> {
-    let whole = REFUSED.iter().chain(REFUSED_HERE).map(|&call| (call, Vec::new()));
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = whole.collect();
-    let foreign = FAMILIES
+fn build(filter: Filter, further: &[libc::c_long]) -> Result<BpfProgram, BackendError> {
+    let (own, families): (&[libc::c_long], &[libc::c_int]) = match filter {
+        Filter::App => (&[], &FAMILIES),
+        Filter::Helper => (REFUSED_TO_HELPERS, &FAMILIES_OF_HELPERS),
+    };
+    let whole = [REFUSED, REFUSED_HERE, own, further].into_iter().flatten();
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = whole.map(|&call| (call, Vec::new())).collect();
+    let foreign = families
         .iter()
         .map(|&family| argument(0, SeccompCmpOp::Ne, u64::from(family.unsigned_abs())))
         .collect::<Result<Vec<_>, _>>()?;
@@ -161,10 +182,12 @@ mod tests {
 
     #[test]
     fn the_rules_make_a_program_of_whole_instructions_that_the_kernel_has_room_for() {
-        build().unwrap();
-        let program = program();
-        assert_eq!(program.len() % size_of::<libc::sock_filter>(), 0);
-        assert!(program.len() / size_of::<libc::sock_filter>() < 4096);
+        for filter in [Filter::App, Filter::Helper] {
+            build(filter, EXECUTION).unwrap();
+            let program = program(filter);
+            assert_eq!(program.len() % size_of::<libc::sock_filter>(), 0);
+            assert!(program.len() / size_of::<libc::sock_filter>() < 4096);
+        }
     }
 
     /// In a thread of its own, which ends with its filter.
@@ -172,7 +195,7 @@ mod tests {
     fn what_is_refused_fails_and_the_rest_goes_on() {
         let seen = std::thread::spawn(|| {
             nix::sys::prctl::set_no_new_privs().unwrap();
-            seccompiler::apply_filter(&filter()).unwrap();
+            seccompiler::apply_filter(&of(Filter::App, &[])).unwrap();
             // SAFETY: calls that are refused, or harmless.
             unsafe {
                 let key = libc::syscall(libc::SYS_keyctl, 0, 0, 0);
@@ -191,5 +214,30 @@ mod tests {
         assert_eq!(vsock, (-1, libc::EPERM));
         assert!(unix);
         assert_eq!(typed, (-1, libc::EPERM));
+    }
+
+    #[test]
+    fn a_helper_has_no_network_and_no_hold_on_others_and_the_capture_starts_nothing() {
+        let seen = std::thread::spawn(|| {
+            nix::sys::prctl::set_no_new_privs().unwrap();
+            seccompiler::apply_filter(&of(Filter::Helper, EXECUTION)).unwrap();
+            // SAFETY: calls that are refused, or harmless.
+            unsafe {
+                let last = |result: libc::c_long| (result, *libc::__errno_location());
+                let socket = |family| libc::c_long::from(libc::socket(family, libc::SOCK_STREAM, 0));
+                let nothing: *const *const libc::c_char = std::ptr::null();
+                [
+                    last(socket(libc::AF_INET)),
+                    last(socket(libc::AF_NETLINK)),
+                    last(libc::ptrace(libc::PTRACE_ATTACH, 1, 0, 0)),
+                    last(libc::unshare(libc::CLONE_NEWUSER).into()),
+                    last(libc::execve(c"/bin/true".as_ptr(), nothing, nothing).into()),
+                    (socket(libc::AF_UNIX).min(0), 0),
+                ]
+            }
+        });
+        let seen = seen.join().unwrap();
+        assert_eq!(seen[..5], [(-1, libc::EPERM); 5]);
+        assert_eq!(seen[5].0, 0, "Unix sockets remain");
     }
 }

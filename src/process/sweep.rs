@@ -98,6 +98,8 @@ pub fn sweep(instances: &Path) -> SweepReport {
             sweep_one(&entry.path(), id, &mut report);
         }
     }
+    // Also of what an earlier sweep ended too soon after its start.
+    display_files::free_unheard();
     report.adoptable.sort();
     report.swept.sort();
     report.replaced.sort();
@@ -224,6 +226,7 @@ fn end_marked(instance: InstanceId) {
     killed.sort_unstable();
     killed.dedup();
     display_files::free_all(&killed);
+    display_files::free_unheard();
 }
 
 fn marked(instance: InstanceId) -> Vec<Identity> {

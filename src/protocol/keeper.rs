@@ -17,11 +17,11 @@ mod sandbox;
 mod spec;
 
 pub use frame::{Decoder, FrameError, encode};
-pub use sandbox::{Companion, Group, Sandbox};
+pub use sandbox::{Companion, Filter, Group, Sandbox};
 pub use spec::{LISTEN_FD_VARIABLE, Limit, Resource, Spec, User};
 
 /// The protocol's version; keeper and host must agree on it exactly.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 /// The largest message body in bytes.
 pub const MAX_MESSAGE: usize = 1 << 20;
 /// The most lines of output that a tail holds.

@@ -1,38 +1,10 @@
-//! The command line of bubblewrap (`bwrap(1)`). Pure: everything that an app sees of the machine is decided here.
+//! The command line of bubblewrap (`bwrap(1)`) for an app. Pure: everything that it sees of the machine is decided here.
 
 use std::path::{Path, PathBuf};
 
 use super::confinement::SandboxPlan;
-use crate::config::{Device, Network};
-
-/// What of the system every app sees, read-only, where it is there.
-const SYSTEM: [&str; 12] = [
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/etc",
-    "/opt",
-    "/nix",
-    "/var/cache/fontconfig",
-    "/var/lib/dbus",
-];
-/// What drivers and toolkits read of the machine's devices.
-const HARDWARE: [&str; 5] = ["/sys/block", "/sys/bus", "/sys/class", "/sys/dev", "/sys/devices"];
-/// Graphics cards.
-const GPU: [&str; 6] = [
-    "/dev/dri",
-    "/dev/kfd",
-    "/dev/nvidia0",
-    "/dev/nvidiactl",
-    "/dev/nvidia-modeset",
-    "/dev/nvidia-uvm",
-];
-/// Where X servers have their sockets.
-const DISPLAYS: &str = "/tmp/.X11-unix";
+use super::line::{Line, SYSTEM, is_below};
+use crate::config::Network;
 
 /// Where an instance's app has its things; inside they have the same paths.
 #[derive(Debug, Clone, Copy)]
@@ -59,39 +31,25 @@ pub fn arguments(plan: &SandboxPlan, places: &Places<'_>) -> Vec<String> {
     line.system();
     line.bind("--bind", places.tmp, Path::new("/tmp"));
     line.devices(&plan.devices, plan.shared_memory);
+    let inside = [places.home, places.tmp];
+    let further = |path: &&Path| !is_below(path, SYSTEM.map(Path::new)) && !is_below(path, inside);
+    let files: Vec<&Path> = plan.files.iter().map(PathBuf::as_path).filter(further).collect();
+    for path in &files {
+        line.bind("--ro-bind-try", path, path);
+    }
+    let visible = SYSTEM.map(Path::new).into_iter().chain(files.iter().copied());
+    line.hide(&plan.hidden, visible);
+    for path in places.program.into_iter().chain(places.cwd).filter(further) {
+        line.bind("--ro-bind-try", path, path);
+    }
     line.bind("--bind", places.home, places.home);
     line.bind("--bind", places.tmp, places.tmp);
-    let socket = PathBuf::from(DISPLAYS).join(format!("X{}", places.display));
-    line.bind("--ro-bind", &socket, &socket);
+    line.display(places.display);
     line.bind("--ro-bind", places.xauthority, places.xauthority);
     if let Some((own, usual)) = &plan.resolver {
         line.bind("--ro-bind-try", own, usual);
     }
-    let named = plan
-        .files
-        .iter()
-        .map(PathBuf::as_path)
-        .chain(places.program)
-        .chain(places.cwd);
-    let inside = [places.home, places.tmp];
-    let named = named.filter(|path| !is_below(path, SYSTEM.map(Path::new)) && !is_below(path, inside));
-    for path in named {
-        line.bind("--ro-bind-try", path, path);
-    }
-    let visible = SYSTEM
-        .map(Path::new)
-        .into_iter()
-        .chain(plan.files.iter().map(PathBuf::as_path));
-    let visible: Vec<&Path> = visible.collect();
-    for path in plan
-        .hidden
-        .iter()
-        .filter(|path| is_below(path, visible.iter().copied()))
-    {
-        line.hide(path);
-    }
-    line.seal();
-    line.words
+    line.seal()
 }
 
 /// The same for a trial: nothing of an instance, the strictest network.
@@ -99,107 +57,16 @@ pub(super) fn trial(program: &Path) -> Vec<String> {
     let mut line = Line::new(program);
     line.namespaces(Network::None);
     line.system();
-    line.words.extend(["--tmpfs", "/tmp"].map(str::to_owned));
+    line.add(["--tmpfs", "/tmp"]);
     line.devices(&[], Some(1 << 20));
-    line.seal();
-    line.words
-}
-
-fn is_below<'p>(path: &Path, folders: impl IntoIterator<Item = &'p Path>) -> bool {
-    folders.into_iter().any(|folder| path.starts_with(folder))
-}
-
-#[derive(Debug)]
-struct Line {
-    words: Vec<String>,
-}
-
-impl Line {
-    fn new(program: &Path) -> Self {
-        Self {
-            words: vec![program.display().to_string()],
-        }
-    }
-
-    fn add<const N: usize>(&mut self, words: [&str; N]) {
-        self.words.extend(words.map(str::to_owned));
-    }
-
-    fn bind(&mut self, how: &str, from: &Path, to: &Path) {
-        self.add([how, &from.to_string_lossy(), &to.to_string_lossy()]);
-    }
-
-    /// Everything of its own but System V shared memory: that is the keeper's, and the display's as well (MIT-SHM).
-    fn namespaces(&mut self, network: Network) {
-        self.add(["--die-with-parent", "--new-session", "--cap-drop", "ALL"]);
-        self.add([
-            "--unshare-user",
-            "--unshare-pid",
-            "--unshare-uts",
-            "--unshare-cgroup-try",
-        ]);
-        self.add(["--hostname", "heliostat"]);
-        if network != Network::Full {
-            self.add(["--unshare-net"]);
-        }
-    }
-
-    fn system(&mut self) {
-        for path in SYSTEM {
-            self.add(["--ro-bind-try", path, path]);
-        }
-        self.add([
-            "--dir",
-            "/run",
-            "--symlink",
-            "/run",
-            "/var/run",
-            "--symlink",
-            "/tmp",
-            "/var/tmp",
-        ]);
-        for path in HARDWARE {
-            self.add(["--ro-bind-try", path, path]);
-        }
-    }
-
-    fn devices(&mut self, devices: &[Device], shared_memory: Option<u64>) {
-        self.add(["--proc", "/proc", "--dev", "/dev"]);
-        if let Some(bytes) = shared_memory {
-            self.add(["--size", &bytes.to_string()]);
-        }
-        self.add(["--tmpfs", "/dev/shm"]);
-        for device in devices {
-            let paths: &[&str] = match device {
-                Device::Gpu => &GPU,
-                Device::Uinput => &["/dev/uinput"],
-            };
-            for path in paths {
-                self.add(["--dev-bind-try", path, path]);
-            }
-        }
-        self.add(["--remount-ro", "/dev"]);
-    }
-
-    fn hide(&mut self, path: &Path) {
-        let path = path.to_string_lossy();
-        // A file is covered by an empty one, a folder by an empty folder.
-        if Path::new(path.as_ref()).is_dir() {
-            self.add(["--tmpfs", &path, "--remount-ro", &path]);
-        } else {
-            self.add(["--ro-bind", "/dev/null", &path]);
-        }
-    }
-
-    /// What holds it all together would take files, too.
-    fn seal(&mut self) {
-        self.add(["--remount-ro", "/"]);
-    }
+    line.seal()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::line::DISPLAYS;
     use super::*;
+    use crate::config::Device;
 
     fn plan() -> SandboxPlan {
         SandboxPlan {
@@ -335,9 +202,13 @@ mod tests {
             "/var/lib/heliostat".into(),
             "/usr/lib".into(),
         ];
-        let line = arguments(&SandboxPlan { hidden, ..plan() }, &places());
+        let home = Path::new("/usr/lib/apps/home");
+        let line = arguments(&SandboxPlan { hidden, ..plan() }, &Places { home, ..places() });
         assert!(has(&line, &["--ro-bind", "/dev/null", "/etc/heliostat.toml"]));
-        assert!(has(&line, &["--tmpfs", "/usr/lib", "--remount-ro", "/usr/lib"]));
+        let covered = place(&line, &["--tmpfs", "/usr/lib"]);
+        let own = place(&line, &["--bind", "/usr/lib/apps/home", "/usr/lib/apps/home"]);
+        let sealed = place(&line, &["--remount-ro", "/usr/lib"]);
+        assert!(covered < own && own < sealed, "what is its own is put on top");
         assert!(
             !line.iter().any(|word| word == "/var/lib/heliostat"),
             "not shown, so not covered"

@@ -12,7 +12,7 @@ use super::limits::Limits;
 use super::probe::{Ability, probe};
 use crate::config::{AppEntry, AppOwner, Config, Device, Network, SandboxMode};
 use crate::ids::InstanceId;
-use crate::protocol::keeper::{Companion, Group, Limit, Sandbox};
+use crate::protocol::keeper::{Companion, Filter, Group, Limit, Sandbox};
 
 /// What this host can do to keep instances apart, found out once at its start.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub struct Sandboxing {
 /// What of the machine is the host's own.
 #[derive(Debug, Clone, Default)]
 pub struct Surroundings {
-    /// Not to be seen by apps: the state folder, the configuration, the database.
+    /// Not to be seen by apps: the state folder, the configuration, the database, what other apps have.
     pub hidden: Vec<PathBuf>,
     /// Where the host keeps files for apps to read.
     pub folder: PathBuf,
@@ -197,7 +197,7 @@ impl SandboxPlan {
         Sandbox {
             argv: arguments(self, places),
             inner: self.prlimit.clone().unwrap_or_default(),
-            seccomp: true,
+            filter: Filter::App,
             companion: self.companion.clone(),
         }
     }

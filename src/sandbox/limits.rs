@@ -18,7 +18,7 @@ pub struct Limits {
     pub processes: Option<u64>,
     /// Open files of a process.
     pub open_files: Option<u64>,
-    /// Bytes of an ephemeral home.
+    /// Bytes of a home.
     pub home: Option<u64>,
     /// Bytes of its temporary folder.
     pub tmp: Option<u64>,

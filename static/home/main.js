@@ -92,12 +92,42 @@ async function launch(app) {
       retryAfter: code === 'capacity' ? (retryAfter ?? 10) : null,
       actions: [
         { label: 'Try again', run: () => void launch(app) },
+        ...(code === 'home_full' ? [{ label: 'Delete its files…', run: () => askToEmpty(app) }] : []),
         { label: 'Dismiss', run: () => notice.clear() },
       ],
     });
     poll.soon();
   } finally {
     catalogue.ready();
+  }
+}
+
+/** The program keeps more than it may: without that it can be launched again. @param {import('../lib/api.js').App} app */
+function askToEmpty(app) {
+  notice.show({
+    title: `Delete all files that ${app.name} keeps?`,
+    text: 'They are yours, and nobody has another copy of them here.',
+    bad: true,
+    actions: [
+      { label: 'Delete and launch', run: () => void startAfresh(app) },
+      { label: 'Keep them', run: () => notice.clear() },
+    ],
+  });
+}
+
+/** @param {import('../lib/api.js').App} app */
+async function startAfresh(app) {
+  try {
+    await api.emptyHome(app.id);
+    notice.clear();
+    await launch(app);
+  } catch (error) {
+    notice.show({
+      title: `The files of ${app.name} were not deleted`,
+      text: /** @type {ApiError} */ (error).message,
+      bad: true,
+      actions: [{ label: 'Dismiss', run: () => notice.clear() }],
+    });
   }
 }
 

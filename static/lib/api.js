@@ -81,6 +81,11 @@ export class Api {
     return this.call('GET', `/instances/${id}`);
   }
 
+  /** @param {string} app whose kept home is emptied */
+  emptyHome(app) {
+    return this.call('DELETE', `/apps/${app}/home`);
+  }
+
   /** @param {string} app @returns {Promise<Instance>} */
   launch(app) {
     return this.call('POST', '/instances', { app });

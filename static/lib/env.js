@@ -11,5 +11,6 @@ export function browserEnv() {
     now: () => performance.now(),
     random: Math.random,
     visible: () => document.visibilityState !== 'hidden',
+    online: () => navigator.onLine,
   };
 }

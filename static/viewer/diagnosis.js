@@ -33,7 +33,7 @@ export function diagnose({ servers, policy, found, errors }) {
       : because(
           'no_path',
           'No direct path was found, and no TURN server is configured that could relay.',
-          `Its operator has to let the UDP ports of media.udp_ports through the firewall, or to set up a TURN server and name it in ice.servers. ${TRY}`,
+          `Its operator has to let the UDP ports of media.udp_ports through the firewall, and to set ice.public_address where the host is behind NAT, or to set up a TURN server and name it in ice.servers. ${TRY}`,
         );
   }
   if (found.includes('relay')) {

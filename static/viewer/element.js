@@ -140,10 +140,17 @@ export class HeliostatViewer extends HTMLElement {
     this.#away = new AbortController();
     const options = { signal: this.#away.signal };
     document.addEventListener('visibilitychange', () => this.#visibility(), options);
-    window.addEventListener('online', () => this.#link?.networkChanged(), options);
+    for (const event of ['online', 'offline'])
+      window.addEventListener(event, () => this.#link?.networkChanged(), options);
     // Not in every browser.
-    const { connection } = /** @type {{connection?: EventTarget}} */ (navigator);
-    connection?.addEventListener('change', () => this.#link?.networkChanged(), options);
+    const { connection } = /** @type {{connection?: EventTarget & {type?: string}}} */ (navigator);
+    let type = connection?.type;
+    const changed = () => {
+      // Most of these tell of another estimate of the speed, and some browsers never tell of which kind a network is.
+      this.#link?.networkChanged(connection?.type !== type);
+      type = connection?.type;
+    };
+    connection?.addEventListener('change', changed, options);
     window.addEventListener('blur', () => this.#surface.releaseAll(), options);
     window.addEventListener('pagehide', () => this.#stop(), options);
     window.addEventListener('pageshow', event => event.persisted && this.#start(), options);

@@ -14,6 +14,8 @@
  * - `stuck`: offers go on for ever, and the user is offered to load the page anew.
  *
  * `disconnected` is not `failed`: it begins a restart, and while that runs the connection may come back by itself.
+ *
+ * A restart that the old network, or a socket that is gone, has taken along is begun anew, with a deadline of its own.
  */
 
 /** A restart that has found no path after this time is given up. */
@@ -34,10 +36,11 @@ export const LOSSES_BEFORE_RELOAD = 5;
 
 /**
  * What happened. `connected`: the path (again) works. `interrupted`: it does not, perhaps for a moment. `network`: the
- * machine has other networks. `asked`: the host hears nothing. `refresh`: the relay in use wants new credentials.
- * `failed`: the connection will not come back by itself. `refused`: the host does not restart, or did not answer.
+ * machine has other networks. `anew`: and what was tried over the old ones is worth nothing. `silent`: nothing comes
+ * through, whatever the connection believes. `asked`: the host hears nothing. `refresh`: the relay in use wants new
+ * credentials. `failed`: the connection will not come back by itself. `refused`: the host does not restart, or did not answer.
  * `moved`: the restart is agreed on. `lost`: the connection is gone, or an offer led to nothing. `tick`: time passed.
- * @typedef {'connected'|'interrupted'|'network'|'asked'|'refresh'|'failed'|'refused'|'moved'|'lost'|'tick'} Event
+ * @typedef {'connected'|'interrupted'|'network'|'anew'|'silent'|'asked'|'refresh'|'failed'|'refused'|'moved'|'lost'|'tick'} Event
  */
 
 /** What is to be done: restart ICE, take back a restart, or make a new offer. @typedef {'restart'|'undo'|'offer'} Effect */
@@ -52,6 +55,8 @@ export const EVENTS = Object.freeze([
   'connected',
   'interrupted',
   'network',
+  'anew',
+  'silent',
   'asked',
   'refresh',
   'failed',
@@ -79,6 +84,11 @@ export function climb(ladder, event, now) {
     case 'asked':
     case 'refresh':
       return seek(ladder, now);
+    case 'anew':
+      return ladder.rung === 'restarting' ? restart(ladder, now) : seek(ladder, now);
+    case 'silent':
+      // It may be the host that stands still: no reason to leave the path, but none to keep it either.
+      return stay({ ...ladder, broken: true });
     case 'moved':
       if (ladder.rung !== 'restarting') return stay(ladder);
       return stay(ladder.broken ? { ...ladder, agreed: true } : foot());
@@ -101,7 +111,11 @@ const stay = ladder => ({ ladder, effect: null });
 
 /** Looks for other paths, unless that is under way or there is no connection to look for. @param {Ladder} ladder @param {number} now */
 function seek(ladder, now) {
-  if (ladder.rung !== 'steady') return stay(ladder);
+  return ladder.rung === 'steady' ? restart(ladder, now) : stay(ladder);
+}
+
+/** @param {Ladder} ladder @param {number} now */
+function restart(ladder, now) {
   /** @type {Ladder} */
   const next = { ...ladder, rung: 'restarting', until: now + RESTART_WITHIN_MS, agreed: false };
   return { ladder: next, effect: /** @type {const} */ ('restart') };

@@ -1,12 +1,15 @@
 import { Backoff } from '../lib/backoff.js';
 import { afterClose, closeWords } from './close-reasons.js';
+import { ADOPTION_MS, CONNECT_WITHIN_MS, GOING_MS, RESUME_WITHIN_MS, STEADY_MS } from './deadlines.js';
 import { diagnose } from './diagnosis.js';
-import { decodeHost, encode } from './frames.js';
+import { decodeHost } from './frames.js';
 import { Latency } from './latency.js';
 import { Paths } from './paths.js';
 import { Peer } from './peer.js';
 import { takesPeers } from './protocol.js';
+import { Pulse } from './pulse.js';
 import { Retelling } from './retelling.js';
+import { Sender } from './sender.js';
 import { Signalling } from './signalling.js';
 import { initial, shown, step } from './states.js';
 
@@ -14,18 +17,6 @@ import { initial, shown, step } from './states.js';
 /** @typedef {import('./states.js').Input} Input */
 /** @typedef {import('./protocol.js').ServerMessage} ServerMessage */
 
-/** From the offer to the state `connected`. */
-const CONNECT_WITHIN_MS = 10000;
-/** How long a `watch` with a living peer waits for `resumed`. */
-const RESUME_WITHIN_MS = 800;
-/** A connection that held this long was a good one: the back-off begins anew. */
-const STEADY_MS = 5000;
-/** An instance known to exist may be unknown for a moment while a restarted host adopts it. */
-const ADOPTION_MS = 10000;
-/** A host that said that it is going is not offered to for this long, unless another socket opens first. */
-const GOING_MS = 3000;
-/** So many pings in a row without an answer: the picture is probably frozen, whatever ICE thinks yet. */
-const SILENT_PINGS = 2;
 /** Errors that are the answer to an offer and that another offer does not mend. */
 const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
 
@@ -57,14 +48,13 @@ export class Link extends Retelling {
   #offerTimer = 0;
   #peerTimer = 0;
   #resumeTimer = 0;
-  #pingTimer = 0;
-  #unanswered = 0;
+  #pulse;
   /** @type {number | null} */
   #connectedAt = null;
   #unknownSince = 0;
   /** The last peer that was lost or dropped. @type {string | null} */
   #lostId = null;
-  #seq = 0;
+  #sender;
   #lastShown = '';
 
   /** @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId */
@@ -74,6 +64,11 @@ export class Link extends Retelling {
     this.env = env;
     this.backoff = new Backoff({ random: env.random });
     this.signalling = new Signalling(url, env, viewerId);
+    this.#sender = new Sender(env);
+    this.#pulse = new Pulse(env, {
+      ping: () => this.send({ type: 'ping', t: this.latency.ping(env.now()) }),
+      silent: () => this.#silent(),
+    });
     this.#paths = new Paths({
       env,
       peer: () => this.peer,
@@ -117,10 +112,18 @@ export class Link extends Retelling {
     this.signalling.wake();
   }
 
-  /** This machine has other networks than before: what went over the old ones may never come back. */
-  networkChanged() {
-    this.signalling.wake();
-    if (this.peer?.id) this.#paths.tell('network');
+  /**
+   * This machine has other networks than before, or none: what went over the old ones may never come back.
+   * @param {boolean} [sure] otherwise only the socket is put in doubt: whether it leads anywhere is soon known
+   */
+  networkChanged(sure = true) {
+    const [before, offline] = [this.facts.offline, !this.env.online()];
+    if (offline !== before) this.#input({ type: 'offline', offline });
+    // Without a network there is no other path to look for; the one in use may be within this machine.
+    if (offline) return;
+    if (before) this.signalling.moved();
+    else this.signalling.wake();
+    if (this.peer?.id && (sure || before)) this.#paths.tell(before ? 'anew' : 'network');
   }
 
   /**
@@ -149,13 +152,7 @@ export class Link extends Retelling {
    * @returns {boolean} whether it went out
    */
   send(event) {
-    const own = event.type === 'ping' || event.type === 'hidden' || event.type === 'visible';
-    if (!own && this.role === 'spectator') return false;
-    const how = event.type === 'move' || event.type === 'relative_move' ? 'moves' : 'reliable';
-    const frame = encode(event, this.#seq, Math.floor(this.env.now()));
-    const sent = this.peer?.send(frame, event.type === 'wheel' ? 'droppable' : how) ?? false;
-    if (sent) this.#seq = (this.#seq + 1) >>> 0;
-    return sent;
+    return this.#sender.send(event, this.peer, this.role);
   }
 
   #opened() {
@@ -184,6 +181,7 @@ export class Link extends Retelling {
   /** @param {{retryAt: number | null}} lost */
   #socketLost(lost) {
     this.#watching = false;
+    this.#paths.socketLost();
     this.env.clearTimeout(this.#resumeTimer);
     // An offer without an answer died with its socket.
     if (this.peer && !this.peer.id && this.#pending.includes(this.peer)) this.#dropPeer();
@@ -221,7 +219,7 @@ export class Link extends Retelling {
       case 'resumed':
         if (message.peer_id !== this.peer?.id) break;
         this.env.clearTimeout(this.#resumeTimer);
-        this.#paths.resumed();
+        this.#paths.resumed(this.facts.silent);
         break;
       case 'renegotiate':
         this.#lose('fault');
@@ -305,7 +303,7 @@ export class Link extends Retelling {
     this.emit('problem', error);
     // A host that knows no restart has no id for what it refuses.
     if (error.code === 'unknown_type' || (error.peer_id && error.peer_id === this.peer?.id)) {
-      if (error.code !== 'bad_candidate') this.#paths.tell('refused');
+      if (error.code !== 'bad_candidate') this.#paths.refused();
       return;
     }
     if (error.peer_id && error.peer_id !== this.peer?.id) return;
@@ -361,7 +359,8 @@ export class Link extends Retelling {
 
   #dropPeer() {
     this.#lostId = this.peer?.id ?? this.#lostId;
-    for (const timer of [this.#peerTimer, this.#pingTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
+    for (const timer of [this.#peerTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
+    this.#pulse.stop();
     this.#paths.drop();
     this.peer?.close();
     this.peer = null;
@@ -380,8 +379,7 @@ export class Link extends Retelling {
     );
     peer.addEventListener('channel', () => {
       this.emit('channel', null);
-      this.#unanswered = 0;
-      this.#ping();
+      this.#pulse.start();
       this.#peerState(peer, peer.connection.connectionState);
     });
     peer.addEventListener('message', event => this.#frame(detail(event)));
@@ -455,25 +453,29 @@ export class Link extends Retelling {
       this.#paths.tell('connected');
     } else if (state === 'disconnected' || (state === 'failed' && this.#connectedAt !== null)) {
       this.#input({ type: 'peer', state: 'interrupted' });
+      this.signalling.suspect();
       this.#paths.tell(state === 'failed' ? 'failed' : 'interrupted');
     } else if (state === 'failed' || state === 'closed') {
       this.#lose('ice_failed');
     }
   }
 
-  #ping() {
-    this.env.clearTimeout(this.#pingTimer);
-    if (this.#unanswered >= SILENT_PINGS) this.#input({ type: 'silent', silent: true });
-    this.#unanswered += 1;
-    this.send({ type: 'ping', t: this.latency.ping(this.env.now()) });
-    this.#pingTimer = this.env.setTimeout(() => this.#ping(), 1000);
+  #silent() {
+    if (this.facts.silent) return;
+    this.#input({ type: 'silent', silent: true });
+    this.#paths.tell('silent');
+    // What has taken the path may have taken the socket along, over which the way back is agreed on.
+    this.signalling.suspect();
   }
 
   /** @param {ArrayBuffer} data */
   #frame(data) {
     const frame = decodeHost(data);
-    this.#unanswered = 0;
-    if (this.facts.silent) this.#input({ type: 'silent', silent: false });
+    this.#pulse.heard();
+    if (this.facts.silent) {
+      this.#input({ type: 'silent', silent: false });
+      this.#paths.tell('connected');
+    }
     if (frame?.type === 'pong') {
       this.latency.pong(frame.t, this.env.now());
       this.emit('latency', this.latency.value);

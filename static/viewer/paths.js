@@ -26,6 +26,12 @@ export class Paths {
   #restarting = null;
   /** Its offer, while there is no socket for it. @type {string | null} */
   #unsent = null;
+  /** Offers of restarts that went out over this socket and have no answer yet: all but the last are out of date. */
+  #sent = 0;
+  /** Whether the last went out over a socket that took it along. */
+  #unheard = false;
+  /** Counts restarts: one that was overtaken while it was prepared is not sent. */
+  #turn = 0;
 
   /** @param {Surroundings} around */
   constructor(around) {
@@ -69,6 +75,7 @@ export class Paths {
 
   /** The host answers. @param {string} sdp */
   async answered(sdp) {
+    if (this.#outdated()) return;
     const peer = this.#restarting;
     this.#restarting = this.#unsent = null;
     if (!peer || peer !== this.around.peer()) return;
@@ -80,17 +87,48 @@ export class Paths {
     }
   }
 
-  /** There is a socket again, and the host still has the peer. */
-  resumed() {
+  /** The host does not restart. */
+  refused() {
+    if (!this.#outdated()) this.tell('refused');
+  }
+
+  /** The answers that are due will not come. */
+  socketLost() {
+    this.#unheard = this.#sent > 0;
+    this.#sent = 0;
+  }
+
+  /**
+   * There is a socket again, and the host still has the peer.
+   * @param {boolean} silent whether nothing comes through
+   */
+  resumed(silent) {
     const peer = this.#restarting;
+    const unheard = this.#unheard;
+    this.#unheard = false;
     if (peer && this.#unsent !== null) this.#send(peer, this.#unsent);
-    else if (this.around.peer()?.connection.connectionState === 'disconnected') this.tell('interrupted');
+    else if (peer && unheard) this.tell('anew');
+    else if (silent || this.around.peer()?.connection.connectionState === 'disconnected')
+      this.tell('interrupted');
   }
 
   /** The peer of the moment goes: nothing about it is waited for any more. */
   drop() {
+    this.#forget();
+    this.#sent = 0;
+    this.#unheard = false;
+  }
+
+  #forget() {
     this.around.env.clearTimeout(this.#timer);
     this.#restarting = this.#unsent = null;
+    this.#turn += 1;
+  }
+
+  /** Whether what the host says now is about a restart that another one has overtaken. The host answers in order. */
+  #outdated() {
+    if (this.#sent > 0) this.#sent -= 1;
+    return this.#sent > 0;
   }
 
   /** @param {boolean} patient */
@@ -98,24 +136,27 @@ export class Paths {
     const peer = this.around.peer();
     if (!peer?.id) return;
     this.#restarting = peer;
+    this.#unsent = null;
+    this.#turn += 1;
+    const turn = this.#turn;
     try {
       const sdp = await peer.restart(this.ice, patient);
-      // It was given up meanwhile.
-      if (this.#restarting === peer) this.#send(peer, sdp);
+      if (turn === this.#turn) this.#send(peer, sdp);
     } catch {
-      if (this.#restarting === peer) this.tell('refused');
+      if (turn === this.#turn) this.tell('refused');
     }
   }
 
   /** @param {Peer} peer @param {string} sdp */
   #send(peer, sdp) {
     const sent = this.around.send({ type: 'restart_ice', peer_id: peer.id, sdp });
+    if (sent) this.#sent += 1;
     this.#unsent = sent ? null : sdp;
   }
 
   #undo() {
     const peer = this.around.peer();
-    this.drop();
+    this.#forget();
     // What cannot be taken back goes on as it is; the next restart, or a new offer, mends it.
     peer?.undo().catch(() => {});
   }

@@ -116,6 +116,9 @@ export class Peer extends EventTarget {
   async restart(ice, patient) {
     this.configure(ice);
     this.#accepted = this.#known = false;
+    // Those of a restart that this one overtakes.
+    this.#mine = [];
+    this.#theirs = [];
     this.#evidence.found = [];
     this.#evidence.errors = [];
     const gathered = /** @type {Promise<void>} */ (

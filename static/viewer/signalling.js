@@ -1,4 +1,5 @@
 import { Backoff } from '../lib/backoff.js';
+import { BACK_DOUBT_MS, DOUBT_MS, SILENT_DOUBT_MS } from './deadlines.js';
 import { parse, SUBPROTOCOL } from './protocol.js';
 
 /** @typedef {import('./protocol.js').ClientMessage} ClientMessage */
@@ -13,14 +14,13 @@ import { parse, SUBPROTOCOL } from './protocol.js';
  * @property {() => number} now milliseconds, monotonic
  * @property {() => number} random
  * @property {() => boolean} visible whether anybody can see the page
+ * @property {() => boolean} online whether this machine has a network
  */
 
 const PING_EVERY_MS = 5000;
 /** A socket that brings nothing for this long, pings included, is given up. */
 const SILENCE_MS = 15000;
 const OPEN_WITHIN_MS = 8000;
-/** One that is doubted has to answer a ping within this time. */
-const DOUBT_MS = 3000;
 /** overflow: the oldest message is dropped; what matters is sent anew after `welcome`. */
 const QUEUE_LIMIT = 64;
 /** Messages that mean nothing on a later socket. */
@@ -41,6 +41,7 @@ export class Signalling extends EventTarget {
   #timer = 0;
   #pinger = 0;
   #heard = 0;
+  #received = 0;
   #attempts = 0;
 
   /** @param {string} url @param {Env} env @param {string | null} [viewerId] */
@@ -75,11 +76,11 @@ export class Signalling extends EventTarget {
     this.#drop();
   }
 
-  /** The page became visible or the network came back: no need to wait any longer. */
+  /** The page became visible, or the networks have changed: no need to wait any longer. */
   wake() {
     if (!this.#running) return;
     if (this.open) {
-      this.#doubt();
+      this.#doubt(DOUBT_MS);
       return;
     }
     if (this.#socket) return;
@@ -88,16 +89,33 @@ export class Signalling extends EventTarget {
     this.#connect();
   }
 
-  /** After a sleep, or on another network, a socket may be open in name only. */
-  #doubt() {
+  /** Nothing comes through the connection either. */
+  suspect() {
+    if (this.open) this.#doubt(SILENT_DOUBT_MS);
+    else this.wake();
+  }
+
+  /** This machine is back on a network, perhaps another one: what was begun over the old one is not waited for. */
+  moved() {
+    if (!this.#running) return;
+    if (this.open) {
+      this.#doubt(BACK_DOUBT_MS);
+      return;
+    }
+    this.backoff.reset();
+    this.restart();
+  }
+
+  /** After a sleep, or on another network, a socket may be open in name only. @param {number} within */
+  #doubt(within) {
     const socket = this.#socket;
-    const asked = this.env.now();
-    this.send({ type: 'ping', t: asked });
+    const before = this.#received;
+    this.send({ type: 'ping', t: this.env.now() });
     this.env.setTimeout(() => {
-      if (this.#socket !== socket || this.#heard > asked || !this.open) return;
+      if (this.#socket !== socket || this.#received > before || !this.open) return;
       this.backoff.reset();
       this.#abandon(true);
-    }, DOUBT_MS);
+    }, within);
   }
 
   /** Drops the socket and connects again at once, for instance under another viewer id. */
@@ -167,6 +185,7 @@ export class Signalling extends EventTarget {
   /** @param {unknown} data */
   #receive(data) {
     this.#heard = this.env.now();
+    this.#received += 1;
     const message = parse(data);
     if (!message) return;
     if (message.type === 'welcome') {

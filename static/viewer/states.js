@@ -27,6 +27,7 @@ import { afterClose, closeWords } from './close-reasons.js';
  * @property {'connecting'|'open'|'lost'} socket
  * @property {PeerFact} peer
  * @property {boolean} silent whether the host answers nothing over a connection that counts as connected
+ * @property {boolean} offline whether this machine has no network
  * @property {boolean} seen whether this viewer has had a picture of this instance
  * @property {InstanceMessage | null} instance
  * @property {string | null} ended close reason that ends the instance for good
@@ -43,6 +44,7 @@ import { afterClose, closeWords } from './close-reasons.js';
  *   | {type: 'socket', state: 'connecting'|'open'|'lost', retryAt?: number | null}
  *   | {type: 'peer', state: PeerFact}
  *   | {type: 'silent', silent: boolean}
+ *   | {type: 'offline', offline: boolean}
  *   | {type: 'instance', message: InstanceMessage}
  *   | {type: 'closed', reason: string}
  *   | {type: 'reason', reason: string}
@@ -70,6 +72,7 @@ export function initial() {
     socket: 'connecting',
     peer: 'none',
     silent: false,
+    offline: false,
     seen: false,
     instance: null,
     ended: null,
@@ -94,9 +97,9 @@ const ALIVE = new Set(['INITIALIZING', 'RUNNING', 'RESTARTING']);
 export function step(facts, input, now) {
   switch (input.type) {
     case 'start':
-      return { ...initial(), started: true };
+      return { ...initial(), offline: facts.offline, started: true };
     case 'stop':
-      return initial();
+      return { ...initial(), offline: facts.offline };
     case 'socket':
       return {
         ...facts,
@@ -113,6 +116,8 @@ export function step(facts, input, now) {
       };
     case 'silent':
       return { ...facts, silent: input.silent };
+    case 'offline':
+      return { ...facts, offline: input.offline };
     case 'instance': {
       const { message } = input;
       return {
@@ -199,20 +204,26 @@ export function shown(facts) {
     return { ...view(facts.seen ? 'reconnecting' : 'connecting', code, title, detail), ...next };
   }
   if (facts.seen) {
-    const code = facts.silent ? 'silent' : (facts.away ?? facts.socket);
+    const code = facts.offline ? 'offline' : facts.silent ? 'silent' : (facts.away ?? facts.socket);
     return { ...view('reconnecting', code, 'Reconnecting', wayBack(facts)), ...next };
   }
   if (facts.socket === 'lost') {
-    const detail = 'The host does not answer.';
-    return { ...view('connecting', 'socket_lost', 'Connecting', detail), retryAt: facts.retryAt };
+    const detail = facts.offline ? OFFLINE : 'The host does not answer.';
+    return {
+      ...view('connecting', facts.offline ? 'offline' : 'socket_lost', 'Connecting', detail),
+      retryAt: facts.retryAt,
+    };
   }
   if (status === 'INITIALIZING') return view('connecting', status, `${name} is starting`, '');
   const detail = facts.away ? closeWords(facts.away) : '';
   return { ...view('connecting', facts.away ?? 'connecting', 'Connecting', detail), ...next };
 }
 
+const OFFLINE = 'This device has no network.';
+
 /** What is being done to bring the picture back. @param {Facts} facts */
-function wayBack({ away, rung }) {
+function wayBack({ away, offline, rung }) {
+  if (offline) return OFFLINE;
   if (rung === 'restarting') return 'Looking for another path to the host.';
   if (away) return closeWords(away);
   return 'The picture comes back as soon as the host answers.';
@@ -287,6 +298,7 @@ const WORDS = {
   TERMINATED: 'It was terminated.',
   crash_loop: 'The program crashed again and again.',
   not_ready: 'The program showed no picture in time.',
+  home_full: 'What it keeps has grown larger than it may be.',
   keeper_lost: 'The process that kept it is gone.',
   idle: 'Nobody watched it for a while.',
 };

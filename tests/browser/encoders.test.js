@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { pattern } from './harness/apps.js';
-import { processesOf } from './harness/proc.js';
+import { programsOf } from './harness/proc.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 
@@ -43,12 +43,12 @@ best.scenario('an encoder that fails is followed by the next one, on the same co
   assert.equal((await (await stage.rest(user)).instance(id)).status, 'RUNNING');
 
   // The next host knows it and takes the capture over as it runs.
-  const capture = processesOf(id).find(({ role }) => role === 'capture')?.pid;
+  const capture = programsOf(id, 'capture')[0]?.pid;
   await stage.host.crash();
   await stage.host.run();
   await viewer.connected();
   await viewer.pattern.textBecomes('goes on', 60_000);
-  assert.equal(processesOf(id).find(({ role }) => role === 'capture')?.pid, capture);
+  assert.equal(programsOf(id, 'capture')[0]?.pid, capture);
 });
 
 every.scenario('when all encoders fail, the instance has failed and says so', async stage => {

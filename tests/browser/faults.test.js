@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 
 import { hungry, moving, troubled } from './harness/apps.js';
 import { MemoryGroup, mayLimitMemory } from './harness/memory.js';
-import { isAlive, keeperOf, pidOf, processesOf, stateOf } from './harness/proc.js';
+import { isAlive, keeperOf, pidOf, processesOf, programsOf, stateOf } from './harness/proc.js';
 import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
@@ -144,8 +144,7 @@ for (const { name, role, keeps, told, inflict } of faults) {
         if (!touched.includes(kind)) assert.equal(await pidOf(id, kind), before, `${kind} was left alone`);
         else if (!isAlive(before)) assert.notEqual(await pidOf(id, kind), before);
       }
-      const servers = processesOf(id).filter(process => process.role === 'xvfb');
-      assert.equal(servers.length, 1, 'one X server');
+      assert.equal(programsOf(id, 'xvfb').length, 1, 'one X server');
       await bystander.noticedNothing();
       // What falls again and again within a minute is given up, as it should be: the next rounds have an instance of
       // their own.

@@ -6,7 +6,7 @@ import { logging, pattern } from './harness/apps.js';
 import { Home } from './harness/home.js';
 import { EVEN, FLIP, ODD } from './harness/pattern.js';
 import { distance } from './harness/picture.js';
-import { pidOf, processesOf } from './harness/proc.js';
+import { pidOf, programsOf } from './harness/proc.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
 import { never, until } from './harness/wait.js';
@@ -275,7 +275,7 @@ scenario('a second browser watches the same instance and cannot steer it', async
   await owner.pattern.textBecomes('mine');
   await spectator.pattern.textBecomes('mine');
   await spectator.pattern.flipsBecome(flips + 5);
-  const captures = processesOf(owner.instanceId).filter(({ role }) => role === 'capture');
+  const captures = programsOf(owner.instanceId, 'capture');
   assert.equal(captures.length, 1, 'one capture for both');
 
   await other.close();

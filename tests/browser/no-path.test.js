@@ -56,6 +56,17 @@ scenario('a host that wants relays and has none says what it lacks', async stage
     assert.match(said, /no TURN server is configured/);
     assert.match(said, /operator has to set ice\.servers and ice\.secret_file/);
     assert.match(host.log(), /ice\.transport_policy = relay without a TURN server/);
+
+    // The last rung of the ladder: it goes on trying, and the user can load the page anew.
+    const reload = viewer.page.getByRole('button', { name: 'Reload the page' });
+    await reload.waitFor({ timeout: 60_000 });
+    const id = viewer.instanceId;
+    await viewer.page.evaluate(() => Object.assign(window, { testBefore: true }));
+    await reload.click();
+    await until('the page is another', () => viewer.page.evaluate(() => !('testBefore' in window)));
+    assert.equal(viewer.instanceId, id, 'of the same instance');
+    await until('it tries anew', async () => /No path to the host/.test(await viewer.says()));
+    assert.ok(!(await reload.isVisible()), 'with all of the ladder before it');
     await other.clear();
     await host.stop();
     host.removeFolder();

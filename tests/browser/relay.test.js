@@ -12,7 +12,7 @@ const turn = await Turn.start();
 after(() => turn.destroy());
 
 /** Credentials run out after this long. */
-const LIFE = 9_000;
+const LIFE = 4_000;
 
 const { scenario } = suite({
   sections: {

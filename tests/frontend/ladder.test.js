@@ -83,6 +83,32 @@ test('new credentials, another network and the wish of the host restart a connec
   }
 });
 
+test('what was tried over networks that are gone is tried anew, with all the time there is', () => {
+  const { ladder } = after('interrupted');
+  const later = NOW + RESTART_WITHIN_MS - 1;
+  for (const way of /** @type {Event[][]} */ ([[], ['moved']])) {
+    const sought = way.reduce((at, event) => climb(at, event, NOW).ladder, ladder);
+    const anew = climb(sought, 'anew', later);
+    assert.deepEqual([anew.effect, anew.ladder.until], ['restart', later + RESTART_WITHIN_MS]);
+    assert.ok(!anew.ladder.agreed, 'what was agreed on was about the other one');
+  }
+  assert.deepEqual(after('anew').effects, ['restart']);
+  assert.deepEqual(after('lost', 'anew').effects, [null, null]);
+});
+
+test('silence alone leaves no path, but a restart that comes to nothing then does', () => {
+  const { ladder, effects } = after('silent');
+  assert.deepEqual([ladder.rung, effects], ['steady', [null]]);
+  assert.deepEqual(after('silent', 'network', 'refused').effects, [null, 'restart', 'offer']);
+  assert.deepEqual(after('network', 'silent', 'refused').effects, ['restart', null, 'offer']);
+  assert.deepEqual(after('silent', 'connected', 'network', 'refused').effects, [
+    null,
+    null,
+    'restart',
+    'undo',
+  ]);
+});
+
 test('a connection that fails is given one restart, and that restart no second one', () => {
   assert.deepEqual(after('failed').effects, ['restart']);
   assert.deepEqual(after('failed', 'failed').effects, ['restart', 'offer']);
@@ -122,11 +148,11 @@ test('wherever it stands, only one thing is tried at a time', () => {
         const { ladder: next, effect } = climb(ladder, event, now);
         const where = `${JSON.stringify(ladder)} by ${way.join(' ')}, then ${event}`;
         if (effect === 'restart') {
-          assert.equal(ladder.rung, 'steady', where);
+          assert.ok(ladder.rung === 'steady' || (ladder.rung === 'restarting' && event === 'anew'), where);
           assert.equal(next.rung, 'restarting', where);
         }
-        // A deadline is never moved by what happens meanwhile.
-        if (ladder.rung === 'restarting' && next.rung === 'restarting') {
+        // A deadline is never moved by what happens meanwhile, unless all begins anew.
+        if (event !== 'anew' && ladder.rung === 'restarting' && next.rung === 'restarting') {
           assert.equal(next.until, ladder.until, where);
         }
         if (effect === 'offer') assert.ok(next.broken, where);

@@ -105,6 +105,91 @@ test('another network is a reason to look, whatever the connection believes', as
   assert.equal(FakeConnection.last.restarts, 1);
 });
 
+test('without a network nothing is looked for, and on the next one everything anew', async () => {
+  const { viewer, clock, seen } = await connected('host');
+  FakeConnection.last.channels.input.answers = false;
+  seen.online = false;
+  viewer.networkChanged();
+  viewer.networkChanged();
+  await clock.advance(5000);
+  assert.equal(FakeConnection.last.restarts, 0);
+  assert.deepEqual(
+    [viewer.shown.state, viewer.shown.code, viewer.shown.detail],
+    ['reconnecting', 'offline', 'This device has no network.'],
+  );
+  // It goes out over a socket of the old network, which nobody reads any more.
+  FakeSocket.answers = false;
+  FakeConnection.last.become('disconnected');
+  await settle();
+  assert.equal(restarts().length, 1);
+  seen.online = true;
+  viewer.networkChanged();
+  await settle();
+  assert.equal(restarts().length, 2, 'what was found before is worth nothing here');
+  await clock.advance(1500);
+  assert.equal(FakeSocket.all.length, 2, 'the socket is not waited for');
+  await greet();
+  FakeSocket.last.say({ type: 'resumed', peer_id: 'p1' });
+  await settle();
+  assert.equal(restarts().length, 1, 'and what went out over it is not either');
+  FakeSocket.last.say(answer('p1'));
+  await settle();
+  FakeConnection.last.become('connected');
+  assert.equal(viewer.shown.state, 'connected');
+  assert.deepEqual([viewer.peer?.id, FakeConnection.all.length, viewer.facts.rung], ['p1', 1, 'steady']);
+});
+
+test('when nothing comes through, the socket has to answer, or another one looks for a path', async () => {
+  const { viewer, clock } = await connected('host');
+  FakeConnection.last.channels.input.answers = false;
+  await clock.advance(7000);
+  assert.deepEqual([viewer.shown.code, FakeConnection.last.restarts], ['silent', 0]);
+  assert.equal(FakeSocket.all.length, 1, 'it answers');
+  FakeSocket.answers = false;
+  viewer.networkChanged(false);
+  await clock.advance(3500);
+  assert.equal(FakeSocket.all.length, 2);
+  await greet();
+  FakeSocket.last.say({ type: 'resumed', peer_id: 'p1' });
+  await settle();
+  assert.equal(restarts().length, 1);
+});
+
+test('an interrupted path is not waited for on a socket that it has taken along', async () => {
+  const { clock } = await connected('host');
+  FakeSocket.answers = false;
+  FakeConnection.last.become('disconnected');
+  await settle();
+  assert.equal(restarts().length, 1);
+  await clock.advance(3500);
+  assert.equal(FakeSocket.all.length, 2);
+  await greet();
+  FakeSocket.last.say({ type: 'resumed', peer_id: 'p1' });
+  await settle();
+  assert.equal(restarts().length, 1, 'once more, over this one');
+});
+
+test('the answer to a restart that another has overtaken is not taken for that of the other', async () => {
+  const { viewer, seen } = await connected('host');
+  FakeConnection.last.become('disconnected');
+  await settle();
+  seen.online = false;
+  viewer.networkChanged();
+  seen.online = true;
+  viewer.networkChanged();
+  await settle();
+  assert.equal(restarts().length, 2);
+  const connection = FakeConnection.last;
+  connection.remoteDescription = null;
+  FakeSocket.last.say({ ...answer('p1'), sdp: 'answer to the first' });
+  await settle();
+  assert.equal(connection.remoteDescription, null);
+  assert.equal(viewer.facts.rung, 'restarting');
+  FakeSocket.last.say({ ...answer('p1'), sdp: 'answer to the second' });
+  await settle();
+  assert.equal(FakeConnection.last.remoteDescription.sdp, 'answer to the second');
+});
+
 test('the host may ask for another path, for the peer that there is', async () => {
   await connected('host');
   FakeSocket.last.say({ type: 'restart_ice', peer_id: 'other' });

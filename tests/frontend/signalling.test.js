@@ -180,3 +180,22 @@ test('after stop nothing happens any more', async () => {
   assert.equal(FakeSocket.all.length, 1);
   assert.equal(events.filter(e => e[0] === 'lost').length, 0);
 });
+
+test('back on a network, a socket that was begun before is not waited for, and an open one has a second to answer', async () => {
+  const { signalling, clock } = client();
+  signalling.start();
+  signalling.moved();
+  assert.equal(FakeSocket.all.length, 2);
+  FakeSocket.all[0].accept();
+  assert.deepEqual(FakeSocket.all[0].sent, [], 'nobody listens to it any more');
+  FakeSocket.last.accept();
+  FakeSocket.last.say(welcome);
+  await clock.advance(2000);
+  signalling.moved();
+  FakeSocket.last.say({ type: 'pong', t: 0 });
+  await clock.advance(1000);
+  assert.equal(FakeSocket.all.length, 3 - 1, 'it was heard of at once, and is as good as before');
+  signalling.moved();
+  await clock.advance(1500);
+  assert.equal(FakeSocket.all.length, 3);
+});

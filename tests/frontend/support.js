@@ -52,6 +52,8 @@ export const settle = () => new Promise(resolve => setImmediate(resolve));
 export class FakeSocket {
   /** @type {FakeSocket[]} */
   static all = [];
+  /** Whether a host is there that answers pings. */
+  static answers = false;
   readyState = 0;
   /** @type {any[]} */
   sent = [];
@@ -75,7 +77,10 @@ export class FakeSocket {
 
   /** @param {string} text */
   send(text) {
-    this.sent.push(JSON.parse(text));
+    const message = JSON.parse(text);
+    this.sent.push(message);
+    if (FakeSocket.answers && message.type === 'ping')
+      queueMicrotask(() => this.say({ type: 'pong', t: message.t }));
   }
 
   close() {
@@ -255,9 +260,10 @@ export class FakeConnection {
 /** A world with its own clock, socket and connection classes, and a visibility of its own. */
 export function world() {
   FakeSocket.all = [];
+  FakeSocket.answers = false;
   FakeConnection.all = [];
   const clock = new Clock();
-  const seen = { visible: true };
+  const seen = { visible: true, online: true };
   /** @type {import('../../static/viewer/signalling.js').Env} */
   const env = {
     WebSocket: /** @type {any} */ (FakeSocket),
@@ -267,6 +273,7 @@ export function world() {
     now: () => clock.now,
     random: () => 0,
     visible: () => seen.visible,
+    online: () => seen.online,
   };
   return { env, clock, seen };
 }

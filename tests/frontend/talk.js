@@ -21,6 +21,7 @@ export const answer = id => ({ type: 'answer', peer_id: id, sdp: `answer-${id}` 
 /** A viewer that has just started. @param {object} [unusual] what its browser has otherwise */
 export function link(unusual = {}) {
   const around = world();
+  FakeSocket.answers = true;
   const viewer = new Link('ws://host/ws', 'i', { ...around.env, ...unusual });
   viewer.start();
   return { ...around, viewer };

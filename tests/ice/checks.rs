@@ -10,7 +10,7 @@ use super::coturn::{Coturn, Options, SECRET, free_port};
 const ENDS_WITHIN: Duration = Duration::from_secs(120);
 
 /// What `heliostat check-ice` says of some servers, and its exit status.
-fn check(secrets: &str, servers: &[String], more: &[&str]) -> (Value, i32) {
+pub fn check(secrets: &str, servers: &[String], more: &[&str]) -> (Value, i32) {
     let folder = tempfile::tempdir().unwrap();
     let began = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
@@ -53,7 +53,7 @@ fn steps(report: &Value, server: usize) -> Vec<(String, String)> {
 }
 
 /// The one step that failed.
-fn failed(report: &Value) -> (String, String) {
+pub fn failed(report: &Value) -> (String, String) {
     let failed: Vec<_> = steps(report, 0).into_iter().filter(|(_, code)| code != "ok").collect();
     assert_eq!(failed.len(), 1, "{report:#}");
     failed.into_iter().next().unwrap()
@@ -168,6 +168,57 @@ fn a_server_that_relays_for_anybody_is_told() {
         Some(&words("refusal", "open_relay")),
         "{report:#}"
     );
+}
+
+/// What the allocation is answered with, once somebody else's relays are there.
+fn allocation_while_occupied(options: Options, wanted: &str) {
+    let coturn = Coturn::start(options);
+    let server = [format!("turn:127.0.0.1:{}", coturn.port)];
+    let (report, status) = check(SECRET, &server, &[]);
+    assert_eq!(status, 0, "{report:#}");
+    let occupant = coturn.occupied();
+    let began = Instant::now();
+    loop {
+        let (report, status) = check(SECRET, &server, &[]);
+        if status == 1 {
+            assert_eq!(failed(&report), words("allocation", wanted));
+            break;
+        }
+        assert!(began.elapsed() < ENDS_WITHIN, "there is still room: {report:#}");
+    }
+    drop(occupant);
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_told() {
+    let options = Options {
+        quota: 2,
+        ..Options::default()
+    };
+    allocation_while_occupied(options, "quota");
+}
+
+#[test]
+fn a_server_without_a_port_for_another_relay_is_told_apart_from_a_quota() {
+    let options = Options {
+        relays: 2,
+        ..Options::default()
+    };
+    allocation_while_occupied(options, "no_capacity");
+}
+
+#[test]
+fn a_server_whose_clock_is_ahead_is_told_apart_from_a_wrong_secret() {
+    let coturn = Coturn::start(Options {
+        ahead: 3,
+        ..Options::default()
+    });
+    let server = [format!("turn:127.0.0.1:{}", coturn.port)];
+    // Credentials are good for an hour: there, they have run out.
+    let (report, status) = check(SECRET, &server, &[]);
+    assert_eq!((failed(&report), status), (words("allocation", "clock_ahead"), 1));
+    let (report, status) = check(SECRET, &server, &["--set", "ice.credentials_life=6h"]);
+    assert_eq!(status, 0, "{report:#}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub const SECRET: &str = "a-secret-of-the-tests-alone";
 /// How long a coturn may take to listen on a busy machine.
 const STARTS_WITHIN: Duration = Duration::from_secs(30);
-/// Ports of relays for each.
+/// Ports of relays for each, at most.
 const RELAYS: u16 = 40;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -24,6 +24,12 @@ pub struct Options {
     pub tls: bool,
     /// Whether it relays for anybody.
     pub open: bool,
+    /// Relays that one user may have at once.
+    pub quota: u16,
+    /// Ports that it has for relays.
+    pub relays: u16,
+    /// By so many hours its clock is ahead.
+    pub ahead: u16,
 }
 
 impl Default for Options {
@@ -32,6 +38,9 @@ impl Default for Options {
             peer: true,
             tls: true,
             open: false,
+            quota: 48,
+            relays: RELAYS,
+            ahead: 0,
         }
     }
 }
@@ -53,12 +62,12 @@ impl Coturn {
         let (port, tls_port) = (free_port(), free_port());
         let at = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(at("secret"), format!("{SECRET}\n")).unwrap();
-        let first = 58_000 + NEXT.fetch_add(1, Ordering::Relaxed) * RELAYS;
         let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install-coturn"));
         script
             .args(["--print", "--name", "127.0.0.1", "--listen", "127.0.0.1"])
             .args(["--port", &port.to_string(), "--tls-port", &tls_port.to_string()])
-            .args(["--relay-ports", &format!("{first}-{}", first + RELAYS - 1)])
+            .args(["--relay-ports", &relay_ports(options.relays)])
+            .args(["--user-quota", &options.quota.to_string()])
             .args(["--secret-file", &at("secret")]);
         if options.peer {
             script.args(["--peer", "127.0.0.1"]);
@@ -77,14 +86,36 @@ impl Coturn {
                 .fold(String::new(), |text, line| text + line + "\n");
         }
         std::fs::write(at("turnserver.conf"), configuration).unwrap();
+        let mut command = Command::new("turnserver");
+        if options.ahead > 0 {
+            command
+                .env("LD_PRELOAD", faketime())
+                .env("FAKETIME", format!("+{}h", options.ahead))
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        }
+        let configuration = folder.path().join("turnserver.conf");
+        Self::run(command, folder, &configuration, (port, tls_port))
+    }
+
+    /// Starts one with this configuration, which listens at `port`, and waits until it does.
+    pub fn configured(configuration: &Path, port: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::run(Command::new("turnserver"), folder, configuration, (port, 0))
+    }
+
+    fn run(
+        mut command: Command,
+        folder: tempfile::TempDir,
+        configuration: &Path,
+        (port, tls_port): (u16, u16),
+    ) -> Self {
+        let at = |name: &str| folder.path().join(name);
         let log = std::fs::File::create(at("coturn.log")).unwrap();
-        let child = Command::new("turnserver")
-            .args([
-                "-c",
-                &at("turnserver.conf"),
-                &format!("--userdb={}", at("unused.db")),
-                "--pidfile=",
-            ])
+        let child = command
+            .arg("-c")
+            .arg(configuration)
+            .arg(format!("--userdb={}", at("unused.db").display()))
+            .arg("--pidfile=")
             .current_dir(folder.path())
             .stdin(Stdio::null())
             .stderr(log.try_clone().unwrap())
@@ -109,6 +140,20 @@ impl Coturn {
         coturn
     }
 
+    /// Somebody with credentials of check-ice's own user who takes relays and keeps them until dropped.
+    pub fn occupied(&self) -> Occupant {
+        let port = self.port.to_string();
+        let child = Command::new("turnutils_uclient")
+            .args(["-y", "-c", "-u", "check-ice", "-W", SECRET, "-p", &port])
+            .args(["-n", "100000", "-z", "500", "127.0.0.1"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("coturn's tools are installed with it");
+        Occupant(child)
+    }
+
     /// A file of its folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -124,6 +169,30 @@ impl Drop for Coturn {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// See [`Coturn::occupied`].
+pub struct Occupant(Child);
+
+impl Drop for Occupant {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Ports for relays that no other coturn of these tests has.
+pub fn relay_ports(many: u16) -> String {
+    let first = 58_000 + NEXT.fetch_add(1, Ordering::Relaxed) * RELAYS;
+    format!("{first}-{}", first + many - 1)
+}
+
+/// What makes a program believe in another time.
+fn faketime() -> PathBuf {
+    let all = std::fs::read_dir("/usr/lib").unwrap();
+    all.filter_map(|entry| Some(entry.ok()?.path().join("faketime/libfaketimeMT.so.1")))
+        .find(|path| path.exists())
+        .expect("faketime is installed")
 }
 
 /// A port of loopback that is free now, for TCP and for UDP.
@@ -168,7 +237,8 @@ fn make_certificate(certificate: &str, key: &str) {
     );
 }
 
-fn output(command: &mut Command) -> Output {
+/// Runs it, successfully.
+pub fn output(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(
         output.status.success(),

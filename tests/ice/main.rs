@@ -1,4 +1,5 @@
-//! `heliostat check-ice` and the credentials of the host, against a real coturn.
+//! `heliostat check-ice`, the credentials of the host and `scripts/install-coturn`, against a real coturn.
 
 mod checks;
 mod coturn;
+mod install;

@@ -175,8 +175,21 @@ async fn with_all_of_the_network_an_app_reaches_what_the_host_reaches() {
     mine.end().await;
 }
 
+/// Says why no app can have the internet here, which is as it should be where only root may make a device for it.
+fn no_internet() -> bool {
+    let device = fs::File::options().read(true).write(true).open("/dev/net/tun");
+    let why = device.err().filter(|_| !super::support::is_root());
+    if let Some(why) = &why {
+        eprintln!("skipped: /dev/net/tun: {why}");
+    }
+    why.is_some()
+}
+
 #[tokio::test]
 async fn with_the_internet_an_app_reaches_neither_the_host_nor_its_neighbours() {
+    if no_internet() {
+        return;
+    }
     let (_listener, mut targets) = listening();
     let port = targets[0].1;
     // The host as the helper shows it.
@@ -203,6 +216,9 @@ async fn with_the_internet_an_app_reaches_neither_the_host_nor_its_neighbours() 
 
 #[tokio::test]
 async fn who_carries_the_network_goes_with_the_app_and_the_app_with_it() {
+    if no_internet() {
+        return;
+    }
     let mine = Boxed::new(|app| app.network = Network::Internet).await;
     let app = role("render");
     let carrier = |mine: &Boxed| {

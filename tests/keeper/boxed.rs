@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use heliostat::config::{AppEntry, AppOwner, AppsDir, Config, InstanceFolders, Sources};
 use heliostat::desktop::commands::DisplayId;
@@ -15,6 +15,18 @@ use tokio::time::timeout;
 
 use super::support::{GRACE, LONG, Place, is_root, role, until};
 
+/// A program where the apps' user can run it: copied, if it lies in a folder that only others may enter.
+pub fn reachable(program: &Path, folder: &Path) -> PathBuf {
+    let has = |path: &Path, bits| fs::metadata(path).unwrap().permissions().mode() & bits == bits;
+    if !is_root() || (has(program, 0o005) && program.ancestors().skip(1).all(|folder| has(folder, 0o001))) {
+        return program.into();
+    }
+    let copy = folder.join(program.file_name().unwrap());
+    fs::copy(program, &copy).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    copy
+}
+
 /// A running instance without an app.
 pub struct Boxed {
     pub place: Place,
@@ -22,12 +34,19 @@ pub struct Boxed {
     pub layout: Layout,
     pub display: DisplayId,
     pub folders: InstanceFolders,
+    /// Kept as long as the instance.
+    pub further: Option<tempfile::TempDir>,
     _apps: tempfile::TempDir,
 }
 
 impl Boxed {
     /// An instance of an app that is a shell, with an entry changed like this.
     pub async fn new(change: impl FnOnce(&mut AppEntry)) -> Self {
+        Self::kept_by(None, change).await
+    }
+
+    /// The same with a keeper that this program becomes.
+    pub async fn kept_by(keeper: Option<&Path>, change: impl FnOnce(&mut AppEntry)) -> Self {
         let mut app = AppEntry::new("probe", "sh");
         change(&mut app);
         let mut place = Place::new();
@@ -45,7 +64,7 @@ impl Boxed {
         };
         let (config, _) = Config::load(&sources).unwrap();
         let around = Surroundings {
-            hidden: vec![place.state.path().into()],
+            hidden: vec![place.state.path().into(), apps.root().into()],
             folder: apps.root().into(),
         };
         let sandboxing = Sandboxing::find(&config, owner.as_ref(), around);
@@ -59,15 +78,15 @@ impl Boxed {
         let folders = apps.make(id, SessionId::new(), &app.id, app.home).unwrap();
         let (xauthority, window_manager_config) = desktop::files(&folders);
         let layout = Layout {
-            width: 320,
-            height: 200,
+            width: app.width.unwrap_or(320),
+            height: app.height.unwrap_or(200),
             fps: 30,
             bitrate_kbps: 1000,
             home: folders.home.clone(),
             tmp: folders.tmp.clone(),
             xauthority,
             window_manager_config,
-            program: place.options.program.clone(),
+            program: reachable(&place.options.program, apps_folder.path()),
             user: owner.as_ref().map(|owner| User {
                 uid: owner.uid,
                 gid: owner.gid,
@@ -92,6 +111,9 @@ impl Boxed {
                 path: path.clone(),
             })
             .collect();
+        if let Some(keeper) = keeper {
+            place.options.program = keeper.into();
+        }
         let keeper = place.keeper().await;
         let mut events = keeper.events();
         let started = keeper.ensure(&role("xvfb"), layout.display(), GRACE).await.unwrap();
@@ -112,12 +134,40 @@ impl Boxed {
             layout,
             display,
             folders,
+            further: None,
             _apps: apps_folder,
         }
     }
 
     pub async fn plain() -> Self {
         Self::new(|_| ()).await
+    }
+
+    /// Starts what stands around an app beside its display; gives the pids of display, window manager and capture.
+    pub async fn surround(&self) -> [i32; 3] {
+        let layout = &self.layout;
+        let start = async |name: &str, spec| {
+            let started = self.keeper.ensure(&role(name), spec, GRACE).await.unwrap();
+            assert!(started.pid > 0);
+            started.pid
+        };
+        [
+            start("xvfb", layout.display()).await,
+            start("window_manager", layout.window_manager(self.display)).await,
+            start("capture", layout.capture(self.display, &[])).await,
+        ]
+    }
+
+    /// Runs a script in the place of what a spec starts; gives its output.
+    pub async fn inside(&self, spec: Spec, script: &str) -> String {
+        let spec = Spec {
+            argv: ["bash", "-c", script].map(str::to_owned).to_vec(),
+            display_fd: false,
+            listen_socket: None,
+            ..spec
+        };
+        let (_, lines) = self.keeper.run(&role("probe"), spec, LONG).await.unwrap();
+        lines.join("\n")
     }
 
     /// The app's spec with this script of `bash` in its place.

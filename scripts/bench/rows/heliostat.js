@@ -13,7 +13,7 @@ function role(pid) {
   const [path = '', command = ''] = commandLine(pid);
   const name = path.split('/').pop() ?? '';
   if (name === 'heliostat') return { serve: 'host', keep: 'keeper', capture: 'capture' }[command] ?? 'other';
-  return { Xvfb: 'display', 'heliostat-orrery': 'app', openbox: 'window manager' }[name] ?? 'other';
+  return { Xvfb: 'display', 'heliostat-orrery': 'app', openbox: 'window manager', bwrap: 'sandboxes' }[name] ?? 'other';
 }
 
 /** Offers VP8 alone. */

@@ -58,6 +58,7 @@ impl Scene {
             server: ServerId::new(),
             apps: AppsDir::at(folder.path().join("apps"), None).unwrap(),
             program: "heliostat".into(),
+            capture_program: "heliostat".into(),
             store: Store::open(&config.store.url, state.path()).unwrap(),
             journal: Arc::new(Journal::new()),
             media: media.clone(),

@@ -84,8 +84,8 @@ fn neither_peers_closed_nor_peers_dropped_leave_files_or_tasks_behind() {
             ports: range,
             disconnected_timeout: std::time::Duration::from_secs(3),
             failed_timeout: std::time::Duration::from_secs(5),
-            public: Vec::new(),
             addresses: MediaAddresses::of(&[LOCAL]),
+            public: PublicAddresses::default(),
         }));
         let mut tasks = 0;
         for cycle in 0..20 {

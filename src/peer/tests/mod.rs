@@ -11,6 +11,7 @@ use tokio::time::timeout;
 
 use super::webrtc::{WebrtcFactory, WebrtcOptions};
 use super::*;
+use crate::ice::PublicAddresses;
 use crate::ids::PeerId;
 use crate::media::{Codec, Frame, Hub};
 use crate::protocol::input::InputFrame;
@@ -52,7 +53,7 @@ fn factory() -> Arc<WebrtcFactory> {
         disconnected_timeout: std::time::Duration::from_secs(3),
         failed_timeout: std::time::Duration::from_secs(5),
         addresses: MediaAddresses::of(&[LOCAL]),
-        public: Vec::new(),
+        public: PublicAddresses::default(),
     }))
 }
 

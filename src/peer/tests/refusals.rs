@@ -60,8 +60,8 @@ async fn no_free_port_is_told_as_such() {
         ports: PortRange::new(port, port),
         disconnected_timeout: std::time::Duration::from_secs(3),
         failed_timeout: std::time::Duration::from_secs(5),
-        public: Vec::new(),
         addresses: MediaAddresses::of(&[LOCAL]),
+        public: PublicAddresses::default(),
     };
     options.factory = Arc::new(WebrtcFactory::new(full));
     assert_eq!(Peer::answer(options).await.unwrap_err().code(), "no_udp_port");

@@ -1,6 +1,5 @@
 //! Callbacks run on the connection's own driver: they post and return.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -13,7 +12,7 @@ use webrtc::peer_connection::{
 use super::super::connection::ConnectionEvent;
 use super::super::state::ConnectionState;
 use super::channel::WebrtcChannel;
-use crate::ice::public_address::beyond_nat;
+use crate::ice::public_address::{PublicAddresses, beyond_nat};
 use crate::protocol::signalling::IceCandidate;
 
 /// Turns callbacks into events.
@@ -21,7 +20,7 @@ pub(super) struct Callbacks {
     pub(super) events: mpsc::Sender<ConnectionEvent>,
     pub(super) state: watch::Sender<ConnectionState>,
     /// The addresses of this host beyond a NAT.
-    pub(super) public: Vec<IpAddr>,
+    pub(super) public: PublicAddresses,
 }
 
 impl Callbacks {
@@ -39,7 +38,7 @@ impl PeerConnectionEventHandler for Callbacks {
     async fn on_ice_candidate(&self, event: RTCPeerConnectionIceEvent) {
         match event.candidate.to_json() {
             Ok(init) => {
-                let beyond = beyond_nat(&init.candidate, &self.public);
+                let beyond = beyond_nat(&init.candidate, &self.public.now());
                 for candidate in std::iter::once(init.candidate).chain(beyond) {
                     self.post(ConnectionEvent::Candidate(Some(IceCandidate {
                         candidate,

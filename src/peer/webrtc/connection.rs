@@ -21,6 +21,7 @@ use super::super::ports::PortLease;
 use super::super::state::{CLOSE_WITHIN, ConnectionState};
 use super::failed;
 use super::feedback::Feedback;
+use crate::ice::public_address::{PublicAddresses, described_beyond_nat};
 use crate::protocol::signalling::IceCandidate;
 
 /// What was written before a restart leaves on the old path within this time; the crate drops what comes after.
@@ -37,6 +38,7 @@ pub(super) struct WebrtcConnection {
     payload_type: OnceCell<u8>,
     state: watch::Sender<ConnectionState>,
     feedback: Arc<Feedback>,
+    public: PublicAddresses,
     closed: AtomicBool,
     lease: Option<PortLease>,
     runtime: Handle,
@@ -50,6 +52,7 @@ impl WebrtcConnection {
         ssrc: u32,
         state: watch::Sender<ConnectionState>,
         feedback: Arc<Feedback>,
+        public: PublicAddresses,
         lease: PortLease,
     ) -> Self {
         Self {
@@ -60,6 +63,7 @@ impl WebrtcConnection {
             payload_type: OnceCell::new(),
             state,
             feedback,
+            public,
             closed: AtomicBool::new(false),
             lease: Some(lease),
             runtime: Handle::current(),
@@ -128,7 +132,8 @@ impl Connection for WebrtcConnection {
                 waits
             });
         }
-        Ok(answered?.sdp)
+        // Of a restart the crate reports no candidates: they are in its answer.
+        Ok(described_beyond_nat(&answered?.sdp, &self.public.now()))
     }
 
     async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), PeerError> {

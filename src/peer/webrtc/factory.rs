@@ -29,6 +29,7 @@ use super::callbacks::Callbacks;
 use super::connection::WebrtcConnection;
 use super::failed;
 use super::feedback::{Feedback, Observer};
+use crate::ice::PublicAddresses;
 use crate::media::Codec;
 
 /// The browser shows each frame at once (`minimum 0, maximum 0`).
@@ -52,7 +53,7 @@ pub struct WebrtcOptions {
     /// The addresses each peer binds.
     pub addresses: MediaAddresses,
     /// Told to browsers for each candidate beside the addresses bound: see `ice::public_address`.
-    pub public: Vec<IpAddr>,
+    pub public: PublicAddresses,
     /// A browser not heard of for this long counts as disconnected.
     pub disconnected_timeout: Duration,
     /// A browser disconnected for this long further counts as gone.
@@ -135,7 +136,15 @@ async fn build(
     let connection: Arc<dyn PeerConnection> = Arc::new(connection);
     let ssrc = random();
     let track = Arc::new(TrackLocalStaticRTP::new(track(choice, ssrc)));
-    Ok(WebrtcConnection::new(connection, track, ssrc, state, feedback, lease))
+    Ok(WebrtcConnection::new(
+        connection,
+        track,
+        ssrc,
+        state,
+        feedback,
+        options.public.clone(),
+        lease,
+    ))
 }
 
 fn settings(options: &WebrtcOptions) -> SettingEngine {

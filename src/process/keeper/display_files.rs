@@ -1,12 +1,24 @@
-//! What a killed X server leaves behind in `/tmp`: its socket, and `.X<n>-lock` with its pid where it had its number
+//! What X servers have in `/tmp`: the folder of their sockets; and what a killed one leaves behind, its socket, and `.X<n>-lock` with its pid where it had its number
 //! by command line. (One that chose its number itself, `-displayfd`, makes no lock.)
 
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::{self, Permissions};
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::{Uid, fchownat, geteuid};
 
 use super::super::proc::Process;
+
+/// From the making of a socket until its server listens.
+const SETTLED: Duration = Duration::from_secs(10);
+const FOLDER: &str = "/tmp/.X11-unix";
 
 /// A server's display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,13 +32,31 @@ pub(in crate::process) struct Display {
 /// Tells a socket from a later one of its name: device, inode, and when it was made (an inode number comes again).
 type SocketId = (u64, u64, i64, i64);
 
+/// Makes the folder of the sockets where there is none yet, as every X server does: in a sandbox it cannot.
+pub(super) fn make_folder() -> io::Result<()> {
+    let folder = Path::new(FOLDER);
+    match fs::create_dir(folder) {
+        // Everybody's, and each entry its maker's; not what the umask left of it.
+        Ok(()) => fs::set_permissions(folder, Permissions::from_mode(0o1777)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 impl Display {
-    /// The display of a server that just said its number: the socket of that name is now its own.
-    pub(in crate::process) fn of_running(number: u32) -> Self {
-        Self {
-            number,
-            socket: socket_id(&socket(Path::new("/tmp"), number)),
-        }
+    /// The display of a server of this user that just said its number: the socket of that name is now its own, if it is
+    /// a socket of that user. Root takes it over: of several servers of one user each could put a socket of its own in
+    /// the place of another's, although the folder is sticky, or say another's number.
+    pub(in crate::process) fn of_running(number: u32, user: Uid) -> Self {
+        let path = socket(Path::new("/tmp"), number);
+        let socket = match take_over(&path, user) {
+            Ok(()) => socket_id(&path),
+            Err(errno) => {
+                log::warn!("display={number} its socket is not a server's of user {user}: {errno}");
+                None
+            }
+        };
+        Self { number, socket }
     }
 
     /// Frees the display after the server of this pid died. Another's is left alone.
@@ -66,6 +96,61 @@ pub(in crate::process) fn free_all(pids: &[i32]) {
             Display { number, socket: None }.free(pid);
         }
     }
+}
+
+/// Makes it root's where we are root; its group stays, and tells it from what root has made itself.
+fn take_over(socket: &Path, user: Uid) -> Result<(), Errno> {
+    // By descriptor: what is looked at is what is changed.
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let socket = open(socket, flags, Mode::empty())?;
+    let found = fstat(&socket)?;
+    if SFlag::from_bits_truncate(found.st_mode) & SFlag::S_IFMT != SFlag::S_IFSOCK {
+        return Err(Errno::ENOTSOCK);
+    }
+    if found.st_uid != user.as_raw() {
+        return Err(Errno::EPERM);
+    }
+    if !geteuid().is_root() {
+        return Ok(());
+    }
+    fchownat(&socket, "", Some(Uid::from_raw(0)), None, AtFlags::AT_EMPTY_PATH)
+}
+
+/// Removes the sockets of this user's that nobody listens on any more, as a keeper leaves them that was killed: nobody
+/// else may, and their numbers would stay taken.
+pub(in crate::process) fn free_unheard() {
+    free_unheard_in(Path::new("/tmp"), SystemTime::now());
+}
+
+fn free_unheard_in(tmp: &Path, now: SystemTime) {
+    let Ok(entries) = fs::read_dir(tmp.join(".X11-unix")) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(number) = name.to_str().and_then(|name| name.strip_prefix('X')?.parse().ok()) else {
+            continue;
+        };
+        let Ok(found) = entry.metadata() else { continue };
+        // One that was just made may not be listened on yet, unless it was taken over.
+        let age = found.modified().ok().and_then(|made| now.duration_since(made).ok());
+        let is_old = age.is_some_and(|age| age >= SETTLED) || (found.uid() == 0 && found.gid() != 0);
+        let mine = found.uid() == geteuid().as_raw() && found.file_type().is_socket();
+        if mine && is_old && !lock(tmp, number).exists() && is_unheard(&entry.path()) {
+            log::info!("display={number} socket of a dead server removed");
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A server that is only busy would let a connection wait.
+fn is_unheard(path: &Path) -> bool {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let made = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, flags, None);
+    let (Ok(socket), Ok(address)) = (made, UnixAddr::new(path)) else {
+        return false;
+    };
+    connect(socket.as_raw_fd(), &address) == Err(Errno::ECONNREFUSED)
 }
 
 fn lock(tmp: &Path, number: u32) -> PathBuf {
@@ -156,6 +241,47 @@ mod tests {
         let later = self::display(&tmp);
         later.free_in(tmp.path(), NOBODY);
         assert!(!socket(tmp.path(), 7).exists());
+    }
+
+    #[test]
+    fn only_a_socket_of_the_servers_user_is_taken_over() {
+        let tmp = tmp();
+        let me = geteuid();
+        let other = Uid::from_raw(me.as_raw() + 1);
+        let _server = std::os::unix::net::UnixListener::bind(socket(tmp.path(), 8)).unwrap();
+        assert_eq!(take_over(&socket(tmp.path(), 8), me), Ok(()));
+        assert_eq!(take_over(&socket(tmp.path(), 8), other), Err(Errno::EPERM));
+        assert_eq!(take_over(&socket(tmp.path(), 7), me), Err(Errno::ENOTSOCK), "a file");
+        std::os::unix::fs::symlink(socket(tmp.path(), 8), socket(tmp.path(), 9)).unwrap();
+        assert_eq!(take_over(&socket(tmp.path(), 9), me), Err(Errno::ENOTSOCK), "a link");
+        assert_eq!(take_over(&socket(tmp.path(), 10), me), Err(Errno::ENOENT));
+    }
+
+    #[test]
+    fn sockets_that_nobody_listens_on_go_and_others_stay() {
+        use std::os::unix::net::UnixListener;
+        let tmp = tmp();
+        let later = SystemTime::now() + 2 * SETTLED;
+        let [heard, dead, locked] = [8, 9, 10].map(|number| UnixListener::bind(socket(tmp.path(), number)).unwrap());
+        drop((dead, locked));
+        fs::write(lock(tmp.path(), 10), "").unwrap();
+        free_unheard_in(tmp.path(), SystemTime::now());
+        assert!(socket(tmp.path(), 9).exists(), "it may have been made just now");
+        free_unheard_in(tmp.path(), later);
+        let left = [7, 8, 9, 10].map(|number| socket(tmp.path(), number).exists());
+        assert_eq!(
+            left,
+            [true, true, false, true],
+            "a file, one with a listener, a dead one, a locked one"
+        );
+        drop(heard);
+        if geteuid().is_root() {
+            let path = socket(tmp.path(), 9);
+            drop(UnixListener::bind(&path).unwrap());
+            std::os::unix::fs::chown(&path, None, Some(1)).unwrap();
+            free_unheard_in(tmp.path(), SystemTime::now());
+            assert!(!path.exists(), "one that was taken over was listened on");
+        }
     }
 
     #[test]

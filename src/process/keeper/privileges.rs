@@ -1,6 +1,10 @@
-//! What the keeper gives up where it is root: capabilities (capabilities(7)) that neither it nor what it starts needs.
+//! What the keeper gives up: capabilities (capabilities(7)) that neither it nor what it starts needs, root's groups, and
+//! gaining rights by executing a file.
 
 use std::io;
+
+use nix::sys::prctl;
+use nix::unistd::{geteuid, setgroups};
 
 /// It becomes other users and signals their processes, writes into the instance's folder and removes what a dead X server
 /// left in a sticky one, looks into their environment and namespaces, makes sandboxes, and sets priorities and limits.
@@ -39,10 +43,12 @@ struct Sets {
     inheritable: u32,
 }
 
-/// Gives up all but the kept ones, also for everything that is executed from here on.
+/// Gives up all but the kept ones, also for everything that is executed from here on. Whoever is not root has some, too,
+/// over the namespaces that it made.
 pub(super) fn give_up() {
-    if !nix::unistd::geteuid().is_root() {
-        return;
+    let groups = if geteuid().is_root() { setgroups(&[]) } else { Ok(()) };
+    if let Err(errno) = groups.and_then(|()| prctl::set_no_new_privs()) {
+        log::warn!("groups and programs with rights of their own stay: {errno}");
     }
     for capability in (0..=MOST).filter(|capability| !KEPT.contains(capability)) {
         // SAFETY: plain system call; of capabilities that do not exist it fails harmlessly.

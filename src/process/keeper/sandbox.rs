@@ -21,7 +21,9 @@ use super::super::seccomp;
 use super::child::Plan;
 use super::spawn::{NotStarted, foreign, launch, move_up, no_descriptors, pipe, texts};
 use crate::ids::InstanceId;
-use crate::protocol::keeper::{Companion, Failure, FailureCode, INSTANCE_VARIABLE, ROLE_VARIABLE, Role, Sandbox};
+use crate::protocol::keeper::{
+    Companion, Failure, FailureCode, Filter, INSTANCE_VARIABLE, ROLE_VARIABLE, Role, Sandbox,
+};
 
 const STATUS_FD: RawFd = 5;
 const SECCOMP_FD: RawFd = 6;
@@ -66,7 +68,7 @@ pub(super) struct Marking<'a> {
 #[derive(Debug)]
 pub(super) struct Fabric {
     status: (OwnedFd, OwnedFd),
-    seccomp: Option<OwnedFd>,
+    seccomp: OwnedFd,
     /// Its reading end is bubblewrap's.
     block: Option<(OwnedFd, OwnedFd)>,
     /// Its writing end is bubblewrap's.
@@ -82,7 +84,7 @@ impl Fabric {
         };
         Ok(Self {
             status: pipe()?,
-            seccomp: sandbox.seccomp.then(filter).transpose()?,
+            seccomp: filter(sandbox.filter)?,
             block: served.then(block).transpose()?,
             sync: served.then(pipe).transpose()?,
         })
@@ -93,9 +95,7 @@ impl Fabric {
         let mut argv = sandbox.argv.clone();
         let mut fd = |option: &str, number: RawFd| argv.extend([option.to_owned(), number.to_string()]);
         fd("--json-status-fd", STATUS_FD);
-        if self.seccomp.is_some() {
-            fd("--seccomp", SECCOMP_FD);
-        }
+        fd("--seccomp", SECCOMP_FD);
         if self.block.is_some() {
             fd("--block-fd", BLOCK_FD);
             fd("--sync-fd", SYNC_FD);
@@ -107,13 +107,11 @@ impl Fabric {
 
     /// What bubblewrap finds under which number.
     pub(super) fn given(&self) -> Vec<(RawFd, RawFd)> {
-        let seccomp = self.seccomp.as_ref().map(|fd| (fd.as_raw_fd(), SECCOMP_FD));
         let block = self.block.as_ref().map(|(_, its)| (its.as_raw_fd(), BLOCK_FD));
         let sync = self.sync.as_ref().map(|(_, its)| (its.as_raw_fd(), SYNC_FD));
-        [Some((self.status.1.as_raw_fd(), STATUS_FD)), seccomp, block, sync]
-            .into_iter()
-            .flatten()
-            .collect()
+        let status = (self.status.1.as_raw_fd(), STATUS_FD);
+        let seccomp = (self.seccomp.as_raw_fd(), SECCOMP_FD);
+        [status, seccomp].into_iter().chain(block).chain(sync).collect()
     }
 
     /// Waits until the sandbox stands and its program runs.
@@ -263,9 +261,9 @@ fn owner_of_network(pid: i32) -> io::Result<OwnedFd> {
 }
 
 /// The filter as a file that bubblewrap reads to its end.
-fn filter() -> io::Result<OwnedFd> {
+fn filter(filter: Filter) -> io::Result<OwnedFd> {
     let (reading, writing) = io_pipe()?;
-    let program = seccomp::program();
+    let program = seccomp::program(filter);
     // Far less than a pipe holds.
     File::from(writing).write_all(&program)?;
     move_up(reading.as_fd())

@@ -13,10 +13,20 @@ pub struct Sandbox {
     pub argv: Vec<String>,
     /// Stands between the sandbox and the command, and becomes the command (`prlimit(1)`); may be empty.
     pub inner: Vec<String>,
-    /// Take the system calls away that no app needs.
-    pub seccomp: bool,
+    /// The system calls that it loses.
+    pub filter: Filter,
     /// Has to be ready before the command starts.
     pub companion: Option<Companion>,
+}
+
+/// Which system calls a process loses (`seccomp(2)`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filter {
+    /// Those that no app needs.
+    App,
+    /// Also those that apps need and displays do not: sockets other than Unix, other processes' memory, namespaces.
+    Helper,
 }
 
 /// A process outside the sandbox that serves it as long as it lives, such as the one that carries its network.

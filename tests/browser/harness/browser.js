@@ -21,10 +21,13 @@ const flags = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
-/** @param {string[]} [more] further flags */
-export function launchBrowser(more = []) {
+/** What is run. */
+export const program = process.env.HELIOSTAT_TEST_CHROMIUM ?? '/usr/bin/chromium';
+
+/** @param {string[]} [more] further flags @param {string} [executablePath] what runs it */
+export function launchBrowser(more = [], executablePath = program) {
   return chromium.launch({
-    executablePath: process.env.HELIOSTAT_TEST_CHROMIUM ?? '/usr/bin/chromium',
+    executablePath,
     headless: true,
     args: [...flags, ...more],
   });

@@ -101,8 +101,10 @@ export class Host {
    * @param {'token' | 'open'} settings.auth
    * @param {Record<string, string>} [settings.env]
    * @param {boolean} [settings.encrypted]
+   * @param {string} [settings.listen]
    */
-  constructor({ folder, port, auth, env = {}, encrypted = false }) {
+  constructor({ folder, port, auth, env = {}, encrypted = false, listen = '127.0.0.1' }) {
+    this.listen = `${listen}:${port}`;
     this.env = env;
     this.folder = folder;
     this.state = join(folder, 'state');
@@ -123,6 +125,7 @@ export class Host {
    * @param {Record<string, object>} [options.sections] sections of the configuration
    * @param {(paths: { folder: string, demo: string }) => App[]} [options.apps]
    * @param {Record<string, string>} [options.env] further variables of its environment
+   * @param {string} [options.listen] where, if not on 127.0.0.1 alone; there, too, in any case
    * @param {number} [options.disk] its state lies on a disk of its own of so many MiB
    */
   static async start({
@@ -132,10 +135,11 @@ export class Host {
     env = {},
     panics = false,
     disk = 0,
+    listen,
   } = {}) {
     const folder = temporaryFolder();
     const encrypted = 'tls_certificate' in (sections.server ?? {});
-    const host = new Host({ folder, port: await freePort(), auth, env, encrypted });
+    const host = new Host({ folder, port: await freePort(), auth, env, encrypted, listen });
     host.panics = panics;
     if (disk > 0) mountDisk(host.state, disk);
     const text = Object.entries(sections).flatMap(([name, keys]) => [`[${name}]`, ...lines(keys), '']);
@@ -160,7 +164,7 @@ export class Host {
     this.#runs += 1;
     const log = openSync(this.logFile, 'a');
     const begin = statSync(this.logFile).size;
-    const flags = ['--config', this.config, '--listen', `127.0.0.1:${this.port}`];
+    const flags = ['--config', this.config, '--listen', this.listen];
     const child = spawn(program, ['serve', ...flags, '--state', this.state, '--auth', this.auth], {
       cwd: this.folder,
       env: { ...environment(), ...this.env },
@@ -191,7 +195,7 @@ export class Host {
 
   /** `heliostat <command>` for this host. @param {string} command @param {string[]} more */
   async command(command, ...more) {
-    const flags = ['--config', this.config, '--listen', `127.0.0.1:${this.port}`, '--state', this.state];
+    const flags = ['--config', this.config, '--listen', this.listen, '--state', this.state];
     const child = spawn(program, [command, ...flags, ...more], {
       cwd: this.folder,
       env: environment(),

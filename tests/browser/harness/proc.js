@@ -49,6 +49,11 @@ export function processesOf(instance) {
 /** A process that makes a sandbox for another one, or carries its network. @param {Process} process */
 const isMaker = ({ command }) => /^(\S*\/)?(bwrap|slirp4netns) /.test(command);
 
+/** The processes of a role, without what makes its sandbox. @param {string} instance @param {string} role */
+export function programsOf(instance, role) {
+  return processesOf(instance).filter(process => process.role === role && !isMaker(process));
+}
+
 /**
  * The first process of a role: the one that the keeper started, not one of its children, nor what makes its sandbox.
  *
@@ -58,7 +63,7 @@ const isMaker = ({ command }) => /^(\S*\/)?(bwrap|slirp4netns) /.test(command);
  */
 export function pidOf(instance, role) {
   return until(`the instance has a process with the role ${role}`, () => {
-    const all = processesOf(instance).filter(process => process.role === role && !isMaker(process));
+    const all = programsOf(instance, role);
     const pids = new Set(all.map(process => process.pid));
     return all.find(process => !pids.has(process.parent))?.pid;
   });

@@ -14,7 +14,8 @@ const LIMIT =
 /**
  * Declares what the scenarios of this file share.
  *
- * @param {Parameters<typeof Host.start>[0] & { flags?: string[] }} options of the host; further flags of the browser
+ * @param {Parameters<typeof Host.start>[0] & { flags?: string[], program?: string }} options of the host; further flags
+ *   of the browser, and what runs it
  */
 export function suite(options) {
   /** @type {Host | undefined} */
@@ -25,7 +26,7 @@ export function suite(options) {
 
   const start = async () => {
     host = await Host.start(options);
-    browser = await launchBrowser(options?.flags);
+    browser = await launchBrowser(options?.flags, options?.program);
   };
   const stop = async () => {
     await browser?.close();

@@ -16,9 +16,10 @@ export class Turn {
   /** @type {import('node:child_process').ChildProcess | null} */
   #process = null;
 
-  /** @param {{ folder: string, port: number, tlsPort: number, relays: number }} settings */
-  constructor({ folder, port, tlsPort, relays }) {
+  /** @param {{ folder: string, port: number, tlsPort: number, relays: number, address: string, prefix: string[] }} settings */
+  constructor({ folder, port, tlsPort, relays, address, prefix }) {
     this.folder = folder;
+    this.prefix = prefix;
     this.port = port;
     this.tlsPort = tlsPort;
     this.relays = relays;
@@ -27,30 +28,42 @@ export class Turn {
     this.certificate = join(folder, 'cert.pem');
     this.log = join(folder, 'coturn.log');
     this.urls = {
-      udp: `turn:127.0.0.1:${port}?transport=udp`,
-      tcp: `turn:127.0.0.1:${port}?transport=tcp`,
-      tls: `turns:127.0.0.1:${tlsPort}?transport=tcp`,
+      stun: `stun:${address}:${port}`,
+      udp: `turn:${address}:${port}?transport=udp`,
+      tcp: `turn:${address}:${port}?transport=tcp`,
+      tls: `turns:${address}:${tlsPort}?transport=tcp`,
     };
   }
 
-  /** Starts one. It relays to loopback only, where the host of the tests is. */
-  static async start() {
+  /** Starts one. */
+  static async start(options = {}) {
+    const turn = await Turn.prepare(options);
+    await turn.run();
+    return turn;
+  }
+
+  /**
+   * Everything that it needs to be run. It relays only to where it is itself, as the host of the tests is.
+   *
+   * @param {{ address?: string, prefix?: string[] }} options where it listens, and what command runs it
+   */
+  static async prepare({ address = '127.0.0.1', prefix = [] } = {}) {
     const folder = temporaryFolder('turn');
     const [port, tlsPort] = [await freePort(), await freePort()];
     // Apart from the ports of hosts, from those of other tests, and from those that the system gives out.
     const relays = 52_000 + (process.pid % 30) * RELAYS;
-    const turn = new Turn({ folder, port, tlsPort, relays });
+    const turn = new Turn({ folder, port, tlsPort, relays, address, prefix });
     writeFileSync(turn.secretFile, 'a-secret-of-the-tests-alone\n', { mode: 0o600 });
     const key = join(folder, 'key.pem');
-    const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    const subject = ['-subj', `/CN=${address}`, '-addext', `subjectAltName=IP:${address}`];
     const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
     execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', key, '-out', turn.certificate, ...subject], {
       stdio: 'pipe',
     });
     const flags = {
-      name: '127.0.0.1',
-      listen: '127.0.0.1',
-      peer: '127.0.0.1',
+      name: address,
+      listen: address,
+      peer: address,
       port,
       'tls-port': tlsPort,
       'relay-ports': `${relays}-${relays + RELAYS - 1}`,
@@ -61,7 +74,6 @@ export class Turn {
     const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const configuration = execFileSync(join(repository, 'scripts/install-coturn'), ['--print', ...args]);
     writeFileSync(join(folder, 'turnserver.conf'), configuration, { mode: 0o600 });
-    await turn.run();
     return turn;
   }
 
@@ -69,8 +81,9 @@ export class Turn {
   async run() {
     const log = openSync(this.log, 'a');
     const begin = readFileSync(this.log).length;
-    const files = [`--userdb=${join(this.folder, 'unused.db')}`, '--pidfile='];
-    const child = spawn('turnserver', ['-c', join(this.folder, 'turnserver.conf'), ...files], {
+    const files = ['-c', join(this.folder, 'turnserver.conf'), `--userdb=${join(this.folder, 'unused.db')}`];
+    const [program, ...args] = [...this.prefix, 'turnserver', ...files, '--pidfile='];
+    const child = spawn(program, args, {
       cwd: this.folder,
       stdio: ['ignore', log, log],
     });
@@ -137,7 +150,8 @@ export function pathOf(viewer) {
     const transport = [...report.values()].find(entry => entry.type === 'transport');
     const pair = report.get(transport?.selectedCandidatePairId);
     const near = report.get(pair?.localCandidateId);
-    return { type: near?.candidateType, protocol: near?.relayProtocol, port: near?.port };
+    const { candidateType: type, relayProtocol: protocol, port, address } = near ?? {};
+    return { type, protocol, port, address };
   });
 }
 

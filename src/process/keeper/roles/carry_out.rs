@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
+use super::super::display_files;
 use super::super::ending::{Ending, Step};
 use super::super::sandbox;
 use super::super::slot::{Main, Slot, Task, Work};
@@ -132,6 +133,11 @@ impl Roles {
         if let Some(group) = &spec.group {
             self.groups.retain(|known| known != group);
             self.groups.push(group.clone());
+        }
+        if spec.display_fd
+            && let Err(error) = display_files::make_folder()
+        {
+            log::warn!("displays have nowhere to put their sockets: {error}");
         }
         let spawned = spawn(&spec, &slot.role, self.instance, &given)
             .inspect_err(|failure| log::warn!("role={} code={} {failure}", slot.role, failure.code.as_str()))?;

@@ -3,7 +3,7 @@
 use std::io;
 
 use nix::errno::Errno;
-use nix::unistd::read;
+use nix::unistd::{Uid, geteuid, read};
 
 use super::super::super::proc::Process;
 use super::super::display_files::Display;
@@ -67,7 +67,8 @@ pub(super) fn read_display(slot: &mut Slot, out: &mut Vec<Out>) {
     let (Some(number), Some(main)) = (number, &mut slot.main) else {
         return;
     };
-    main.display = Some(Display::of_running(number));
+    let user = main.spec.user.map_or_else(geteuid, |user| Uid::from_raw(user.uid));
+    main.display = Some(Display::of_running(number, user));
     log::info!("role={} display={number}", slot.role);
     out.push(Out::Event(Event::Display {
         role: slot.role.clone(),
@@ -98,6 +99,11 @@ pub(super) fn stopped(slot: &mut Slot, stopped: bool, out: &mut Vec<Out>) {
     }
 }
 
+/// All that are looked at are looked at together: the keeper wakes once for them.
+pub(super) const fn next_look_us(now_us: u64) -> u64 {
+    (now_us / LOOK_EVERY_US + 1) * LOOK_EVERY_US
+}
+
 /// When the program of a sandbox is to be looked at.
 pub(super) fn look_us(slot: &Slot) -> Option<u64> {
     let main = slot.main.as_ref().filter(|main| main.exit.is_none())?;
@@ -110,7 +116,7 @@ pub(super) fn look(slot: &mut Slot, now_us: u64, out: &mut Vec<Out>) {
         return;
     }
     let Some(main) = &mut slot.main else { return };
-    main.look_us = Some(now_us + LOOK_EVERY_US);
+    main.look_us = Some(next_look_us(now_us));
     let app = main.inside.as_ref().and_then(|inside| inside.app);
     let process = app.and_then(|app| Process::read(app.pid).filter(|process| process.identity == app));
     let held = Process::read(main.pid).is_some_and(|outer| outer.stopped);
