@@ -320,7 +320,6 @@ export class Link extends Retelling {
       }
     }
     if (!this.#watching) {
-      this.env.clearTimeout(this.#resumeTimer);
       this.#dropPeer();
       this.fail(error.code, error.message);
       if (error.retry_after)
