@@ -32,8 +32,10 @@ async function restart(path) {
   try {
     return await api.call('POST', '/admin/supervision/restart', { child: path });
   } catch (error) {
-    // The one that would answer has been restarted.
-    if (path === 'root/http' && /** @type {ApiError} */ (error).code === 'unreachable') return null;
+    // The one that would answer is being restarted. A browser whose connection goes before an answer may ask again by
+    // itself, and then the next one says so.
+    const { code } = /** @type {ApiError} */ (error);
+    if (path === 'root/http' && ['unreachable', 'already_restarting'].includes(code)) return null;
     throw error;
   }
 }
