@@ -37,6 +37,14 @@ const WORDS = Object.freeze({
   fault: 'The connection had a fault and is being made anew.',
 });
 
+/** Why the host refused an offer that may be taken later, by the code of the error. @type {Readonly<Record<string, string>>} */
+const REFUSALS = Object.freeze({
+  no_udp_port: 'The host has no UDP port left for another viewer. Its operator can widen media.udp_ports.',
+  no_media_address: 'The host has none of its addresses for media now. Its operator can look at media.bind.',
+  too_many_peers: 'As many viewers as this program may have are connected.',
+  too_many_offers: 'The connections asked for before are still being made.',
+});
+
 /**
  * What to do about a reason, one of a newer host included.
  * @param {string} reason
@@ -46,8 +54,11 @@ export const afterClose = reason =>
   Object.hasOwn(AFTER_CLOSE, reason) ? AFTER_CLOSE[/** @type {CloseReason} */ (reason)] : 'offer';
 
 /**
- * The reason in words.
+ * The reason in words, also that of a refused offer.
  * @param {string} reason
+ * @returns {string}
  */
-export const closeWords = reason =>
-  Object.hasOwn(WORDS, reason) ? WORDS[/** @type {CloseReason} */ (reason)] : WORDS.fault;
+export function closeWords(reason) {
+  if (Object.hasOwn(REFUSALS, reason)) return REFUSALS[reason];
+  return Object.hasOwn(WORDS, reason) ? WORDS[/** @type {CloseReason} */ (reason)] : WORDS.fault;
+}

@@ -331,7 +331,7 @@ export class Link extends Retelling {
       if (OFFER_FAULTS.has(error.code)) this.fail(error.code, error.message);
       // What a host that is going refuses, it refuses for that.
       else if (this.facts.away === 'host_shutdown') this.#lose('host_shutdown', GOING_MS);
-      else this.#lose('fault', (error.retry_after ?? 0) * 1000);
+      else this.#lose(error.code, (error.retry_after ?? 0) * 1000);
     }
   }
 

@@ -272,6 +272,21 @@ test('no common codec is an error in words; too little of something else is trie
   assert.equal(offers(), 2);
 });
 
+test('an offer that the host has no room for says what is lacking, until one is taken', async () => {
+  const { viewer, clock } = link();
+  await greet();
+  FakeSocket.last.say({
+    type: 'error',
+    code: 'no_udp_port',
+    message: 'no free udp port between 40000 and 40001',
+  });
+  assert.match(viewer.shown.detail, /no UDP port left/);
+  await clock.advance(6000);
+  assert.equal(offers(), 2);
+  await connect('p2');
+  assert.equal(viewer.shown.state, 'connected');
+});
+
 test('an error after the connection is reported and changes nothing', async () => {
   const { viewer } = await connected();
   /** @type {any[]} */
