@@ -21,6 +21,7 @@ mod limits;
 mod links;
 mod origin;
 mod problem;
+mod routes;
 mod server;
 mod sessions;
 mod socket;
@@ -29,9 +30,6 @@ mod who;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-
-use actix_web::http::StatusCode;
-use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 
 pub use access::Access;
 pub use admin::Watchers;
@@ -48,9 +46,6 @@ use crate::instance::{Catalogue, Manager};
 use crate::session::{Roles, SessionBook, Sessions};
 use crate::store::Store;
 use crate::supervision::TreeView;
-
-/// The largest body of a request, in bytes.
-const MAX_BODY: usize = 64 * 1024;
 
 /// What handlers work with. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -81,71 +76,4 @@ pub struct Api {
     pub limits: Arc<Limits>,
     /// Messages of one signalling socket a second.
     pub messages_per_second: NonZeroU32,
-}
-
-/// All routes.
-fn routes(config: &mut ServiceConfig) {
-    let bad = |e: &dyn std::fmt::Display| Problem::new(StatusCode::BAD_REQUEST, "bad_request", e.to_string());
-    config
-        .app_data(
-            JsonConfig::default()
-                .limit(MAX_BODY)
-                .error_handler(move |e, _| json_problem(&e).into()),
-        )
-        .app_data(PathConfig::default().error_handler(move |e, _| bad(&e).into()))
-        .app_data(QueryConfig::default().error_handler(move |e, _| bad(&e).into()))
-        .route("/", web::get().to(assets::home))
-        .route("/favicon.ico", web::get().to(assets::favicon))
-        .route("/stream/{id}", web::get().to(assets::stream))
-        .route("/admin", web::get().to(assets::admin))
-        .route("/static/{path:.*}", web::get().to(assets::asset))
-        .route("/ws", web::get().to(socket::socket))
-        .route("/healthz", web::get().to(health::alive))
-        .route("/readyz", web::get().to(health::ready))
-        .route("/api/webrtc/ice-servers", web::get().to(ice::servers))
-        .service(api_routes())
-        .default_service(web::to(assets::nothing));
-}
-
-fn api_routes() -> actix_web::Scope {
-    let scope = web::scope("/api/v1")
-        .route("/auth", web::post().to(sessions::auth))
-        .route("/sessions", web::post().to(sessions::open))
-        .route("/sessions/current", web::get().to(sessions::current))
-        .route("/sessions/current", web::delete().to(sessions::close))
-        .route("/apps", web::get().to(instances::apps))
-        .route("/apps/{id}/home", web::delete().to(instances::empty_home))
-        .route("/instances", web::post().to(instances::launch))
-        .route("/instances", web::get().to(instances::list))
-        .route("/instances/{id}", web::get().to(instances::get))
-        .route("/instances/{id}", web::delete().to(instances::terminate))
-        .route("/instances/{id}/restart", web::post().to(instances::restart))
-        .route("/instances/{id}/screenshot", web::get().to(instances::screenshot))
-        .route("/instances/{id}/links", web::post().to(links::make))
-        .route("/instances/{id}/links", web::get().to(links::list))
-        .route("/instances/{id}/links/{link}", web::delete().to(links::revoke))
-        .route("/links/exchange", web::post().to(links::exchange))
-        .route("/admin/supervision", web::get().to(admin::tree))
-        .route("/admin/supervision/stream", web::get().to(admin::stream))
-        .route("/admin/supervision/restart", web::post().to(admin::restart))
-        .route("/admin/events", web::get().to(admin::events))
-        .route("/admin/servers", web::get().to(admin::servers));
-    #[cfg(debug_assertions)]
-    let scope = scope.route("/debug/panic", web::post().to(debug::panic));
-    scope
-}
-
-fn json_problem(error: &actix_web::error::JsonPayloadError) -> Problem {
-    use actix_web::error::JsonPayloadError as E;
-    match error {
-        E::OverflowKnownLength { .. } | E::Overflow { .. } => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large")
-        }
-        E::ContentType => Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "not_json",
-            "the body has to be application/json",
-        ),
-        other => Problem::new(StatusCode::BAD_REQUEST, "bad_request", other.to_string()),
-    }
 }

@@ -16,8 +16,9 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::guard::check_origin;
 use super::limits::limit_requests;
+use super::routes::routes;
 use super::transport::transport;
-use super::{Api, OriginPolicy, Transport, routes};
+use super::{Api, OriginPolicy, Transport};
 use crate::tls::Tls;
 
 /// Threads that parse requests and carry sockets.

@@ -4,21 +4,30 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::handle::InstanceHandle;
+use super::input_gate::ViewerInput;
+use super::manager::Manager;
 use super::outbound::{OutboundTexts, outbound};
+use super::roster::Roster;
 use super::screenshots::ScreenshotTurns;
 use super::services::Services;
 use super::shared::InstanceShared;
 use super::speaker::Speaker;
 use super::spec::InstanceSpec;
+use super::tree;
 use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
 use crate::desktop::{DesktopParts, DesktopShared, Layout};
-use crate::ids::{InstanceId, ServerId, SessionId, ViewerId};
+use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
 use crate::media::{Codec, Hub};
 use crate::peer::fake::FakeFactory;
+use crate::peer::{InputChannel, InputSink};
 use crate::permits::Permits;
 use crate::process::KeeperOptions;
+use crate::protocol::input::{InputEvent, InputFrame};
 use crate::sandbox::{Confinement, Sandboxing};
-use crate::store::{Journal, Store};
+use crate::store::{Journal, Machine, ServerRow, Store};
+use crate::supervision::{AutoShutdown, ChildRef, Intensity, Strategy, SupervisorSpec, Tree};
+use crate::x11::InputQueue;
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -97,6 +106,61 @@ pub(crate) fn instance(services: &Arc<Services>, owner: SessionId) -> Arc<Instan
         encoders: Vec::new(),
     };
     InstanceShared::new(spec, DesktopShared::new(parts).unwrap(), Arc::clone(services))
+}
+
+/// An instance of `owner` that the manager knows, with its actor and its peers, and without processes.
+pub(crate) struct Running {
+    pub(crate) handle: InstanceHandle,
+    _tree: Tree,
+}
+
+impl Running {
+    pub(crate) async fn start(manager: &Manager, services: &Arc<Services>, owner: SessionId) -> Self {
+        let (shared, actor) = (instance(services, owner), ChildRef::new());
+        let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(0, SOON))
+            .reference(&shared.parts)
+            .auto_shutdown(AutoShutdown::AnySignificant)
+            .child(tree::peers(&shared))
+            .child(tree::actor_child(&shared, &actor));
+        let tree = Tree::start(spec);
+        assert!(actor.started_after(0, SOON).await);
+        let handle = InstanceHandle { shared, actor };
+        manager.place(handle.clone());
+        let machine = Machine::probe(services.state.path());
+        let server = ServerRow::of_this(services.server, &services.config.server, 1, machine, 0);
+        services.store.register_server(server).await.unwrap();
+        let row = manager.row_of(handle.spec());
+        services.store.insert_instance(row).await.unwrap();
+        Self { handle, _tree: tree }
+    }
+
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.handle.shared.roster
+    }
+
+    /// A peer that lives: whose it is, and whether its end was asked for.
+    pub(crate) fn peer(&self, id: PeerId) -> Option<(ViewerId, bool)> {
+        self.handle.shared.peer(id).map(|peer| (peer.viewer, peer.is_closing()))
+    }
+
+    /// Whether a click that comes by this peer is applied.
+    pub(crate) fn clicks(&self, viewer: ViewerId, peer: PeerId) -> bool {
+        let queue = InputQueue::new().unwrap();
+        let input = ViewerInput::new(viewer, peer, Arc::clone(&self.handle.shared.roster), Arc::clone(&queue));
+        let event = InputEvent::Button {
+            number: 0,
+            pressed: true,
+            x: 0,
+            y: 0,
+        };
+        let frame = InputFrame {
+            seq: 1,
+            time_ms: 0,
+            event,
+        };
+        input.accept(frame, InputChannel::Input);
+        !queue.is_empty()
+    }
 }
 
 /// A viewer's tab, with its socket.

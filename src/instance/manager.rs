@@ -123,25 +123,29 @@ impl Manager {
     }
 
     async fn begin(&self, handle: &InstanceHandle) -> Result<(), LaunchError> {
-        let services = &self.inner.services;
         let spec = handle.spec();
-        let row = NewInstance {
-            instance_id: spec.id,
-            session_id: spec.owner,
-            process_id: self.slot(spec.id),
-            server_id: services.server,
-            app: spec.app.id.clone(),
-            width: spec.width,
-            height: spec.height,
-            fps: spec.fps,
-            created: spec.created_ms,
-        };
-        services.store.insert_instance(row).await.map_err(LaunchError::Store)?;
+        let inserted = self.services().store.insert_instance(self.row_of(spec)).await;
+        inserted.map_err(LaunchError::Store)?;
         let who = format!("app={} session={}", spec.app.id, spec.owner);
         handle.shared.event(InstanceEvent::Created, who);
         self.start(handle).await?;
         handle.shared.event(InstanceEvent::Launched, "");
         Ok(())
+    }
+
+    /// The row of an instance that is new here.
+    pub(super) fn row_of(&self, spec: &InstanceSpec) -> NewInstance {
+        NewInstance {
+            instance_id: spec.id,
+            session_id: spec.owner,
+            process_id: self.slot(spec.id),
+            server_id: self.services().server,
+            app: spec.app.id.clone(),
+            width: spec.width,
+            height: spec.height,
+            fps: spec.fps,
+            created: spec.created_ms,
+        }
     }
 
     /// Takes up an instance that an earlier host left running. One that had failed or was being ended when that host
@@ -210,6 +214,12 @@ impl Manager {
                 Err(error) => log::error!("instance={id} not taken up again: {error}"),
             }
         }
+    }
+
+    /// One that a test has made is here from now on.
+    #[cfg(test)]
+    pub(super) fn place(&self, handle: InstanceHandle) {
+        self.lock().insert(handle.spec().id, handle);
     }
 
     /// The instance of this id, if it is here.

@@ -57,6 +57,12 @@ impl PeerHandle {
         let _ = self.commands.try_send(command);
     }
 
+    /// Whether its end was asked for.
+    #[cfg(test)]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.close.borrow().is_some()
+    }
+
     /// Ends the peer, past everything else that it was asked for. The first reason counts.
     pub fn close(&self, reason: CloseReason) {
         self.close.send_if_modified(|current| {

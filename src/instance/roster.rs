@@ -229,6 +229,12 @@ impl Roster {
         may
     }
 
+    /// The socket of a viewer.
+    #[cfg(test)]
+    pub(crate) fn socket_of(&self, id: ViewerId) -> Option<Outbound> {
+        self.lock().sockets.get(&id).map(|s| s.out.clone())
+    }
+
     /// Reads or changes the viewers under the lock.
     pub fn with<T>(&self, f: impl FnOnce(&mut Viewers) -> T) -> T {
         f(&mut self.lock().viewers)

@@ -33,7 +33,7 @@ pub fn instance(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -
     .once()
 }
 
-fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {
+pub(super) fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {
     let shared = Arc::clone(shared);
     ChildSpec::supervisor("peers", Restart::Permanent, move || {
         let most = shared.services.config.limits.peers_per_instance;
@@ -64,7 +64,7 @@ fn desktop_child(shared: &Arc<InstanceShared>) -> ChildSpec {
     })
 }
 
-fn actor_child(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -> ChildSpec {
+pub(super) fn actor_child(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -> ChildSpec {
     let shared = Arc::clone(shared);
     ChildSpec::actor("actor", Restart::Transient, actor.clone(), move |cx| {
         InstanceActor::new(Arc::clone(&shared), cx)

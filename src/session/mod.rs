@@ -9,6 +9,8 @@
 pub mod actor;
 mod admins;
 mod book;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod link_book;
 mod links;
 mod requests;
@@ -26,3 +28,6 @@ pub use roles::Roles;
 pub use secret::{Secret, SecretHash};
 pub use sessions::{Around, Sessions};
 pub use tenure::Tenure;
+
+#[cfg(test)]
+mod rights_tests;
