@@ -179,13 +179,14 @@ scenario('a ticket signs in once, and another token ends what was got by the for
   const admin = new Client(host);
   assert.equal((await admin.post('/api/v1/auth', { token: ticket })).status, 204);
   assertProblem(await new Client(host).post('/api/v1/auth', { token: ticket }), 401, 'bad_token');
-  assert.equal((await admin.post('/api/v1/sessions', {})).status, 201);
+  const opened = await admin.post('/api/v1/sessions', {});
+  assert.equal(opened.status, 201);
+  admin.sessionId = opened.body.session_id;
   const { instance_id } = await admin.launch('pattern');
   const socket = await Socket.greeted(admin);
 
   const former = host.token;
-  const rotated = await host.command('token', '--rotate');
-  host.entry = `${host.origin}/#token=${tokenIn(rotated.said)}`;
+  await host.rotate();
   assert.notEqual(host.token, former);
   assert.equal(await socket.ended(), 1012);
   assertProblem(await admin.get('/api/v1/admin/servers'), 403, 'not_allowed');
@@ -194,11 +195,13 @@ scenario('a ticket signs in once, and another token ends what was got by the for
   // A page that follows the tree asks for the new one.
   await page.getByRole('textbox', { name: /token/i }).waitFor();
 
-  const own = await admin.instance(instance_id);
-  assert.equal(own.role, 'owner', 'what was launched stays its own');
+  const path = `/api/v1/instances/${instance_id}`;
+  assertProblem(await admin.get(path), 403, 'not_allowed');
+  assertProblem(await admin.delete(path), 403, 'not_allowed');
   assert.equal((await admin.post('/api/v1/auth', { token: host.token })).status, 204);
   const session = await admin.post('/api/v1/sessions', {});
-  assert.deepEqual([session.status, session.body.session_id], [200, own.session_id]);
+  assert.deepEqual([session.status, session.body.session_id], [200, admin.sessionId]);
+  assert.equal((await admin.instance(instance_id)).role, 'owner', 'what was launched is its own again');
   assert.equal((await admin.get('/api/v1/admin/servers')).status, 200);
   assert.equal((await admin.delete(`/api/v1/instances/${instance_id}`)).status, 202);
   const log = host.log();

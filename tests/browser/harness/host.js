@@ -212,6 +212,12 @@ export class Host {
   }
 
   /** The token it printed. */
+  /** Puts another token in the place of the one there is. @param {string[]} more arguments */
+  async rotate(...more) {
+    const { said } = await this.command('token', '--rotate', ...more);
+    this.entry = `${this.origin}/#token=${/#token=([\w-]{43})\n/.exec(said)?.[1] ?? ''}`;
+  }
+
   get token() {
     return this.entry.split('#token=')[1] ?? '';
   }
