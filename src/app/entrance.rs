@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::error::StartError;
 use super::token;
 use crate::clock::unix_ms;
-use crate::config::Auth;
+use crate::config::{Auth, ServerConfig};
 use crate::instance::{Manager, Services};
 use crate::protocol::words::Role;
 use crate::session::{Admins, Links, Roles, Secret, SessionError};
@@ -18,6 +18,7 @@ pub struct Entrance {
     /// What somebody is at an instance.
     pub roles: Roles,
     state: PathBuf,
+    server: ServerConfig,
 }
 
 impl Entrance {
@@ -36,6 +37,7 @@ impl Entrance {
             admins,
             roles: Roles::new(links, manager.clone(), bare),
             state: state.to_owned(),
+            server: config.server.clone(),
         };
         Ok((entrance, token.fresh))
     }
@@ -51,6 +53,12 @@ impl Entrance {
             Some(token) => Ok(Some(token)),
             None => self.admins.ticket().map(Some),
         }
+    }
+
+    /// Where this host is, with what signs somebody in.
+    #[must_use]
+    pub fn address(&self, secret: Option<&Secret>) -> String {
+        token::address(&self.server, secret)
     }
 
     /// Replaces the token. What was got by the former one ends: cookies, sockets and streams of administrators, and that

@@ -163,6 +163,12 @@ pub const KEYS: &[Key] = &[
         "What the bare address of an instance makes of those who know it: `spectator`, or `none`, so that others than its owner need a link.",
     ),
     key(
+        "access.output",
+        Kind::Choice(&["owner", "everybody"]),
+        "owner",
+        "Who sees the last lines that an app wrote before it failed: its `owner` and administrators, or `everybody` who may watch it.",
+    ),
+    key(
         "instances.capacity",
         Kind::Cores(1, 1000),
         "cores",

@@ -16,6 +16,7 @@ mod guard;
 mod headers;
 mod health;
 mod ice;
+mod idle;
 mod instances;
 mod limits;
 mod links;
@@ -23,6 +24,7 @@ mod origin;
 mod problem;
 mod server;
 mod sessions;
+mod slow_body;
 mod socket;
 mod transport;
 mod who;
@@ -140,6 +142,9 @@ fn json_problem(error: &actix_web::error::JsonPayloadError) -> Problem {
     match error {
         E::OverflowKnownLength { .. } | E::Overflow { .. } => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large")
+        }
+        E::Payload(error) if slow_body::is_late(error) => {
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body has not come in time")
         }
         E::ContentType => Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Api;
 use super::client::Client;
-use super::limits::WRONG_TOKEN_DELAY;
+use super::limits::WRONG_SECRET_DELAY;
 use super::problem::Problem;
 use super::who::Who;
 use crate::ids::SessionId;
@@ -33,16 +33,15 @@ pub struct SessionBody {
 /// `POST /api/v1/auth`: exchanges the token, or a ticket, for a cookie.
 pub async fn auth(client: Client, api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<HttpResponse, Problem> {
     let from = client.address;
-    api.limits.may_try_token(from)?;
     let exchanged = api.access.exchange(&body.token).await;
     let Some(cookie) = exchanged.map_err(|e| Problem::unavailable(e.code(), e.to_string()))? else {
+        api.limits.wrong_secret(from)?;
         if api.access.is_open() {
             // Nobody needs it here, so that an old one in a bookmark does no harm.
             return Ok(HttpResponse::NoContent().finish());
         }
-        api.limits.wrong_token(from);
         // Whoever guesses waits.
-        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+        tokio::time::sleep(WRONG_SECRET_DELAY).await;
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "bad_token",
@@ -61,13 +60,9 @@ pub async fn open(
     body: Option<web::Json<SessionBody>>,
 ) -> Result<HttpResponse, Problem> {
     let body = body.map(web::Json::into_inner).unwrap_or_default();
-    let pass = api.access.pass(&request);
+    let Who { identity: known, pass } = Who::shown(&api, &request).await?;
     let admitted = api.access.is_open() || pass.is_some();
     let unavailable = |e: crate::session::SessionError| Problem::unavailable(e.code(), e.to_string());
-    let known = match api.access.session_secret(&request) {
-        Some(secret) => api.sessions.find(&secret).await.map_err(unavailable)?,
-        None => None,
-    };
     // Who wants more than to watch needs the token.
     if !admitted && !body.guest && known.is_none_or(|identity| identity.guest) {
         return Err(Problem::auth_required());
@@ -87,7 +82,10 @@ pub async fn open(
             Ok(HttpResponse::Ok().json(describe(&api, identity)))
         }
         (None, _) => {
-            api.limits.session(client.address)?;
+            // What strangers open there is no reason to shut out who has shown the token.
+            if pass.is_none() {
+                api.limits.session(client.address)?;
+            }
             let (identity, secret) = api.sessions.create(pass.as_ref()).await.map_err(unavailable)?;
             log::info!(
                 "session={} opened guest={} client={client}",

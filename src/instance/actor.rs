@@ -266,9 +266,9 @@ impl Handler<Join> for InstanceActor {
                 },
             );
         }
-        self.shared
-            .roster
-            .tell(msg.viewer, &ServerMessage::Instance(self.shared.instance_message()));
+        let role = self.shared.roster.with(|v| v.role(msg.viewer));
+        let now = self.shared.instance_message(role);
+        self.shared.roster.tell(msg.viewer, &ServerMessage::Instance(now));
         if let Some(peer_id) = living {
             self.shared.roster.tell(msg.viewer, &ServerMessage::Resumed { peer_id });
         }

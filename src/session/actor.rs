@@ -26,6 +26,7 @@ use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
 use crate::observe::Lines;
 use crate::protocol::rights::{Action, Standing, may};
 use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
+use crate::protocol::words::Role;
 use crate::supervision::ChildContext;
 
 /// How often it looks whether anybody is left.
@@ -240,7 +241,7 @@ impl SessionActor {
                         let refusal = ServerMessage::error("not_allowed", Action::Watch.refusal());
                         return socket.out.send(&refusal);
                     }
-                    let message = act.manager.ended_message(row);
+                    let message = act.manager.ended_message(row, role.unwrap_or(Role::Spectator));
                     if message.status == InstanceStatus::Failed && socket.watching.is_none() {
                         socket.waiting = Some((instance, None));
                     }

@@ -22,3 +22,4 @@ pub use links::{LinkError, Links, MOST_LINKS, MOST_USES, USUAL, Wish};
 pub use roles::Roles;
 pub use secret::{Secret, SecretHash};
 pub use sessions::Sessions;
+pub use tickets::LIFE as TICKET_LIFE;
