@@ -319,8 +319,8 @@ pub const KEYS: &[Key] = &[
         "limits.wrong_tokens",
         Kind::Number(1, 1000),
         "10",
-        "Wrong tokens of one address before it is locked out: for a minute, and twice as long after each further one, up \
-         to an hour.",
+        "Wrong tokens, bearers and links of one address before further wrong ones are refused: for a minute, and twice as \
+         long after each further one, up to an hour. The right one is let in.",
     ),
     key(
         "limits.sockets_per_address",

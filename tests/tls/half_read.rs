@@ -196,7 +196,7 @@ fn whatever_trickles_has_its_time() {
     let json = "POST /api/v1/auth HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n";
     let chunked = "transfer-encoding: chunked\r\n\r\n1\r\n{\r\n";
     let unwanted = format!("GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n{chunked}");
-    let cases: [(&str, TcpStream, &[u8], u64); 6] = [
+    let cases: [(&str, TcpStream, &[u8], u64); 7] = [
         (
             "a body",
             begin(host.plain(), format!("{json}content-length: 9999\r\n\r\n{{").as_bytes()),
@@ -228,6 +228,7 @@ fn whatever_trickles_has_its_time() {
             b"1\r\n \r\n",
             60,
         ),
+        ("a socket that answers no ping", opened(&host), b"", 40),
     ];
     std::thread::scope(|scope| {
         for (what, stream, byte, seconds) in cases {

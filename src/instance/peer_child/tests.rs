@@ -4,7 +4,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
-use crate::desktop::{DesktopParts, DesktopShared, EndReason, Layout};
+use crate::desktop::{DesktopParts, DesktopShared, EndReason, Failure, Layout};
 use crate::ids::{InstanceId, ServerId, SessionId};
 use crate::instance::offers::{self, Offer};
 use crate::instance::outbound::{OutboundTexts, outbound};
@@ -356,4 +356,28 @@ async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobo
         assert!(begun.elapsed() < SHUTDOWN);
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[actix_rt::test]
+async fn who_may_not_restart_an_app_is_not_told_what_it_wrote() {
+    let mut scene = Scene::new();
+    let (spectator, (out, mut socket)) = (ViewerId::new(), outbound());
+    let role = RoleNow::new(|| Some(Role::Spectator));
+    let roster = &scene.shared.roster;
+    roster.join(spectator, SessionId::new(), &role, out).unwrap();
+    let failure = Failure {
+        code: "crash_loop".into(),
+        message: "it has failed".to_owned(),
+        output: vec!["what it wrote".to_owned()],
+    };
+    scene.shared.desktop.facts.update(|facts| facts.failure = Some(failure));
+    scene.shared.announce_status();
+    assert_eq!(scene.told("instance").await["output"][0], "what it wrote");
+    let told = socket.next().await.unwrap();
+    assert!(told.contains("FAILED") && told.contains("it has failed"), "{told}");
+    assert!(!told.contains("what it wrote"), "{told}");
+    // Over data channels as well.
+    let text = |viewer| scene.shared.status_text(viewer);
+    assert!(text(scene.viewer).contains("what it wrote"));
+    assert!(text(spectator).contains("FAILED") && !text(spectator).contains("what it wrote"));
 }
