@@ -228,7 +228,7 @@ fn whatever_trickles_has_its_time() {
             b"1\r\n \r\n",
             60,
         ),
-        ("a socket that answers no ping", opened(&host), b"", 40),
+        ("a socket that answers no ping", opened(&host), b"", 30),
     ];
     std::thread::scope(|scope| {
         for (what, stream, byte, seconds) in cases {
