@@ -54,7 +54,7 @@ fn main() -> ExitCode {
         }
         Command::Token(args) => done(
             load(&args.settings)
-                .map(|config| control::address(&config, args.rotate).map(|address| println!("{address}"))),
+                .map(|config| control::address(&config, args.wish()).map(|address| println!("{address}"))),
         ),
         Command::Keep(args) => {
             logging::init("info");

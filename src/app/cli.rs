@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::control_socket::Request;
 use crate::capture::CaptureArgs;
 use crate::config::{Flag, IceUrl, Sources};
 use crate::process::keeper::KeepArgs;
@@ -105,6 +106,21 @@ pub struct TokenArgs {
     /// Make another token first and print the address with it; what was got by the former one ends
     #[arg(long)]
     pub rotate: bool,
+    /// With --rotate: also terminate every instance there is
+    #[arg(long, requires = "rotate")]
+    pub end: bool,
+}
+
+impl TokenArgs {
+    /// What is asked of the host.
+    #[must_use]
+    pub const fn wish(&self) -> Request {
+        if self.rotate {
+            Request::Rotate { end: self.end }
+        } else {
+            Request::Ticket
+        }
+    }
 }
 
 /// The arguments of `heliostat config`.

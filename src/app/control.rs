@@ -136,17 +136,17 @@ pub fn upgrade(state: &Path, binary: Option<&Path>) -> Result<String, ControlErr
     Err(ControlError::NotUpgraded)
 }
 
-/// An address that signs one browser in, with a ticket of the running host, which says where it is. `rotate`: with another token in the place of
-/// the one there was, from the running host or, where none runs, for the next one.
+/// An address that signs one browser in: with a ticket of the running host, which says where it is, or with another token in
+/// the place of the one there was, from the running host or, where none runs, for the next one. Only one that runs can end
+/// its instances.
 ///
 /// # Errors
 /// [`ControlError`].
-pub fn address(config: &Config, rotate: bool) -> Result<String, ControlError> {
+pub fn address(config: &Config, wish: Request) -> Result<String, ControlError> {
     let state = &config.server.state;
     match user_of(state) {
-        Some(_) if rotate => ask(state, Request::Rotate),
-        Some(_) => ask(state, Request::Ticket),
-        None if rotate => {
+        Some(_) => ask(state, wish),
+        None if wish == (Request::Rotate { end: false }) => {
             // Held until it is written, so that no host starts meanwhile with the former one.
             let _lock = StateDir::open(state).map_err(ControlError::State)?;
             let secret = token::replace(state).map_err(ControlError::Token)?;

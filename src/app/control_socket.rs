@@ -31,7 +31,11 @@ pub enum Request {
     /// A ticket that signs one browser in.
     Ticket,
     /// Another token in the place of the one there is.
-    Rotate,
+    Rotate {
+        /// And what was launched is terminated.
+        #[serde(default)]
+        end: bool,
+    },
 }
 
 /// What comes back.
@@ -111,7 +115,7 @@ async fn answer(stream: UnixStream, entrance: &Entrance) -> io::Result<()> {
     BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
     let answer = match serde_json::from_str(&line) {
         Ok(Request::Ticket) => entrance.admins.ticket().map_err(|e| e.to_string()),
-        Ok(Request::Rotate) => entrance.rotate().await.map_err(|e| e.to_string()),
+        Ok(Request::Rotate { end }) => entrance.rotate(end).await.map_err(|e| e.to_string()),
         Err(error) => Err(error.to_string()),
     };
     let answer = match answer {
@@ -129,8 +133,12 @@ mod tests {
 
     #[test]
     fn requests_and_answers_are_lines_of_json() {
-        let rotate: Request = serde_json::from_str(r#"{"command":"rotate"}"#).unwrap();
-        assert_eq!(rotate, Request::Rotate);
+        for (line, end) in [
+            (r#"{"command":"rotate"}"#, false),
+            (r#"{"command":"rotate","end":true}"#, true),
+        ] {
+            assert_eq!(serde_json::from_str::<Request>(line).unwrap(), Request::Rotate { end });
+        }
         let answer = serde_json::to_string(&Answer::Address("a".into())).unwrap();
         assert_eq!(answer, r#"{"address":"a"}"#);
         assert!(serde_json::from_str::<Request>(r#"{"command":"dance"}"#).is_err());

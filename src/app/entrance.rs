@@ -6,6 +6,7 @@ use super::error::StartError;
 use super::token;
 use crate::clock::unix_ms;
 use crate::config::{Auth, ServerConfig};
+use crate::desktop::EndReason;
 use crate::instance::{Manager, Services};
 use crate::protocol::words::Role;
 use crate::session::{Admins, Links, Roles, Secret, SessionError};
@@ -17,6 +18,7 @@ pub struct Entrance {
     pub admins: Admins,
     /// What somebody is at an instance.
     pub roles: Roles,
+    manager: Manager,
     state: PathBuf,
     server: ServerConfig,
 }
@@ -36,6 +38,7 @@ impl Entrance {
         let entrance = Self {
             admins,
             roles: Roles::new(links, manager.clone(), bare),
+            manager: manager.clone(),
             state: state.to_owned(),
             server: config.server.clone(),
         };
@@ -61,18 +64,22 @@ impl Entrance {
         token::address(&self.server, secret)
     }
 
-    /// Replaces the token. What was got by the former one ends: cookies, sockets and streams of administrators, and that
-    /// their sessions may launch.
+    /// Replaces the token. What was got by the former one ends: cookies, tickets, sockets and streams, and that sessions
+    /// may launch and own what they have launched. `end`: that is terminated, too.
     ///
     /// # Errors
     /// The new one cannot be made or written; the former is good still.
-    pub async fn rotate(&self) -> std::io::Result<Secret> {
+    pub async fn rotate(&self, end: bool) -> std::io::Result<Secret> {
         let state = self.state.clone();
         let replaced = tokio::task::spawn_blocking(move || token::replace(&state)).await;
         let token = replaced.map_err(std::io::Error::other)??;
         self.admins.replace(token.hash());
-        self.roles.end_admins();
+        self.roles.regrade_all();
         log::info!("the token was replaced");
+        if end {
+            self.manager.end_all(Some(EndReason::Requested));
+            log::info!("every instance is terminated with it");
+        }
         Ok(token)
     }
 }

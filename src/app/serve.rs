@@ -20,7 +20,7 @@ use crate::desktop::EndReason;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
 use crate::ice::Handout;
 use crate::instance::{Catalogue, Manager, Services};
-use crate::session::{SessionBook, Sessions};
+use crate::session::{Around, SessionBook, Sessions};
 use crate::supervision::{SupervisorRef, Tree, TreeView};
 
 /// Threads for frames, data channels and connections.
@@ -291,9 +291,12 @@ fn make_tree(
             entrance.admins.clone(),
         ),
         live: Sessions::new(
-            manager.clone(),
-            entrance.roles.clone(),
-            Arc::clone(&ice),
+            Around {
+                manager: manager.clone(),
+                roles: entrance.roles.clone(),
+                ice: Arc::clone(&ice),
+                journal: Arc::clone(&services.journal),
+            },
             sessions.clone(),
         ),
         roles: entrance.roles.clone(),

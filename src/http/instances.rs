@@ -55,10 +55,16 @@ pub async fn empty_home(api: web::Data<Api>, who: Who, app: web::Path<String>) -
 
 /// `POST /api/v1/instances`: launches an app.
 pub async fn launch(api: web::Data<Api>, who: Who, request: web::Json<LaunchRequest>) -> Result<HttpResponse, Problem> {
-    let session = who.session()?.session;
+    let identity = who.session()?;
     who.may(Action::Launch)?;
-    api.limits.launch(session)?;
-    let handle = api.manager.launch(&request, session).await.map_err(launch_problem)?;
+    api.limits.launch(identity.session)?;
+    let launched = api.manager.launch(&request, identity.session).await;
+    let handle = launched.map_err(launch_problem)?;
+    if !identity.tenure(who.pass).holds() {
+        // Its rights have ended meanwhile: nobody is left who may have it.
+        handle.end(EndReason::Requested);
+        return Err(Problem::auth_required());
+    }
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("/stream/{}", handle.spec().id)))
         .json(handle.describe(Role::Owner)))
@@ -68,10 +74,14 @@ pub async fn launch(api: web::Data<Api>, who: Who, request: web::Json<LaunchRequ
 pub async fn list(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Problem> {
     let session = who.session()?.session;
     let living = api.manager.of_session(session);
-    let mut mine: Vec<_> = living.iter().map(|i| i.describe(Role::Owner)).collect();
-    let (capacity, living) = (api.manager.capacity(), mine.len());
+    // Whose rights have ended is told what everybody is told.
+    let role = |i: &InstanceHandle| api.roles.at(who.standing(), i.spec().id, session);
+    let told = living.iter().filter_map(|i| Some(i.describe(role(i)?)));
+    let mut mine: Vec<_> = told.collect();
+    let (capacity, living) = (api.manager.capacity(), living.len());
     match api.manager.failed_of(session).await {
-        Ok(failed) => mine.extend(failed),
+        Ok(failed) if who.may(Action::Launch).is_ok() => mine.extend(failed),
+        Ok(_) => {}
         // Without the database those that live are still told.
         Err(error) => log::warn!("session={session} failed instances not listed: {error}"),
     }

@@ -70,6 +70,7 @@ pub async fn make(
         .map_err(link_problem)?;
     let by = who
         .identity
+        .as_ref()
         .map_or_else(String::new, |i| format!("session={}", i.session));
     api.roles.tell(&link, InstanceEvent::LinkMade, by);
     let mut told = describe(&link, &[]);
@@ -113,7 +114,11 @@ pub async fn exchange(
                 api.limits.session(client.address)?;
             }
             let (identity, secret) = api.sessions.create(pass.as_ref()).await.map_err(unavailable)?;
-            log::info!("session={} opened by a link guest={}", identity.session, identity.guest);
+            log::info!(
+                "session={} opened by a link guest={}",
+                identity.session,
+                identity.is_guest()
+            );
             (identity, Some(api.access.session_cookie(&secret)))
         }
     };

@@ -64,22 +64,23 @@ pub async fn open(
     let admitted = api.access.is_open() || pass.is_some();
     let unavailable = |e: crate::session::SessionError| Problem::unavailable(e.code(), e.to_string());
     // Who wants more than to watch needs the token.
-    if !admitted && !body.guest && known.is_none_or(|identity| identity.guest) {
+    if !admitted && !body.guest && known.as_ref().is_none_or(Identity::is_guest) {
         return Err(Problem::auth_required());
     }
     match (known, &pass) {
-        (Some(guest), Some(pass)) if guest.guest => {
+        (Some(guest), Some(pass)) if guest.is_guest() => {
             let (identity, secret) = api.sessions.promote(guest.session, pass).await.map_err(unavailable)?;
+            api.roles.regrade_all();
             log::info!("session={} is no guest any more", identity.session);
             Ok(HttpResponse::Ok()
                 .cookie(api.access.session_cookie(&secret))
-                .json(describe(&api, identity)))
+                .json(describe(&api, &identity)))
         }
         (Some(identity), _) => {
             if body.session_id.is_some_and(|id| id != identity.session) {
                 log::info!("session={} the browser remembered another one", identity.session);
             }
-            Ok(HttpResponse::Ok().json(describe(&api, identity)))
+            Ok(HttpResponse::Ok().json(describe(&api, &identity)))
         }
         (None, _) => {
             // What strangers open there is no reason to shut out who has shown the token.
@@ -90,18 +91,18 @@ pub async fn open(
             log::info!(
                 "session={} opened guest={} client={client}",
                 identity.session,
-                identity.guest
+                identity.is_guest()
             );
             Ok(HttpResponse::Created()
                 .cookie(api.access.session_cookie(&secret))
-                .json(describe(&api, identity)))
+                .json(describe(&api, &identity)))
         }
     }
 }
 
 /// `GET /api/v1/sessions/current`
 pub async fn current(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(describe(&api, who.session()?)))
+    Ok(HttpResponse::Ok().json(describe(&api, &who.session()?)))
 }
 
 /// `DELETE /api/v1/sessions/current`: forgets the session; its instances end by their idle time.
@@ -111,11 +112,12 @@ pub async fn close(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Proble
         .delete(session)
         .await
         .map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
+    api.roles.regrade_all();
     log::info!("session={session} closed");
     Ok(HttpResponse::NoContent().cookie(api.access.forget_session()).finish())
 }
 
-fn describe(api: &Api, identity: Identity) -> serde_json::Value {
+fn describe(api: &Api, identity: &Identity) -> serde_json::Value {
     let auth = if api.access.is_open() { "open" } else { "token" };
-    json!({ "session_id": identity.session, "auth": auth, "guest": identity.guest })
+    json!({ "session_id": identity.session, "auth": auth, "guest": identity.is_guest() })
 }

@@ -42,7 +42,7 @@ pub async fn socket(
     let permits = api.limits.socket(client.address, identity.session)?;
     let session = api
         .live
-        .actor(identity)
+        .actor(identity.session)
         .await
         .map_err(|e| Problem::unavailable(e.code(), format!("the session cannot be started: {e}")))?;
     log::log!(
@@ -50,7 +50,8 @@ pub async fn socket(
         "session={} socket opened, client={client}",
         identity.session
     );
+    let tenure = identity.tenure(who.pass);
     let kept = Box::new(permits);
     let rate = api.messages_per_second;
-    upgrade(&request, payload, session, who.pass, client.address, rate, kept).await
+    upgrade(&request, payload, session, tenure, client.address, rate, kept).await
 }

@@ -30,15 +30,15 @@ impl Who {
     /// # Errors
     /// 401 `auth_required` for who has shown the token and has none.
     pub fn session(&self) -> Result<Identity, Problem> {
-        self.identity.ok_or_else(Problem::auth_required)
+        self.identity.clone().ok_or_else(Problem::auth_required)
     }
 
     /// As far as it matters for what they may do.
     #[must_use]
     pub fn standing(&self) -> Standing {
         Standing {
-            session: self.identity.map(|i| i.session),
-            member: self.identity.is_some_and(|i| !i.guest),
+            session: self.identity.as_ref().map(|i| i.session),
+            member: self.identity.as_ref().is_some_and(|i| !i.is_guest()),
             admin: self.pass.as_ref().is_some_and(Pass::holds),
         }
     }

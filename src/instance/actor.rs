@@ -14,14 +14,13 @@ use futures::stream;
 use super::doing::Doing;
 use super::error::InstanceError;
 use super::events::{InstanceEvent, of_status};
-use super::outbound::Outbound;
-use super::roster::RoleNow;
 use super::shared::InstanceShared;
+use super::speaker::{RoleNow, Speaker};
 use super::status::StatusReport;
-use super::viewers::ControlError;
+use super::viewers::ControlWish;
 use crate::clock::unix_ms;
 use crate::desktop::{EndReason, Facts};
-use crate::ids::{PeerId, SessionId, ViewerId};
+use crate::ids::PeerId;
 use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
 use crate::store::StatusChange;
 use crate::supervision::{ChildContext, ExitReason};
@@ -144,19 +143,11 @@ impl InstanceActor {
             .roster
             .expired(self.shared.services.config.session.resume_grace, now)
         {
-            self.shared.leave(viewer, None, CloseReason::ResumeExpired);
+            self.shared.put_out(viewer, CloseReason::ResumeExpired);
         }
         if self.shared.reap_at().is_some_and(|at| at <= now) && self.shared.desktop.facts.get().ending.is_none() {
             self.end(EndReason::Idle);
         }
-    }
-
-    fn after_control(&self, before: Option<ViewerId>, result: Result<(), ControlError>) -> Result<(), InstanceError> {
-        result?;
-        self.shared.control_event(before);
-        self.shared.release_input();
-        self.shared.roster.announce(Instant::now());
-        Ok(())
     }
 }
 
@@ -198,13 +189,9 @@ impl StreamHandler<FactsChanged> for InstanceActor {
 #[rtype(result = "Option<PeerId>")]
 pub struct Join {
     /// Who.
-    pub viewer: ViewerId,
-    /// Whose tab.
-    pub session: SessionId,
+    pub who: Speaker,
     /// What it is at this instance.
     pub role: RoleNow,
-    /// The way to its socket.
-    pub out: Outbound,
     /// The peer that the tab believes to have.
     pub peer: Option<PeerId>,
 }
@@ -213,21 +200,23 @@ impl Handler<Join> for InstanceActor {
     type Result = Option<PeerId>;
 
     fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Option<PeerId> {
-        let out = msg.out.clone();
-        let (known, steered) = self
-            .shared
-            .roster
-            .with(|v| (v.session_of(msg.viewer).is_some(), v.holder()));
-        let (peer, before) = match self.shared.roster.join(msg.viewer, msg.session, &msg.role, msg.out) {
+        let Join {
+            who,
+            role,
+            peer: believed,
+        } = msg;
+        let shared = &self.shared;
+        let (known, steered) = shared.roster.with(|v| (v.session_of(who.viewer).is_some(), v.holder()));
+        let (peer, before) = match shared.roster.join(&who, &role) {
             Ok(joined) => joined,
             Err(error) => {
                 log::log!(
-                    self.shared.lines.level(),
+                    shared.lines.level(),
                     "instance={} session={} not let in: {error}",
-                    self.shared.spec.id,
-                    msg.session
+                    shared.spec.id,
+                    who.session
                 );
-                out.send(&ServerMessage::refusal(
+                who.out.send(&ServerMessage::refusal(
                     error.code(),
                     error.to_string(),
                     error.retry_after(),
@@ -235,7 +224,7 @@ impl Handler<Join> for InstanceActor {
                 return None;
             }
         };
-        if let (Some(before), Some(peer_id), None) = (before, peer, msg.peer) {
+        if let (Some(before), Some(peer_id), None) = (before, peer, believed) {
             // A copy of the tab has taken its place; the first one has to choose an id of its own.
             before.send(&ServerMessage::Closed {
                 peer_id,
@@ -243,38 +232,34 @@ impl Handler<Join> for InstanceActor {
             });
         }
         log::log!(
-            self.shared.lines.level(),
+            shared.lines.level(),
             "instance={} viewer={} session={} watches",
-            self.shared.spec.id,
-            msg.viewer,
-            msg.session
+            shared.spec.id,
+            who.viewer,
+            who.session
         );
         if !known {
-            let role = self.shared.roster.with(|v| v.role(msg.viewer));
-            let who = format!("viewer={} session={} role={role}", msg.viewer, msg.session);
-            self.shared.event(InstanceEvent::ViewerJoined, who);
+            let role = shared.roster.with(|v| v.role(who.viewer));
+            let detail = format!("viewer={} session={} role={role}", who.viewer, who.session);
+            shared.event(InstanceEvent::ViewerJoined, detail);
         }
-        self.shared.control_event(steered);
-        let living = peer.filter(|p| msg.peer == Some(*p) && self.shared.peer(*p).is_some());
-        if let Some(peer_id) = msg.peer.filter(|p| living != Some(*p)) {
+        shared.control_event(steered);
+        let living = peer.filter(|p| believed == Some(*p) && shared.peer(*p).is_some());
+        if let Some(peer_id) = believed.filter(|p| living != Some(*p)) {
             // Of an earlier host, or ended meanwhile: the tab need not find out by itself that nobody hears it.
-            self.shared.roster.tell(
-                msg.viewer,
-                &ServerMessage::Closed {
-                    peer_id,
-                    reason: CloseReason::ResumeExpired,
-                },
-            );
+            who.out.send(&ServerMessage::Closed {
+                peer_id,
+                reason: CloseReason::ResumeExpired,
+            });
         }
-        let role = self.shared.roster.with(|v| v.role(msg.viewer));
-        let now = self.shared.instance_message(role);
-        self.shared.roster.tell(msg.viewer, &ServerMessage::Instance(now));
+        let role = shared.roster.with(|v| v.role(who.viewer));
+        who.out.send(&ServerMessage::Instance(shared.instance_message(role)));
         if let Some(peer_id) = living {
-            self.shared.roster.tell(msg.viewer, &ServerMessage::Resumed { peer_id });
+            who.out.send(&ServerMessage::Resumed { peer_id });
         }
         // Who comes need not wait for the others to be told.
-        self.shared.roster.tell_control(msg.viewer);
-        self.shared.roster.announce(Instant::now());
+        shared.roster.tell_control(who.viewer);
+        shared.roster.announce(Instant::now());
         living
     }
 }
@@ -282,18 +267,13 @@ impl Handler<Join> for InstanceActor {
 /// A viewer goes: it said so, or its socket was closed on purpose.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Leave {
-    /// Who.
-    pub viewer: ViewerId,
-    /// Only if it is still on this socket.
-    pub from: Outbound,
-}
+pub struct Leave(pub Speaker);
 
 impl Handler<Leave> for InstanceActor {
     type Result = ();
 
     fn handle(&mut self, msg: Leave, _: &mut Self::Context) {
-        self.shared.leave(msg.viewer, Some(&msg.from), CloseReason::Requested);
+        self.shared.leave(&msg.0);
     }
 }
 
@@ -302,36 +282,20 @@ impl Handler<Leave> for InstanceActor {
 #[rtype(result = "Result<(), InstanceError>")]
 pub struct Control {
     /// Who.
-    pub viewer: ViewerId,
+    pub who: Speaker,
     /// What.
     pub wish: ControlWish,
-}
-
-/// What a viewer wants about control.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ControlWish {
-    /// To steer.
-    Request,
-    /// Not to steer any more.
-    Release,
-    /// That another steers.
-    Grant(ViewerId),
 }
 
 impl Handler<Control> for InstanceActor {
     type Result = Result<(), InstanceError>;
 
     fn handle(&mut self, msg: Control, _: &mut Self::Context) -> Self::Result {
-        let (before, result) = self.shared.roster.with(|v| {
-            let before = v.holder();
-            let result = match msg.wish {
-                ControlWish::Request => v.request(msg.viewer),
-                ControlWish::Release => v.release(msg.viewer),
-                ControlWish::Grant(to) => v.grant(msg.viewer, to),
-            };
-            (before, result)
-        });
-        self.after_control(before, result)
+        let before = self.shared.roster.control(&msg.who, msg.wish)?;
+        self.shared.control_event(before);
+        self.shared.release_input();
+        self.shared.roster.announce(Instant::now());
+        Ok(())
     }
 }
 

@@ -6,9 +6,6 @@ use crate::peer::PeerError;
 /// Why an instance refuses something.
 #[derive(Debug, thiserror::Error)]
 pub enum InstanceError {
-    /// The viewer has not watched this instance yet.
-    #[error("watch the instance first")]
-    NotWatching,
     /// No such peer, or somebody else's.
     #[error("there is no such peer connection")]
     UnknownPeer,
@@ -37,7 +34,6 @@ impl InstanceError {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotWatching => "not_watching",
             Self::UnknownPeer => "unknown_peer",
             Self::TooManyPeers => "too_many_peers",
             Self::TooManyOffers => "too_many_offers",

@@ -15,7 +15,7 @@ use super::spec::InstanceSpec;
 use super::status::StatusReport;
 use crate::clock::unix_ms;
 use crate::desktop::EndReason;
-use crate::ids::{SessionId, ViewerId};
+use crate::ids::SessionId;
 use crate::protocol::words::Role;
 use crate::supervision::{CallError, ChildRef};
 use crate::x11::screenshot;
@@ -98,16 +98,9 @@ impl InstanceHandle {
         self.shared.report()
     }
 
-    /// What a viewer is at it; `None` when it is not here.
-    #[must_use]
-    pub fn role_of(&self, viewer: ViewerId) -> Option<Role> {
-        self.shared.roster.role(viewer)
-    }
-
-    /// Decides anew what each viewer may: `decide` is told whose tab it is and what it was. Who may not watch any more is
-    /// closed.
-    pub fn regrade(&self, decide: &dyn Fn(SessionId, Role) -> Option<Role>) {
-        self.shared.regrade(decide);
+    /// Decides anew what each viewer may. Who may not watch any more is closed.
+    pub fn regrade(&self) {
+        self.shared.regrade();
     }
 
     /// The sessions that watch it, one entry a viewer.

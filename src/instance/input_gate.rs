@@ -45,15 +45,25 @@ impl ViewerInput {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// An event was dropped. Counted where this viewer may send none at all, rather than not now; the first is logged.
-    fn note_refusal(&self, event: &InputEvent) {
-        // What a page says of itself steers nothing.
-        if matches!(
-            event,
-            InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. }
-        ) {
+    fn apply(&self, frame: InputFrame) {
+        let next = self.next.load(Ordering::Relaxed);
+        let newer = is_newer(frame.seq, next);
+        if frame.event.is_move() && !newer {
+            // A click has carried the pointer further already.
             return;
         }
+        if newer {
+            self.next.store(frame.seq.wrapping_add(1).max(1), Ordering::Relaxed);
+        }
+        match frame.event {
+            InputEvent::Hidden => self.queue.push(InputEvent::ReleaseAll),
+            InputEvent::Visible | InputEvent::Ping { .. } => {}
+            event => self.queue.push(event),
+        }
+    }
+
+    /// An event was dropped. Counted where this viewer may send none at all, rather than not now; the first is logged.
+    fn note_refusal(&self) {
         let role = self.roster.role(self.viewer);
         let refused = !role.is_some_and(|role| may(role, Action::SendInput));
         if refused && self.refused.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -87,23 +97,13 @@ fn is_newer(seq: u32, next: u32) -> bool {
 
 impl InputSink for ViewerInput {
     fn accept(&self, frame: InputFrame, _: InputChannel) {
-        if !self.roster.may_steer_by(self.viewer, self.peer) {
-            self.note_refusal(&frame.event);
-            return;
-        }
-        let next = self.next.load(Ordering::Relaxed);
-        let newer = is_newer(frame.seq, next);
-        if frame.event.is_move() && !newer {
-            // A click has carried the pointer further already.
-            return;
-        }
-        if newer {
-            self.next.store(frame.seq.wrapping_add(1).max(1), Ordering::Relaxed);
-        }
-        match frame.event {
-            InputEvent::Hidden => self.queue.push(InputEvent::ReleaseAll),
-            InputEvent::Visible | InputEvent::Ping { .. } => {}
-            event => self.queue.push(event),
+        // What a page says of itself steers nothing.
+        let steers = !matches!(
+            frame.event,
+            InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. }
+        );
+        if !self.roster.steer(self.viewer, self.peer, || self.apply(frame)) && steers {
+            self.note_refusal();
         }
     }
 }
@@ -112,15 +112,12 @@ impl InputSink for ViewerInput {
 mod tests {
     use std::time::Instant;
 
-    use super::super::outbound::{OutboundTexts, outbound};
-    use super::super::roster::RoleNow;
+    use super::super::fixture::tab;
+    use super::super::outbound::OutboundTexts;
+    use super::super::speaker::RoleNow;
     use super::*;
     use crate::ids::SessionId;
     use crate::protocol::words::Role;
-
-    fn as_role(role: Role) -> RoleNow {
-        RoleNow::new(move || Some(role))
-    }
 
     fn frame(seq: u32, event: InputEvent) -> InputFrame {
         InputFrame { seq, time_ms: 0, event }
@@ -136,11 +133,15 @@ mod tests {
 
     /// An instance's viewers and its queue, with its owner's tab and socket.
     fn owned() -> (Arc<Roster>, Arc<InputQueue>, ViewerId, OutboundTexts) {
-        let (owner, id) = (SessionId::new(), ViewerId::new());
         let roster = Arc::new(Roster::new(8, Instant::now()));
-        let (out, socket) = outbound();
-        roster.join(id, owner, &as_role(Role::Owner), out).unwrap();
-        (roster, InputQueue::new().unwrap(), id, socket)
+        let (viewer, socket) = joined(&roster, Role::Owner);
+        (roster, InputQueue::new().unwrap(), viewer, socket)
+    }
+
+    fn joined(roster: &Roster, role: Role) -> (ViewerId, OutboundTexts) {
+        let (who, socket) = tab(SessionId::new());
+        roster.join(&who, &RoleNow::always(role)).unwrap();
+        (who.viewer, socket)
     }
 
     /// A viewer's new peer.
@@ -165,10 +166,7 @@ mod tests {
     #[test]
     fn a_spectators_input_goes_nowhere_and_is_counted() {
         let (roster, queue, mine, _socket) = owned();
-        let (other, (out, _other_socket)) = (ViewerId::new(), outbound());
-        roster
-            .join(other, SessionId::new(), &as_role(Role::Spectator), out)
-            .unwrap();
+        let (other, _other_socket) = joined(&roster, Role::Spectator);
         let (my_peer, other_peer) = (watching(&roster, mine), watching(&roster, other));
         let theirs = ViewerInput::new(other, other_peer, Arc::clone(&roster), Arc::clone(&queue));
         for seq in 1..4 {
@@ -184,10 +182,7 @@ mod tests {
     #[test]
     fn who_may_steer_but_has_no_control_is_not_counted_among_those_who_may_not() {
         let (roster, queue, _mine, _socket) = owned();
-        let (other, (out, _other_socket)) = (ViewerId::new(), outbound());
-        roster
-            .join(other, SessionId::new(), &as_role(Role::Controller), out)
-            .unwrap();
+        let (other, _other_socket) = joined(&roster, Role::Controller);
         let theirs = ViewerInput::new(other, watching(&roster, other), Arc::clone(&roster), Arc::clone(&queue));
         theirs.accept(frame(1, CLICK), InputChannel::Input);
         assert!(queue.is_empty());

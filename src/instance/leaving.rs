@@ -3,19 +3,28 @@
 use std::time::Instant;
 
 use super::events::InstanceEvent;
-use super::outbound::Outbound;
 use super::shared::InstanceShared;
-use crate::ids::{SessionId, ViewerId};
+use super::speaker::Speaker;
+use super::viewers::ControlError;
+use crate::ids::{PeerId, ViewerId};
 use crate::protocol::signalling::{CloseReason, ServerMessage};
-use crate::protocol::words::Role;
 
 impl InstanceShared {
-    /// A viewer goes, with its peer. `from`: only if it is still on this socket.
-    pub fn leave(&self, viewer: ViewerId, from: Option<&Outbound>, reason: CloseReason) {
+    /// A viewer goes by itself, with its peer.
+    pub fn leave(&self, who: &Speaker) {
+        self.without(who.viewer, CloseReason::Requested, || {
+            self.roster.leave(who, Instant::now())
+        });
+    }
+
+    /// A viewer is put out, with its peer.
+    pub fn put_out(&self, viewer: ViewerId, reason: CloseReason) {
+        self.without(viewer, reason, || self.roster.remove(viewer, Instant::now()));
+    }
+
+    fn without(&self, viewer: ViewerId, reason: CloseReason, go: impl FnOnce() -> Option<Option<PeerId>>) {
         let (holder, steered) = self.roster.with(|v| (v.holder(), v.may_steer(viewer)));
-        let Some(peer) = self.roster.leave(viewer, from, Instant::now()) else {
-            return;
-        };
+        let Some(peer) = go() else { return };
         // From here on its peer's input goes nowhere, releases included.
         if steered {
             self.release_input();
@@ -33,11 +42,11 @@ impl InstanceShared {
         self.roster.announce(Instant::now());
     }
 
-    /// Decides anew what each viewer may: `decide` is told whose tab it is and what it was. Who may not watch any more is
-    /// told so and closed. Needs no actor, so that a restart of one cannot keep anybody in.
-    pub fn regrade(&self, decide: &dyn Fn(SessionId, Role) -> Option<Role>) {
+    /// Decides anew what each viewer may. Who may not watch any more is told so and closed. Needs no actor, so that a
+    /// restart of one cannot keep anybody in.
+    pub fn regrade(&self) {
         let holder = self.roster.with(|v| v.holder());
-        let regraded = self.roster.regrade(decide);
+        let regraded = self.roster.regrade();
         if self.roster.with(|v| v.holder()) != holder {
             self.release_input();
             self.control_event(holder);
@@ -45,11 +54,17 @@ impl InstanceShared {
         if regraded.changed {
             self.roster.announce(Instant::now());
         }
-        for viewer in regraded.out {
-            let reason = CloseReason::AccessEnded;
-            let why = "what let you in, a link or the token, was revoked or has expired";
-            self.roster.tell(viewer, &ServerMessage::error(reason.as_str(), why));
-            self.leave(viewer, None, reason);
+        for (viewer, why) in regraded.out {
+            let reason = match why {
+                // Its socket is closed as well; who has another session by now comes back by itself.
+                ControlError::Ended => CloseReason::SignedOut,
+                _ => CloseReason::AccessEnded,
+            };
+            if reason == CloseReason::AccessEnded {
+                let why = "what let you in, a link or the token, was revoked or has expired";
+                self.roster.tell(viewer, &ServerMessage::error(reason.as_str(), why));
+            }
+            self.put_out(viewer, reason);
         }
     }
 }

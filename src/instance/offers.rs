@@ -11,7 +11,8 @@ use super::error::InstanceError;
 use super::input_gate::ViewerInput;
 use super::peer_child::peer_child;
 use super::shared::InstanceShared;
-use crate::ids::{PeerId, ViewerId};
+use super::speaker::Speaker;
+use crate::ids::PeerId;
 use crate::peer::candidate::Intake;
 use crate::peer::{PeerError, PeerOptions};
 use crate::protocol::signalling::CloseReason;
@@ -24,7 +25,7 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 #[rtype(result = "Result<PeerId, InstanceError>")]
 pub struct Offer {
     /// Who.
-    pub viewer: ViewerId,
+    pub who: Speaker,
     /// The description.
     pub sdp: String,
     /// Where the browser's requests come from.
@@ -45,13 +46,12 @@ impl Handler<Offer> for InstanceActor {
 /// # Errors
 /// [`InstanceError`].
 pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerId, InstanceError> {
-    let viewer = offer.viewer;
-    let session = shared.roster.with(|v| v.session_of(viewer));
-    let session = session.ok_or(InstanceError::NotWatching)?;
+    let who = offer.who;
+    shared.roster.heard(&who)?;
     if shared.desktop.facts.get().ending.is_some() {
         return Err(InstanceError::Ending);
     }
-    let pending = shared.services.offers.take(session);
+    let pending = shared.services.offers.take(who.session);
     let pending = pending.ok_or(InstanceError::TooManyOffers)?;
     let peer = PeerId::new();
     let options = PeerOptions {
@@ -61,7 +61,7 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerI
         hub: Arc::clone(&shared.desktop.hub),
         available: shared.services.codecs.clone(),
         sink: Arc::new(ViewerInput::new(
-            viewer,
+            who.viewer,
             peer,
             Arc::clone(&shared.roster),
             Arc::clone(&shared.desktop.input),
@@ -69,15 +69,15 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerI
         factory: Arc::clone(&shared.services.connections),
         runtime: shared.services.media.clone(),
     };
-    let (spec, handle, answered) = peer_child(Arc::clone(&shared), viewer, options, pending);
-    let before = shared.remember_peer(peer, handle);
+    let (spec, handle, answered) = peer_child(Arc::clone(&shared), who.viewer, options, pending);
+    let before = shared.remember_peer(&who, peer, handle)?;
     // The browser has let go of it; nothing waits for its end.
     if let Some(before) = before.and_then(|id| shared.peer(id)) {
         before.close(CloseReason::Superseded);
     }
     let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;
     if started.is_err() {
-        shared.forget_peer(viewer, peer);
+        shared.forget_peer(who.viewer, peer);
         return Err(InstanceError::TooManyPeers);
     }
     match tokio::time::timeout(ANSWER_DEADLINE, answered).await {

@@ -5,13 +5,15 @@ use actix::{Handler, Message};
 use super::actor::InstanceActor;
 use super::error::InstanceError;
 use super::peer_child::{PeerCommand, PeerHandle};
-use crate::ids::{PeerId, ViewerId};
+use super::speaker::Speaker;
+use crate::ids::PeerId;
 use crate::protocol::signalling::IceCandidate;
 
 impl InstanceActor {
-    /// A living peer of this viewer; nobody speaks for another's.
-    fn peer_of(&self, viewer: ViewerId, peer: PeerId) -> Result<PeerHandle, InstanceError> {
-        let found = self.shared.peer(peer).filter(|p| p.viewer == viewer);
+    /// A living peer of who says something; nobody speaks for another's.
+    fn peer_of(&self, who: &Speaker, peer: PeerId) -> Result<PeerHandle, InstanceError> {
+        self.shared.roster.heard(who)?;
+        let found = self.shared.peer(peer).filter(|p| p.viewer == who.viewer);
         found.ok_or(InstanceError::UnknownPeer)
     }
 }
@@ -21,7 +23,7 @@ impl InstanceActor {
 #[rtype(result = "Result<(), InstanceError>")]
 pub struct RestartIce {
     /// Who.
-    pub viewer: ViewerId,
+    pub who: Speaker,
     /// Which peer.
     pub peer: PeerId,
     /// The description.
@@ -32,7 +34,7 @@ impl Handler<RestartIce> for InstanceActor {
     type Result = Result<(), InstanceError>;
 
     fn handle(&mut self, msg: RestartIce, _: &mut Self::Context) -> Self::Result {
-        let peer = self.peer_of(msg.viewer, msg.peer)?;
+        let peer = self.peer_of(&msg.who, msg.peer)?;
         peer.send(PeerCommand::RestartIce(msg.offer));
         Ok(())
     }
@@ -43,7 +45,7 @@ impl Handler<RestartIce> for InstanceActor {
 #[rtype(result = "Result<(), InstanceError>")]
 pub struct Candidate {
     /// Who.
-    pub viewer: ViewerId,
+    pub who: Speaker,
     /// Of which peer.
     pub peer: PeerId,
     /// The candidate; `None` at their end.
@@ -54,7 +56,7 @@ impl Handler<Candidate> for InstanceActor {
     type Result = Result<(), InstanceError>;
 
     fn handle(&mut self, msg: Candidate, _: &mut Self::Context) -> Self::Result {
-        let peer = self.peer_of(msg.viewer, msg.peer)?;
+        let peer = self.peer_of(&msg.who, msg.peer)?;
         peer.send(PeerCommand::Candidate(msg.candidate));
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,37 +10,15 @@ use tokio::time::sleep_until;
 
 use super::announcing::Announcing;
 use super::outbound::{Outbound, written};
-use super::viewers::{ControlError, Regraded, Viewers};
-use crate::ids::{PeerId, SessionId, ViewerId};
+use super::speaker::{RoleNow, Speaker};
+use super::viewers::{ControlError, ControlWish, Regraded, Viewers};
+use crate::ids::{PeerId, ViewerId};
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{ServerMessage, ViewerEntry};
 use crate::protocol::words::Role;
 
 /// So many viewers are told by name.
 const MOST_NAMED: usize = 100;
-
-/// What somebody is at an instance when it is asked: what lets them in may end while their request is under way.
-#[derive(Clone)]
-pub struct RoleNow(Arc<dyn Fn() -> Option<Role> + Send + Sync>);
-
-impl RoleNow {
-    /// `decide` is called under the lock of the viewers; it must not wait.
-    pub fn new(decide: impl Fn() -> Option<Role> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(decide))
-    }
-
-    /// The role at this moment; `None`: they may not even watch.
-    #[must_use]
-    pub fn get(&self) -> Option<Role> {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for RoleNow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RoleNow({:?})", self.get())
-    }
-}
 
 /// The viewers of one instance and the ways to their sockets.
 #[derive(Debug)]
@@ -54,13 +31,18 @@ pub struct Roster {
 #[derive(Debug)]
 struct Inner {
     viewers: Viewers,
+    /// One for each viewer.
     sockets: BTreeMap<ViewerId, Socket>,
+    /// Who was handed control, and what those are who did that.
+    handed: Option<(ViewerId, RoleNow)>,
     announcing: Announcing,
 }
 
 #[derive(Debug)]
 struct Socket {
     out: Outbound,
+    /// What its viewer is.
+    role: RoleNow,
     /// Since when the socket is known to be gone.
     lost_at: Option<Instant>,
 }
@@ -73,6 +55,7 @@ impl Roster {
             inner: Mutex::new(Inner {
                 viewers: Viewers::new(most, now),
                 sockets: BTreeMap::new(),
+                handed: None,
                 announcing: Announcing::default(),
             }),
             due: Notify::new(),
@@ -83,38 +66,69 @@ impl Roster {
     ///
     /// # Errors
     /// [`ControlError`] when nothing lets them in, the id is another session's, or there are too many.
-    pub fn join(
-        &self,
-        id: ViewerId,
-        session: SessionId,
-        role: &RoleNow,
-        out: Outbound,
-    ) -> Result<(Option<PeerId>, Option<Outbound>), ControlError> {
+    pub fn join(&self, who: &Speaker, role: &RoleNow) -> Result<(Option<PeerId>, Option<Outbound>), ControlError> {
         let mut inner = self.lock();
         // Under the lock: a role that ends now ends before this, or finds this viewer.
-        let role = role.get().filter(|role| may(*role, Action::Watch));
-        inner.viewers.join(id, session, role.ok_or(ControlError::NoAccess)?)?;
-        let peer = inner.viewers.iter().find(|(v, _)| *v == id).and_then(|(_, v)| v.peer);
-        let before = inner.sockets.insert(
-            id,
-            Socket {
-                out: out.clone(),
-                lost_at: None,
-            },
-        );
-        Ok((peer, before.map(|s| s.out).filter(|o| !o.same_socket(&out))))
+        let now = watching(role)?;
+        inner.viewers.join(who.viewer, who.session, now)?;
+        let peer = inner.viewers.peer_of(who.viewer);
+        let socket = Socket {
+            out: who.out.clone(),
+            role: role.clone(),
+            lost_at: None,
+        };
+        let before = inner.sockets.insert(who.viewer, socket);
+        Ok((peer, before.map(|s| s.out).filter(|o| !o.same_socket(&who.out))))
     }
 
-    /// A viewer goes; gives its peer. `from`: only if it is still on this socket.
-    pub fn leave(&self, id: ViewerId, from: Option<&Outbound>, now: Instant) -> Option<Option<PeerId>> {
+    /// A viewer says that it goes; gives its peer. Nothing where it is not here, or came back by another socket.
+    pub fn leave(&self, who: &Speaker, now: Instant) -> Option<Option<PeerId>> {
         let mut inner = self.lock();
-        if let Some(from) = from
-            && !inner.sockets.get(&id).is_some_and(|s| s.out.same_socket(from))
-        {
-            return None;
+        inner.knows(who)?;
+        inner.remove(who.viewer, now)
+    }
+
+    /// A viewer is put out; gives its peer.
+    pub fn remove(&self, id: ViewerId, now: Instant) -> Option<Option<PeerId>> {
+        self.lock().remove(id, now)
+    }
+
+    /// Whether who says something is here, by this socket, and may still watch.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn heard(&self, who: &Speaker) -> Result<(), ControlError> {
+        self.lock().heard(who)
+    }
+
+    /// Notes a viewer's new peer; gives the one it had before, and whether it steers.
+    ///
+    /// # Errors
+    /// [`ControlError`] where it may not have one: decided under the lock, so that who is put out meanwhile has none.
+    pub fn set_peer(&self, who: &Speaker, peer: PeerId) -> Result<(Option<PeerId>, bool), ControlError> {
+        let mut inner = self.lock();
+        inner.heard(who)?;
+        let before = inner.viewers.set_peer(who.viewer, Some(peer));
+        Ok((before, inner.viewers.may_steer(who.viewer)))
+    }
+
+    /// Somebody wants something about control; gives who had it before.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn control(&self, who: &Speaker, wish: ControlWish) -> Result<Option<ViewerId>, ControlError> {
+        let mut inner = self.lock();
+        inner.heard(who)?;
+        let before = inner.viewers.holder();
+        match wish {
+            ControlWish::Request => inner.viewers.request(who.viewer)?,
+            ControlWish::Release => inner.viewers.release(who.viewer)?,
+            ControlWish::Grant(to) => {
+                inner.viewers.grant(who.viewer, to)?;
+                inner.handed = inner.sockets.get(&who.viewer).map(|s| (to, s.role.clone()));
+            }
         }
-        inner.sockets.remove(&id);
-        inner.viewers.leave(id, now).map(|v| v.peer)
+        Ok(before)
     }
 
     /// Viewers whose sockets have been gone for `grace`; notes those that are newly gone.
@@ -193,15 +207,28 @@ impl Roster {
         inner.viewers.session_of(id).map(|_| inner.viewers.role(id))
     }
 
-    /// Decides everybody's role anew, see [`Viewers::regrade`].
-    pub fn regrade(&self, decide: &dyn Fn(SessionId, Role) -> Option<Role>) -> Regraded {
-        self.lock().viewers.regrade(decide)
+    /// Decides everybody's role anew, see [`Viewers::regrade`]. What was handed on by who may do that no longer falls back.
+    pub fn regrade(&self) -> Regraded {
+        let mut inner = self.lock();
+        let Inner { viewers, sockets, .. } = &mut *inner;
+        let decide = |id| watching(&sockets.get(&id).ok_or(ControlError::NotWatching)?.role);
+        let mut regraded = viewers.regrade(&decide);
+        let void = |(_, by): &(ViewerId, RoleNow)| !by.get().is_ok_and(|role| may(role, Action::GiveControl));
+        if let Some((to, _)) = inner.handed.take_if(|handed| void(handed)) {
+            regraded.changed |= inner.viewers.take_back(to);
+        }
+        regraded
     }
 
-    /// Whether input that comes by this peer of a viewer is applied.
-    #[must_use]
-    pub fn may_steer_by(&self, id: ViewerId, peer: PeerId) -> bool {
-        self.lock().viewers.may_steer_by(id, peer)
+    /// Applies input that came by this peer of a viewer, if that may steer; says whether. Under the lock, so that whoever
+    /// takes control away, and then has everything released, has the last word. `apply` must not wait.
+    pub fn steer(&self, id: ViewerId, peer: PeerId, apply: impl FnOnce()) -> bool {
+        let inner = self.lock();
+        let may = inner.viewers.may_steer_by(id, peer);
+        if may {
+            apply();
+        }
+        may
     }
 
     /// Reads or changes the viewers under the lock.
@@ -215,7 +242,29 @@ impl Roster {
     }
 }
 
+/// The role, if it lets them watch.
+fn watching(role: &RoleNow) -> Result<Role, ControlError> {
+    let role = role.get()?;
+    may(role, Action::Watch).then_some(role).ok_or(ControlError::NoAccess)
+}
+
 impl Inner {
+    /// The socket of who says something, if it is the one that its viewer has now.
+    fn knows(&self, who: &Speaker) -> Option<&Socket> {
+        let socket = self.sockets.get(&who.viewer).filter(|s| s.out.same_socket(&who.out));
+        socket.filter(|_| self.viewers.session_of(who.viewer) == Some(who.session))
+    }
+
+    fn heard(&self, who: &Speaker) -> Result<(), ControlError> {
+        let socket = self.knows(who).ok_or(ControlError::NotWatching)?;
+        watching(&socket.role).map(|_| ())
+    }
+
+    fn remove(&mut self, id: ViewerId, now: Instant) -> Option<Option<PeerId>> {
+        self.sockets.remove(&id);
+        self.viewers.leave(id, now).map(|v| v.peer)
+    }
+
     fn control(&self, told: ViewerId) -> ServerMessage {
         ServerMessage::Control {
             holder: self.viewers.holder(),
@@ -244,127 +293,5 @@ impl Inner {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures::FutureExt;
-    use tokio::task::unconstrained;
-
-    use super::super::outbound::{OutboundTexts, outbound};
-    use super::*;
-
-    fn as_role(role: Role) -> RoleNow {
-        RoleNow::new(move || Some(role))
-    }
-
-    #[test]
-    fn who_is_let_in_by_nothing_does_not_come_in() {
-        let roster = Roster::new(8, Instant::now());
-        let (id, (out, _socket)) = (ViewerId::new(), outbound());
-        let refused = roster.join(id, SessionId::new(), &RoleNow::new(|| None), out);
-        assert_eq!(refused.err().map(ControlError::code), Some("not_allowed"));
-        assert_eq!(roster.role(id), None);
-    }
-
-    #[test]
-    fn a_viewer_that_comes_back_in_time_finds_its_peer() {
-        let owner = SessionId::new();
-        let now = Instant::now();
-        let roster = Roster::new(8, now);
-        let (id, peer) = (ViewerId::new(), PeerId::new());
-        let (out, socket) = outbound();
-        assert_eq!(roster.join(id, owner, &as_role(Role::Owner), out).unwrap().0, None);
-        roster.with(|v| v.set_peer(id, Some(peer)));
-        drop(socket);
-        let grace = Duration::from_secs(8);
-        assert!(roster.expired(grace, now).is_empty());
-        assert!(roster.expired(grace, now + Duration::from_secs(7)).is_empty());
-        let (out, _socket) = outbound();
-        assert_eq!(
-            roster.join(id, owner, &as_role(Role::Owner), out).unwrap().0,
-            Some(peer)
-        );
-        assert!(roster.expired(grace, now + Duration::from_secs(60)).is_empty());
-    }
-
-    #[test]
-    fn a_viewer_that_stays_away_expires() {
-        let now = Instant::now();
-        let roster = Roster::new(8, now);
-        let id = ViewerId::new();
-        let (out, socket) = outbound();
-        roster
-            .join(id, SessionId::new(), &as_role(Role::Spectator), out)
-            .unwrap();
-        drop(socket);
-        roster.expired(Duration::from_secs(8), now);
-        assert_eq!(
-            roster.expired(Duration::from_secs(8), now + Duration::from_secs(8)),
-            [id]
-        );
-    }
-
-    #[test]
-    fn an_old_sockets_end_does_not_take_away_a_viewer_that_moved_to_a_new_one() {
-        let now = Instant::now();
-        let owner = SessionId::new();
-        let roster = Roster::new(8, now);
-        let id = ViewerId::new();
-        let ((old, _old_socket), (new, _new_socket)) = (outbound(), outbound());
-        roster.join(id, owner, &as_role(Role::Owner), old.clone()).unwrap();
-        assert!(
-            roster
-                .join(id, owner, &as_role(Role::Owner), new)
-                .unwrap()
-                .1
-                .is_some_and(|before| before.same_socket(&old))
-        );
-        assert_eq!(roster.leave(id, Some(&old), now), None);
-        assert!(roster.with(|v| v.may_steer(id)));
-    }
-
-    /// What a socket has been told, without waiting for more.
-    async fn told(socket: &mut OutboundTexts) -> Vec<serde_json::Value> {
-        let mut told = Vec::new();
-        while let Some(Some(text)) = unconstrained(socket.next()).now_or_never() {
-            told.push(serde_json::from_str(&text).unwrap());
-        }
-        told
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn of_hundreds_who_come_at_once_everybody_is_told_a_few_times_and_the_last_time_of_all() {
-        const MANY: usize = 300;
-        // Tokio's clock is the one that is paused, so it is asked here.
-        let now = || tokio::time::Instant::now().into_std();
-        let roster = Arc::new(Roster::new(MANY, now()));
-        let announcer = Arc::clone(&roster);
-        let announcing = tokio::spawn(async move { announcer.keep_announcing().await });
-        let mut sockets = Vec::new();
-        for number in 0..MANY {
-            let role = if number == MANY / 2 {
-                Role::Owner
-            } else {
-                Role::Spectator
-            };
-            let (out, socket) = outbound();
-            roster
-                .join(ViewerId::new(), SessionId::new(), &as_role(role), out)
-                .unwrap();
-            sockets.push(socket);
-            roster.announce(now());
-            tokio::time::advance(Duration::from_millis(1)).await;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let mut messages = 0;
-        for socket in &mut sockets {
-            let told = told(socket).await;
-            messages += told.len();
-            let list = told.iter().rfind(|m| m["type"] == "viewers").unwrap();
-            assert_eq!(list["count"], MANY);
-            let named = list["viewers"].as_array().unwrap();
-            assert_eq!(named.len(), MOST_NAMED);
-            assert_eq!(named[0]["role"], "owner", "the one that matters is named first");
-        }
-        assert!(messages < MANY * 10, "{messages} messages to {MANY}");
-        announcing.abort();
-    }
-}
+#[path = "roster_tests.rs"]
+mod tests;

@@ -10,8 +10,10 @@ use super::peer_child::{PeerCommand, PeerHandle};
 use super::roster::Roster;
 use super::screenshots::Screenshots;
 use super::services::Services;
+use super::speaker::Speaker;
 use super::spec::InstanceSpec;
 use super::status::{StatusReport, derive};
+use super::viewers::ControlError;
 use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
 use crate::observe::Lines;
@@ -173,16 +175,20 @@ impl InstanceShared {
 
     /// A new peer lives; gives the one that its viewer had before. From here on that one has no say, and what was held
     /// down through it is released.
-    pub fn remember_peer(&self, id: PeerId, handle: PeerHandle) -> Option<PeerId> {
-        let viewer = handle.viewer;
-        let (before, steered) = self
-            .roster
-            .with(|v| (v.set_peer(viewer, Some(id)), v.may_steer(viewer)));
+    ///
+    /// # Errors
+    /// [`ControlError`] where its viewer may have none: the peer is forgotten again.
+    pub fn remember_peer(&self, who: &Speaker, id: PeerId, handle: PeerHandle) -> Result<Option<PeerId>, ControlError> {
+        // Before the viewer has it: whoever puts the viewer out finds the peer that is to be closed.
         self.living().insert(id, handle);
+        let set = self.roster.set_peer(who, id);
+        let (before, steered) = set.inspect_err(|_| {
+            self.living().remove(&id);
+        })?;
         if before.is_some() && steered {
             self.release_input();
         }
-        before
+        Ok(before)
     }
 
     /// A peer is gone. What its viewer held down is released, unless the viewer has a newer peer by now.

@@ -27,9 +27,15 @@ pub enum ControlError {
     /// Neither a link nor the address lets them in.
     #[error("{}", Action::Watch.refusal())]
     NoAccess,
+    /// What they came with, a session or the token, has ended.
+    #[error("the session of this socket has ended, or its rights have changed: open another one")]
+    Ended,
     /// The viewer id is another session's.
     #[error("this viewer id belongs to another session")]
     OthersId,
+    /// Who says something is not here, or no longer by the socket that says it.
+    #[error("watch an instance first")]
+    NotWatching,
     /// A spectator wants to steer.
     #[error("{}", Action::Control.refusal())]
     MayNotSteer,
@@ -53,6 +59,8 @@ impl ControlError {
     pub const fn code(self) -> &'static str {
         match self {
             Self::NoAccess | Self::OthersId | Self::MayNotSteer | Self::NotHeld | Self::MayNotGive => "not_allowed",
+            Self::Ended => "signed_out",
+            Self::NotWatching => "not_watching",
             Self::UnknownViewer => "unknown_viewer",
             Self::Full => "too_many_viewers",
         }
@@ -68,13 +76,24 @@ impl ControlError {
     }
 }
 
+/// What a viewer wants about control.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ControlWish {
+    /// To steer.
+    Request,
+    /// Not to steer any more.
+    Release,
+    /// That another steers.
+    Grant(ViewerId),
+}
+
 /// What became of the viewers when their roles were decided anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Regraded {
     /// Whether any role has changed.
     pub changed: bool,
-    /// Those who may not watch any more; they are still here.
-    pub out: Vec<ViewerId>,
+    /// Those who may not watch any more, and why; they are still here.
+    pub out: Vec<(ViewerId, ControlError)>,
 }
 
 /// The viewers of one instance.
@@ -143,20 +162,20 @@ impl Viewers {
         Some(gone)
     }
 
-    /// Decides everybody's role anew: `decide` is told whose tab it is and what it was. Who may steer no longer loses
-    /// control to the owner.
-    pub fn regrade(&mut self, decide: &dyn Fn(SessionId, Role) -> Option<Role>) -> Regraded {
+    /// Decides everybody's role anew. Who may steer no longer loses control to the owner; who was handed it as a spectator
+    /// keeps it.
+    pub fn regrade(&mut self, decide: &dyn Fn(ViewerId) -> Result<Role, ControlError>) -> Regraded {
         let mut regraded = Regraded::default();
         let mut lowered = false;
         for (id, viewer) in &mut self.all {
-            match decide(viewer.session, viewer.role) {
-                None => regraded.out.push(*id),
-                Some(role) if role != viewer.role => {
+            match decide(*id) {
+                Err(why) => regraded.out.push((*id, why)),
+                Ok(role) if role != viewer.role => {
                     lowered |= self.holder == Some(*id) && !may(role, Action::Control);
                     viewer.role = role;
                     regraded.changed = true;
                 }
-                Some(_) => {}
+                Ok(_) => {}
             }
         }
         if lowered && let Some(holder) = self.holder {
@@ -178,6 +197,12 @@ impl Viewers {
         {
             viewer.peer = None;
         }
+    }
+
+    /// A viewer's living peer connection.
+    #[must_use]
+    pub fn peer_of(&self, id: ViewerId) -> Option<PeerId> {
+        self.all.get(&id).and_then(|v| v.peer)
     }
 
     /// Whose tab a viewer is.
@@ -243,6 +268,16 @@ impl Viewers {
         }
         self.holder = Some(to);
         Ok(())
+    }
+
+    /// Control that `from` was handed falls back to the owner, if `from` holds it and may not by itself. Says whether.
+    pub fn take_back(&mut self, from: ViewerId) -> bool {
+        let by_itself = self.all.get(&from).is_some_and(|v| may(v.role, Action::Control));
+        let taken = self.holder == Some(from) && !by_itself;
+        if taken {
+            self.holder = self.owners_tab(from);
+        }
+        taken
     }
 
     /// Whether the viewer's input is applied: the holder's, and that of the owner's other tabs while the owner steers.

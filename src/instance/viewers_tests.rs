@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -101,11 +103,16 @@ fn who_is_lowered_loses_control_and_who_has_no_role_left_is_named() {
     let (guest, session) = (ViewerId::new(), SessionId::new());
     viewers.join(guest, session, Role::Controller).unwrap();
     viewers.request(guest).unwrap();
-    let regraded = viewers.regrade(&|s, was| Some(if s == session { Role::Spectator } else { was }));
+    let was = |v: &Viewers| v.iter().map(|(id, v)| (id, v.role)).collect::<BTreeMap<_, _>>();
+    let before = was(&viewers);
+    let regraded = viewers.regrade(&|id| Ok(if id == guest { Role::Spectator } else { before[&id] }));
     assert_eq!((regraded.changed, regraded.out), (true, vec![]));
     assert_eq!((viewers.holder(), viewers.role(guest)), (Some(mine), Role::Spectator));
-    let regraded = viewers.regrade(&|_, was| (was == Role::Owner).then_some(was));
-    let mut out = regraded.out.clone();
+    let regraded = viewers.regrade(&|id| match before[&id] {
+        Role::Owner => Ok(Role::Owner),
+        _ => Err(ControlError::NoAccess),
+    });
+    let mut out: Vec<_> = regraded.out.iter().map(|(id, _)| *id).collect();
     out.sort();
     let mut expected = vec![other, guest];
     expected.sort();
@@ -117,8 +124,13 @@ fn who_is_lowered_loses_control_and_who_has_no_role_left_is_named() {
 fn a_spectator_who_was_given_control_keeps_it_when_roles_are_looked_at_again() {
     let (mut viewers, mine, other) = two();
     viewers.grant(mine, other).unwrap();
-    viewers.regrade(&|_, was| Some(was));
+    let before = viewers.clone();
+    let role = |id| before.iter().find(|(i, _)| *i == id).unwrap().1.role;
+    viewers.regrade(&|id| Ok(role(id)));
     assert!(viewers.may_steer(other));
+    assert!(viewers.take_back(other), "who handed it on may do so no longer");
+    assert_eq!(viewers.holder(), Some(mine));
+    assert!(!viewers.take_back(mine), "what is one's own is not taken back");
 }
 
 #[test]
@@ -134,7 +146,7 @@ fn the_time_without_viewers_is_counted_from_the_last_ones_leaving() {
 
 proptest! {
     #[test]
-    fn at_most_one_other_viewer_ever_steers(steps in prop::collection::vec((0u8..8, 0usize..5, 0usize..5), 0..60)) {
+    fn at_most_one_other_viewer_ever_steers(steps in prop::collection::vec((0u8..9, 0usize..5, 0usize..5), 0..60)) {
         let owner = SessionId::new();
         let others = [(); 3].map(|()| SessionId::new());
         let sessions = [owner, owner, others[0], others[1], others[2]];
@@ -149,12 +161,18 @@ proptest! {
                 3 => { let _ = viewers.request(ids[a]); }
                 4 => { let _ = viewers.release(ids[a]); }
                 5 => { let _ = viewers.grant(ids[a], ids[b]); }
-                6 => { viewers.regrade(&|s, was| Some(if s == sessions[a] { was.min(Role::Spectator) } else { was })); }
-                _ => {
-                    for out in viewers.regrade(&|s, was| (s != sessions[a]).then_some(was)).out {
+                6 | 7 => {
+                    let before: BTreeMap<_, _> = viewers.iter().map(|(id, v)| (id, v.clone())).collect();
+                    let regraded = viewers.regrade(&|id| match before[&id].clone() {
+                        v if v.session != sessions[a] => Ok(v.role),
+                        v if step == 6 => Ok(v.role.min(Role::Spectator)),
+                        _ => Err(ControlError::NoAccess),
+                    });
+                    for (out, _) in regraded.out {
                         viewers.leave(out, now);
                     }
                 }
+                _ => { viewers.take_back(ids[a]); }
             }
             let steering: Vec<_> = viewers.iter().filter(|(id, _)| viewers.may_steer(*id)).collect();
             let foreign = steering.iter().filter(|(_, v)| v.role != Role::Owner).count();

@@ -104,10 +104,11 @@ impl Standing {
     }
 
     /// What they are at an instance of `owner`; `given`: by links, or to everybody. `None`: nothing, they may not even
-    /// watch. At an instance of their own everybody is its owner.
+    /// watch. At an instance of their own everybody is its owner who may launch: whose session does so no longer, because
+    /// the token by which it did was replaced, is what others are there.
     #[must_use]
     pub fn at_instance(self, owner: SessionId, given: Option<Role>) -> Option<Role> {
-        if self.session == Some(owner) {
+        if self.session == Some(owner) && self.member {
             Some(Role::Owner)
         } else if self.admin {
             Some(Role::Admin)
@@ -166,6 +167,16 @@ mod tests {
             let given = me.at_instance(other, Some(Role::Controller));
             assert_eq!(given, Some(if admin { Role::Admin } else { Role::Controller }));
         }
+        let demoted = Standing {
+            session: Some(mine),
+            ..Standing::default()
+        };
+        assert_eq!(
+            demoted.at_instance(mine, None),
+            None,
+            "the token by which it launched was replaced"
+        );
+        assert_eq!(demoted.at_instance(mine, Some(Role::Spectator)), Some(Role::Spectator));
         let nobody = Standing::default();
         assert_eq!(nobody.at_instance(mine, Some(Role::Spectator)), Some(Role::Spectator));
         assert_eq!(nobody.at_instance(mine, None), None);

@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rights::Action;
 pub use super::words::{CloseReason, InstanceStatus, Role};
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 
@@ -143,21 +142,6 @@ pub enum ClientMessage {
         #[serde(default)]
         t: f64,
     },
-}
-
-impl ClientMessage {
-    /// What who says this to an instance has to be allowed there; `None`: nothing in particular.
-    #[must_use]
-    pub const fn needs(&self) -> Option<Action> {
-        match self {
-            Self::Watch { .. } | Self::Offer { .. } | Self::Candidate { .. } | Self::RestartIce { .. } => {
-                Some(Action::Watch)
-            }
-            Self::RequestControl | Self::ReleaseControl => Some(Action::Control),
-            Self::GrantControl { .. } => Some(Action::GiveControl),
-            Self::Hello { .. } | Self::Unwatch | Self::Stats { .. } | Self::Ping { .. } => None,
-        }
-    }
 }
 
 /// The app of an instance, as viewers see it.
@@ -447,32 +431,6 @@ mod tests {
     fn messages_of_the_host_are_tagged_and_leave_out_what_is_not_there() {
         let text = serde_json::to_string(&ServerMessage::error("bad_sdp", "no")).unwrap();
         assert_eq!(text, r#"{"type":"error","code":"bad_sdp","message":"no"}"#);
-    }
-
-    #[test]
-    fn what_a_message_asks_of_an_instance_needs_the_right_to_it() {
-        let needs = |more: &str| {
-            let id = PeerId::new();
-            decode(&format!(
-                r#"{{"peer_id":"{id}","instance_id":"{id}","viewer_id":"{id}",{more}}}"#
-            ))
-            .unwrap()
-            .needs()
-        };
-        for (message, action) in [
-            (r#""type":"watch""#, Some(Action::Watch)),
-            (r#""type":"offer","sdp":"""#, Some(Action::Watch)),
-            (r#""type":"candidate","candidate":null"#, Some(Action::Watch)),
-            (r#""type":"request_control""#, Some(Action::Control)),
-            (r#""type":"release_control""#, Some(Action::Control)),
-            (r#""type":"grant_control""#, Some(Action::GiveControl)),
-            (r#""type":"hello""#, None),
-            (r#""type":"unwatch""#, None),
-            (r#""type":"stats","digest":{}"#, None),
-            (r#""type":"ping""#, None),
-        ] {
-            assert_eq!(needs(message), action, "{message}");
-        }
     }
 
     proptest! {

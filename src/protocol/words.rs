@@ -136,6 +136,8 @@ words! {
         HostShutdown = "host_shutdown",
         /// What let its viewer in was revoked or has expired.
         AccessEnded = "access_ended",
+        /// The session or the token that it came with has ended, or its rights have changed.
+        SignedOut = "signed_out",
         /// An error of the host.
         Fault = "fault",
     }

@@ -8,38 +8,34 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, StreamHandler, WrapFuture};
 use futures::stream;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::admins::Pass;
-use super::book::Identity;
+use super::requests::request;
 use super::roles::Roles;
+use super::sessions::Around;
+use super::tenure::Tenure;
 use crate::clock::unix_ms;
-use crate::ice::Handout;
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
-use crate::instance::actor::{Control, ControlWish, Join, Leave};
-use crate::instance::offers::Offer;
-use crate::instance::paths::{Candidate, RestartIce};
-use crate::instance::{InstanceHandle, Manager, Outbound, RequestError};
+use crate::instance::actor::{Join, Leave};
+use crate::instance::{ControlError, InstanceHandle, Outbound, Speaker};
 use crate::observe::Lines;
-use crate::protocol::rights::{Action, Standing, may};
+use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
 use crate::protocol::words::Role;
 use crate::supervision::ChildContext;
 
 /// How often it looks whether anybody is left.
 const TICK: Duration = Duration::from_secs(5);
+/// How often it is noted that it is used.
+const IN_USE: Duration = Duration::from_secs(60);
 /// A session that has been without sockets at so many looks ends; the next socket starts it again.
 const QUIET_TICKS: u32 = 12;
 /// A session that does not look any more waits for something that never comes.
 pub(super) const STALL: Duration = Duration::from_secs(20);
 /// When an instance's actor was away.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// An instance answers an offer within 10 s.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(15);
-
 /// What is written down a minute of what its sockets are refused.
 const LINES: u32 = 60;
 
@@ -49,10 +45,8 @@ pub type SocketId = u64;
 /// The actor.
 #[derive(Debug)]
 pub struct SessionActor {
-    identity: Identity,
-    manager: Manager,
-    roles: Roles,
-    ice: Arc<Handout>,
+    session: SessionId,
+    around: Arc<Around>,
     context: ChildContext,
     sockets: BTreeMap<SocketId, Socket>,
     quiet_ticks: u32,
@@ -66,11 +60,13 @@ struct Socket {
     out: Outbound,
     /// Where it comes from.
     from: IpAddr,
-    /// Whether it is an administrator's.
-    pass: Option<Pass>,
+    /// What it was opened with. Once that has ended nothing is heard of it.
+    tenure: Tenure,
     /// Whether it was welcomed: who was not has no credentials that could run out.
     greeted: bool,
+    /// One of its session's, whatever the browser says.
     viewer: ViewerId,
+    /// What it has asked to watch. Whether it may, and what else, that instance knows.
     watching: Option<InstanceHandle>,
     /// An instance whose actor is not there yet (a failed one is only a row until it is started again), and the peer that
     /// is to be taken over then.
@@ -80,12 +76,10 @@ struct Socket {
 impl SessionActor {
     /// The actor of a session.
     #[must_use]
-    pub fn new(identity: Identity, manager: Manager, roles: Roles, ice: Arc<Handout>, context: &ChildContext) -> Self {
+    pub fn new(session: SessionId, around: Arc<Around>, context: &ChildContext) -> Self {
         Self {
-            identity,
-            manager,
-            roles,
-            ice,
+            session,
+            around,
             context: context.clone(),
             sockets: BTreeMap::new(),
             quiet_ticks: 0,
@@ -98,27 +92,29 @@ impl SessionActor {
         let Some(socket) = self.sockets.get_mut(&id) else {
             return;
         };
+        if !socket.tenure.holds() {
+            // It is being closed, and may say things until then.
+            let error = ControlError::Ended;
+            return socket.out.send(&ServerMessage::error(error.code(), error.to_string()));
+        }
         match message {
             ClientMessage::Hello { viewer_id } => {
-                if viewer_id.is_some_and(|id| id != socket.viewer) {
+                let viewer = viewer_id.map_or(socket.viewer, |id| ViewerId::of(self.session, Some(id)));
+                if viewer != socket.viewer {
                     // Nobody is two viewers by one socket.
                     leave(socket);
                 }
-                socket.viewer = viewer_id.unwrap_or(socket.viewer);
+                socket.viewer = viewer;
                 socket.out.send(&ServerMessage::Welcome {
-                    session_id: self.identity.session,
+                    session_id: self.session,
                     viewer_id: socket.viewer,
-                    ice: self.ice.of(self.identity.session, unix_ms()),
+                    ice: self.around.ice.of(self.session, unix_ms()),
                 });
                 socket.greeted = true;
             }
             ClientMessage::Ping { t } => socket.out.send(&ServerMessage::Pong { t }),
             ClientMessage::Stats { digest } => {
-                log::debug!(
-                    "session={} viewer={} stats={digest}",
-                    self.identity.session,
-                    socket.viewer
-                );
+                log::debug!("session={} viewer={} stats={digest}", self.session, socket.viewer);
             }
             ClientMessage::Watch {
                 instance_id, peer_id, ..
@@ -127,9 +123,9 @@ impl SessionActor {
                 if peer_id.is_none() || socket.watching.as_ref().is_none_or(|w| w.spec().id != instance_id) {
                     leave(socket);
                 }
-                match self.manager.get(instance_id) {
+                match self.around.manager.get(instance_id) {
                     Some(handle) => {
-                        if !watch(socket, self.identity.session, &self.roles, handle, peer_id) {
+                        if !watch(socket, &self.around.roles, handle, peer_id) {
                             self.look_again(ctx);
                         }
                     }
@@ -152,20 +148,8 @@ impl SessionActor {
                         .send(&ServerMessage::error("not_watching", "watch an instance first"));
                     return;
                 };
-                // Whoever is not there any more is told so by the instance.
-                let refused = message
-                    .needs()
-                    .filter(|action| handle.role_of(socket.viewer).is_some_and(|role| !may(role, *action)));
-                if let Some(action) = refused {
-                    log::log!(
-                        self.lines.level(),
-                        "instance={} viewer={} not allowed: {action:?}",
-                        handle.spec().id,
-                        socket.viewer
-                    );
-                    return socket.out.send(&ServerMessage::error("not_allowed", action.refusal()));
-                }
-                request(handle, socket, message, Arc::clone(&self.lines), ctx);
+                let (who, from, lines) = (speaker(socket), socket.from, Arc::clone(&self.lines));
+                ctx.spawn(request(handle, who, from, message, lines).into_actor(self));
             }
         }
     }
@@ -176,10 +160,10 @@ impl SessionActor {
         if told.is_empty() {
             return;
         }
-        let fresh = ServerMessage::IceServers(self.ice.of(self.identity.session, unix_ms()));
+        let fresh = ServerMessage::IceServers(self.around.ice.of(self.session, unix_ms()));
         log::debug!(
             "session={} fresh ice credentials for {} sockets",
-            self.identity.session,
+            self.session,
             told.len()
         );
         for socket in told {
@@ -196,9 +180,9 @@ impl SessionActor {
             let Some((id, peer)) = socket.waiting.or(watched.map(|w| (w.spec().id, None))) else {
                 continue;
             };
-            let now = self.manager.get(id);
+            let now = self.around.manager.get(id);
             if let Some(handle) = now.filter(|now| !watched.is_some_and(|w| w.is_same(now))) {
-                away |= !watch(socket, self.identity.session, &self.roles, handle, peer);
+                away |= !watch(socket, &self.around.roles, handle, peer);
             }
         }
         if away {
@@ -220,28 +204,26 @@ impl SessionActor {
 
     /// What is no longer here may have left a row that says how it ended.
     fn tell_ended(&self, id: SocketId, instance: InstanceId, ctx: &mut Context<Self>) {
-        let manager = self.manager.clone();
+        let manager = self.around.manager.clone();
         let work = async move { manager.row(instance).await };
         ctx.spawn(work.into_actor(self).map(move |found, act, ctx| {
             let Some(socket) = act.sockets.get_mut(&id) else { return };
             match found {
                 Ok(Some(row)) => {
-                    let who = Standing {
-                        session: Some(act.identity.session),
-                        member: !act.identity.guest,
-                        admin: socket.pass.as_ref().is_some_and(Pass::holds),
-                    };
-                    let role = act.roles.at(who, instance, row.session_id);
+                    let holds = socket.tenure.holds();
+                    let role = act.around.roles.at(socket.tenure.standing(), instance, row.session_id);
+                    let role = role.filter(|_| holds);
                     if !role.is_some_and(|role| may(role, Action::Watch)) {
                         log::log!(
                             act.lines.level(),
                             "session={} may not watch instance={instance}",
-                            act.identity.session
+                            act.session
                         );
                         let refusal = ServerMessage::error("not_allowed", Action::Watch.refusal());
                         return socket.out.send(&refusal);
                     }
-                    let message = act.manager.ended_message(row, role.unwrap_or(Role::Spectator));
+                    let role = role.unwrap_or(Role::Spectator);
+                    let message = act.around.manager.ended_message(row, role);
                     if message.status == InstanceStatus::Failed && socket.watching.is_none() {
                         socket.waiting = Some((instance, None));
                     }
@@ -253,7 +235,7 @@ impl SessionActor {
                     log::log!(
                         act.lines.level(),
                         "session={} asked for unknown instance={instance}",
-                        act.identity.session
+                        act.session
                     );
                     socket
                         .out
@@ -265,138 +247,58 @@ impl SessionActor {
     }
 }
 
-/// A viewer of this socket begins to watch; or waits, where the instance's actor is being started. Says whether it
-/// watches.
-fn watch(socket: &mut Socket, session: SessionId, roles: &Roles, handle: InstanceHandle, peer: Option<PeerId>) -> bool {
-    let join = Join {
+fn speaker(socket: &Socket) -> Speaker {
+    Speaker {
         viewer: socket.viewer,
-        session,
-        role: roles.from_now_on(session, socket.pass.as_ref(), &handle),
+        session: socket.tenure.session,
         out: socket.out.clone(),
+    }
+}
+
+/// A viewer of this socket asks to watch; or waits, where the instance's actor is being started. Says whether it asked.
+fn watch(socket: &mut Socket, roles: &Roles, handle: InstanceHandle, peer: Option<PeerId>) -> bool {
+    let join = Join {
+        who: speaker(socket),
+        role: roles.from_now_on(&socket.tenure, &handle),
         peer,
     };
-    let joined = handle.actor().tell(join).is_ok();
-    socket.waiting = (!joined).then_some((handle.spec().id, peer));
-    socket.watching = joined.then_some(handle);
-    joined
+    let asked = handle.actor().tell(join).is_ok();
+    socket.waiting = (!asked).then_some((handle.spec().id, peer));
+    socket.watching = asked.then_some(handle);
+    asked
 }
 
 fn leave(socket: &mut Socket) {
     socket.waiting = None;
     if let Some(handle) = socket.watching.take() {
         // An instance whose actor is away notices the socket's absence itself.
-        let _ = handle.actor().tell(Leave {
-            viewer: socket.viewer,
-            from: socket.out.clone(),
-        });
+        let _ = handle.actor().tell(Leave(speaker(socket)));
     }
-}
-
-/// Passes a request on; only a refusal is told, success tells itself.
-fn request(
-    handle: InstanceHandle,
-    socket: &Socket,
-    message: ClientMessage,
-    lines: Arc<Lines>,
-    ctx: &mut Context<SessionActor>,
-) {
-    let (viewer, out, from) = (socket.viewer, socket.out.clone(), socket.from);
-    let work = async move {
-        let actor = handle.actor();
-        let result: Result<(), RequestError> = async {
-            match message {
-                ClientMessage::Offer { sdp } => {
-                    actor.ask(Offer { viewer, sdp, from }, REQUEST_DEADLINE).await??;
-                }
-                ClientMessage::Candidate { peer_id, candidate } => {
-                    actor
-                        .ask(
-                            Candidate {
-                                viewer,
-                                peer: peer_id,
-                                candidate,
-                            },
-                            REQUEST_DEADLINE,
-                        )
-                        .await??;
-                }
-                ClientMessage::RestartIce { peer_id, sdp } => {
-                    let restart = RestartIce {
-                        viewer,
-                        peer: peer_id,
-                        offer: sdp,
-                    };
-                    actor.ask(restart, REQUEST_DEADLINE).await??;
-                }
-                ClientMessage::RequestControl => {
-                    actor
-                        .ask(
-                            Control {
-                                viewer,
-                                wish: ControlWish::Request,
-                            },
-                            REQUEST_DEADLINE,
-                        )
-                        .await??;
-                }
-                ClientMessage::ReleaseControl => {
-                    actor
-                        .ask(
-                            Control {
-                                viewer,
-                                wish: ControlWish::Release,
-                            },
-                            REQUEST_DEADLINE,
-                        )
-                        .await??;
-                }
-                ClientMessage::GrantControl { viewer_id } => {
-                    actor
-                        .ask(
-                            Control {
-                                viewer,
-                                wish: ControlWish::Grant(viewer_id),
-                            },
-                            REQUEST_DEADLINE,
-                        )
-                        .await??;
-                }
-                _ => {}
-            }
-            Ok(())
-        }
-        .await;
-        if let Err(error) = result {
-            let id = handle.spec().id;
-            log::log!(
-                lines.level(),
-                "instance={id} viewer={viewer} refused={}: {error}",
-                error.code()
-            );
-            out.send(&ServerMessage::refusal(
-                error.code(),
-                error.to_string(),
-                error.retry_after(),
-            ));
-        }
-    };
-    ctx.spawn(wrap_future::<_, SessionActor>(work));
 }
 
 impl Actor for SessionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.add_stream(stream::unfold(self.manager.revivals(), |mut revivals| async move {
-            match revivals.recv().await {
-                // Whichever it was, or however many were missed: all that is waited for is looked at.
-                Ok(_) | Err(RecvError::Lagged(_)) => Some((Revival, revivals)),
-                Err(RecvError::Closed) => None,
-            }
-        }));
-        if let Some(every) = self.ice.refresh_after() {
+        ctx.add_stream(stream::unfold(
+            self.around.manager.revivals(),
+            |mut revivals| async move {
+                match revivals.recv().await {
+                    // Whichever it was, or however many were missed: all that is waited for is looked at.
+                    Ok(_) | Err(RecvError::Lagged(_)) => Some((Revival, revivals)),
+                    Err(RecvError::Closed) => None,
+                }
+            },
+        ));
+        if let Some(every) = self.around.ice.refresh_after() {
             ctx.run_interval(every, |act, _| act.refresh_ice());
         }
+        ctx.run_interval(IN_USE, |act, _| {
+            // One that is only watched by does not become old meanwhile.
+            if !act.sockets.is_empty() {
+                act.around.journal.session_used(act.session, unix_ms());
+            }
+        });
         ctx.run_interval(TICK, |act, ctx| {
             act.context.progress();
             act.quiet_ticks = if act.sockets.is_empty() { act.quiet_ticks + 1 } else { 0 };
@@ -430,8 +332,8 @@ pub struct Attach {
     pub out: Outbound,
     /// Where it comes from.
     pub from: IpAddr,
-    /// Whether it is an administrator's.
-    pub pass: Option<Pass>,
+    /// What it was opened with.
+    pub tenure: Tenure,
 }
 
 impl Handler<Attach> for SessionActor {
@@ -444,9 +346,9 @@ impl Handler<Attach> for SessionActor {
             Socket {
                 out: msg.out,
                 from: msg.from,
-                pass: msg.pass,
+                viewer: ViewerId::of(self.session, None),
+                tenure: msg.tenure,
                 greeted: false,
-                viewer: ViewerId::new(),
                 watching: None,
                 waiting: None,
             },

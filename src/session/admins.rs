@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::book::SessionError;
 use super::secret::{Secret, SecretHash};
+use super::tenure::Membership;
 use super::tickets::Tickets;
 use crate::clock::unix_ms;
 use crate::store::admissions::AdmissionRow;
@@ -69,6 +70,15 @@ impl Pass {
         let epoch = self.epoch;
         // Without a host there is nothing to be let into.
         let _ = self.now.wait_for(|now| *now != epoch).await;
+    }
+}
+
+impl Inner {
+    /// One of the token there is; to be asked for while the state is locked.
+    fn pass(&self) -> Pass {
+        let now = self.epoch.subscribe();
+        let epoch = *now.borrow();
+        Pass { epoch, now }
     }
 }
 
@@ -177,9 +187,7 @@ impl Admins {
         let state = self.lock();
         let known = cookie.is_some_and(|c| state.cookies.contains(c.hash().as_str()));
         let shown = bearer.is_some_and(|b| state.token.matches(&b.hash()));
-        let now = self.0.epoch.subscribe();
-        let epoch = *now.borrow();
-        (known || shown).then_some(Pass { epoch, now })
+        (known || shown).then(|| self.0.pass())
     }
 
     /// A ticket that signs one browser in, once.
@@ -213,10 +221,18 @@ impl Admins {
         }
     }
 
-    /// Whether a session of which this was noted may only watch.
+    /// What a session is of which this was noted.
     #[must_use]
-    pub(super) fn is_guest(&self, noted: &str) -> bool {
-        !self.0.everybody && noted != self.lock().token.as_str()
+    pub(super) fn membership(&self, noted: &str) -> Membership {
+        if self.0.everybody {
+            return Membership::Open;
+        }
+        let state = self.lock();
+        if noted == state.token.as_str() {
+            Membership::Token(self.0.pass())
+        } else {
+            Membership::Guest
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

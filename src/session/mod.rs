@@ -1,6 +1,7 @@
 //! Sessions and roles: who somebody is, what they may, and the actor that speaks for each browser.
 //!
 //! [`SessionBook`] knows whom a secret belongs to, [`Admins`] who has shown the token, [`Links`] who came by which link;
+//! [`Tenure`] is what a socket was opened with, for as long as that holds;
 //! [`Roles`] says what somebody is at an instance (`crate::protocol::rights` what that allows), and puts out those whose
 //! link ends. [`Sessions`] runs one [`actor::SessionActor`] per session that has sockets. Faults it survives: a
 //! session's panic (its sockets come back), a database that is away (who is known stays known).
@@ -10,9 +11,11 @@ mod admins;
 mod book;
 mod link_book;
 mod links;
+mod requests;
 mod roles;
 mod secret;
 mod sessions;
+mod tenure;
 mod tickets;
 
 pub use admins::{Admins, COOKIE_DAYS, Pass};
@@ -21,5 +24,6 @@ pub use link_book::Link;
 pub use links::{LinkError, Links, MOST_LINKS, MOST_USES, USUAL, Wish};
 pub use roles::Roles;
 pub use secret::{Secret, SecretHash};
-pub use sessions::Sessions;
+pub use sessions::{Around, Sessions};
+pub use tenure::Tenure;
 pub use tickets::LIFE as TICKET_LIFE;

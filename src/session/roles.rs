@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::admins::Pass;
 use super::link_book::Link;
 use super::links::{LinkError, Links};
 use super::secret::Secret;
+use super::tenure::Tenure;
 use crate::clock::unix_ms;
 use crate::ids::{InstanceId, LinkId, SessionId};
 use crate::instance::events::InstanceEvent;
-use crate::instance::{InstanceHandle, Manager, RoleNow};
+use crate::instance::{ControlError, InstanceHandle, Manager, RoleNow};
 use crate::protocol::rights::Standing;
 use crate::protocol::words::Role;
 
@@ -38,18 +38,18 @@ impl Roles {
         who.at_instance(owner, self.given(who.session, instance))
     }
 
-    /// The same, whenever it is asked; `pass`: with which they came.
+    /// The same, whenever it is asked, for who came with `tenure`: nothing once that has ended.
     #[must_use]
-    pub fn from_now_on(&self, session: SessionId, pass: Option<&Pass>, handle: &InstanceHandle) -> RoleNow {
-        let (roles, pass) = (self.clone(), pass.cloned());
+    pub fn from_now_on(&self, tenure: &Tenure, handle: &InstanceHandle) -> RoleNow {
+        let (roles, tenure) = (self.clone(), tenure.clone());
         let (instance, owner) = (handle.spec().id, handle.spec().owner);
         RoleNow::new(move || {
-            let who = Standing {
-                session: Some(session),
-                member: false,
-                admin: pass.as_ref().is_some_and(Pass::holds),
-            };
-            roles.at(who, instance, owner)
+            if !tenure.holds() {
+                return Err(ControlError::Ended);
+            }
+            roles
+                .at(tenure.standing(), instance, owner)
+                .ok_or(ControlError::NoAccess)
         })
     }
 
@@ -106,36 +106,31 @@ impl Roles {
         }
     }
 
-    /// The token was replaced: administrators are what else they are.
-    pub fn end_admins(&self) {
+    /// Somebody's rights have ended, those of a session or of all who came by the token: what each viewer of each instance
+    /// may is decided anew.
+    pub fn regrade_all(&self) {
         for handle in self.manager.all() {
-            let instance = handle.spec().id;
-            handle.regrade(&|session, was| match was {
-                Role::Owner => Some(was),
-                _ => self.given(Some(session), instance),
-            });
+            handle.regrade();
         }
     }
 
     fn regrade(&self, instance: InstanceId) {
         if let Some(handle) = self.manager.get(instance) {
-            handle.regrade(&|session, was| match was {
-                Role::Owner | Role::Admin => Some(was),
-                _ => self.given(Some(session), instance),
-            });
+            handle.regrade();
         }
     }
 
-    /// Ends what expires, for ever.
+    /// Ends what expires, and forgets what has ended, for ever.
     pub async fn keep(&self) {
+        // Apart: what expires does not wait for the database.
+        futures::join!(self.expire(), self.tidy());
+    }
+
+    async fn expire(&self) {
         loop {
-            let now = unix_ms();
-            for link in self.links.expire(now) {
+            for link in self.links.expire(unix_ms()) {
                 self.tell(&link, InstanceEvent::LinkExpired, String::new());
                 self.regrade(link.instance);
-            }
-            if let Err(error) = self.links.tidy(|id| self.manager.get(id).is_some(), now).await {
-                log::warn!("code={} links of ended instances not forgotten: {error}", error.code());
             }
             let next = self
                 .links
@@ -146,6 +141,16 @@ impl Roles {
                 () = tokio::time::sleep(wait) => {}
                 () = self.links.changed() => {}
             }
+        }
+    }
+
+    async fn tidy(&self) {
+        loop {
+            let tidied = self.links.tidy(|id| self.manager.get(id).is_some(), unix_ms());
+            if let Err(error) = tidied.await {
+                log::warn!("code={} links of ended instances not forgotten: {error}", error.code());
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 }

@@ -5,34 +5,43 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::actor::{STALL, SessionActor};
-use super::book::Identity;
 use super::roles::Roles;
 use crate::ice::Handout;
 use crate::ids::SessionId;
 use crate::instance::Manager;
+use crate::store::Journal;
 use crate::supervision::{ChildRef, ChildSpec, ControlError, Restart, SupervisorRef};
 
 /// From the request to the actor's start.
 const START_DEADLINE: Duration = Duration::from_secs(5);
 
+/// What every session uses.
+#[derive(Debug)]
+pub struct Around {
+    /// The instances.
+    pub manager: Manager,
+    /// What somebody is there.
+    pub roles: Roles,
+    /// What browsers are told of STUN and TURN servers.
+    pub ice: Arc<Handout>,
+    /// Where it is noted that a session is used.
+    pub journal: Arc<Journal>,
+}
+
 /// The actors of the sessions that have sockets. Cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
 pub struct Sessions {
-    manager: Manager,
-    roles: Roles,
-    ice: Arc<Handout>,
+    around: Arc<Around>,
     supervisor: SupervisorRef,
     live: Arc<Mutex<BTreeMap<SessionId, ChildRef<SessionActor>>>>,
 }
 
 impl Sessions {
-    /// No session yet; `supervisor` will run them, and `ice` tells them of STUN and TURN servers.
+    /// No session yet; `supervisor` will run them.
     #[must_use]
-    pub fn new(manager: Manager, roles: Roles, ice: Arc<Handout>, supervisor: SupervisorRef) -> Self {
+    pub fn new(around: Around, supervisor: SupervisorRef) -> Self {
         Self {
-            manager,
-            roles,
-            ice,
+            around: Arc::new(around),
             supervisor,
             live: Arc::default(),
         }
@@ -42,26 +51,23 @@ impl Sessions {
     ///
     /// # Errors
     /// [`ControlError`] when it cannot be started now.
-    pub async fn actor(&self, identity: Identity) -> Result<ChildRef<SessionActor>, ControlError> {
+    pub async fn actor(&self, session: SessionId) -> Result<ChildRef<SessionActor>, ControlError> {
         // Noted before the start, so that of two sockets that come at once both find the same one.
-        let reference = self.lock().entry(identity.session).or_default().clone();
+        let reference = self.lock().entry(session).or_default().clone();
         if reference.generation().is_some() {
             return Ok(reference);
         }
-        let (manager, roles, ice) = (self.manager.clone(), self.roles.clone(), Arc::clone(&self.ice));
+        let around = Arc::clone(&self.around);
         let (live, ended) = (Arc::clone(&self.live), reference.clone());
-        let spec = ChildSpec::actor(
-            identity.session.to_string(),
-            Restart::Temporary,
-            reference.clone(),
-            move |cx| SessionActor::new(identity, manager.clone(), roles.clone(), Arc::clone(&ice), cx),
-        )
+        let spec = ChildSpec::actor(session.to_string(), Restart::Temporary, reference.clone(), move |cx| {
+            SessionActor::new(session, Arc::clone(&around), cx)
+        })
         .once()
         .stalled_after(STALL)
         .on_end(move || {
             let mut live = live.lock().unwrap_or_else(PoisonError::into_inner);
-            if live.get(&identity.session).is_some_and(|now| now.is_same(&ended)) {
-                live.remove(&identity.session);
+            if live.get(&session).is_some_and(|now| now.is_same(&ended)) {
+                live.remove(&session);
             }
         });
         match self.supervisor.start_child(spec, START_DEADLINE).await {

@@ -20,7 +20,7 @@ use super::guard::{Guarded, Verdict};
 use crate::instance::{OutboundTexts, outbound};
 use crate::observe::Lines;
 use crate::protocol::signalling::{SUBPROTOCOL, ServerMessage, decode};
-use crate::session::Pass;
+use crate::session::Tenure;
 use crate::session::actor::{Attach, Detach, FromBrowser, SessionActor, SocketId};
 use crate::supervision::ChildRef;
 
@@ -48,8 +48,8 @@ pub struct SocketActor {
     /// The life of the session that knows this socket. A later one does not, and would answer it nothing.
     attached_to: u64,
     texts: Option<OutboundTexts>,
-    /// An administrator's; closed when the token is replaced.
-    pass: Option<Pass>,
+    /// What it was opened with; closed when that ends.
+    tenure: Option<Tenure>,
     heard: Instant,
     malformed: u32,
     /// A message in several frames, as far as it has come; no larger than a message may be.
@@ -85,8 +85,7 @@ impl NoUpgrade {
     }
 }
 
-/// Answers the upgrade of a request whose session is known and that comes `from` somewhere; `pass`: of who has shown the
-/// token. A message over the rate is refused; `kept` is dropped when the socket is gone.
+/// Answers the upgrade of a request that came with `tenure` and `from` somewhere. A message over the rate is refused; `kept` is dropped when the socket is gone.
 ///
 /// # Errors
 /// When the request is no proper upgrade ([`check`]).
@@ -94,7 +93,7 @@ pub async fn upgrade(
     request: &HttpRequest,
     payload: web::Payload,
     session: ChildRef<SessionActor>,
-    pass: Option<Pass>,
+    tenure: Tenure,
     from: IpAddr,
     messages_per_second: NonZeroU32,
     kept: Box<dyn Any>,
@@ -106,7 +105,7 @@ pub async fn upgrade(
         socket: id,
         out,
         from,
-        pass: pass.clone(),
+        tenure: tenure.clone(),
     };
     let attach = |generation| session.tell_generation(generation, attach);
     let Some(attached_to) = generation.filter(|generation| attach(*generation).is_ok()) else {
@@ -119,7 +118,7 @@ pub async fn upgrade(
         session,
         attached_to,
         texts: Some(texts),
-        pass,
+        tenure: Some(tenure),
         heard: Instant::now(),
         malformed: 0,
         partial: None,
@@ -264,9 +263,9 @@ impl Actor for SocketActor {
                 })
             }));
         }
-        if let Some(mut pass) = self.pass.take() {
+        if let Some(tenure) = self.tenure.take() {
             ctx.add_stream(stream::once(async move {
-                pass.ended().await;
+                tenure.ended().await;
                 ToBrowser::SignedOut
             }));
         }
@@ -306,8 +305,12 @@ impl StreamHandler<ToBrowser> for SocketActor {
                 close(ctx, ws::CloseCode::Again, "too much is waiting");
             }
             ToBrowser::SignedOut => {
-                log::info!("socket={} of an administrator of before", self.id);
-                close(ctx, ws::CloseCode::Restart, "the host has another token");
+                log::info!("socket={} of a session or a token of before", self.id);
+                close(
+                    ctx,
+                    ws::CloseCode::Restart,
+                    "what this socket was opened with has ended",
+                );
             }
         }
     }

@@ -21,6 +21,7 @@ export const AFTER_CLOSE = Object.freeze({
   resume_expired: 'offer',
   host_shutdown: 'wait',
   access_ended: 'leave',
+  signed_out: 'offer',
   fault: 'offer',
 });
 
@@ -33,6 +34,7 @@ const WORDS = Object.freeze({
   superseded: 'Another tab has taken over; making a connection of its own.',
   resume_expired: 'The earlier connection has expired; making a new one.',
   host_shutdown: 'The host is restarting.',
+  signed_out: 'Your session has changed; making a new connection.',
   access_ended: 'The link that let you in was revoked or has expired.',
   fault: 'The connection had a fault and is being made anew.',
 });

@@ -3,21 +3,17 @@ use std::sync::atomic::Ordering;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
-use crate::desktop::{DesktopParts, DesktopShared, EndReason, Failure, Layout};
-use crate::ids::{InstanceId, ServerId, SessionId};
+use crate::desktop::{EndReason, Failure};
+use crate::ids::SessionId;
 use crate::instance::offers::{self, Offer};
-use crate::instance::outbound::{OutboundTexts, outbound};
-use crate::instance::{InstanceError, InstanceSpec, RoleNow, ScreenshotTurns, Services};
-use crate::media::{Codec, Hub};
+use crate::instance::outbound::OutboundTexts;
+use crate::instance::{ControlError, InstanceError, RoleNow, Speaker, fixture};
+use crate::media::Codec;
 use crate::peer::candidate::Intake;
 use crate::peer::fake::{FakeConnection, FakeFactory};
 use crate::peer::{InputChannel, InputSink};
-use crate::permits::Permits;
-use crate::process::KeeperOptions;
 use crate::protocol::input::InputFrame;
 use crate::protocol::words::Role;
-use crate::store::{Journal, Store};
 use crate::supervision::{Intensity, SupervisorSpec, Tree};
 
 const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
@@ -36,6 +32,7 @@ impl InputSink for Deaf {
 struct Scene {
     shared: Arc<InstanceShared>,
     factory: Arc<FakeFactory>,
+    who: Speaker,
     viewer: ViewerId,
     socket: OutboundTexts,
     tree: Tree,
@@ -44,87 +41,23 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::watched_as(RoleNow::always(Role::Owner))
+    }
+
+    fn watched_as(role: RoleNow) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let sources = Sources {
-            folder: folder.path().to_owned(),
-            env: [("HOME".into(), folder.path().into())].into(),
-            ..Sources::default()
-        };
-        let (config, _) = Config::load(&sources).unwrap();
-        let state = StateDir::open(&folder.path().join("state")).unwrap();
         let factory = Arc::new(FakeFactory::default());
-        let media = tokio::runtime::Handle::current();
-        let services = Services {
-            server: ServerId::new(),
-            apps: AppsDir::at(folder.path().join("apps"), None).unwrap(),
-            program: "heliostat".into(),
-            capture_program: "heliostat".into(),
-            store: Store::open(&config.store.url, state.path()).unwrap(),
-            journal: Arc::new(Journal::new()),
-            media: media.clone(),
-            connections: Arc::<FakeFactory>::clone(&factory),
-            codecs: Codec::ALL.to_vec(),
-            encoders: Vec::new(),
-            offers: Arc::new(Permits::new(PENDING)),
-            screenshots: ScreenshotTurns::default(),
-            sandboxing: crate::sandbox::Sandboxing::default(),
-            config,
-            state,
-        };
-        let spec = InstanceSpec {
-            id: InstanceId::new(),
-            owner: SessionId::new(),
-            app: AppEntry::new("demo", "true"),
-            width: 64,
-            height: 64,
-            fps: 30,
-            bitrate_kbps: 1000,
-            created_ms: 0,
-            confinement: crate::sandbox::Confinement::default(),
-        };
-        let layout = Layout {
-            app: spec.app.clone(),
-            width: spec.width,
-            height: spec.height,
-            fps: spec.fps,
-            bitrate_kbps: spec.bitrate_kbps,
-            home: folder.path().into(),
-            tmp: folder.path().into(),
-            xauthority: folder.path().into(),
-            window_manager_config: folder.path().into(),
-            program: services.program.clone(),
-            user: None,
-            user_name: "nobody".into(),
-            confinement: crate::sandbox::Confinement::default(),
-        };
-        let parts = DesktopParts {
-            id: spec.id,
-            layout,
-            keeper_options: KeeperOptions {
-                program: services.program.clone(),
-                dir: folder.path().into(),
-                instance: spec.id,
-                host_absence: SOON,
-                apart: false,
-                sized: Vec::new(),
-            },
-            folder: folder.path().into(),
-            readiness_timeout: SOON,
-            hub: Hub::new(),
-            media,
-            encoders: Vec::new(),
-        };
-        let shared = InstanceShared::new(spec, DesktopShared::new(parts).unwrap(), Arc::new(services));
-        let (out, socket) = outbound();
-        let viewer = ViewerId::new();
-        let role = RoleNow::new(|| Some(Role::Owner));
-        shared.roster.join(viewer, shared.spec.owner, &role, out).unwrap();
+        let services = fixture::services(folder.path(), &factory, PENDING);
+        let shared = fixture::instance(&services, SessionId::new());
+        let (who, socket) = fixture::tab(shared.spec.owner);
+        shared.roster.join(&who, &role).unwrap();
         let peers = SupervisorSpec::dynamic(Intensity::new(0, Duration::from_secs(1)), 8).reference(&shared.peers);
         Self {
             tree: Tree::start(peers),
             shared,
             factory,
-            viewer,
+            viewer: who.viewer,
+            who,
             socket,
             _folder: folder,
         }
@@ -145,7 +78,7 @@ impl Scene {
         let id = options.peer_id;
         let pending = self.shared.services.offers.take(self.shared.spec.owner).unwrap();
         let (spec, handle, answered) = peer_child(Arc::clone(&self.shared), self.viewer, options, pending);
-        if let Some(before) = self.shared.remember_peer(id, handle.clone()) {
+        if let Some(before) = self.shared.remember_peer(&self.who, id, handle.clone()).unwrap() {
             self.shared.peer(before).unwrap().close(CloseReason::Superseded);
         }
         self.shared.peers.start_child(spec, SOON).await.unwrap();
@@ -153,9 +86,9 @@ impl Scene {
     }
 
     /// What comes of an offer of a viewer's.
-    async fn offered(&self, viewer: ViewerId) -> Result<PeerId, InstanceError> {
+    async fn offered(&self, who: &Speaker) -> Result<PeerId, InstanceError> {
         let offer = Offer {
-            viewer,
+            who: who.clone(),
             sdp: OFFER.into(),
             from: [127, 0, 0, 1].into(),
         };
@@ -272,26 +205,35 @@ async fn a_new_peer_neither_waits_for_the_one_before_it_nor_loses_its_input_to_i
     let begun = Instant::now();
     let (second, _, _) = scene.connected().await;
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
-    let steers = |id| scene.shared.roster.may_steer_by(scene.viewer, id);
+    let steers = |id| scene.shared.roster.steer(scene.viewer, id, || {});
     assert!(steers(second) && !steers(first));
     // Released once, when the first was replaced; its end releases nothing that the second holds.
     assert_eq!(scene.shared.desktop.input.len(), 1);
     scene.told_closed(first, CloseReason::Superseded).await;
     assert_eq!(scene.shared.desktop.input.len(), 1);
-    assert!(scene.shared.roster.may_steer_by(scene.viewer, second));
+    assert!(scene.shared.roster.steer(scene.viewer, second, || {}));
     assert!(scene.shared.peer(second).is_some());
 }
 
 #[actix_rt::test]
 async fn a_viewer_whose_role_ends_watches_on_as_what_is_left_or_is_told_and_closed() {
-    let mut scene = Scene::new();
+    let role = Arc::new(Mutex::new(Ok(Role::Owner)));
+    let now = Arc::clone(&role);
+    let mut scene = Scene::watched_as(RoleNow::new(move || *now.lock().unwrap()));
     let (_, _, connection) = scene.connected().await;
-    scene.shared.regrade(&|_, _| Some(Role::Spectator));
+    *role.lock().unwrap() = Ok(Role::Spectator);
+    scene.shared.regrade();
     assert_eq!(scene.told("control").await["role"], "spectator");
     assert!(!scene.shared.roster.with(|v| v.may_steer(scene.viewer)));
     assert_eq!(connection.closes.load(Ordering::Relaxed), 0, "it watches on");
 
-    scene.shared.regrade(&|_, _| None);
+    *role.lock().unwrap() = Err(ControlError::NoAccess);
+    assert_eq!(
+        scene.offered(&scene.who).await.unwrap_err().code(),
+        "not_allowed",
+        "also before anybody looks"
+    );
+    scene.shared.regrade();
     assert_eq!(scene.told("error").await["code"], "access_ended");
     assert_eq!(scene.shared.roster.role(scene.viewer), None);
     let begun = Instant::now();
@@ -306,16 +248,11 @@ async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobo
     let mut scene = Scene::new();
     let (living, _, _) = scene.connected().await;
     // None of the next is ever heard of again.
-    let (other, (out, _other_socket)) = (ViewerId::new(), outbound());
-    let role = RoleNow::new(|| Some(Role::Owner));
-    scene
-        .shared
-        .roster
-        .join(other, scene.shared.spec.owner, &role, out)
-        .unwrap();
+    let (other, _other_socket) = fixture::tab(scene.shared.spec.owner);
+    scene.shared.roster.join(&other, &RoleNow::always(Role::Owner)).unwrap();
     let (mut made, mut refused) = (Vec::new(), 0);
     for _ in 0..1000 {
-        match scene.offered(other).await {
+        match scene.offered(&other).await {
             Ok(peer) => {
                 made.push(peer);
                 for connection in scene.factory.0.lock().unwrap().iter().skip(1) {
@@ -332,27 +269,27 @@ async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobo
     }
     assert_eq!((made.len(), refused), (PENDING, 1000 - PENDING));
     assert!(
-        scene.shared.roster.may_steer_by(scene.viewer, living),
+        scene.shared.roster.steer(scene.viewer, living, || {}),
         "the peer that lives is left alone"
     );
     assert_eq!(
-        scene
-            .shared
-            .roster
-            .with(|v| v.iter().find(|(id, _)| *id == other).and_then(|(_, v)| v.peer)),
+        scene.shared.roster.with(|v| v.peer_of(other.viewer)),
         made.last().copied()
     );
 
-    let (guest, (out, _guest_socket)) = (ViewerId::new(), outbound());
-    let role = RoleNow::new(|| Some(Role::Spectator));
-    scene.shared.roster.join(guest, SessionId::new(), &role, out).unwrap();
-    scene.offered(guest).await.unwrap();
+    let (guest, _guest_socket) = fixture::tab(SessionId::new());
+    scene
+        .shared
+        .roster
+        .join(&guest, &RoleNow::always(Role::Spectator))
+        .unwrap();
+    scene.offered(&guest).await.unwrap();
 
     // What is connected is no offer any more, and what is closed neither.
     let last = Arc::clone(&scene.factory.0.lock().unwrap()[PENDING]);
     last.state.send_replace(ConnectionState::Connected);
     let begun = Instant::now();
-    while scene.offered(other).await.is_err() {
+    while scene.offered(&other).await.is_err() {
         assert!(begun.elapsed() < SHUTDOWN);
         sleep(Duration::from_millis(20)).await;
     }
@@ -361,10 +298,9 @@ async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobo
 #[actix_rt::test]
 async fn who_may_not_restart_an_app_is_not_told_what_it_wrote() {
     let mut scene = Scene::new();
-    let (spectator, (out, mut socket)) = (ViewerId::new(), outbound());
-    let role = RoleNow::new(|| Some(Role::Spectator));
-    let roster = &scene.shared.roster;
-    roster.join(spectator, SessionId::new(), &role, out).unwrap();
+    let (spectator, mut socket) = fixture::tab(SessionId::new());
+    let role = RoleNow::always(Role::Spectator);
+    scene.shared.roster.join(&spectator, &role).unwrap();
     let failure = Failure {
         code: "crash_loop".into(),
         message: "it has failed".to_owned(),
@@ -379,5 +315,6 @@ async fn who_may_not_restart_an_app_is_not_told_what_it_wrote() {
     // Over data channels as well.
     let text = |viewer| scene.shared.status_text(viewer);
     assert!(text(scene.viewer).contains("what it wrote"));
-    assert!(text(spectator).contains("FAILED") && !text(spectator).contains("what it wrote"));
+    let part = text(spectator.viewer);
+    assert!(part.contains("FAILED") && !part.contains("what it wrote"));
 }

@@ -1,0 +1,63 @@
+//! What a browser asks an instance for. Only a refusal is told, success tells itself.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::instance::actor::Control;
+use crate::instance::offers::Offer;
+use crate::instance::paths::{Candidate, RestartIce};
+use crate::instance::{ControlWish, InstanceHandle, RequestError, Speaker};
+use crate::observe::Lines;
+use crate::protocol::signalling::{ClientMessage, ServerMessage};
+
+/// An instance answers an offer within 10 s.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// Passes a request of `who`, whose browser is at `from`, on to the instance, which decides.
+pub(super) async fn request(
+    handle: InstanceHandle,
+    who: Speaker,
+    from: IpAddr,
+    message: ClientMessage,
+    lines: Arc<Lines>,
+) {
+    let (viewer, out) = (who.viewer, who.out.clone());
+    let Err(error) = ask(&handle, who, from, message).await else {
+        return;
+    };
+    let id = handle.spec().id;
+    log::log!(
+        lines.level(),
+        "instance={id} viewer={viewer} refused={}: {error}",
+        error.code()
+    );
+    out.send(&ServerMessage::refusal(
+        error.code(),
+        error.to_string(),
+        error.retry_after(),
+    ));
+}
+
+async fn ask(handle: &InstanceHandle, who: Speaker, from: IpAddr, message: ClientMessage) -> Result<(), RequestError> {
+    let actor = handle.actor();
+    let wish = match message {
+        ClientMessage::Offer { sdp } => {
+            actor.ask(Offer { who, sdp, from }, DEADLINE).await??;
+            return Ok(());
+        }
+        ClientMessage::Candidate {
+            peer_id: peer,
+            candidate,
+        } => return Ok(actor.ask(Candidate { who, peer, candidate }, DEADLINE).await??),
+        ClientMessage::RestartIce {
+            peer_id: peer,
+            sdp: offer,
+        } => return Ok(actor.ask(RestartIce { who, peer, offer }, DEADLINE).await??),
+        ClientMessage::RequestControl => ControlWish::Request,
+        ClientMessage::ReleaseControl => ControlWish::Release,
+        ClientMessage::GrantControl { viewer_id } => ControlWish::Grant(viewer_id),
+        _ => return Ok(()),
+    };
+    Ok(actor.ask(Control { who, wish }, DEADLINE).await??)
+}
