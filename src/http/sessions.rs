@@ -1,7 +1,7 @@
 //! The token's exchange, and sessions.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -57,9 +57,9 @@ pub async fn open(
     request: HttpRequest,
     client: Client,
     api: web::Data<Api>,
-    body: Option<web::Json<SessionBody>>,
+    body: Result<web::Json<SessionBody>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body.map(web::Json::into_inner).unwrap_or_default();
+    let body = wished(body)?;
     let Who { identity: known, pass } = Who::shown(&api, &request).await?;
     let admitted = api.access.is_open() || pass.is_some();
     let unavailable = |e: crate::session::SessionError| Problem::unavailable(e.code(), e.to_string());
@@ -97,6 +97,19 @@ pub async fn open(
                 .cookie(api.access.session_cookie(&secret))
                 .json(describe(&api, &identity)))
         }
+    }
+}
+
+/// What a body asks for. None asks for nothing; one that is too large or too slow is no body.
+fn wished(body: Result<web::Json<SessionBody>, actix_web::Error>) -> Result<SessionBody, Problem> {
+    const REFUSED: [StatusCode; 2] = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_TIMEOUT];
+    let error = match body {
+        Ok(body) => return Ok(body.into_inner()),
+        Err(error) => error,
+    };
+    match error.as_error::<Problem>() {
+        Some(problem) if REFUSED.contains(&problem.status_code()) => Err(problem.clone()),
+        _ => Ok(SessionBody::default()),
     }
 }
 

@@ -162,6 +162,17 @@ fn what_is_no_upgrade_opens_no_socket_and_leaves_nothing_in_its_session() {
     assert!(!tree.body.contains(id), "the session was started: {}", tree.body);
 }
 
+#[test]
+fn a_body_that_is_too_large_is_refused_wherever_it_goes() {
+    let host = Host::start(&[]);
+    let body = format!("{{\"guest\":true,\"token\":\"{}\"}}", "x".repeat(64 << 10));
+    for path in ["/api/v1/auth", "/api/v1/sessions", "/api/v1/links/exchange"] {
+        let answer = ask(&mut host.plain(), "POST", path, &[], &body);
+        assert_eq!(answer.status, 413, "{path}");
+        assert!(answer.body.contains("too_large") && answer.header("set-cookie").is_empty());
+    }
+}
+
 /// Lets bytes trickle every half second until the host hangs up, or says that it has waited enough; how long that took.
 fn trickle(mut stream: TcpStream, byte: &[u8]) -> Duration {
     let begun = Instant::now();
