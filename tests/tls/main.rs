@@ -1,4 +1,5 @@
-//! Encryption of the pages, and what stands before them: the real host, seen from its network side.
+//! Encryption of the pages, what stands before them, what lets in, and what comes without end: the real host, seen from
+//! its network side.
 
 mod exchange;
 mod half_read;

@@ -1,11 +1,15 @@
 //! What signs somebody in: where it is shown, and that wrong ones shut out nobody who has the right one.
 
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use nix::sys::signal::Signal;
+use nix::pty::openpty;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
-use super::support::{Answer, Host, ask, eventually, issue};
+use super::support::{Answer, Host, ask, eventually, free_port, issue, serve};
 
 const WRONG: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -49,6 +53,24 @@ fn what_signs_in_is_not_printed_to_a_file_but_stands_in_one_for_nobody_else_unti
     }
     host.signal(Signal::SIGTERM);
     eventually("it goes with its host", || !file.exists());
+}
+
+#[test]
+fn a_terminal_shows_the_whole_address_and_no_file_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let terminal = openpty(None, None).unwrap();
+    let mut child = serve(folder.path(), free_port(), &[])
+        .stdout(Stdio::from(terminal.slave))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let read = BufReader::new(File::from(terminal.master)).read_line(&mut line);
+    let written = folder.path().join("state/sign-in").exists();
+    kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGTERM).unwrap();
+    child.wait().unwrap();
+    assert!(read.is_ok() && line.contains("/#token="), "{read:?} {line}");
+    assert!(!written);
 }
 
 #[test]

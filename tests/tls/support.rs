@@ -29,7 +29,7 @@ pub struct Host {
 }
 
 /// What `serve` is started with in `folder`.
-fn serve(folder: &Path, port: u16, flags: &[String]) -> Command {
+pub fn serve(folder: &Path, port: u16, flags: &[String]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
     command
         .args(["serve", "--state"])
