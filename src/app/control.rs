@@ -12,7 +12,6 @@ use super::control_socket::{Answer, DEADLINE, Request, SOCKET};
 use super::handover::{self, HostNote};
 use super::token;
 use crate::config::{Config, StateDir, StateDirError};
-use crate::session::Secret;
 
 /// A host drains for at most 15 s.
 const STOP_DEADLINE: Duration = Duration::from_secs(40);
@@ -137,28 +136,29 @@ pub fn upgrade(state: &Path, binary: Option<&Path>) -> Result<String, ControlErr
     Err(ControlError::NotUpgraded)
 }
 
-/// An address that signs one browser in: with a ticket of the running host, or with another token in the place of the one
-/// there was, from the running host or, where none runs, for the next one. Only one that runs can end its instances.
+/// An address that signs one browser in: with a ticket of the running host, which says where it is, or with another token in
+/// the place of the one there was, from the running host or, where none runs, for the next one. Only one that runs can end
+/// its instances.
 ///
 /// # Errors
 /// [`ControlError`].
 pub fn address(config: &Config, wish: Request) -> Result<String, ControlError> {
     let state = &config.server.state;
-    let secret = match user_of(state) {
-        Some(_) => ask(state, wish)?,
+    match user_of(state) {
+        Some(_) => ask(state, wish),
         None if wish == (Request::Rotate { end: false }) => {
             // Held until it is written, so that no host starts meanwhile with the former one.
             let _lock = StateDir::open(state).map_err(ControlError::State)?;
-            token::replace(state).map_err(ControlError::Token)?
+            let secret = token::replace(state).map_err(ControlError::Token)?;
+            Ok(token::address(&config.server, Some(&secret)))
         }
-        None => return Err(ControlError::NotRunning(state.display().to_string())),
-    };
-    Ok(token::address(&config.server, Some(&secret)))
+        None => Err(ControlError::NotRunning(state.display().to_string())),
+    }
 }
 
-fn ask(state: &Path, request: Request) -> Result<Secret, ControlError> {
+fn ask(state: &Path, request: Request) -> Result<String, ControlError> {
     match exchange(state, request).map_err(ControlError::Unanswered)? {
-        Answer::Secret(secret) => Secret::parse(&secret).ok_or_else(|| ControlError::TokenRefused("no secret".into())),
+        Answer::Address(address) => Ok(address),
         Answer::Error(why) => Err(ControlError::TokenRefused(why)),
     }
 }

@@ -42,8 +42,8 @@ pub enum Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    /// The ticket, or the new token.
-    Secret(String),
+    /// The address of this host with the ticket, or the new token: whoever asks need not know where it listens.
+    Address(String),
     /// Why there is none.
     Error(String),
 }
@@ -119,7 +119,7 @@ async fn answer(stream: UnixStream, entrance: &Entrance) -> io::Result<()> {
         Err(error) => Err(error.to_string()),
     };
     let answer = match answer {
-        Ok(secret) => Answer::Secret(secret.expose().to_owned()),
+        Ok(secret) => Answer::Address(entrance.address(Some(&secret))),
         Err(why) => Answer::Error(why),
     };
     let mut text = serde_json::to_string(&answer)?;
@@ -139,8 +139,8 @@ mod tests {
         ] {
             assert_eq!(serde_json::from_str::<Request>(line).unwrap(), Request::Rotate { end });
         }
-        let answer = serde_json::to_string(&Answer::Secret("s".into())).unwrap();
-        assert_eq!(answer, r#"{"secret":"s"}"#);
+        let answer = serde_json::to_string(&Answer::Address("a".into())).unwrap();
+        assert_eq!(answer, r#"{"address":"a"}"#);
         assert!(serde_json::from_str::<Request>(r#"{"command":"dance"}"#).is_err());
     }
 

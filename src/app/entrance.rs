@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::error::StartError;
 use super::token;
 use crate::clock::unix_ms;
-use crate::config::Auth;
+use crate::config::{Auth, ServerConfig};
 use crate::desktop::EndReason;
 use crate::instance::{Manager, Services};
 use crate::protocol::words::Role;
@@ -20,6 +20,7 @@ pub struct Entrance {
     pub roles: Roles,
     manager: Manager,
     state: PathBuf,
+    server: ServerConfig,
 }
 
 impl Entrance {
@@ -39,6 +40,7 @@ impl Entrance {
             roles: Roles::new(links, manager.clone(), bare),
             manager: manager.clone(),
             state: state.to_owned(),
+            server: config.server.clone(),
         };
         Ok((entrance, token.fresh))
     }
@@ -54,6 +56,12 @@ impl Entrance {
             Some(token) => Ok(Some(token)),
             None => self.admins.ticket().map(Some),
         }
+    }
+
+    /// Where this host is, with what signs somebody in.
+    #[must_use]
+    pub fn address(&self, secret: Option<&Secret>) -> String {
+        token::address(&self.server, secret)
     }
 
     /// Replaces the token. What was got by the former one ends: cookies, tickets, sockets and streams, and that sessions

@@ -14,7 +14,7 @@ use super::handover::{self, Check, HandoverError, HostNote};
 use super::notify::{self, News};
 use super::parts::Parts;
 use super::signals::{Signal, Signals};
-use super::{control_socket, encoders, pages, public_address, token, tree, watchdog};
+use super::{control_socket, encoders, pages, public_address, sign_in, tree, watchdog};
 use crate::config::{AppOwner, Config, Sources, StateDir, TlsSource, catalogue};
 use crate::desktop::EndReason;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
@@ -22,7 +22,6 @@ use crate::ice::Handout;
 use crate::instance::{Catalogue, Manager, Services};
 use crate::session::{Around, SessionBook, Sessions};
 use crate::supervision::{SupervisorRef, Tree, TreeView};
-use crate::tls::Tls;
 
 /// Threads for frames, data channels and connections.
 const MEDIA_THREADS: usize = 2;
@@ -179,10 +178,8 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
     let _watchdog = watchdog::watch(watchdog::TICK, watchdog::judge(watchdog::limit())).map_err(StartError::Threads)?;
     let mut note = HostNote::own(&services.program);
     note.write(&folder);
-    announce(
-        &token::address(&server, entrance.first_sign_in(fresh)?.as_ref()),
-        tls.as_deref(),
-    );
+    let secret = entrance.first_sign_in(fresh)?;
+    let _told = sign_in::announce(&folder, &entrance, secret.as_ref(), tls.as_deref());
     notify::tell(News::Ready);
     let mut trial: Option<Trial> = None;
     let next = loop {
@@ -264,8 +261,9 @@ async fn wind_up(tree: Tree, manager: &Manager, reason: Option<EndReason>) {
 fn at_once(services: &Services) -> ! {
     log::warn!("stopping at once");
     crate::process::end_keepers(&services.state.instances());
-    // Its child has no time to do it.
-    let _ = std::fs::remove_file(services.state.path().join(control_socket::SOCKET));
+    // Those who have them have no time to do it.
+    sign_in::remove(&services.state.path().join(control_socket::SOCKET));
+    sign_in::remove(&services.state.path().join(sign_in::FILE));
     std::process::exit(0)
 }
 
@@ -368,15 +366,4 @@ fn reload(sources: Sources, catalogue: Arc<Catalogue>) {
         }
         Err(error) => log::error!("the catalogue stays as it is: {error}"),
     });
-}
-
-/// On standard output: what to open; below it what to compare, where the browser will warn of the certificate.
-fn announce(address: &str, tls: Option<&Tls>) {
-    use std::io::Write;
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{address}");
-    if let Some(tls) = tls.filter(|tls| tls.is_self_signed()) {
-        let _ = writeln!(out, "self-signed certificate, SHA-256 {}", tls.facts().fingerprint);
-    }
-    let _ = out.flush();
 }

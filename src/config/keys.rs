@@ -163,6 +163,12 @@ pub const KEYS: &[Key] = &[
         "What the bare address of an instance makes of those who know it: `spectator`, or `none`, so that others than its owner need a link.",
     ),
     key(
+        "access.output",
+        Kind::Choice(&["owner", "everybody"]),
+        "owner",
+        "Who sees the last lines that an app wrote before it failed: its `owner` and administrators, or `everybody` who may watch it.",
+    ),
+    key(
         "instances.capacity",
         Kind::Cores(1, 1000),
         "cores",
@@ -313,8 +319,8 @@ pub const KEYS: &[Key] = &[
         "limits.wrong_tokens",
         Kind::Number(1, 1000),
         "10",
-        "Wrong tokens of one address before it is locked out: for a minute, and twice as long after each further one, up \
-         to an hour.",
+        "Wrong tokens, bearers and links of one address before further wrong ones are refused: for a minute, and twice as \
+         long after each further one, up to an hour. The right one is let in.",
     ),
     key(
         "limits.sockets_per_address",

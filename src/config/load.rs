@@ -337,6 +337,7 @@ impl Values {
             server,
             access: AccessConfig {
                 bare_url_watches: self.text("access.bare_url") == "spectator",
+                output_for_everybody: self.text("access.output") == "everybody",
             },
             instances: InstancesConfig {
                 capacity: self.number("instances.capacity"),

@@ -87,6 +87,8 @@ pub struct ServerConfig {
 pub struct AccessConfig {
     /// Whether who knows the address of an instance may watch it.
     pub bare_url_watches: bool,
+    /// Whether everybody who watches sees what a failed app wrote.
+    pub output_for_everybody: bool,
 }
 
 /// What encrypts the pages.

@@ -54,13 +54,18 @@ impl Access {
         self.admins.pass(cookie.as_ref(), bearer(request).as_ref())
     }
 
-    /// The session secret that a request shows.
+    /// The session secret that a request's cookie holds.
     #[must_use]
     pub fn session_secret(&self, request: &HttpRequest) -> Option<Secret> {
         request
             .cookie(&format!("heliostat_session_{}", self.suffix))
             .and_then(|c| Secret::parse(c.value()))
-            .or_else(|| bearer(request))
+    }
+
+    /// Whether this is the token.
+    #[must_use]
+    pub fn is_token(&self, secret: &Secret) -> bool {
+        self.admins.pass(None, Some(secret)).is_some()
     }
 
     /// The cookie that carries a session's secret.
@@ -87,7 +92,8 @@ impl Access {
     }
 }
 
-fn bearer(request: &HttpRequest) -> Option<Secret> {
+/// What a request shows as a bearer, where that can be a secret of ours: a session's, or the token.
+pub(super) fn bearer(request: &HttpRequest) -> Option<Secret> {
     let value = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     Secret::parse(value.strip_prefix("Bearer ")?.trim())
 }

@@ -1,8 +1,8 @@
 //! Headers that every answer has, so that a browser lets pages do no more than ours need.
 
 use actix_web::http::header::{
-    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
 /// Pages run our own modules and styles and nothing else (Content Security Policy Level 3); pictures may also be blobs
@@ -47,6 +47,8 @@ pub fn complete(headers: &mut HeaderMap, only_https: bool) {
             headers.insert(name, value);
         }
     };
+    // What is no page or file of one is for who asked for it, and now.
+    unless_there(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     unless_there(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     unless_there(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     unless_there(CONTENT_SECURITY_POLICY, NOT_A_PAGE);
@@ -82,6 +84,7 @@ mod tests {
         complete(&mut headers, false);
         assert_eq!(headers.get(CONTENT_SECURITY_POLICY).unwrap(), "default-src 'self'");
         assert_eq!(headers.get(X_CONTENT_TYPE_OPTIONS).unwrap(), "nosniff");
+        assert_eq!(headers.get(CACHE_CONTROL).unwrap(), "no-store");
         assert!(!headers.contains_key(STRICT_TRANSPORT_SECURITY));
         complete(&mut headers, true);
         assert!(headers.contains_key(STRICT_TRANSPORT_SECURITY));

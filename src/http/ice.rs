@@ -1,6 +1,5 @@
 //! The ways to the host, for clients that are not on the socket.
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpResponse, web};
 
 use super::Api;
@@ -11,9 +10,5 @@ use crate::clock::unix_ms;
 /// `GET /api/webrtc/ice-servers`: STUN and TURN servers with credentials for the session that asks.
 pub async fn servers(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Problem> {
     let session = who.session()?.session;
-    let mut response = HttpResponse::Ok().json(api.ice.of(session, unix_ms()));
-    // They run out, and they are this session's.
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    Ok(HttpResponse::Ok().json(api.ice.of(session, unix_ms())))
 }

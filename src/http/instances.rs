@@ -140,10 +140,7 @@ pub async fn screenshot(api: web::Data<Api>, who: Who, id: web::Path<String>) ->
         .screenshot()
         .await
         .map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
-    Ok(HttpResponse::Ok()
-        .content_type("image/png")
-        .insert_header(("Cache-Control", "no-store"))
-        .body(png))
+    Ok(HttpResponse::Ok().content_type("image/png").body(png))
 }
 
 fn parse(id: &str) -> Result<InstanceId, Problem> {

@@ -1,5 +1,6 @@
 //! Links: making, listing and revoking them, and exchanging one for what it gives.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use super::Api;
 use super::client::Client;
 use super::instances::{Found, find};
+use super::limits::WRONG_SECRET_DELAY;
 use super::problem::Problem;
 use super::who::Who;
 use crate::ids::{InstanceId, LinkId, SessionId};
@@ -75,9 +77,7 @@ pub async fn make(
     // Behind `#`, so that no log and no other host sees it.
     told["url"] = json!(format!("/stream/{id}#link={}", secret.expose()));
     told["secret"] = json!(secret.expose());
-    Ok(HttpResponse::Created()
-        .insert_header(("Cache-Control", "no-store"))
-        .json(told))
+    Ok(HttpResponse::Created().json(told))
 }
 
 /// `GET /api/v1/instances/{id}/links`: those that have not ended.
@@ -104,17 +104,15 @@ pub async fn exchange(
     api: web::Data<Api>,
     body: web::Json<ExchangeBody>,
 ) -> Result<HttpResponse, Problem> {
-    let secret = Secret::parse(&body.link).ok_or_else(|| link_problem(LinkError::Unknown))?;
     let unavailable = |e: crate::session::SessionError| Problem::unavailable(e.code(), e.to_string());
-    let known = match api.access.session_secret(&request) {
-        Some(secret) => api.sessions.find(&secret).await.map_err(unavailable)?,
-        None => None,
-    };
+    let Who { identity: known, pass } = Who::shown(&api, &request).await?;
+    let secret = known_link(&api, client.address, &body.link).await?;
     let (identity, cookie) = match known {
         Some(identity) => (identity, None),
         None => {
-            api.limits.session(client.address)?;
-            let pass = api.access.pass(&request);
+            if pass.is_none() {
+                api.limits.session(client.address)?;
+            }
             let (identity, secret) = api.sessions.create(pass.as_ref()).await.map_err(unavailable)?;
             log::info!(
                 "session={} opened by a link guest={}",
@@ -137,6 +135,18 @@ pub async fn exchange(
     Ok(answer.json(json!({
         "instance_id": link.instance, "role": link.role, "expires": link.expires, "session_id": identity.session,
     })))
+}
+
+/// The secret of a link, be it one that has ended. What is none is a guess: it opens no session, and whoever guesses waits.
+async fn known_link(api: &Api, from: IpAddr, shown: &str) -> Result<Secret, Problem> {
+    if let Some(secret) = Secret::parse(shown)
+        && api.roles.links().knows(&secret).await.map_err(link_problem)?
+    {
+        return Ok(secret);
+    }
+    api.limits.wrong_secret(from)?;
+    tokio::time::sleep(WRONG_SECRET_DELAY).await;
+    Err(link_problem(LinkError::Unknown))
 }
 
 /// The instance whose links somebody may make, and the sessions that watch it.

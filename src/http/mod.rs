@@ -1,7 +1,7 @@
 //! HTTP: the pages, REST, and the upgrade to the signalling socket. Decides who may ask for what, and nothing else.
 //!
 //! Every request passes [`transport`] (who it comes from, by what proxies and whether encrypted; the headers that every
-//! answer has) and [`guard`] (its `Host`; its `Origin`, if it changes something); handlers take [`who::Who`] where they
+//! answer has; how long its body, and its connection without it, may take: [`slow_body`], [`idle`]) and [`guard`] (its `Host`; its `Origin`, if it changes something); handlers take [`who::Who`] where they
 //! need a session; errors are [`problem::Problem`]s.
 
 mod access;
@@ -16,6 +16,7 @@ mod guard;
 mod headers;
 mod health;
 mod ice;
+mod idle;
 mod instances;
 mod limits;
 mod links;
@@ -24,6 +25,7 @@ mod problem;
 mod routes;
 mod server;
 mod sessions;
+mod slow_body;
 mod socket;
 mod transport;
 mod who;

@@ -129,6 +129,13 @@ impl ResponseError for Problem {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_a_problem_quotes_is_cut() {
+        let problem = Problem::not_allowed("ü".repeat(100_000));
+        assert_eq!(problem.detail().chars().count(), 201);
+        assert!(problem.detail().ends_with('…'));
+    }
+
     #[actix_web::test]
     async fn a_problem_tells_its_code_its_status_and_when_to_come_back() {
         let problem = Problem::unavailable("capacity", "every place is taken").retry_after(Duration::from_millis(4200));

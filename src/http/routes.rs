@@ -7,7 +7,7 @@ use actix_web::{FromRequest, Handler, Responder};
 #[cfg(debug_assertions)]
 use super::debug;
 use super::problem::Problem;
-use super::{admin, assets, health, ice, instances, links, sessions, socket};
+use super::{admin, assets, health, ice, instances, links, sessions, slow_body, socket};
 
 /// The largest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -95,6 +95,9 @@ fn json_problem(error: &actix_web::error::JsonPayloadError) -> Problem {
     match error {
         E::OverflowKnownLength { .. } | E::Overflow { .. } => {
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body is too large")
+        }
+        E::Payload(error) if slow_body::is_late(error) => {
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body has not come in time")
         }
         E::ContentType => Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

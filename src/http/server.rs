@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_cors::Cors;
 use actix_tls::accept::rustls_0_23::TlsStream;
-use actix_web::dev::Server;
+use actix_web::dev::{Extensions, Server};
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
@@ -15,6 +15,7 @@ use actix_web::{App, HttpServer, web};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::guard::check_origin;
+use super::idle::Connection;
 use super::limits::limit_requests;
 use super::routes::routes;
 use super::transport::transport;
@@ -134,7 +135,7 @@ pub fn serve(listener: &TcpListener, api: Api, front: &Front) -> std::io::Result
     .client_request_timeout(REQUEST_DEADLINE)
     .shutdown_timeout(2)
     .disable_signals()
-    .on_connect(|connection, _| prepare(connection));
+    .on_connect(prepare);
     let listener = listener.try_clone()?;
     let server = match &front.tls {
         None => server.listen(listener)?,
@@ -146,8 +147,8 @@ pub fn serve(listener: &TcpListener, api: Api, front: &Front) -> std::io::Result
     Ok(server.run())
 }
 
-/// Sets what the socket of a new connection needs.
-fn prepare(connection: &dyn Any) {
+/// Sets what the socket of a new connection needs, and has it watched.
+fn prepare(connection: &dyn Any, data: &mut Extensions) {
     let plain = connection.downcast_ref::<TcpStream>();
     let encrypted = || {
         connection
@@ -158,5 +159,8 @@ fn prepare(connection: &dyn Any) {
         let socket = SockRef::from(stream);
         let _ = socket.set_tcp_user_timeout(Some(USER_TIMEOUT));
         let _ = socket.set_tcp_nodelay(true);
+        if let Some(watched) = Connection::watched(socket) {
+            data.insert(watched);
+        }
     }
 }

@@ -1,13 +1,13 @@
 //! The token's exchange, and sessions.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Api;
 use super::client::Client;
-use super::limits::WRONG_TOKEN_DELAY;
+use super::limits::WRONG_SECRET_DELAY;
 use super::problem::Problem;
 use super::who::Who;
 use crate::ids::SessionId;
@@ -33,16 +33,15 @@ pub struct SessionBody {
 /// `POST /api/v1/auth`: exchanges the token, or a ticket, for a cookie.
 pub async fn auth(client: Client, api: web::Data<Api>, body: web::Json<AuthBody>) -> Result<HttpResponse, Problem> {
     let from = client.address;
-    api.limits.may_try_token(from)?;
     let exchanged = api.access.exchange(&body.token).await;
     let Some(cookie) = exchanged.map_err(|e| Problem::unavailable(e.code(), e.to_string()))? else {
+        api.limits.wrong_secret(from)?;
         if api.access.is_open() {
             // Nobody needs it here, so that an old one in a bookmark does no harm.
             return Ok(HttpResponse::NoContent().finish());
         }
-        api.limits.wrong_token(from);
         // Whoever guesses waits.
-        tokio::time::sleep(WRONG_TOKEN_DELAY).await;
+        tokio::time::sleep(WRONG_SECRET_DELAY).await;
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "bad_token",
@@ -58,16 +57,12 @@ pub async fn open(
     request: HttpRequest,
     client: Client,
     api: web::Data<Api>,
-    body: Option<web::Json<SessionBody>>,
+    body: Result<web::Json<SessionBody>, actix_web::Error>,
 ) -> Result<HttpResponse, Problem> {
-    let body = body.map(web::Json::into_inner).unwrap_or_default();
-    let pass = api.access.pass(&request);
+    let body = wished(body)?;
+    let Who { identity: known, pass } = Who::shown(&api, &request).await?;
     let admitted = api.access.is_open() || pass.is_some();
     let unavailable = |e: crate::session::SessionError| Problem::unavailable(e.code(), e.to_string());
-    let known = match api.access.session_secret(&request) {
-        Some(secret) => api.sessions.find(&secret).await.map_err(unavailable)?,
-        None => None,
-    };
     // Who wants more than to watch needs the token.
     if !admitted && !body.guest && known.as_ref().is_none_or(Identity::is_guest) {
         return Err(Problem::auth_required());
@@ -88,7 +83,10 @@ pub async fn open(
             Ok(HttpResponse::Ok().json(describe(&api, &identity)))
         }
         (None, _) => {
-            api.limits.session(client.address)?;
+            // What strangers open there is no reason to shut out who has shown the token.
+            if pass.is_none() {
+                api.limits.session(client.address)?;
+            }
             let (identity, secret) = api.sessions.create(pass.as_ref()).await.map_err(unavailable)?;
             log::info!(
                 "session={} opened guest={} client={client}",
@@ -99,6 +97,19 @@ pub async fn open(
                 .cookie(api.access.session_cookie(&secret))
                 .json(describe(&api, &identity)))
         }
+    }
+}
+
+/// What a body asks for. None asks for nothing; one that is too large or too slow is no body.
+fn wished(body: Result<web::Json<SessionBody>, actix_web::Error>) -> Result<SessionBody, Problem> {
+    const REFUSED: [StatusCode; 2] = [StatusCode::PAYLOAD_TOO_LARGE, StatusCode::REQUEST_TIMEOUT];
+    let error = match body {
+        Ok(body) => return Ok(body.into_inner()),
+        Err(error) => error,
+    };
+    match error.as_error::<Problem>() {
+        Some(problem) if REFUSED.contains(&problem.status_code()) => Err(problem.clone()),
+        _ => Ok(SessionBody::default()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::who::Who;
 use crate::observe::Lines;
 use crate::protocol::signalling::SUBPROTOCOL;
-use crate::signalling::upgrade;
+use crate::signalling::{check, upgrade};
 
 /// What is written down of all sockets that are opened.
 static LINES: Lines = Lines::a_minute(300);
@@ -37,6 +37,8 @@ pub async fn socket(
         .into());
     }
     let identity = who.session()?;
+    // Before anything is kept for it.
+    check(&request).map_err(|e| Problem::new(StatusCode::BAD_REQUEST, e.code(), e.to_string()))?;
     let permits = api.limits.socket(client.address, identity.session)?;
     let session = api
         .live

@@ -1,13 +1,16 @@
 //! The outermost middleware: how a request came, what every answer has, and which requests got a problem for an answer.
 
+use std::rc::Rc;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use super::client::{Client, Proxies};
+use super::idle::{Carried, Connection};
 use super::problem::Problem;
-use super::{cookies, headers};
+use super::{cookies, headers, slow_body};
 
 /// What the configuration says of the way between browsers and this host.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +35,12 @@ pub async fn transport(
     let https = client.https;
     cookies::incoming(request.headers_mut(), https);
     request.extensions_mut().insert(client.clone());
+    slow_body::limit(&mut request);
+    let carried = request.conn_data::<Rc<Connection>>().map(Connection::request);
     let mut response = next.call(request).await?.map_into_boxed_body();
+    if let Some(carried) = carried {
+        response = response.map_body(|_, body| BoxBody::new(Carried::new(body, carried)));
+    }
     if let Some(problem) = response
         .response()
         .error()

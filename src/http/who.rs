@@ -4,16 +4,16 @@ use std::future::Future;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
 
 use super::Api;
+use super::access::bearer;
 use super::client::Client;
 use super::problem::Problem;
 use crate::ids::{InstanceId, SessionId};
 use crate::protocol::rights::{Action, Standing, may};
 use crate::protocol::words::Role;
-use crate::session::{Identity, Pass};
+use crate::session::{Identity, Pass, Secret};
 
 /// Who a request comes from: a session, somebody who has shown the token, or both.
 #[derive(Clone, Debug)]
@@ -97,35 +97,45 @@ impl FromRequest for Who {
             let api = request
                 .app_data::<web::Data<Api>>()
                 .ok_or_else(|| Problem::unavailable("not_ready", "the host is starting"))?;
-            let secret = api.access.session_secret(&request);
-            // A cookie may be an old one; who writes a header by hand may be guessing.
-            let guesser = (secret.is_some() && request.headers().contains_key(AUTHORIZATION))
-                .then(|| Client::known(&request))
-                .transpose()?
-                .map(|client| client.address);
-            if let Some(from) = guesser {
-                api.limits.may_try_token(from)?;
-            }
-            let pass = api.access.pass(&request);
-            let identity = match secret {
-                None => None,
-                Some(secret) => match api.sessions.find(&secret).await {
-                    Ok(identity) => identity,
-                    // Who has shown the token needs no session for what administrators do.
-                    Err(error) if pass.is_some() => {
-                        log::warn!("code={} session not found: {error}", error.code());
-                        None
-                    }
-                    Err(error) => return Err(Problem::unavailable(error.code(), error.to_string())),
-                },
-            };
-            if identity.is_none() && pass.is_none() {
-                if let Some(from) = guesser {
-                    api.limits.wrong_token(from);
-                }
+            let who = Self::shown(api, &request).await?;
+            if who.identity.is_none() && who.pass.is_none() {
                 return Err(Problem::auth_required());
             }
-            Ok(Self { identity, pass })
+            Ok(who)
         })
+    }
+}
+
+impl Who {
+    /// What a request shows of who it comes from, and be it nothing. A cookie may be an old one; a bearer that opens nothing
+    /// is a guess, and is counted as one, whatever else the request shows.
+    ///
+    /// # Errors
+    /// 429 `locked_out` for such a guess where too many came before it; 503 when the database fails.
+    pub async fn shown(api: &Api, request: &HttpRequest) -> Result<Self, Problem> {
+        let pass = api.access.pass(request);
+        let mut identity = match api.access.session_secret(request) {
+            Some(secret) => session_of(api, &secret, pass.is_some()).await?,
+            None => None,
+        };
+        if let Some(bearer) = bearer(request).filter(|bearer| !api.access.is_token(bearer)) {
+            match session_of(api, &bearer, pass.is_some()).await? {
+                Some(of_bearer) => identity = identity.or(Some(of_bearer)),
+                None => api.limits.wrong_secret(Client::known(request)?.address)?,
+            }
+        }
+        Ok(Self { identity, pass })
+    }
+}
+
+async fn session_of(api: &Api, secret: &Secret, admin: bool) -> Result<Option<Identity>, Problem> {
+    match api.sessions.find(secret).await {
+        Ok(identity) => Ok(identity),
+        // Who has shown the token needs no session for what administrators do.
+        Err(error) if admin => {
+            log::warn!("code={} session not found: {error}", error.code());
+            Ok(None)
+        }
+        Err(error) => Err(Problem::unavailable(error.code(), error.to_string())),
     }
 }

@@ -252,7 +252,8 @@ impl Handler<Join> for InstanceActor {
                 reason: CloseReason::ResumeExpired,
             });
         }
-        who.out.send(&ServerMessage::Instance(shared.instance_message()));
+        let role = shared.roster.with(|v| v.role(who.viewer));
+        who.out.send(&ServerMessage::Instance(shared.instance_message(role)));
         if let Some(peer_id) = living {
             who.out.send(&ServerMessage::Resumed { peer_id });
         }

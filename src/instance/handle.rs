@@ -122,10 +122,15 @@ impl InstanceHandle {
             let rest = at.saturating_duration_since(Instant::now());
             unix_ms().saturating_add(i64::try_from(rest.as_millis()).unwrap_or(i64::MAX))
         });
+        let output = if self.shared.services.shows_output(role) {
+            report.output
+        } else {
+            Vec::new()
+        };
         json!({
             "instance_id": spec.id, "session_id": spec.owner, "server_id": self.shared.services.server,
             "app": { "id": spec.app.id, "name": spec.app.name },
-            "status": report.status, "reason": report.reason, "message": report.message, "output": report.output,
+            "status": report.status, "reason": report.reason, "message": report.message, "output": output,
             "width": spec.width, "height": spec.height, "fps": spec.fps,
             "created": spec.created_ms, "modified": self.shared.modified_ms(),
             "viewers": self.shared.roster.with(|v| v.len()), "reap_at": reap_at, "restarts": facts.restarts,

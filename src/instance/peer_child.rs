@@ -170,7 +170,7 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
                 let answered = answered.map(|sdp| {
                     // Before the candidates, which go the same way.
                     shared.roster.tell(viewer, &ServerMessage::Answer { peer_id: id, sdp });
-                    peer.send_status(&shared.status_text());
+                    peer.send_status(&shared.status_text(viewer));
                 });
                 end.answered = answered.is_ok();
                 if answered.is_err() {

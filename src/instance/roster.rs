@@ -153,11 +153,13 @@ impl Roster {
         }
     }
 
-    /// Tells every viewer something.
-    pub fn tell_all(&self, message: &ServerMessage) {
-        let Some(text) = written(message) else { return };
-        for socket in self.lock().sockets.values() {
-            socket.out.send_text(Arc::clone(&text));
+    /// Tells every viewer what is for its role.
+    pub fn tell_all(&self, text: &dyn Fn(Role) -> Option<Arc<str>>) {
+        let inner = self.lock();
+        for (id, socket) in &inner.sockets {
+            if let Some(text) = text(inner.viewers.role(*id)) {
+                socket.out.send_text(text);
+            }
         }
     }
 

@@ -92,10 +92,10 @@ impl Manager {
         Ok(rows.map(|row| self.describe_row(row, Role::Owner)).collect())
     }
 
-    /// An instance that is no longer here, as viewers are told.
+    /// An instance that is no longer here, as viewers are told who are `role` there.
     #[must_use]
-    pub fn ended_message(&self, row: InstanceRow) -> InstanceMessage {
-        let output = row.output_lines();
+    pub fn ended_message(&self, row: InstanceRow, role: Role) -> InstanceMessage {
+        let output = self.output_of(&row, role);
         let pixels = |n: i32| u16::try_from(n).unwrap_or(0);
         InstanceMessage {
             instance_id: row.instance_id,
@@ -229,6 +229,11 @@ impl Manager {
         )
     }
 
+    fn output_of(&self, row: &InstanceRow, role: Role) -> Vec<String> {
+        let shown = self.services().shows_output(role);
+        if shown { row.output_lines() } else { Vec::new() }
+    }
+
     /// An instance that is only a row, as REST tells it to somebody who is `role` there.
     #[must_use]
     pub fn describe_row(&self, row: &InstanceRow, role: Role) -> Value {
@@ -236,7 +241,7 @@ impl Manager {
         json!({
             "instance_id": row.instance_id, "session_id": row.session_id, "server_id": row.server_id,
             "app": { "id": row.app, "name": name },
-            "status": row.status, "reason": row.exit_reason, "message": row.message, "output": row.output_lines(),
+            "status": row.status, "reason": row.exit_reason, "message": row.message, "output": self.output_of(row, role),
             "width": row.width, "height": row.height, "fps": row.fps,
             "created": row.created, "modified": row.modified, "viewers": 0, "reap_at": null, "restarts": row.restarts,
             "url": format!("/stream/{}", row.instance_id), "mine": role == Role::Owner, "role": role,

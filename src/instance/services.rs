@@ -11,6 +11,8 @@ use crate::ids::{ServerId, SessionId};
 use crate::media::Codec;
 use crate::peer::connection::ConnectionFactory;
 use crate::permits::Permits;
+use crate::protocol::rights::{Action, may};
+use crate::protocol::words::Role;
 use crate::sandbox::Sandboxing;
 use crate::store::{Journal, Store};
 
@@ -46,6 +48,15 @@ pub struct Services {
     pub offers: Arc<Permits<SessionId>>,
     /// How many screenshots are taken at once.
     pub screenshots: ScreenshotTurns,
+}
+
+impl Services {
+    /// Whether who is `role` at an instance sees what its app wrote before it failed: who may start it again, unless the
+    /// host lets everybody.
+    #[must_use]
+    pub fn shows_output(&self, role: Role) -> bool {
+        self.config.access.output_for_everybody || may(role, Action::Restart)
+    }
 }
 
 impl std::fmt::Debug for Services {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::folder_work;
+use super::outbound::written;
 use super::peer_child::{PeerCommand, PeerHandle};
 use super::roster::Roster;
 use super::screenshots::Screenshots;
@@ -18,6 +19,7 @@ use crate::ids::{PeerId, ViewerId};
 use crate::observe::Lines;
 use crate::protocol::input::InputEvent;
 use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
+use crate::protocol::words::Role;
 use crate::supervision::SupervisorRef;
 
 /// Lines a minute.
@@ -74,9 +76,9 @@ impl InstanceShared {
         derive(&self.desktop.facts.get(), Instant::now())
     }
 
-    /// The message about how it is now.
+    /// The message about how it is now, for who is `role` here.
     #[must_use]
-    pub fn instance_message(&self) -> InstanceMessage {
+    pub fn instance_message(&self, role: Role) -> InstanceMessage {
         let report = self.report();
         InstanceMessage {
             instance_id: self.spec.id,
@@ -91,7 +93,11 @@ impl InstanceShared {
                 width: self.spec.width,
                 height: self.spec.height,
             },
-            output: report.output,
+            output: if self.services.shows_output(role) {
+                report.output
+            } else {
+                Vec::new()
+            },
             retry_in_ms: report
                 .retry_in
                 .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
@@ -99,18 +105,30 @@ impl InstanceShared {
         }
     }
 
-    /// The same as the text that goes over data channels.
+    /// The same as the text that goes over a viewer's data channel.
     #[must_use]
-    pub fn status_text(&self) -> String {
-        serde_json::to_string(&ServerMessage::Instance(self.instance_message())).unwrap_or_default()
+    pub fn status_text(&self, viewer: ViewerId) -> String {
+        let role = self.roster.with(|viewers| viewers.role(viewer));
+        serde_json::to_string(&ServerMessage::Instance(self.instance_message(role))).unwrap_or_default()
     }
 
     /// Tells every viewer how it is, over the socket and over the data channel.
     pub fn announce_status(&self) {
-        self.roster.tell_all(&ServerMessage::Instance(self.instance_message()));
-        let text = self.status_text();
+        let of = |role| written(&ServerMessage::Instance(self.instance_message(role)));
+        let (whole, part) = (of(Role::Owner), of(Role::Spectator));
+        let for_role = |role| {
+            if self.services.shows_output(role) {
+                whole.clone()
+            } else {
+                part.clone()
+            }
+        };
+        self.roster.tell_all(&for_role);
         for peer in self.living().values() {
-            peer.send(PeerCommand::Status(text.clone()));
+            let role = self.roster.with(|viewers| viewers.role(peer.viewer));
+            if let Some(text) = for_role(role) {
+                peer.send(PeerCommand::Status(text.as_ref().to_owned()));
+            }
         }
     }
 

@@ -23,6 +23,7 @@ use crate::instance::{ControlError, InstanceHandle, Outbound, Speaker};
 use crate::observe::Lines;
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
+use crate::protocol::words::Role;
 use crate::supervision::ChildContext;
 
 /// How often it looks whether anybody is left.
@@ -221,7 +222,8 @@ impl SessionActor {
                         let refusal = ServerMessage::error("not_allowed", Action::Watch.refusal());
                         return socket.out.send(&refusal);
                     }
-                    let message = act.around.manager.ended_message(row);
+                    let role = role.unwrap_or(Role::Spectator);
+                    let message = act.around.manager.ended_message(row, role);
                     if message.status == InstanceStatus::Failed && socket.watching.is_none() {
                         socket.waiting = Some((instance, None));
                     }

@@ -40,6 +40,8 @@ struct Inner {
     state: Mutex<State>,
     /// Counts the tokens that there were.
     epoch: watch::Sender<u64>,
+    /// Counts how often somebody has signed in.
+    sign_ins: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -113,6 +115,7 @@ impl Admins {
                 tickets: Tickets::default(),
             }),
             epoch: watch::Sender::new(0),
+            sign_ins: watch::Sender::new(0),
         })))
     }
 
@@ -145,6 +148,7 @@ impl Admins {
         match made {
             Ok(cookie) => {
                 state.cookies.insert(cookie.hash().as_str().to_owned());
+                self.0.sign_ins.send_modify(|count| *count += 1);
                 Ok(Some(cookie))
             }
             Err(error) => {
@@ -154,6 +158,16 @@ impl Admins {
                 Err(error)
             }
         }
+    }
+
+    /// Returns when somebody has signed in, or the token was replaced.
+    pub async fn next_sign_in(&self) {
+        let (mut sign_ins, mut epoch) = (self.0.sign_ins.subscribe(), self.0.epoch.subscribe());
+        // The senders live as long as this does.
+        let _ = tokio::select! {
+            changed = sign_ins.changed() => changed,
+            changed = epoch.changed() => changed,
+        };
     }
 
     async fn keep_cookie(&self, token: &SecretHash) -> Result<Secret, SessionError> {

@@ -149,6 +149,14 @@ impl Links {
         Ok((made, secret))
     }
 
+    /// Whether this is the secret of a link, be it one that has ended.
+    ///
+    /// # Errors
+    /// [`LinkError::Store`].
+    pub async fn knows(&self, secret: &Secret) -> Result<bool, LinkError> {
+        Ok(self.store.is_link(secret.hash().as_str().to_owned()).await?)
+    }
+
     /// Exchanges a secret for what its link gives. A session that has it already uses nothing up. Says whether it was
     /// used.
     ///

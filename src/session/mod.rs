@@ -28,6 +28,7 @@ pub use roles::Roles;
 pub use secret::{Secret, SecretHash};
 pub use sessions::{Around, Sessions};
 pub use tenure::Tenure;
+pub use tickets::LIFE as TICKET_LIFE;
 
 #[cfg(test)]
 mod rights_tests;

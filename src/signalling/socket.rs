@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -14,9 +15,11 @@ use actix_web_actors::ws;
 use futures::stream;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 
+use super::frames::{MAX_FRAME, Refused};
+use super::guard::{Guarded, Verdict};
 use crate::instance::{OutboundTexts, outbound};
 use crate::observe::Lines;
-use crate::protocol::signalling::{MAX_MESSAGE, SUBPROTOCOL, ServerMessage, decode};
+use crate::protocol::signalling::{SUBPROTOCOL, ServerMessage, decode};
 use crate::session::Tenure;
 use crate::session::actor::{Attach, Detach, FromBrowser, SessionActor, SocketId};
 use crate::supervision::ChildRef;
@@ -32,12 +35,6 @@ const MAX_MALFORMED: u32 = 10;
 const BURST: NonZeroU32 = NonZeroU32::new(4).expect("four is not zero");
 /// After so many messages over the rate the socket is closed with 1008.
 const MAX_REFUSED: u32 = 500;
-/// Of so many frames one message may be made.
-const MAX_FRAGMENTS: u32 = 256;
-
-/// Frames up to this size are read, so that one that is too large for a message is answered by an `error`; beyond it the
-/// socket is closed with 1009.
-const MAX_FRAME: usize = 4 * MAX_MESSAGE;
 
 /// What is written down of all sockets that send what they should not.
 static LINES: Lines = Lines::a_minute(300);
@@ -55,8 +52,10 @@ pub struct SocketActor {
     tenure: Option<Tenure>,
     heard: Instant,
     malformed: u32,
-    /// A message in several frames, as far as it has come.
-    partial: Option<Partial>,
+    /// A message in several frames, as far as it has come; no larger than a message may be.
+    partial: Option<Vec<u8>>,
+    /// Why the guard before it has ended what is read.
+    verdict: Verdict,
     rate: DefaultDirectRateLimiter,
     /// Whether the last message was over the rate.
     over: bool,
@@ -65,17 +64,31 @@ pub struct SocketActor {
     _kept: Box<dyn Any>,
 }
 
-/// What has come of a message.
-#[derive(Debug, Default)]
-struct Partial {
-    bytes: Vec<u8>,
-    frames: u32,
+/// Whether a request is an upgrade to a socket that can be answered.
+///
+/// # Errors
+/// [`NoUpgrade`].
+pub fn check(request: &HttpRequest) -> Result<(), NoUpgrade> {
+    ws::handshake(request).map(|_| ()).map_err(NoUpgrade)
+}
+
+/// A request that opens no socket.
+#[derive(Debug, thiserror::Error)]
+#[error("this address is for sockets: {0}")]
+pub struct NoUpgrade(ws::HandshakeError);
+
+impl NoUpgrade {
+    /// The stable word.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        "no_upgrade"
+    }
 }
 
 /// Answers the upgrade of a request that came with `tenure` and `from` somewhere. A message over the rate is refused; `kept` is dropped when the socket is gone.
 ///
 /// # Errors
-/// When the request is no proper upgrade.
+/// When the request is no proper upgrade ([`check`]).
 pub async fn upgrade(
     request: &HttpRequest,
     payload: web::Payload,
@@ -99,6 +112,7 @@ pub async fn upgrade(
         return Ok(HttpResponse::ServiceUnavailable().finish());
     };
     let burst = messages_per_second.saturating_mul(BURST);
+    let verdict = Verdict::default();
     let actor = SocketActor {
         id,
         session,
@@ -108,12 +122,13 @@ pub async fn upgrade(
         heard: Instant::now(),
         malformed: 0,
         partial: None,
+        verdict: Rc::clone(&verdict),
         rate: RateLimiter::direct(Quota::per_second(messages_per_second).allow_burst(burst)),
         over: false,
         refused: 0,
         _kept: kept,
     };
-    ws::WsResponseBuilder::new(actor, request, payload)
+    ws::WsResponseBuilder::new(actor, request, Guarded::new(payload, verdict))
         .protocols(&[SUBPROTOCOL])
         .frame_size(MAX_FRAME)
         .start()
@@ -176,7 +191,7 @@ impl SocketActor {
         }
     }
 
-    /// Frames of one message arrive as they are; they are joined up to the size of a message.
+    /// Frames of one message arrive as they are; that they do not become too many or too large has been seen to.
     fn continuation(&mut self, item: Item, ctx: &mut Socket) {
         let (bytes, last) = match item {
             Item::FirstText(_) | Item::FirstBinary(_) if !self.within_rate(ctx) => {
@@ -184,7 +199,7 @@ impl SocketActor {
                 return;
             }
             Item::FirstText(bytes) => {
-                self.partial = Some(Partial::default());
+                self.partial = Some(Vec::new());
                 (bytes, false)
             }
             Item::FirstBinary(_) => return self.binary(ctx),
@@ -192,19 +207,31 @@ impl SocketActor {
             Item::Last(bytes) => (bytes, true),
         };
         let Some(partial) = &mut self.partial else { return };
-        partial.frames += 1;
-        if partial.bytes.len() + bytes.len() > MAX_MESSAGE || partial.frames > MAX_FRAGMENTS {
-            self.partial = None;
-            send(ctx, &ServerMessage::error("too_large", "the message is too large"));
-            return close(ctx, ws::CloseCode::Size, "message too large");
-        }
-        partial.bytes.extend_from_slice(&bytes);
+        partial.extend_from_slice(&bytes);
         if last && let Some(whole) = self.partial.take() {
-            match String::from_utf8(whole.bytes) {
+            match String::from_utf8(whole) {
                 Ok(text) => self.text(&text, ctx),
                 Err(_) => close(ctx, ws::CloseCode::Invalid, "not UTF-8"),
             }
         }
+    }
+
+    /// Nothing more is read: by what the guard says, or the codec.
+    fn unreadable(&mut self, error: &ws::ProtocolError, ctx: &mut Socket) {
+        let Some(refused) = self.verdict.get() else {
+            log::log!(LINES.level(), "socket={} protocol error: {error}", self.id);
+            return close(ctx, ws::CloseCode::Protocol, "protocol error");
+        };
+        log::log!(LINES.level(), "socket={} refused: {refused}", self.id);
+        let code = match refused {
+            Refused::TooLarge => {
+                send(ctx, &ServerMessage::error("too_large", refused.to_string()));
+                ws::CloseCode::Size
+            }
+            Refused::TooSlow => ws::CloseCode::Policy,
+            Refused::Protocol => ws::CloseCode::Protocol,
+        };
+        close(ctx, code, &refused.to_string());
     }
 }
 
@@ -251,8 +278,11 @@ impl Actor for SocketActor {
             }
         });
     }
+}
 
-    fn stopped(&mut self, _: &mut Self::Context) {
+/// However it ends: also where it never began, because its upgrade failed.
+impl Drop for SocketActor {
+    fn drop(&mut self) {
         let _ = self.session.tell_generation(self.attached_to, Detach(self.id));
     }
 }
@@ -306,14 +336,7 @@ impl StreamHandler<Result<ws::Message, ws::ProtocolError>> for SocketActor {
                 ctx.close(reason);
                 ctx.stop();
             }
-            Err(error) => {
-                log::log!(LINES.level(), "socket={} protocol error: {error}", self.id);
-                let code = match error {
-                    ws::ProtocolError::Overflow => ws::CloseCode::Size,
-                    _ => ws::CloseCode::Protocol,
-                };
-                close(ctx, code, "protocol error");
-            }
+            Err(error) => self.unreadable(&error, ctx),
         }
     }
 }

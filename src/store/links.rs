@@ -77,6 +77,18 @@ impl Store {
         .await
     }
 
+    /// Whether there is, or was, a link with this secret.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn is_link(&self, token_hash: String) -> Result<bool, StoreError> {
+        self.read(move |connection| {
+            let with_it = links::table.filter(links::token_hash.eq(token_hash));
+            Ok(diesel::select(diesel::dsl::exists(with_it)).get_result(connection)?)
+        })
+        .await
+    }
+
     /// Exchanges a link's secret for what it gives: all in one transaction, so that of two who come by the last use at
     /// once one is refused. A session that has it already uses nothing up. At most `most` sessions have one link.
     ///

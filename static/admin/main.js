@@ -87,7 +87,8 @@ function refused(error) {
   const node = byId('live');
   node.dataset.state = 'refused';
   setText(node, 'not let in');
-  notice.askForToken(error.code === 'bad_token', token => void begin(token));
+  const wrong = error.code === 'bad_token' || error.code === 'locked_out';
+  notice.askForToken(wrong, token => void begin(token));
 }
 
 /** @param {string | null} token */

@@ -31,7 +31,8 @@ export async function enter(api, token) {
       // A token that was refused will not do better later; one that was not heard may.
       if (refusal.status) clearFragment();
       // A ticket is good once: the browser that used it is in already.
-      const used = refusal.code === 'bad_token' && (await api.session().then(Boolean, () => false));
+      const refused = refusal.code === 'bad_token' || refusal.code === 'locked_out';
+      const used = refused && (await api.session().then(Boolean, () => false));
       if (!used) throw error;
       return;
     }

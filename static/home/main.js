@@ -44,11 +44,11 @@ async function refresh() {
 
 /** @param {ApiError} error */
 function report(error) {
-  if (error.code === 'auth_required' || error.code === 'bad_token') {
+  if (error.code === 'auth_required' || error.code === 'bad_token' || error.code === 'locked_out') {
     // Nothing to try again before the user has done something.
     entered = false;
     poll.stop();
-    notice.askForToken(error.code === 'bad_token', token => {
+    notice.askForToken(error.code !== 'auth_required', token => {
       history.replaceState(null, '', `#token=${encodeURIComponent(token)}`);
       notice.clear();
       poll.start();

@@ -154,5 +154,6 @@ scenario('no secret and no token is ever written to the log', async stage => {
   const client = await stage.client();
   const log = stage.host.log();
   for (const [name, secret] of client.cookies) assert.ok(!log.includes(secret), `the log has ${name}`);
-  assert.equal(log.split(stage.host.token).length - 1, 1, 'the token stands there once: in the address');
+  // What it prints goes to the same file.
+  assert.ok(!log.includes(stage.host.token), 'the log has the token');
 });

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { breakCrasher, crasher } from './harness/apps.js';
 import { processesOf, programsOf } from './harness/proc.js';
 import { assertProblem, Client } from './harness/rest.js';
+import { Socket } from './harness/socket.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 
@@ -123,3 +124,39 @@ scenario(
     assert.equal(programsOf(id, 'xvfb').length, 1, 'one display');
   },
 );
+
+scenario('what a failed app wrote is for its owner and administrators', async stage => {
+  const { host } = stage;
+  breakCrasher(host, true);
+  const owner = await stage.client();
+  const { instance_id } = await owner.launch('crasher');
+  const admin = await stage.client();
+  const spectator = await Client.guest(host);
+  /** @param {Client} client over the socket @returns {Promise<string[]>} */
+  const heard = async client => {
+    const socket = await Socket.greeted(client);
+    socket.send({ type: 'watch', instance_id });
+    // However long it takes to fail.
+    await owner.statusBecomes(instance_id, 'FAILED');
+    const told = await socket.next('instance', ({ status }) => status === 'FAILED');
+    await socket.close();
+    return told.output ?? [];
+  };
+  const read = async (/** @type {Client} */ client) => (await client.instance(instance_id)).output;
+  // While it fails, when it has failed, and when it is only a row.
+  const during = [owner, admin, spectator].map(heard);
+  for (const step of ['during', 'living', 'row']) {
+    if (step === 'row') {
+      await until('its processes have ended', () => processesOf(instance_id).length === 0);
+      await host.crash();
+      await host.run();
+    }
+    const told = await Promise.all(step === 'during' ? during : [owner, admin, spectator].map(heard));
+    told.push(...(await Promise.all([owner, admin, spectator].map(read))));
+    for (const [index, lines] of told.entries()) {
+      const seen = lines.some((/** @type {string} */ line) => line.includes('boom from the app'));
+      assert.equal(seen, index % 3 !== 2, `${step} ${index}`);
+    }
+    assert.deepEqual([told[2], told[5]], [[], []]);
+  }
+});

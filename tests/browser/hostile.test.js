@@ -100,7 +100,7 @@ scenario('who sends faster than the rate is told so, and closed when it goes on'
   await another.close();
 });
 
-scenario('who guesses the token waits and is locked out, and nobody else is', async stage => {
+scenario('who guesses the token waits and is locked out, and who has it is let in', async stage => {
   const guesser = new Client(stage.host);
   guesser.from = '127.0.0.66';
   const guess = () => guesser.post('/api/v1/auth', { token: 'A'.repeat(43) });
@@ -108,9 +108,17 @@ scenario('who guesses the token waits and is locked out, and nobody else is', as
   const refused = await guess();
   assertProblem(refused, 429, 'locked_out');
   assert.ok(Number(refused.headers['retry-after']) > 0);
+  // A link is guessed no more often than the token; a right one opens as before, from that address, too.
+  const owner = await stage.client();
+  const { instance_id } = await owner.launch('pattern');
+  const made = await owner.post(`/api/v1/instances/${instance_id}/links`, { role: 'spectator' });
+  const exchange = (/** @type {string} */ link) => guesser.post('/api/v1/links/exchange', { link });
+  assertProblem(await exchange('A'.repeat(43)), 429, 'locked_out');
+  assert.equal((await exchange(made.body.secret)).status, 200);
   const right = await guesser.post('/api/v1/auth', { token: stage.host.token });
-  assertProblem(right, 429, 'locked_out');
-  await stage.client();
+  assert.equal(right.status, 204);
+  for (let i = 0; i < 3; i += 1) assertProblem(await exchange('A'.repeat(43)), 404, 'unknown_link');
+  assertProblem(await exchange('A'.repeat(43)), 429, 'locked_out');
   const bearer = new Client(stage.host);
   bearer.from = '127.0.0.67';
   const show = () =>

@@ -3,6 +3,7 @@
 
 mod documents;
 mod layers;
+mod security;
 mod source;
 mod tidiness;
 mod unit;

@@ -8,7 +8,16 @@ const PAGES: [&str; 4] = [
     "/stream/00000000-0000-4000-8000-000000000000",
     "/static/css/base.css",
 ];
-const OTHERS: [&str; 4] = ["/healthz", "/api/v1/apps", "/nothing", "/api/v1/instances"];
+const OTHERS: [&str; 8] = [
+    "/healthz",
+    "/readyz",
+    "/api/v1/apps",
+    "/api/v1/instances/rubbish",
+    "/api/webrtc/ice-servers",
+    "/nothing",
+    "/static/nothing",
+    "/ws",
+];
 
 fn has_the_usual(answer: &Answer, path: &str) {
     assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
@@ -29,6 +38,7 @@ fn every_answer_keeps_browsers_from_doing_more_than_it_needs() {
     let mut stream = host.plain();
     for path in PAGES {
         let answer = get(&mut stream, path);
+        assert_eq!(answer.header("cache-control"), "no-cache", "{path}");
         assert_eq!(answer.status, 200, "{path}");
         has_the_usual(&answer, path);
         let policy = answer.header("content-security-policy");
@@ -40,6 +50,7 @@ fn every_answer_keeps_browsers_from_doing_more_than_it_needs() {
     }
     for path in OTHERS {
         let answer = get(&mut stream, path);
+        assert_eq!(answer.all("cache-control"), ["no-store"], "{path}");
         has_the_usual(&answer, path);
         assert!(
             answer
@@ -50,6 +61,7 @@ fn every_answer_keeps_browsers_from_doing_more_than_it_needs() {
     }
     let refused = ask(&mut stream, "GET", "/", &[("host", "evil.example")], "");
     assert_eq!(refused.status, 403);
+    assert_eq!(refused.header("cache-control"), "no-store");
     has_the_usual(&refused, "a refused request");
     assert_eq!(refused.header("strict-transport-security"), "");
 }

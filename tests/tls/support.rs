@@ -22,12 +22,14 @@ pub const LONG: Duration = Duration::from_secs(120);
 pub struct Host {
     pub folder: tempfile::TempDir,
     pub port: u16,
+    /// The address that signs in, as it stood in the file that the host named.
+    entry: String,
     flags: Vec<String>,
     child: Child,
 }
 
 /// What `serve` is started with in `folder`.
-fn serve(folder: &Path, port: u16, flags: &[String]) -> Command {
+pub fn serve(folder: &Path, port: u16, flags: &[String]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
     command
         .args(["serve", "--state"])
@@ -72,6 +74,7 @@ impl Host {
         let mut host = Self {
             folder,
             port,
+            entry: String::new(),
             flags,
             child,
         };
@@ -91,6 +94,7 @@ impl Host {
             );
             std::thread::sleep(Duration::from_millis(50));
         }
+        self.entry = std::fs::read_to_string(self.state().join("sign-in")).unwrap_or_default();
     }
 
     /// How a start ends that fails: its exit code, and what it says.
@@ -113,9 +117,7 @@ impl Host {
     }
 
     pub fn token(&self) -> String {
-        let said = self.said();
-        let line = said.lines().next().unwrap();
-        line.split_once("#token=").unwrap().1.to_owned()
+        self.entry.trim().split_once("#token=").unwrap().1.to_owned()
     }
 
     pub fn log(&self) -> String {
@@ -128,6 +130,13 @@ impl Host {
 
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Bytes of memory that it has now.
+    pub fn resident(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
     }
 
     /// Ends it and starts it again.

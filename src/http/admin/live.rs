@@ -53,7 +53,6 @@ pub async fn stream(api: web::Data<Api>, Admin(pass): Admin) -> Result<HttpRespo
     })?;
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
-        .insert_header(("Cache-Control", "no-store"))
         .insert_header(("X-Accel-Buffering", "no"))
         .streaming(messages(api, pass, permit)))
 }

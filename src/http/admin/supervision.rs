@@ -32,9 +32,7 @@ pub struct RestartBody {
 
 /// `GET /api/v1/admin/supervision`: the tree as it stands.
 pub async fn tree(api: web::Data<Api>, _: Admin) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header(("Cache-Control", "no-store"))
-        .json(view::whole(&api))
+    HttpResponse::Ok().json(view::whole(&api))
 }
 
 /// `POST /api/v1/admin/supervision/restart`: restarts a child, with the siblings that its supervisor's strategy names.

@@ -30,8 +30,8 @@ use crate::permits::{Permit, Permits};
 
 /// After so many questions those who have not asked for long are forgotten.
 const SWEEP: u32 = 1024;
-/// How long a wrong token is thought about.
-pub const WRONG_TOKEN_DELAY: Duration = Duration::from_millis(500);
+/// How long a wrong token or link is thought about.
+pub const WRONG_SECRET_DELAY: Duration = Duration::from_millis(500);
 /// When to come back with a socket.
 const SOCKET_RETRY: Duration = Duration::from_secs(5);
 
@@ -129,29 +129,31 @@ impl Limits {
         Ok([of_address, of_session])
     }
 
-    /// Whether an address may still show a token.
+    /// A token, a bearer or a link was shown that opens nothing. Whoever shows one that does is never asked here: 256 random
+    /// bits are not guessed, and many may share an address.
     ///
     /// # Errors
-    /// 429 `locked_out`.
-    pub fn may_try_token(&self, from: IpAddr) -> Result<(), Problem> {
-        match self.lockout(|l| l.locked_for(&from.into(), Instant::now())) {
+    /// 429 `locked_out`: too many came before it, and this one is not even counted.
+    pub fn wrong_secret(&self, from: IpAddr) -> Result<(), Problem> {
+        let now = Instant::now();
+        let (locked, failed) = self.lockout(|lockout| match lockout.locked_for(&from.into(), now) {
+            None => (None, lockout.failed(from.into(), now)),
+            locked => (locked, None),
+        });
+        if let Some(lock) = failed {
+            log::warn!(
+                "address={from} locked out for {} s: too many wrong tokens",
+                lock.as_secs()
+            );
+        }
+        match locked {
             None => Ok(()),
             Some(left) => Err(Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "locked_out",
-                "too many wrong tokens came from your address",
+                "too many wrong tokens came from your address; the right one is let in",
             )
             .retry_after(left)),
-        }
-    }
-
-    /// The token was wrong.
-    pub fn wrong_token(&self, from: IpAddr) {
-        if let Some(locked) = self.lockout(|l| l.failed(from.into(), Instant::now())) {
-            log::warn!(
-                "address={from} locked out for {} s: too many wrong tokens",
-                locked.as_secs()
-            );
         }
     }
 
@@ -287,15 +289,15 @@ mod tests {
     }
 
     #[test]
-    fn who_guesses_tokens_is_locked_out() {
+    fn who_guesses_secrets_is_locked_out_until_the_right_one_comes() {
         let limits = limits();
-        limits.wrong_token(HERE);
-        assert!(limits.may_try_token(HERE).is_ok());
-        limits.wrong_token(HERE);
-        let refused = limits.may_try_token(HERE).unwrap_err();
-        assert_eq!(refused.code(), "locked_out");
-        assert!(limits.may_try_token("192.0.2.2".parse().unwrap()).is_ok());
+        assert!((0..2).all(|_| limits.wrong_secret(HERE).is_ok()));
+        for _ in 0..3 {
+            let refused = limits.wrong_secret(HERE).unwrap_err();
+            assert_eq!(refused.code(), "locked_out");
+        }
+        assert!(limits.wrong_secret("192.0.2.2".parse().unwrap()).is_ok());
         limits.right_token(HERE);
-        assert!(limits.may_try_token(HERE).is_ok());
+        assert!(limits.wrong_secret(HERE).is_ok());
     }
 }

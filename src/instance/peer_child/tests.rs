@@ -3,7 +3,7 @@ use std::sync::atomic::Ordering;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::desktop::EndReason;
+use crate::desktop::{EndReason, Failure};
 use crate::ids::SessionId;
 use crate::instance::offers::{self, Offer};
 use crate::instance::outbound::OutboundTexts;
@@ -293,4 +293,28 @@ async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobo
         assert!(begun.elapsed() < SHUTDOWN);
         sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[actix_rt::test]
+async fn who_may_not_restart_an_app_is_not_told_what_it_wrote() {
+    let mut scene = Scene::new();
+    let (spectator, mut socket) = fixture::tab(SessionId::new());
+    let role = RoleNow::always(Role::Spectator);
+    scene.shared.roster.join(&spectator, &role).unwrap();
+    let failure = Failure {
+        code: "crash_loop".into(),
+        message: "it has failed".to_owned(),
+        output: vec!["what it wrote".to_owned()],
+    };
+    scene.shared.desktop.facts.update(|facts| facts.failure = Some(failure));
+    scene.shared.announce_status();
+    assert_eq!(scene.told("instance").await["output"][0], "what it wrote");
+    let told = socket.next().await.unwrap();
+    assert!(told.contains("FAILED") && told.contains("it has failed"), "{told}");
+    assert!(!told.contains("what it wrote"), "{told}");
+    // Over data channels as well.
+    let text = |viewer| scene.shared.status_text(viewer);
+    assert!(text(scene.viewer).contains("what it wrote"));
+    let part = text(spectator.viewer);
+    assert!(part.contains("FAILED") && !part.contains("what it wrote"));
 }

@@ -86,9 +86,9 @@ export class Host {
   instances = new Set();
   /** @type {import('node:child_process').ChildProcess | null} */
   process = null;
-  /** The URL it printed at its first start, with the token in its fragment. */
+  /** The URL that it gave at its first start, with the token in its fragment. */
   entry = '';
-  /** The URL that it printed last. */
+  /** The URL that it gave last. */
   said = '';
   /** Whether panics in its log are meant to be there. */
   panics = false;
@@ -180,15 +180,18 @@ export class Host {
       () => {
         const said = readFileSync(this.logFile, 'utf8').slice(begin);
         if (child.exitCode !== null || spawnError) return 'ended';
-        this.said = /https?:\/\/\S+\/(#token=\S+)?/.exec(said)?.[0] ?? '';
-        return this.said !== '' && (this.auth === 'open' || this.said.includes('#token='));
+        this.said = /^https?:\/\/\S+\/$/m.exec(said)?.[0] ?? '';
+        if (this.said === '' || this.auth === 'open') return this.said !== '';
+        // A log is no place for what signs somebody in: it names the file that holds it.
+        this.said = readFileSync(join(this.state, 'sign-in'), 'utf8').trim();
+        return this.said.includes('#token=');
       },
       { within: START_LIMIT },
     );
     if (child.exitCode !== null || spawnError) {
       throw new Error(`the host did not start: ${spawnError || this.log().slice(begin)}`);
     }
-    // The token is shown at the first start only; later ones print a ticket that is good once.
+    // The token is shown at the first start only; later ones give a ticket that is good once.
     this.entry ||= this.said;
     await until('the host answers', async () => (await statusOf(`${this.origin}/healthz`)) === 200);
   }
@@ -211,13 +214,13 @@ export class Host {
     return { code, said };
   }
 
-  /** The token it printed. */
   /** Puts another token in the place of the one there is. @param {string[]} more arguments */
   async rotate(...more) {
     const { said } = await this.command('token', '--rotate', ...more);
     this.entry = `${this.origin}/#token=${/#token=([\w-]{43})\n/.exec(said)?.[1] ?? ''}`;
   }
 
+  /** The token that it showed. */
   get token() {
     return this.entry.split('#token=')[1] ?? '';
   }
