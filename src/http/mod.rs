@@ -1,8 +1,9 @@
 //! HTTP: the pages, REST, and the upgrade to the signalling socket. Decides who may ask for what, and nothing else.
 //!
 //! Every request passes [`transport`] (who it comes from, by what proxies and whether encrypted; the headers that every
-//! answer has; how long its body, and its connection without it, may take: [`slow_body`], [`idle`]) and [`guard`] (its `Host`; its `Origin`, if it changes something); handlers take [`who::Who`] where they
-//! need a session; errors are [`problem::Problem`]s.
+//! answer has; how long its body may take, [`slow_body`], and its connection without a request, [`idle`]) and [`guard`] (its
+//! `Host`; its `Origin`, if it changes something); handlers take [`who::Who`] where they need a session; errors are
+//! [`problem::Problem`]s.
 
 mod access;
 mod admin;
