@@ -20,10 +20,10 @@ use crate::clock::unix_ms;
 use crate::config::LimitsConfig;
 use crate::ids::{LinkId, SessionId};
 use crate::instance::Catalogue;
-use crate::instance::fixture::Running;
+use crate::instance::testing::Running;
 use crate::protocol::rights::{Action, may};
 use crate::protocol::words::Role;
-use crate::session::fixture::Bench;
+use crate::session::testing::Bench;
 use crate::session::{Secret, Wish};
 use crate::supervision::TreeView;
 

@@ -112,9 +112,9 @@ impl InputSink for ViewerInput {
 mod tests {
     use std::time::Instant;
 
-    use super::super::fixture::tab;
     use super::super::outbound::OutboundTexts;
     use super::super::speaker::RoleNow;
+    use super::super::testing::tab;
     use super::*;
     use crate::ids::SessionId;
     use crate::protocol::words::Role;

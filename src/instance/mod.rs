@@ -19,8 +19,6 @@ mod catalogue;
 mod doing;
 mod error;
 pub mod events;
-#[cfg(test)]
-pub(crate) mod fixture;
 mod folder_work;
 mod handle;
 mod input_gate;
@@ -40,6 +38,8 @@ mod shared;
 mod speaker;
 mod spec;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tree;
 mod viewers;
 

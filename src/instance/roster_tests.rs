@@ -1,8 +1,8 @@
 use futures::FutureExt;
 use tokio::task::unconstrained;
 
-use super::super::fixture::tab;
 use super::super::outbound::{OutboundTexts, outbound};
+use super::super::testing::tab;
 use super::*;
 use crate::ids::SessionId;
 

@@ -9,8 +9,6 @@
 pub mod actor;
 mod admins;
 mod book;
-#[cfg(test)]
-pub(crate) mod fixture;
 mod link_book;
 mod links;
 mod requests;
@@ -18,6 +16,8 @@ mod roles;
 mod secret;
 mod sessions;
 mod tenure;
+#[cfg(test)]
+pub(crate) mod testing;
 mod tickets;
 
 pub use admins::{Admins, COOKIE_DAYS, Pass};
@@ -31,4 +31,4 @@ pub use tenure::Tenure;
 pub use tickets::LIFE as TICKET_LIFE;
 
 #[cfg(test)]
-mod rights_tests;
+mod tests;

@@ -7,7 +7,7 @@ use crate::desktop::{EndReason, Failure};
 use crate::ids::SessionId;
 use crate::instance::offers::{self, Offer};
 use crate::instance::outbound::OutboundTexts;
-use crate::instance::{ControlError, InstanceError, RoleNow, Speaker, fixture};
+use crate::instance::{ControlError, InstanceError, RoleNow, Speaker, testing};
 use crate::media::Codec;
 use crate::peer::candidate::Intake;
 use crate::peer::fake::{FakeConnection, FakeFactory};
@@ -47,9 +47,9 @@ impl Scene {
     fn watched_as(role: RoleNow) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let factory = Arc::new(FakeFactory::default());
-        let services = fixture::services(folder.path(), &factory, PENDING);
-        let shared = fixture::instance(&services, SessionId::new());
-        let (who, socket) = fixture::tab(shared.spec.owner);
+        let services = testing::services(folder.path(), &factory, PENDING);
+        let shared = testing::instance(&services, SessionId::new());
+        let (who, socket) = testing::tab(shared.spec.owner);
         shared.roster.join(&who, &role).unwrap();
         let peers = SupervisorSpec::dynamic(Intensity::new(0, Duration::from_secs(1)), 8).reference(&shared.peers);
         Self {
@@ -248,7 +248,7 @@ async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobo
     let mut scene = Scene::new();
     let (living, _, _) = scene.connected().await;
     // None of the next is ever heard of again.
-    let (other, _other_socket) = fixture::tab(scene.shared.spec.owner);
+    let (other, _other_socket) = testing::tab(scene.shared.spec.owner);
     scene.shared.roster.join(&other, &RoleNow::always(Role::Owner)).unwrap();
     let (mut made, mut refused) = (Vec::new(), 0);
     for _ in 0..1000 {
@@ -277,7 +277,7 @@ async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobo
         made.last().copied()
     );
 
-    let (guest, _guest_socket) = fixture::tab(SessionId::new());
+    let (guest, _guest_socket) = testing::tab(SessionId::new());
     scene
         .shared
         .roster
@@ -298,7 +298,7 @@ async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobo
 #[actix_rt::test]
 async fn who_may_not_restart_an_app_is_not_told_what_it_wrote() {
     let mut scene = Scene::new();
-    let (spectator, mut socket) = fixture::tab(SessionId::new());
+    let (spectator, mut socket) = testing::tab(SessionId::new());
     let role = RoleNow::always(Role::Spectator);
     scene.shared.roster.join(&spectator, &role).unwrap();
     let failure = Failure {

@@ -11,14 +11,14 @@ use tokio::task::unconstrained;
 
 use super::super::actor::{Attach, Detach, FromBrowser, SessionActor};
 use super::super::book::Identity;
-use super::super::fixture::Bench;
 use super::super::links::Wish;
 use super::super::secret::Secret;
+use super::super::testing::Bench;
 use super::Step;
 use super::model::Model;
 use crate::clock::unix_ms;
 use crate::ids::{LinkId, PeerId, SessionId, ViewerId};
-use crate::instance::fixture::Running;
+use crate::instance::testing::Running;
 use crate::instance::{Outbound, OutboundTexts, outbound};
 use crate::peer::ConnectionState;
 use crate::protocol::rights::{Action, may};

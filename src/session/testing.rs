@@ -14,7 +14,7 @@ use super::sessions::{Around, Sessions};
 use crate::clock::unix_ms;
 use crate::ice::Handout;
 use crate::ids::SessionId;
-use crate::instance::fixture::{self, Running};
+use crate::instance::testing::{self, Running};
 use crate::instance::{Catalogue, Manager, Services};
 use crate::peer::fake::FakeFactory;
 use crate::protocol::words::Role;
@@ -40,7 +40,7 @@ impl Bench {
     pub(crate) async fn new(open: bool, bare: Option<Role>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let factory = Arc::new(FakeFactory::default());
-        let services = fixture::services(folder.path(), &factory, 1000);
+        let services = testing::services(folder.path(), &factory, 1000);
         let (store, journal) = (services.store.clone(), Arc::clone(&services.journal));
         let token = Secret::generate().unwrap();
         let admins = Admins::load(store.clone(), token.hash(), None, open).await.unwrap();
