@@ -16,5 +16,5 @@ mod sweep;
 
 pub use client::{KeeperClient, KeeperEvent, KeeperOptions, Lost};
 pub use error::ProcessError;
-pub use keeper::SizedFolder;
+pub use keeper::{MAX_LOG_BYTES, SizedFolder};
 pub use sweep::{SweepReport, end_keepers, sweep, sweep_instance};

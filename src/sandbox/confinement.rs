@@ -11,8 +11,12 @@ use super::internet::RESOLVER;
 use super::limits::Limits;
 use super::probe::{Ability, probe};
 use crate::config::{AppEntry, AppOwner, Config, Device, Network, SandboxMode};
+use crate::files::{Folder, Readers};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{Companion, Filter, Group, Limit, Sandbox};
+
+/// What apps with the internet find in place of the machine's own.
+const RESOLV_CONF: &str = "resolv.conf";
 
 /// What this host can do to keep instances apart, found out once at its start.
 #[derive(Debug, Default)]
@@ -80,7 +84,9 @@ impl Sandboxing {
         let ability = (config.sandbox != SandboxMode::Off).then(|| probe(owner));
         let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let groups = groups::detect(Path::new("/sys/fs/cgroup"), &own);
-        if let Err(error) = std::fs::write(around.folder.join("resolv.conf"), RESOLVER) {
+        let folder = Folder::open(&around.folder);
+        if let Err(error) = folder.and_then(|folder| folder.write(RESOLV_CONF, RESOLVER.as_bytes(), Readers::Everybody))
+        {
             log::warn!("sandboxes have no resolver: {error}");
         }
         Self {
@@ -166,7 +172,7 @@ impl Sandboxing {
         let usual = std::fs::canonicalize("/etc/resolv.conf").ok();
         let resolver = match app.network {
             Network::None => None,
-            Network::Internet => usual.map(|usual| (self.around.folder.join("resolv.conf"), usual)),
+            Network::Internet => usual.map(|usual| (self.around.folder.join(RESOLV_CONF), usual)),
             Network::Full => usual.map(|usual| (usual.clone(), usual)),
         };
         let prlimit = ability.prlimit.as_ref().zip(limits.processes);
