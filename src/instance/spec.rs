@@ -82,6 +82,9 @@ pub enum LaunchError {
     /// The network that its entry asks for cannot be made on this machine.
     #[error("the app's network cannot be made on this machine: {0}")]
     Network(String),
+    /// It was launched without a sandbox, and this host lets no app run without.
+    #[error("it was launched without a sandbox, and this host runs no app without one")]
+    NoSandbox,
     /// Every place of this machine is taken.
     #[error("all {0} places of this machine are taken")]
     Capacity(usize),
@@ -113,6 +116,7 @@ impl LaunchError {
             Self::UnknownApp(_) => "unknown_app",
             Self::OutOfRange { .. } => "out_of_range",
             Self::Network(_) => "network_unavailable",
+            Self::NoSandbox => "no_sandbox",
             Self::Capacity(_) => "capacity",
             Self::SessionLimit(_) => "session_limit",
             Self::Store(error) => error.code(),

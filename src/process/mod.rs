@@ -5,11 +5,12 @@
 //! ```
 //!
 //! - `keeper` the process itself · `client` the host's side of it · `sweep` what a dead keeper left is ended
-//! - `proc` what `/proc` tells · `seccomp` what no program needs · `error` what can go wrong
+//! - `proc` what `/proc` tells · `seccomp` what no program needs · `privileges` what host and keepers give up · `error` what can go wrong
 
 mod client;
 mod error;
 pub mod keeper;
+pub mod privileges;
 mod proc;
 pub mod seccomp;
 mod sweep;

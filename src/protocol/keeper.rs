@@ -30,11 +30,9 @@ pub const MAX_TAIL_LINES: usize = 200;
 pub const MAX_LINE_BYTES: usize = 4096;
 /// The most bytes that the lines of one tail take as JSON; older lines are left out.
 pub const MAX_TAIL_BYTES: usize = 256 * 1024;
-/// Environment variable that carries the instance id in every process of an instance, for programs to read. Nothing is
-/// decided by it: it is no secret.
+/// Environment variable that carries the instance id, for programs to read. It is no secret, and decides nothing.
 pub const INSTANCE_VARIABLE: &str = "HELIOSTAT_INSTANCE";
-/// Environment variable that carries the role in every process of an instance. It tells the processes of one instance
-/// apart, never those of two.
+/// Environment variable that carries the role: it tells the processes of one instance apart, never those of two.
 pub const ROLE_VARIABLE: &str = "HELIOSTAT_ROLE";
 /// Environment variable that carries [`Manifest::mark`] in the keeper and in every process that it starts.
 pub const MARK_VARIABLE: &str = "HELIOSTAT_MARK";

@@ -23,6 +23,8 @@ const RESOLV_CONF: &str = "resolv.conf";
 pub struct Sandboxing {
     /// What sandboxes need, or why there are none.
     ability: Option<Result<Ability, String>>,
+    /// No app runs without one.
+    needed: bool,
     groups: Option<Box<dyn Groups>>,
     around: Surroundings,
 }
@@ -67,6 +69,9 @@ pub struct SandboxPlan {
     pub companion: Option<Companion>,
     /// Devices that it sees.
     pub devices: Vec<Device>,
+    /// It may make user namespaces.
+    #[serde(default)]
+    pub user_namespaces: bool,
     /// Files and folders that it may read beside the system's.
     pub files: Vec<PathBuf>,
     /// What is covered, should it lie in something that it sees.
@@ -90,6 +95,7 @@ impl Sandboxing {
             log::warn!("sandboxes have no resolver: {error}");
         }
         Self {
+            needed: config.sandbox.is_needed(owner.is_some()),
             ability: ability.map(|found| found.inspect_err(|why| log::warn!("no sandboxes: {why}"))),
             groups,
             around,
@@ -104,6 +110,18 @@ impl Sandboxing {
             Some(Err(why)) => Some(why),
             None => Some("sandbox.mode is off"),
         }
+    }
+
+    /// Whether no app runs without a sandbox.
+    #[must_use]
+    pub fn is_needed(&self) -> bool {
+        self.needed
+    }
+
+    /// Whether an app in its sandbox can make one of its own, where its entry lets it.
+    #[must_use]
+    pub fn nests(&self) -> bool {
+        matches!(&self.ability, Some(Ok(ability)) if ability.nests)
     }
 
     /// One line for operators.
@@ -188,6 +206,7 @@ impl Sandboxing {
             network: app.network,
             companion,
             devices: app.devices.clone(),
+            user_namespaces: app.user_namespaces,
             files: app.files.clone(),
             hidden: self.around.hidden.clone(),
             resolver,
@@ -203,7 +222,11 @@ impl SandboxPlan {
         Sandbox {
             argv: arguments(self, places),
             inner: self.prlimit.clone().unwrap_or_default(),
-            filter: Filter::App,
+            filter: if self.user_namespaces {
+                Filter::Nesting
+            } else {
+                Filter::App
+            },
             companion: self.companion.clone(),
         }
     }

@@ -241,9 +241,9 @@ async fn the_keeper_holds_what_it_needs_to_start_and_end_others() {
     let status = status(keeper);
     assert_eq!((&*status["NoNewPrivs"], &*status["Groups"]), ("1", groups()));
     let rights = |set: &str| u64::from_str_radix(&status[set], 16).unwrap();
-    // CAP_SYS_MODULE, _RAWIO, _PACCT, _BOOT, _TIME, _TTY_CONFIG, CAP_MKNOD, CAP_NET_RAW, CAP_MAC_OVERRIDE and _ADMIN,
+    // CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_MODULE, _RAWIO, _PACCT, _BOOT, _TIME, _TTY_CONFIG, CAP_MKNOD, CAP_NET_RAW, CAP_MAC_OVERRIDE and _ADMIN,
     // CAP_SYSLOG, CAP_PERFMON, CAP_BPF.
-    for capability in [16, 17, 20, 22, 25, 26, 27, 13, 32, 33, 34, 38, 39] {
+    for capability in [2, 12, 16, 17, 20, 22, 25, 26, 27, 13, 32, 33, 34, 38, 39] {
         for set in ["CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb"] {
             assert_eq!(rights(set) & (1 << capability), 0, "{set} {capability}");
         }

@@ -43,7 +43,6 @@ mod hosts;
 mod isolation;
 mod lookup;
 mod output;
-mod privileges;
 mod roles;
 mod sandbox;
 mod slot;
@@ -92,7 +91,7 @@ fn keep(args: &KeepArgs) -> io::Result<bool> {
             args.instance
         );
     }
-    privileges::give_up();
+    super::privileges::give_up(&[]);
     prctl::set_child_subreaper(true)?;
     // SAFETY: ignoring a signal runs no handler.
     unsafe {
