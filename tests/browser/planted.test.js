@@ -26,7 +26,10 @@ const planting = precious =>
     'exec xterm -e sleep 1000',
   ].join('\n');
 
-test('what an app plants in place of the host’s files gains it nothing', { ...LIMIT, skip: !root }, async () => {
+test('what an app plants in the place of a file of the host gains it nothing', {
+  ...LIMIT,
+  skip: !root,
+}, async () => {
   const host = await Host.start({
     auth: 'open',
     env: { HELIOSTAT_SANDBOX_MODE: 'off' },
