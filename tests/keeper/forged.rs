@@ -30,9 +30,11 @@ async fn goes_on_as_if_alone(victim: &KeeperClient) {
     let app = role("app");
     let before = Instant::now();
     victim.ensure(&app, command(&["sleep", "2000"]), GRACE).await.unwrap();
+    println!("restarted within {:?}", before.elapsed());
     assert!(before.elapsed() < QUICK, "a restart took {:?}", before.elapsed());
     let before = Instant::now();
     victim.end(GRACE).await.unwrap();
+    println!("ended within {:?}", before.elapsed());
     assert!(before.elapsed() < QUICK, "the end took {:?}", before.elapsed());
 }
 
