@@ -6,6 +6,7 @@ pub mod capture;
 pub mod clock;
 pub mod config;
 pub mod desktop;
+pub mod files;
 pub mod gst;
 pub mod http;
 pub mod ice;

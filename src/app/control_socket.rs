@@ -4,7 +4,6 @@
 //! Only the host's user and root get an answer. A socket that cannot be made costs `heliostat token`, and nothing else.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::entrance::Entrance;
+use crate::files::Folder;
 use crate::supervision::{ChildContext, ChildSpec, ExitReason, Restart};
 
 /// The socket's name in the state folder.
@@ -88,13 +88,10 @@ async fn answer_all(path: PathBuf, entrance: Entrance, cx: ChildContext) -> Exit
 
 /// One that an earlier host left is replaced: the state folder is locked, so nobody else listens there.
 fn listen(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let listener = Folder::open(folder)?.listen(SOCKET)?;
+    listener.set_nonblocking(true)?;
+    UnixListener::from_std(listener)
 }
 
 struct Unlink(PathBuf);
@@ -129,6 +126,8 @@ async fn answer(stream: UnixStream, entrance: &Entrance) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]

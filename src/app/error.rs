@@ -47,8 +47,11 @@ pub enum StartError {
     /// The encoders could not be tried.
     #[error(transparent)]
     Encoders(ProbeError),
-    /// Sandboxes are required, and there are none.
-    #[error("`sandbox.mode` = require: no sandbox can be made on this machine: {0}")]
+    /// Sandboxes are needed, and there are none.
+    #[error(
+        "no sandbox can be made on this machine: {0}; `sandbox.mode` = require needs them, and so does a host that is root, \
+         unless `sandbox.mode` = off says in so many words that programs run without"
+    )]
     NoSandbox(String),
     /// There is nothing to encode with.
     #[error("no video encoder works on this machine; `heliostat doctor` says more")]

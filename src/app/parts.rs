@@ -9,7 +9,7 @@ use super::exports::export;
 use super::{encoders, public_address, tree};
 use crate::clock::unix_ms;
 use crate::config::removal;
-use crate::config::{AppOwner, AppsDir, Config, SandboxMode, Sources, StateDir, catalogue};
+use crate::config::{AppOwner, AppsDir, Config, Sources, StateDir, catalogue};
 use crate::ice::PublicAddresses;
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
@@ -17,7 +17,7 @@ use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{MediaAddresses, PortRange};
 use crate::permits::Permits;
-use crate::process::sweep;
+use crate::process::{seccomp, sweep};
 use crate::sandbox::{Sandboxing, Surroundings};
 use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
 use crate::supervision::SupervisorRef;
@@ -55,10 +55,16 @@ impl Parts {
             folder: apps.root().to_owned(),
         };
         let sandboxing = Sandboxing::find(&config, apps.owner(), around);
-        if let Some(why) = sandboxing.missing().filter(|_| config.sandbox == SandboxMode::Require) {
+        if let (Some(why), true) = (sandboxing.missing(), sandboxing.is_needed()) {
             return Err(StartError::NoSandbox(why.to_owned()));
         }
         log::info!("{}", sandboxing.describe());
+        if apps.owner().is_some()
+            && sandboxing.is_needed()
+            && let Err(error) = seccomp::apply_to_host()
+        {
+            log::warn!("the host keeps all system calls: {error}");
+        }
         let row = ServerRow::of_this(
             server,
             &config.server,
@@ -73,7 +79,7 @@ impl Parts {
             return Err(StartError::NoEncoder);
         }
         let exports = export(&program, &apps).map_err(StartError::AppsFolder)?;
-        let entries = catalogue::catalogue(&config.apps, &exports.demo, &sources.search_path());
+        let entries = catalogue::catalogue(&config.apps, &exports.demo, &sources.search_path(), sandboxing.nests());
         let catalogue = Arc::new(Catalogue::new(entries));
         let report = sweep(&state.instances());
         for id in &report.swept {

@@ -20,6 +20,7 @@ use crate::desktop::EndReason;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
 use crate::ice::Handout;
 use crate::instance::{Catalogue, Manager, Services};
+use crate::process::privileges;
 use crate::session::{Around, SessionBook, Sessions};
 use crate::supervision::{SupervisorRef, Tree, TreeView};
 
@@ -54,6 +55,8 @@ pub fn run(sources: &Sources) -> Result<u8, StartError> {
     for warning in warnings {
         log::warn!("config: {warning}");
     }
+    // The port was the last thing that may need more. Before there are other threads: rights are each thread's own.
+    privileges::give_up(&[privileges::NET_BIND_SERVICE]);
     let media = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(MEDIA_THREADS)
         .max_blocking_threads(BLOCKING_THREADS)
@@ -88,7 +91,10 @@ pub fn run(sources: &Sources) -> Result<u8, StartError> {
 /// Why it would not.
 pub fn check(sources: &Sources) -> Result<String, StartError> {
     let (config, _) = Config::load(sources)?;
-    AppOwner::resolve(&config.apps_user)?;
+    let owner = AppOwner::resolve(&config.apps_user)?;
+    if config.sandbox.is_needed(owner.is_some()) {
+        crate::sandbox::probe(owner.as_ref()).map_err(StartError::NoSandbox)?;
+    }
     // The running host has a certificate of its own, if it needs one; files may have become bad.
     if let TlsSource::Files { .. } = config.server.tls {
         pages::certificate(&config.server, &config.server.state)?;
@@ -190,7 +196,7 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
             }
             signal = signals.next() => match signal {
                 Signal::Reload => {
-                    reload(sources.clone(), Arc::clone(&catalogue));
+                    reload(sources.clone(), Arc::clone(&catalogue), services.sandboxing.nests());
                     if let Some(tls) = &tls {
                         tls.ask();
                     }
@@ -351,7 +357,7 @@ async fn drain(manager: &Manager, reason: Option<EndReason>) {
 }
 
 /// Reads the catalogue again, away from the thread of the actors.
-fn reload(sources: Sources, catalogue: Arc<Catalogue>) {
+fn reload(sources: Sources, catalogue: Arc<Catalogue>, nesting: bool) {
     tokio::task::spawn_blocking(move || match Config::reload_apps(&sources) {
         Ok(configured) => {
             let old = catalogue.apps();
@@ -360,7 +366,7 @@ fn reload(sources: Sources, catalogue: Arc<Catalogue>) {
                 .iter()
                 .find(|a| a.id == "orrery")
                 .map_or_else(PathBuf::new, |a| folder_of(Path::new(&a.command)));
-            let apps = catalogue::catalogue(&configured, &beside, &sources.search_path());
+            let apps = catalogue::catalogue(&configured, &beside, &sources.search_path(), nesting);
             log::info!("catalogue read again, {} apps", apps.len());
             catalogue.replace(apps);
         }

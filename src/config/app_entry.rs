@@ -54,6 +54,9 @@ pub struct AppEntry {
     /// Devices that it sees, where apps are sandboxed and the devices are there.
     #[serde(default)]
     pub devices: Vec<Device>,
+    /// Whether it may make user namespaces, as browsers do for sandboxes of their own, where apps are sandboxed.
+    #[serde(default)]
+    pub user_namespaces: bool,
     /// Files and folders that it may read beside the system's, where apps are sandboxed; absolute.
     #[serde(default)]
     pub files: Vec<PathBuf>,
@@ -234,6 +237,7 @@ impl AppEntry {
             keyboard: Keyboard::default(),
             network: Network::default(),
             devices: Vec::new(),
+            user_namespaces: false,
             files: Vec::new(),
             limits: AppLimits::default(),
             ready: Ready::default(),
@@ -296,6 +300,7 @@ impl AppEntry {
                     ])?;
                 }
                 "devices" => entry.devices = reader.words(&[("gpu", Device::Gpu), ("uinput", Device::Uinput)])?,
+                "user_namespaces" => entry.user_namespaces = reader.truth()?,
                 "files" => entry.files = reader.paths()?,
                 "memory_mib" => entry.limits.memory_mib = Some(reader.amount(MEMORY_MIB)?),
                 "cpu_percent" => entry.limits.cpu_percent = Some(reader.amount(CPU_PERCENT)?),

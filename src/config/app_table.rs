@@ -127,6 +127,12 @@ pub const FIELDS: &[Field] = &[
         "Devices that it sees, where apps are sandboxed and they are there.",
     ),
     field(
+        "user_namespaces",
+        "`false`",
+        "`true` or `false`",
+        "Whether it may make user namespaces, where apps are sandboxed: browsers and other Electron or Chromium programs need them for sandboxes of their own. They open more of the kernel to it.",
+    ),
+    field(
         "files",
         "none",
         "a list of absolute paths",

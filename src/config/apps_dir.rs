@@ -2,11 +2,15 @@
 //!
 //! ```text
 //! <root>                        0711, the host's
-//!   instances/<instance_id>/    0700, the app's       removed with the instance; what opens its display
-//!     home/                     the home, unless kept
-//!     tmp/
-//!   homes/<session_id>/<app>/   0700, the app's       `home = keep`
+//!   instances/<instance_id>/    0711, the host's      removed with the instance; what opens its display
+//!     home/                     0700, the app's       the home, unless kept
+//!   t/<instance_id, begun>/     0700, the app's       its temporary folder
+//!   homes/<session_id>/         0711, the host's
+//!     <app>/                    0700, the app's       `home = keep`
 //! ```
+//!
+//! An app can write in no folder in which the host has something, and exchange none of its own: what is above them is the
+//! host's.
 //!
 //! When the host is root, apps run as another user, who cannot reach into the 0700 state folder: then the root is
 //! `/var/lib/heliostat-apps/<hash of the state folder's path>`. Otherwise it is `apps` in the state folder.
@@ -26,6 +30,7 @@ use super::app_entry::{Home, is_app_id};
 use super::owner::AppOwner;
 use super::removal::remove_tree;
 use super::state_dir::StateDir;
+use crate::files::Folder;
 use crate::ids::{InstanceId, SessionId};
 
 /// Where the roots are when the host is root.
@@ -38,14 +43,14 @@ pub struct AppsDir {
     owner: Option<AppOwner>,
 }
 
-/// The folders of one instance, made and owned by the user its app runs as.
+/// The folders of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceFolders {
-    /// The home.
+    /// The home: the app's.
     pub home: PathBuf,
-    /// The temporary folder.
+    /// The temporary folder: the app's.
     pub tmp: PathBuf,
-    /// The instance's own, for what is put there for its processes to read.
+    /// The host's own, for what is put there for the instance's processes to read.
     pub own: PathBuf,
 }
 
@@ -103,26 +108,24 @@ impl AppsDir {
             own: instance.clone(),
         };
         if instance.symlink_metadata().is_ok() {
-            // An app that runs, or ran, owns it by now: nothing in it is touched, only looked at.
-            for folder in [&instance, &folders.home, &folders.tmp] {
-                if !folder.symlink_metadata()?.is_dir() {
-                    return Err(io::Error::new(
-                        io::ErrorKind::NotADirectory,
-                        folder.display().to_string(),
-                    ));
-                }
+            own_folder(&instance)?;
+            // Of an app that runs, or ran: nothing in them is touched.
+            for folder in [&folders.home, &folders.tmp] {
+                Folder::open(folder)?;
             }
             return Ok(folders);
         }
-        DirBuilder::new().mode(0o700).create(&instance)?;
+        own_folder(&instance)?;
         if folders.home.starts_with(&instance) {
-            DirBuilder::new().mode(0o700).create(&folders.home)?;
-            self.give(&folders.home)?;
+            self.make_for_app(&folders.home)?;
         }
-        DirBuilder::new().mode(0o700).create(&folders.tmp)?;
-        self.give(&folders.tmp)?;
-        self.give(&instance)?;
+        self.make_for_app(&folders.tmp)?;
         Ok(folders)
+    }
+
+    fn make_for_app(&self, folder: &Path) -> io::Result<()> {
+        DirBuilder::new().mode(0o700).create(folder)?;
+        self.give(folder)
     }
 
     /// Removes what an instance had; a kept home stays. Nothing there is fine.
@@ -267,12 +270,15 @@ mod tests {
         let (_folder, apps) = apps();
         let id = InstanceId::new();
         let folders = apps.make(id, SessionId::new(), "demo", Home::Ephemeral).unwrap();
-        for folder in [&folders.home, &folders.tmp, &apps.instance(id)] {
+        for folder in [&folders.home, &folders.tmp] {
             assert_eq!(mode(folder), 0o700);
             let expected = apps.owner().map_or(Uid::effective().as_raw(), |owner| owner.uid);
             assert_eq!(folder.metadata().unwrap().uid(), expected);
         }
-        assert_eq!(mode(apps.root()), 0o711);
+        for folder in [apps.root(), &folders.own] {
+            assert_eq!(mode(folder), 0o711);
+            assert_eq!(folder.metadata().unwrap().uid(), Uid::effective().as_raw());
+        }
         std::fs::create_dir(apps.root().join("instances/lost+found")).unwrap();
         assert_eq!(apps.instances().unwrap(), vec![id], "only what an identifier names");
     }

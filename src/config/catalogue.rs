@@ -17,9 +17,9 @@ pub const DEMO_PROGRAM: &str = "heliostat-orrery";
 ///
 /// `beside` is the folder of the running program, `search_path` the folders where programs are looked for.
 #[must_use]
-pub fn catalogue(configured: &[AppEntry], beside: &Path, search_path: &[PathBuf]) -> Vec<AppEntry> {
+pub fn catalogue(configured: &[AppEntry], beside: &Path, search_path: &[PathBuf], nesting: bool) -> Vec<AppEntry> {
     let mut apps = vec![demo(beside)];
-    for app in builtin() {
+    for app in builtin(nesting) {
         if let Some(program) = find_program(&app.command, search_path) {
             apps.push(AppEntry {
                 command: program.to_string_lossy().into_owned(),
@@ -36,10 +36,11 @@ pub fn catalogue(configured: &[AppEntry], beside: &Path, search_path: &[PathBuf]
     apps
 }
 
-/// The well-known programs that are offered where they are installed; their commands are names.
+/// The well-known programs that are offered where they are installed; their commands are names. `nesting`: an app in its
+/// sandbox can make one of its own.
 #[must_use]
-pub fn builtin() -> [AppEntry; 4] {
-    [chromium(), stellarium(), xterm(), glxgears()]
+pub fn builtin(nesting: bool) -> [AppEntry; 4] {
+    [chromium(nesting), stellarium(), xterm(), glxgears()]
 }
 
 /// The program a command names: a path as it is, a name by the search path. `None` when there is no such file that
@@ -76,9 +77,10 @@ fn demo(beside: &Path) -> AppEntry {
     )
 }
 
-fn chromium() -> AppEntry {
-    AppEntry {
+fn chromium(nesting: bool) -> AppEntry {
+    let mut entry = AppEntry {
         network: Network::Internet,
+        user_namespaces: nesting,
         ..app(
             "chromium",
             "chromium",
@@ -91,20 +93,22 @@ fn chromium() -> AppEntry {
                 "--start-maximized",
                 "--no-first-run",
                 "--no-default-browser-check",
-                // Its own sandbox needs user namespaces, which a container or an unprivileged user may not have; the
-                // instance's sandbox, or the app's user and emptied environment, stand in for it. --test-type spares the user a warning about that.
-                "--no-sandbox",
-                "--test-type",
                 "--disable-dev-shm-usage",
                 "--disable-gpu",
                 "--disable-background-networking",
                 "--disable-component-update",
                 "--disable-sync",
                 "--password-store=basic",
-                "about:blank",
             ],
         )
+    };
+    if !nesting {
+        // Its own sandbox needs user namespaces, which a container or an unprivileged user may not have; the instance's
+        // sandbox, or the app's user and emptied environment, stand in for it. --test-type spares the user a warning.
+        entry.args.extend(["--no-sandbox", "--test-type"].map(str::to_owned));
     }
+    entry.args.push("about:blank".to_owned());
+    entry
 }
 
 fn stellarium() -> AppEntry {
@@ -186,7 +190,7 @@ pub(crate) mod tests {
     fn only_what_is_installed_is_offered_and_the_demo_always() {
         let folder = programs(&["xterm", "glxgears"]);
         std::fs::write(folder.path().join("chromium"), "not to be executed").unwrap();
-        let apps = catalogue(&[], Path::new("/opt/heliostat"), &[folder.path().to_owned()]);
+        let apps = catalogue(&[], Path::new("/opt/heliostat"), &[folder.path().to_owned()], false);
         assert_eq!(ids(&apps), ["orrery", "xterm", "glxgears"]);
         assert_eq!(apps[0].command, "/opt/heliostat/heliostat-orrery");
         assert_eq!(apps[1].command, folder.path().join("xterm").to_str().unwrap());
@@ -196,7 +200,7 @@ pub(crate) mod tests {
     fn a_configured_entry_replaces_the_builtin_one_in_its_place() {
         let folder = programs(&["xterm", "glxgears"]);
         let configured = [AppEntry::new("xterm", "/usr/bin/uxterm"), AppEntry::new("mine", "mine")];
-        let apps = catalogue(&configured, Path::new("/x"), &[folder.path().to_owned()]);
+        let apps = catalogue(&configured, Path::new("/x"), &[folder.path().to_owned()], false);
         assert_eq!(ids(&apps), ["orrery", "xterm", "glxgears", "mine"]);
         assert_eq!(apps[1].command, "/usr/bin/uxterm");
     }
@@ -210,7 +214,10 @@ pub(crate) mod tests {
             height: 600,
             fps: 30,
         };
-        for app in [demo(Path::new("/x")), chromium(), stellarium(), xterm(), glxgears()] {
+        for app in std::iter::once(demo(Path::new("/x")))
+            .chain(builtin(true))
+            .chain(builtin(false))
+        {
             assert!(
                 is_app_id(&app.id) && !app.name.is_empty() && app.description.len() > 20,
                 "{}",
@@ -220,6 +227,21 @@ pub(crate) mod tests {
                 assert!(!places.fill(arg).contains(['{', '}']), "{arg}");
             }
         }
+    }
+
+    #[test]
+    fn a_browser_gives_up_its_own_sandbox_only_where_it_could_make_none() {
+        for nesting in [true, false] {
+            let browser = chromium(nesting);
+            assert_eq!(browser.user_namespaces, nesting);
+            assert_eq!(browser.args.iter().any(|arg| arg == "--no-sandbox"), !nesting);
+            assert_eq!(browser.args.last().map(String::as_str), Some("about:blank"));
+        }
+        let others = builtin(true).into_iter().skip(1);
+        assert!(
+            others.into_iter().all(|app| !app.user_namespaces),
+            "nobody else needs namespaces"
+        );
     }
 
     #[test]

@@ -376,7 +376,7 @@ pub const KEYS: &[Key] = &[
         "sandbox.mode",
         Kind::Choice(&["auto", "require", "off"]),
         "auto",
-        "Whether apps run in bubblewrap sandboxes: `auto` where this machine lets them, `require` or the host does not start, `off`.",
+        "Whether apps run in bubblewrap sandboxes: `auto` where this machine lets them, and a host that is root does not start without; `require` or no host starts; `off`, never.",
     ),
     key(
         "apps.memory_mib",

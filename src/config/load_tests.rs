@@ -240,6 +240,7 @@ window_manager = false
 keyboard = "physical"
 network = "full"
 devices = ["gpu"]
+user_namespaces = true
 files = ["/srv/models"]
 memory_mib = 2048
 processes = 0
@@ -264,6 +265,7 @@ fn an_app_entry_is_read_in_full() {
         (Home::Keep, RestartPolicy::Permanent, Keyboard::Physical)
     );
     assert_eq!((app.window_manager, app.network), (false, Network::Full));
+    assert!(app.user_namespaces);
     assert_eq!(
         (&app.devices[..], &app.files[..]),
         (&[Device::Gpu][..], &[PathBuf::from("/srv/models")][..])

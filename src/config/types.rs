@@ -223,12 +223,25 @@ pub enum PublicAddress {
 /// Sandboxes of apps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SandboxMode {
-    /// Where this machine lets them.
+    /// Where this machine lets them; a host that is root does not start without them.
     Auto,
-    /// Always: without them the host does not start.
+    /// Always: without them no host starts.
     Require,
     /// Never.
     Off,
+}
+
+impl SandboxMode {
+    /// Whether a host does not run programs without sandboxes. `root`: it is root, so that programs which can do what the
+    /// apps' user can do are one mistake of it away from being root, too.
+    #[must_use]
+    pub const fn is_needed(self, root: bool) -> bool {
+        match self {
+            Self::Auto => root,
+            Self::Require => true,
+            Self::Off => false,
+        }
+    }
 }
 
 /// Limits of an app, unless its entry says otherwise; 0: none.

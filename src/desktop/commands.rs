@@ -223,8 +223,11 @@ impl Layout {
     }
 }
 
+/// The name of a display's authority file.
+pub const XAUTHORITY: &str = ".Xauthority";
+
 /// Where the display's authority file is.
 #[must_use]
 pub fn xauthority_path(folder: &Path) -> PathBuf {
-    folder.join(".Xauthority")
+    folder.join(XAUTHORITY)
 }

@@ -8,10 +8,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use crate::files::{Folder, Readers};
 use crate::media::Codec;
 
 /// The file in the instance's folder, so that the next host knows what this one has learned.
 const FILE: &str = "encoders.json";
+/// A few names and numbers.
+const MOST_BYTES: u64 = 64 * 1024;
 
 /// How often each encoder has failed in this instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,8 +54,9 @@ impl EncoderOrder {
     /// What the host before this one has learned; nothing where that cannot be read. Blocks.
     #[must_use]
     pub fn load(folder: &Path, known: &[(Codec, &'static str)]) -> Self {
-        let read =
-            || -> io::Result<BTreeMap<String, u32>> { Ok(serde_json::from_slice(&std::fs::read(folder.join(FILE))?)?) };
+        let read = || -> io::Result<BTreeMap<String, u32>> {
+            Ok(serde_json::from_slice(&Folder::open(folder)?.read(FILE, MOST_BYTES)?)?)
+        };
         let stored = read().unwrap_or_default();
         let failures = known
             .iter()
@@ -66,9 +70,7 @@ impl EncoderOrder {
     /// # Errors
     /// When the folder cannot be written.
     pub fn save(&self, folder: &Path) -> io::Result<()> {
-        let fresh = folder.join("encoders.json.new");
-        std::fs::write(&fresh, serde_json::to_vec(&self.failures)?)?;
-        std::fs::rename(fresh, folder.join(FILE))
+        Folder::open(folder)?.write(FILE, &serde_json::to_vec(&self.failures)?, Readers::Nobody)
     }
 }
 

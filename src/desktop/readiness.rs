@@ -8,7 +8,8 @@ use tokio::time::{Instant, sleep};
 use super::commands::DisplayId;
 use super::shared::{DesktopShared, named, role};
 use crate::config::Ready;
-use crate::process::KeeperClient;
+use crate::files::Folder;
+use crate::process::{KeeperClient, MAX_LOG_BYTES};
 use crate::protocol::keeper::{Exit, MAX_TAIL_LINES};
 use crate::x11::{Cancel, wait_for_drawn_window, wait_for_window_manager};
 
@@ -127,9 +128,10 @@ async fn log_line(shared: &DesktopShared, keeper: &KeeperClient, pattern: &str, 
 async fn logged(shared: &DesktopShared, pattern: regex::Regex) -> bool {
     let logs = shared.folder.join("logs");
     let look = move || {
+        let Ok(logs) = Folder::open(&logs) else { return false };
         ["log", "log.1"].iter().any(|ending| {
-            let bytes = std::fs::read(logs.join(format!("{}.{ending}", role::RENDER))).unwrap_or_default();
-            String::from_utf8_lossy(&bytes)
+            let bytes = logs.read(&format!("{}.{ending}", role::RENDER), MAX_LOG_BYTES);
+            String::from_utf8_lossy(&bytes.unwrap_or_default())
                 .lines()
                 .any(|line| pattern.is_match(line))
         })

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::files::{Folder, Readers};
+
 /// The file in the instance's folder.
 const FILE: &str = "ready.json";
+/// It has about 60 bytes.
+const MOST_BYTES: u64 = 4096;
 /// An app that became ready while no host was there is given this long to be found so.
 const LEAST: Duration = Duration::from_secs(5);
 
@@ -29,14 +33,13 @@ impl Life {
     /// # Errors
     /// When the folder cannot be written.
     pub(super) fn mark(self, folder: &Path) -> io::Result<()> {
-        let fresh = folder.join("ready.json.new");
-        std::fs::write(&fresh, serde_json::to_vec(&self)?)?;
-        std::fs::rename(fresh, folder.join(FILE))
+        Folder::open(folder)?.write(FILE, &serde_json::to_vec(&self)?, Readers::Nobody)
     }
 
     /// Whether it was noted as ready. Blocks.
     pub(super) fn is_marked(self, folder: &Path) -> bool {
-        let read = || -> io::Result<Self> { Ok(serde_json::from_slice(&std::fs::read(folder.join(FILE))?)?) };
+        let read =
+            || -> io::Result<Self> { Ok(serde_json::from_slice(&Folder::open(folder)?.read(FILE, MOST_BYTES)?)?) };
         read().is_ok_and(|marked| marked == self)
     }
 }

@@ -1,15 +1,17 @@
-//! What has to be on disk before an instance's first process starts.
+//! What has to be on disk before an instance's first process starts. All of it is the host's and lies where no app can
+//! write: an app could else exchange it, and have the next host write to where it leads.
 
 use std::path::{Path, PathBuf};
 
-use nix::unistd::{Gid, Uid, chown};
-
-use super::commands::{Layout, xauthority_path};
+use super::commands::{Layout, XAUTHORITY, xauthority_path};
 use crate::config::{AppOwner, InstanceFolders};
+use crate::files::{Folder, Readers};
 use crate::x11::{X11Error, create_authority};
 
 /// The window manager's configuration; the same for every instance.
 const OPENBOX: &str = include_str!("openbox.xml");
+/// Its name.
+const OPENBOX_FILE: &str = ".openbox.xml";
 
 /// Why an instance's folders cannot be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -32,44 +34,29 @@ pub enum SetupError {
 /// before this one, stays: running processes use it.
 ///
 /// # Errors
-/// [`SetupError`].
+/// [`SetupError`], also where a folder is not the host's alone.
 pub fn prepare(folder: &Path, layout: &Layout, owner: Option<&AppOwner>) -> Result<(), SetupError> {
-    make_private(folder)?;
-    make_private(&folder.join("logs"))?;
-    if !layout.xauthority.exists() {
-        create_authority(&layout.xauthority).map_err(SetupError::Authority)?;
-        give(&layout.xauthority, owner)?;
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| SetupError::Io { path, source }
+    };
+    let private = Folder::make(folder).map_err(io(folder))?;
+    private.make_in("logs").map_err(io(folder))?;
+    let shown = layout.xauthority.parent().unwrap_or(Path::new("/"));
+    let shown_folder = Folder::open_own(shown).map_err(io(shown))?;
+    let readers = owner.map_or(Readers::Nobody, |owner| Readers::Group(owner.gid));
+    if !shown_folder.has(XAUTHORITY) {
+        create_authority(&shown_folder, XAUTHORITY, readers).map_err(SetupError::Authority)?;
     }
-    let config = &layout.window_manager_config;
-    std::fs::write(config, OPENBOX).map_err(|source| SetupError::Io {
-        path: config.clone(),
-        source,
-    })?;
-    give(config, owner)
+    if shown_folder.read(OPENBOX_FILE, OPENBOX.len() as u64).ok().as_deref() == Some(OPENBOX.as_bytes()) {
+        return Ok(());
+    }
+    let written = shown_folder.write(OPENBOX_FILE, OPENBOX.as_bytes(), readers);
+    written.map_err(io(&layout.window_manager_config))
 }
 
 /// Where the files are that [`prepare`] writes for the app's user to read.
 #[must_use]
 pub fn files(folders: &InstanceFolders) -> (PathBuf, PathBuf) {
-    (xauthority_path(&folders.own), folders.own.join(".openbox.xml"))
-}
-
-fn make_private(folder: &Path) -> Result<(), SetupError> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|source| SetupError::Io {
-            path: folder.to_owned(),
-            source,
-        })
-}
-
-fn give(path: &Path, owner: Option<&AppOwner>) -> Result<(), SetupError> {
-    let Some(owner) = owner else { return Ok(()) };
-    chown(path, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid))).map_err(|e| SetupError::Io {
-        path: path.to_owned(),
-        source: e.into(),
-    })
+    (xauthority_path(&folders.own), folders.own.join(OPENBOX_FILE))
 }

@@ -210,7 +210,7 @@ fn launch_problem(error: LaunchError) -> Problem {
         LaunchError::Capacity(_) | LaunchError::Draining | LaunchError::Store(_) | LaunchError::NoSpace(_) => {
             StatusCode::SERVICE_UNAVAILABLE
         }
-        LaunchError::Network(_) => StatusCode::SERVICE_UNAVAILABLE,
+        LaunchError::Network(_) | LaunchError::NoSandbox => StatusCode::SERVICE_UNAVAILABLE,
         LaunchError::HomeFull(_) => StatusCode::INSUFFICIENT_STORAGE,
         LaunchError::Setup(_) => StatusCode::INTERNAL_SERVER_ERROR,
     };

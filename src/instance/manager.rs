@@ -183,6 +183,9 @@ impl Manager {
         if spec.id != id {
             return Err(LaunchError::Setup(format!("it is described as {}", spec.id)));
         }
+        if self.inner.services.sandboxing.is_needed() && spec.confinement.sandbox.is_none() {
+            return Err(LaunchError::NoSandbox);
+        }
         let mut tries = ADOPTION_TRIES;
         loop {
             tries -= 1;

@@ -1,18 +1,21 @@
 //! What an instance is made of, decided once at launch and kept in its folder.
 
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{AppEntry, Config};
 use crate::desktop::HomeFull;
+use crate::files::{Folder, Readers};
 use crate::ids::{InstanceId, SessionId};
 use crate::sandbox::{Confinement, Refused, Sandboxing};
 use crate::store::StoreError;
 
 /// The file of the spec in the instance's folder.
 const FILE: &str = "instance.json";
+/// An entry of the catalogue and what keeps its app apart have some kilobytes.
+const MOST_BYTES: u64 = 4 << 20;
 
 /// The smallest and largest side of a picture, in pixels.
 pub const SIDE: std::ops::RangeInclusive<u16> = 64..=7680;
@@ -79,6 +82,9 @@ pub enum LaunchError {
     /// The network that its entry asks for cannot be made on this machine.
     #[error("the app's network cannot be made on this machine: {0}")]
     Network(String),
+    /// It was launched without a sandbox, and this host lets no app run without.
+    #[error("it was launched without a sandbox, and this host runs no app without one")]
+    NoSandbox,
     /// Every place of this machine is taken.
     #[error("all {0} places of this machine are taken")]
     Capacity(usize),
@@ -110,6 +116,7 @@ impl LaunchError {
             Self::UnknownApp(_) => "unknown_app",
             Self::OutOfRange { .. } => "out_of_range",
             Self::Network(_) => "network_unavailable",
+            Self::NoSandbox => "no_sandbox",
             Self::Capacity(_) => "capacity",
             Self::SessionLimit(_) => "session_limit",
             Self::Store(error) => error.code(),
@@ -175,9 +182,7 @@ impl InstanceSpec {
     /// # Errors
     /// When the folder cannot be written.
     pub fn save(&self, folder: &Path) -> std::io::Result<()> {
-        let fresh = folder.join("instance.json.new");
-        std::fs::write(&fresh, serde_json::to_vec_pretty(self)?)?;
-        std::fs::rename(fresh, folder.join(FILE))
+        Folder::open(folder)?.write(FILE, &serde_json::to_vec_pretty(self)?, Readers::Nobody)
     }
 
     /// Reads the spec of an instance that an earlier host launched.
@@ -185,8 +190,7 @@ impl InstanceSpec {
     /// # Errors
     /// When there is none, or it is not one that this version understands.
     pub fn load(folder: &Path) -> std::io::Result<Self> {
-        let file: PathBuf = folder.join(FILE);
-        Ok(serde_json::from_slice(&std::fs::read(file)?)?)
+        Ok(serde_json::from_slice(&Folder::open(folder)?.read(FILE, MOST_BYTES)?)?)
     }
 }
 

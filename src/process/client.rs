@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::ProcessError;
 use super::keeper::SizedFolder;
-use super::proc::{Identity, Process, carries, is_foreign};
+use super::proc::{Identity, Mark, Process, is_foreign};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{
     Call, Event, Exit, Failure, FailureCode, MAX_TAIL_LINES, Message, Reply, Request, Role, RoleStatus, Spec, Started,
@@ -69,8 +69,8 @@ pub struct KeeperClient {
 
 #[derive(Debug)]
 struct Inner {
-    instance: InstanceId,
     identity: Identity,
+    mark: Mark,
     parting: Parting,
     next: AtomicU64,
     // overflow: the caller waits, within its deadline.
@@ -180,11 +180,11 @@ impl KeeperClient {
             && identity.signal(Signal::SIGCONT)
     }
 
-    /// Kills the keeper, and it alone: what it kept is for a sweep to end. Nothing happens to a process without the
-    /// instance's mark, which is no keeper of ours, whatever it answers.
+    /// Kills the keeper, and it alone: what it kept is for a sweep to end. Nothing happens to a process without its mark,
+    /// which is no keeper of ours, whatever it answers.
     pub fn kill(&self) {
-        let (identity, instance) = (self.inner.identity, self.inner.instance);
-        identity.signal_if(Signal::SIGKILL, || carries(identity.pid, instance));
+        let Inner { identity, mark, .. } = &*self.inner;
+        identity.signal_if(Signal::SIGKILL, || mark.is_on(identity.pid));
     }
 
     /// Why the connection is lost, once it is.

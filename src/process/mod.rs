@@ -5,16 +5,17 @@
 //! ```
 //!
 //! - `keeper` the process itself · `client` the host's side of it · `sweep` what a dead keeper left is ended
-//! - `proc` what `/proc` tells · `seccomp` what no program needs · `error` what can go wrong
+//! - `proc` what `/proc` tells · `seccomp` what no program needs · `privileges` what host and keepers give up · `error` what can go wrong
 
 mod client;
 mod error;
 pub mod keeper;
+pub mod privileges;
 mod proc;
 pub mod seccomp;
 mod sweep;
 
 pub use client::{KeeperClient, KeeperEvent, KeeperOptions, Lost};
 pub use error::ProcessError;
-pub use keeper::SizedFolder;
+pub use keeper::{MAX_LOG_BYTES, SizedFolder};
 pub use sweep::{SweepReport, end_keepers, sweep, sweep_instance};

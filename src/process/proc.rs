@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::sys::signal::Signal;
 
-use crate::ids::InstanceId;
+use crate::protocol::keeper::{INSTANCE_VARIABLE, MARK_VARIABLE, Manifest, ROLE_VARIABLE};
 
 /// Generations of processes that are looked through.
 const DEEPEST: usize = 64;
@@ -37,13 +37,18 @@ pub(super) struct Process {
     pub stopped: bool,
 }
 
-/// The marks that the keeper leaves in the environment of what it starts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Marks {
-    /// The value of `HELIOSTAT_INSTANCE`.
-    pub instance: Option<String>,
-    /// The value of `HELIOSTAT_ROLE`.
-    pub role: Option<String>,
+/// What the processes of a keeper carry in their environment, and the keeper itself: how they are known when descent
+/// does not tell any more, because the keeper is dead.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    variable: &'static str,
+    value: String,
+}
+
+impl std::fmt::Debug for Mark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mark").finish_non_exhaustive()
+    }
 }
 
 impl Process {
@@ -132,32 +137,41 @@ fn pidfd(pid: i32) -> io::Result<OwnedFd> {
     }
 }
 
-impl Marks {
-    /// The marks of this process; none where its environment is closed to us.
-    pub(super) fn of(pid: i32) -> Self {
-        fs::read(format!("/proc/{pid}/environ")).map_or_else(|_| Self::default(), |block| Self::parse(&block))
+impl Mark {
+    /// That of the keeper of this manifest. Keepers of before version 5 had none but the instance's id.
+    pub(super) fn of(manifest: &Manifest) -> Self {
+        match &manifest.mark {
+            Some(secret) => Self {
+                variable: MARK_VARIABLE,
+                value: secret.clone(),
+            },
+            None => Self {
+                variable: INSTANCE_VARIABLE,
+                value: manifest.instance.to_string(),
+            },
+        }
     }
 
-    fn parse(block: &[u8]) -> Self {
-        let value = |name: &str| {
-            let entry = block
-                .split(|&b| b == 0)
-                .find_map(|e| e.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
-            Some(String::from_utf8_lossy(entry).into_owned())
-        };
-        use crate::protocol::keeper::{INSTANCE_VARIABLE, ROLE_VARIABLE};
-        Self {
-            instance: value(INSTANCE_VARIABLE),
-            role: value(ROLE_VARIABLE),
-        }
+    /// Whether the process carries it. Nothing without it is ours to end.
+    pub(super) fn is_on(&self, pid: i32) -> bool {
+        variable(pid, self.variable).is_some_and(|value| value == self.value)
     }
 }
 
-/// Whether the process carries the instance's mark. Nothing without it is ours to end.
-pub(super) fn carries(pid: i32, instance: InstanceId) -> bool {
-    Marks::of(pid)
-        .instance
-        .is_some_and(|value| value == instance.to_string())
+/// The role that a process says it has: nobody's but its own instance's business.
+pub(super) fn role_of(pid: i32) -> Option<String> {
+    variable(pid, ROLE_VARIABLE)
+}
+
+/// A variable of a process's environment; none where that is closed to us.
+fn variable(pid: i32, name: &str) -> Option<String> {
+    find(&fs::read(format!("/proc/{pid}/environ")).ok()?, name)
+}
+
+fn find(environment: &[u8], name: &str) -> Option<String> {
+    let mut entries = environment.split(|&b| b == 0);
+    let value = entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    Some(String::from_utf8_lossy(value).into_owned())
 }
 
 /// Whether the process lives and does not descend from this one. What ends while it is looked at, with those that made
@@ -242,14 +256,9 @@ mod tests {
     }
 
     #[test]
-    fn marks_are_whole_names_only() {
-        let marks = Marks::parse(b"XHELIOSTAT_ROLE=no\0HELIOSTAT_ROLES=no\0HELIOSTAT_ROLE=app\0A=B\0");
-        assert_eq!(
-            marks,
-            Marks {
-                instance: None,
-                role: Some("app".into())
-            }
-        );
+    fn a_variable_is_a_whole_name_only() {
+        let environment = b"XHELIOSTAT_ROLE=no\0HELIOSTAT_ROLES=no\0HELIOSTAT_ROLE=app\0A=B\0";
+        assert_eq!(find(environment, "HELIOSTAT_ROLE").as_deref(), Some("app"));
+        assert_eq!(find(environment, "HELIOSTAT_INSTANCE"), None);
     }
 }

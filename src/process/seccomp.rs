@@ -1,6 +1,9 @@
 //! The system calls that the programs of an instance lose (seccomp(2)): a list of what is refused, after those of Docker
-//! and Flatpak. What has to be left open to apps: user namespaces and ptrace, for browsers' own sandboxes and crash
-//! reports.
+//! and Flatpak. What has to be left open to apps: ptrace, for crash reports, and to those whose entry says so user
+//! namespaces, for sandboxes of their own.
+//!
+//! Who makes a user namespace has all rights in it, and with them the kernel's network administration within reach. So
+//! even those find of netlink and of IP only what programs use.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,7 +15,10 @@ use seccompiler::{
 
 use crate::protocol::keeper::Filter;
 
-/// Whole calls: they change the machine, or are old ways into the kernel.
+/// What is refused of each call; whatever its arguments are, where there are no rules.
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Whole calls that even a host and its keepers do without: they change the machine, or are old ways into the kernel.
 const REFUSED: &[libc::c_long] = &[
     // Keys are not kept apart by namespaces.
     libc::SYS_add_key,
@@ -30,7 +36,19 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_finit_module,
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
-    // File systems, other than by bubblewrap before.
+    libc::SYS_quotactl,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    // The machine as a whole.
+    libc::SYS_reboot,
+    libc::SYS_acct,
+    libc::SYS_vhangup,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+];
+/// What makes sandboxes, and is refused to what is in them: other files, and namespaces that others made.
+const MAKING: &[libc::c_long] = &[
     libc::SYS_mount,
     libc::SYS_umount2,
     libc::SYS_pivot_root,
@@ -42,17 +60,6 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_open_tree,
     libc::SYS_mount_setattr,
     libc::SYS_open_by_handle_at,
-    libc::SYS_quotactl,
-    libc::SYS_swapon,
-    libc::SYS_swapoff,
-    // The machine as a whole.
-    libc::SYS_reboot,
-    libc::SYS_acct,
-    libc::SYS_vhangup,
-    libc::SYS_settimeofday,
-    libc::SYS_clock_settime,
-    libc::SYS_clock_adjtime,
-    // Into namespaces that others made.
     libc::SYS_setns,
 ];
 
@@ -80,11 +87,43 @@ const REFUSED_TO_HELPERS: &[libc::c_long] = &[
     libc::SYS_unshare,
     libc::SYS_chroot,
 ];
+/// Flags of `clone(2)` and `unshare(2)` that make namespaces. The first gives the right to make the others.
+const NAMESPACES: [libc::c_int; 8] = [
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWCGROUP,
+    CLONE_NEWTIME,
+];
+/// Only of `unshare(2)`: for `clone(2)` it is part of the signal's number.
+const CLONE_NEWTIME: libc::c_int = 0x80;
 /// What a process that starts nothing does not need.
 const EXECUTION: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat];
 
 /// Sockets of other kinds reach past network namespaces (`AF_VSOCK`), or far into the kernel (`AF_ALG`).
 const FAMILIES: [libc::c_int; 4] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+/// What of netlink programs use: to hear of addresses and routes, and of devices. Not the packet filter, IPsec, or what
+/// kernel modules offer under names of their own.
+const NETLINK: [libc::c_int; 2] = [libc::NETLINK_ROUTE, libc::NETLINK_KOBJECT_UEVENT];
+/// Kinds of sockets (`SOCK_STREAM`, `SOCK_DGRAM`, `SOCK_RAW`) and their protocols. Others load modules when asked for:
+/// SCTP, DCCP, L2TP.
+const IP_KINDS: [libc::c_int; 3] = [libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_RAW];
+const IP_PROTOCOLS: [libc::c_int; 6] = [
+    libc::IPPROTO_IP,
+    libc::IPPROTO_ICMP,
+    libc::IPPROTO_TCP,
+    libc::IPPROTO_UDP,
+    libc::IPPROTO_ICMPV6,
+    libc::IPPROTO_MPTCP,
+];
+/// The lower half of a socket's kind; the rest are flags.
+const KIND: u64 = 0xf;
+/// Options of IP by which packet filters were set before netlink (`IPT_SO_SET_REPLACE`, `ARPT_`, `EBT_` and what follows
+/// each): they are the same numbers at `IPPROTO_IP` and `IPPROTO_IPV6`.
+const PACKET_FILTERS: [u64; 6] = [64, 65, 96, 97, 128, 129];
 /// Displays are reached by Unix sockets, and reach nobody.
 const FAMILIES_OF_HELPERS: [libc::c_int; 1] = [libc::AF_UNIX];
 /// Typing into a terminal, and pasting into the console.
@@ -115,31 +154,107 @@ pub fn apply() -> io::Result<()> {
     apply_filter_all_threads(&of(Filter::Helper, EXECUTION)).map_err(io::Error::other)
 }
 
+/// Takes from this process, and so from all that it starts, the calls that a host and its keepers do without. Only for a
+/// host whose apps are all in sandboxes, which take more from them.
+///
+/// # Errors
+/// As of [`apply`].
+pub fn apply_to_host() -> io::Result<()> {
+    let program = compile(whole(&[REFUSED, REFUSED_HERE])).map_err(io::Error::other)?;
+    apply_filter_all_threads(&guarded(program, false)).map_err(io::Error::other)
+}
+
 fn of(filter: Filter, further: &[libc::c_long]) -> BpfProgram {
     let program = build(filter, further).expect("the rules above are well formed, which a test shows");
-    guarded(program)
+    guarded(program, filter != Filter::Nesting)
 }
 
 fn build(filter: Filter, further: &[libc::c_long]) -> Result<BpfProgram, BackendError> {
     let (own, families): (&[libc::c_long], &[libc::c_int]) = match filter {
-        Filter::App => (&[], &FAMILIES),
+        Filter::App | Filter::Nesting => (&[], &FAMILIES),
         Filter::Helper => (REFUSED_TO_HELPERS, &FAMILIES_OF_HELPERS),
     };
-    let whole = [REFUSED, REFUSED_HERE, own, further].into_iter().flatten();
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = whole.map(|&call| (call, Vec::new())).collect();
-    let foreign = families
-        .iter()
-        .map(|&family| argument(0, SeccompCmpOp::Ne, u64::from(family.unsigned_abs())))
-        .collect::<Result<Vec<_>, _>>()?;
-    rules.insert(libc::SYS_socket, vec![SeccompRule::new(foreign)?]);
+    let mut rules = whole(&[REFUSED, REFUSED_HERE, MAKING, own, further]);
+    rules.insert(libc::SYS_socket, sockets(families)?);
+    rules.insert(libc::SYS_socketpair, vec![none_of(0, families, &[])?]);
+    rules.insert(libc::SYS_setsockopt, packet_filters()?);
+    if filter != Filter::Nesting {
+        // What is refused as a whole stays so.
+        if !own.contains(&libc::SYS_unshare) {
+            rules.insert(libc::SYS_unshare, with_any_flag(&NAMESPACES)?);
+        }
+        rules.insert(libc::SYS_clone, with_any_flag(&NAMESPACES[..NAMESPACES.len() - 1])?);
+    }
     let typing = TERMINALS
         .iter()
         .map(|&request| SeccompRule::new(vec![argument(1, SeccompCmpOp::Eq, request)?]))
         .collect::<Result<Vec<_>, _>>()?;
     rules.insert(libc::SYS_ioctl, typing);
+    compile(rules)
+}
+
+/// Calls that are refused whatever their arguments are.
+fn whole(lists: &[&[libc::c_long]]) -> Rules {
+    let calls = lists.iter().copied().flatten();
+    calls.map(|&call| (call, Vec::new())).collect()
+}
+
+fn compile(rules: Rules) -> Result<BpfProgram, BackendError> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let refuse = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?.try_into()
+}
+
+/// Sockets of other families, and of those families what programs do not use.
+fn sockets(families: &[libc::c_int]) -> Result<Vec<SeccompRule>, BackendError> {
+    let is = |family: libc::c_int| argument(0, SeccompCmpOp::Eq, u64::from(family.unsigned_abs()));
+    let mut rules = vec![none_of(0, families, &[])?];
+    if families.contains(&libc::AF_NETLINK) {
+        rules.push(none_of(2, &NETLINK, &[is(libc::AF_NETLINK)?])?);
+    }
+    for family in [libc::AF_INET, libc::AF_INET6] {
+        if families.contains(&family) {
+            rules.push(none_of(2, &IP_PROTOCOLS, &[is(family)?])?);
+            for kind in (0..=KIND).filter(|kind| IP_KINDS.iter().all(|known| u64::from(known.unsigned_abs()) != *kind))
+            {
+                rules.push(SeccompRule::new(vec![
+                    is(family)?,
+                    argument(1, SeccompCmpOp::MaskedEq(KIND), kind)?,
+                ])?);
+            }
+        }
+    }
+    Ok(rules)
+}
+
+/// An argument that is none of these, where the rest holds.
+fn none_of(number: u8, known: &[libc::c_int], rest: &[SeccompCondition]) -> Result<SeccompRule, BackendError> {
+    let others = known
+        .iter()
+        .map(|&value| argument(number, SeccompCmpOp::Ne, u64::from(value.unsigned_abs())))
+        .collect::<Result<Vec<_>, _>>()?;
+    SeccompRule::new(rest.iter().cloned().chain(others).collect())
+}
+
+fn packet_filters() -> Result<Vec<SeccompRule>, BackendError> {
+    let levels = [libc::IPPROTO_IP, libc::IPPROTO_IPV6].map(|level| u64::from(level.unsigned_abs()));
+    let rule = |(level, option)| {
+        SeccompRule::new(vec![
+            argument(1, SeccompCmpOp::Eq, level)?,
+            argument(2, SeccompCmpOp::Eq, option)?,
+        ])
+    };
+    let options = |level| PACKET_FILTERS.map(|option| (level, option));
+    levels.into_iter().flat_map(options).map(rule).collect()
+}
+
+/// One of these in the flags of a call.
+fn with_any_flag(flags: &[libc::c_int]) -> Result<Vec<SeccompRule>, BackendError> {
+    let rule = |&flag: &libc::c_int| {
+        let flag = u64::from(flag.unsigned_abs());
+        SeccompRule::new(vec![argument(0, SeccompCmpOp::MaskedEq(flag), flag)?])
+    };
+    flags.iter().map(rule).collect()
 }
 
 fn argument(number: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompCondition, BackendError> {
@@ -147,97 +262,38 @@ fn argument(number: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompCondition
     SeccompCondition::new(number, SeccompCmpArgLen::Dword, is, value)
 }
 
-/// The same without the x32 interface: `no such call`.
-#[cfg(target_arch = "x86_64")]
-fn guarded(program: BpfProgram) -> BpfProgram {
+/// The same behind calls that are answered as if there were no such call: those of the x32 interface, and `clone3(2)`,
+/// whose flags lie in memory where no filter looks. C libraries then take `clone(2)`.
+fn guarded(program: BpfProgram, no_clone3: bool) -> BpfProgram {
     let statement = |code: u32, jt, jf, k| sock_filter {
         code: code as u16,
         jt,
         jf,
         k,
     };
-    let mut whole = vec![
-        // The number of the call is the first field of `struct seccomp_data`.
-        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+    let missing = statement(
+        libc::BPF_RET | libc::BPF_K,
+        0,
+        0,
+        libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs(),
+    );
+    // The number of the call is the first field of `struct seccomp_data`.
+    let mut whole = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0)];
+    #[cfg(target_arch = "x86_64")]
+    whole.extend([
         statement(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, X32_BIT),
-        statement(
-            libc::BPF_RET | libc::BPF_K,
-            0,
-            0,
-            libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs(),
-        ),
-    ];
+        missing.clone(),
+    ]);
+    if no_clone3 {
+        let clone3 = u32::try_from(libc::SYS_clone3).unwrap_or(u32::MAX);
+        whole.extend([
+            statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, clone3),
+            missing,
+        ]);
+    }
     whole.extend(program);
     whole
 }
 
-#[cfg(not(target_arch = "x86_64"))]
-fn guarded(program: BpfProgram) -> BpfProgram {
-    program
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rules_make_a_program_of_whole_instructions_that_the_kernel_has_room_for() {
-        for filter in [Filter::App, Filter::Helper] {
-            build(filter, EXECUTION).unwrap();
-            let program = program(filter);
-            assert_eq!(program.len() % size_of::<libc::sock_filter>(), 0);
-            assert!(program.len() / size_of::<libc::sock_filter>() < 4096);
-        }
-    }
-
-    /// In a thread of its own, which ends with its filter.
-    #[test]
-    fn what_is_refused_fails_and_the_rest_goes_on() {
-        let seen = std::thread::spawn(|| {
-            nix::sys::prctl::set_no_new_privs().unwrap();
-            seccompiler::apply_filter(&of(Filter::App, &[])).unwrap();
-            // SAFETY: calls that are refused, or harmless.
-            unsafe {
-                let key = libc::syscall(libc::SYS_keyctl, 0, 0, 0);
-                let key = (key, *libc::__errno_location());
-                let vsock = libc::socket(libc::AF_VSOCK, libc::SOCK_STREAM, 0);
-                let vsock = (vsock, *libc::__errno_location());
-                let unix = libc::socket(libc::AF_UNIX, libc::SOCK_STREAM, 0);
-                libc::close(unix);
-                let typed = libc::ioctl(0, libc::TIOCSTI as libc::Ioctl, c"x".as_ptr());
-                let typed = (typed, *libc::__errno_location());
-                (key, vsock, unix >= 0, typed)
-            }
-        });
-        let (key, vsock, unix, typed) = seen.join().unwrap();
-        assert_eq!(key, (-1, libc::EPERM));
-        assert_eq!(vsock, (-1, libc::EPERM));
-        assert!(unix);
-        assert_eq!(typed, (-1, libc::EPERM));
-    }
-
-    #[test]
-    fn a_helper_has_no_network_and_no_hold_on_others_and_the_capture_starts_nothing() {
-        let seen = std::thread::spawn(|| {
-            nix::sys::prctl::set_no_new_privs().unwrap();
-            seccompiler::apply_filter(&of(Filter::Helper, EXECUTION)).unwrap();
-            // SAFETY: calls that are refused, or harmless.
-            unsafe {
-                let last = |result: libc::c_long| (result, *libc::__errno_location());
-                let socket = |family| libc::c_long::from(libc::socket(family, libc::SOCK_STREAM, 0));
-                let nothing: *const *const libc::c_char = std::ptr::null();
-                [
-                    last(socket(libc::AF_INET)),
-                    last(socket(libc::AF_NETLINK)),
-                    last(libc::ptrace(libc::PTRACE_ATTACH, 1, 0, 0)),
-                    last(libc::unshare(libc::CLONE_NEWUSER).into()),
-                    last(libc::execve(c"/bin/true".as_ptr(), nothing, nothing).into()),
-                    (socket(libc::AF_UNIX).min(0), 0),
-                ]
-            }
-        });
-        let seen = seen.join().unwrap();
-        assert_eq!(seen[..5], [(-1, libc::EPERM); 5]);
-        assert_eq!(seen[5].0, 0, "Unix sockets remain");
-    }
-}
+mod tests;

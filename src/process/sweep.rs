@@ -1,8 +1,10 @@
 //! What the keepers of an earlier host left: those that live are to be adopted, what dead ones left is ended.
 //!
 //! A folder is an instance's if an [`InstanceId`] is its name, and its keeper lives as long as the folder is locked. A
-//! process is ended only if it carries that id in its environment, looked at again when it cannot be mistaken any more.
+//! process is ended only if it carries the keeper's mark in its environment, looked at again when it cannot be mistaken any
+//! more, and does not descend from a keeper that lives: without sandboxes, apps of one user can read each other's mark.
 
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -12,8 +14,9 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::keeper::display_files;
-use super::keeper::folder::{Folder, LockedFolder, MANIFEST};
-use super::proc::{Identity, Process, carries};
+use super::keeper::folder::{LockedFolder, MANIFEST, lock, manifest};
+use super::proc::{Identity, Mark, Process, is_foreign};
+use crate::files::Folder;
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{Manifest, VERSION};
 
@@ -123,18 +126,31 @@ pub fn sweep_instance(folder: &Path, instance: InstanceId) {
         sleep(LOOK_EVERY);
     }
     let Ok(open) = Folder::open(folder) else { return };
-    if let Ok(Manifest { pid, start_time, .. }) = open.manifest() {
-        if carries(pid, instance) {
-            log::warn!("instance={instance} keeper={pid} lives on and is of no use, ending it");
-            end_keeper(Identity { pid, start_time }, instance);
+    if let Ok(manifest) = manifest(&open) {
+        let (keeper, mark) = (named(&manifest), Mark::of(&manifest));
+        if mark.is_on(keeper.pid) {
+            log::warn!(
+                "instance={instance} keeper={} lives on and is of no use, ending it",
+                keeper.pid
+            );
+            end_keeper(keeper, &mark);
         } else {
+            let pid = keeper.pid;
             log::warn!("instance={instance} pid={pid} says that it is its keeper, and is none of ours; left alone");
         }
+        // Whoever has the folder: what carries the mark is ours.
+        end_marked(folder, instance, &mark);
     }
-    // Whoever has the folder: what carries the mark is ours.
-    end_marked(instance);
-    if let Ok(Some(locked)) = open.lock() {
+    if let Ok(Some(locked)) = lock(open) {
         clear(&locked, folder);
+    }
+}
+
+/// Who a manifest says the keeper is.
+fn named(manifest: &Manifest) -> Identity {
+    Identity {
+        pid: manifest.pid,
+        start_time: manifest.start_time,
     }
 }
 
@@ -143,21 +159,23 @@ fn sweep_one(path: &Path, instance: InstanceId, report: &mut SweepReport) {
     let mut replaced = false;
     loop {
         let Ok(folder) = Folder::open(path) else { return };
-        let manifest = folder.manifest().ok();
-        let named = manifest
-            .as_ref()
-            .and_then(|m| Identity::of(m.pid).filter(|id| id.start_time == m.start_time));
-        let Ok(lock) = folder.lock() else { return };
+        let manifest = manifest(&folder).ok();
+        let keeper = manifest.as_ref().map(|m| (named(m), Mark::of(m)));
+        let lives = |(named, _): &(Identity, Mark)| Identity::of(named.pid) == Some(*named);
+        let Ok(lock) = lock(folder) else { return };
         let found = Found {
             locked: lock.is_none(),
             manifest: manifest.as_ref(),
-            named_lives: named.is_some(),
+            named_lives: keeper.as_ref().is_some_and(lives),
             instance,
         };
-        match (judge(&found), lock, named) {
+        match (judge(&found), lock, keeper) {
             (Verdict::Adopt, ..) => return report.adoptable.push(instance),
-            (Verdict::Sweep, Some(folder), _) => {
-                end_marked(instance);
+            (Verdict::Sweep, Some(folder), keeper) => {
+                // Without a manifest it had started nobody yet.
+                if let Some((_, mark)) = keeper {
+                    end_marked(path, instance, &mark);
+                }
                 clear(&folder, path);
                 log::info!("instance={instance} swept");
                 if replaced {
@@ -165,11 +183,11 @@ fn sweep_one(path: &Path, instance: InstanceId, report: &mut SweepReport) {
                 }
                 return report.swept.push(instance);
             }
-            (Verdict::Replace, _, Some(keeper)) if !replaced => {
+            (Verdict::Replace, _, Some((keeper, mark))) if !replaced => {
                 let version = manifest.as_ref().map_or(0, |m| m.version);
                 log::warn!("instance={instance} code=wrong_version its keeper speaks version {version}, ending it");
                 replaced = true;
-                end_keeper(keeper, instance);
+                end_keeper(keeper, &mark);
             }
             _ if Instant::now() >= until => {
                 log::warn!("instance={instance} has a keeper that cannot be adopted, left alone");
@@ -184,42 +202,40 @@ fn sweep_one(path: &Path, instance: InstanceId, report: &mut SweepReport) {
 pub fn end_keepers(instances: &Path) {
     let Ok(entries) = fs::read_dir(instances) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
-        let Some(manifest) = Folder::open(&path).ok().and_then(|folder| folder.manifest().ok()) else {
+        let Some(manifest) = Folder::open(&path).ok().and_then(|folder| manifest(&folder).ok()) else {
             continue;
         };
-        let keeper = Identity {
-            pid: manifest.pid,
-            start_time: manifest.start_time,
-        };
-        keeper.signal_if(Signal::SIGTERM, || carries(keeper.pid, manifest.instance));
+        let (keeper, mark) = (named(&manifest), Mark::of(&manifest));
+        keeper.signal_if(Signal::SIGTERM, || mark.is_on(keeper.pid));
     }
 }
 
 /// Ends a keeper and with it, if it still can, its instance.
-fn end_keeper(keeper: Identity, instance: InstanceId) {
-    let is_marked = || carries(keeper.pid, instance);
+fn end_keeper(keeper: Identity, mark: &Mark) {
+    let is_marked = || mark.is_on(keeper.pid);
     if keeper.signal_if(Signal::SIGTERM, is_marked) && !wait_for(KEEPER_ENDS_WITHIN, || !keeper.lives()) {
         keeper.signal_if(Signal::SIGKILL, is_marked);
         wait_for(DIES_WITHIN, || !keeper.lives());
     }
 }
 
-/// Ends all processes that carry the instance's mark.
-fn end_marked(instance: InstanceId) {
+/// Ends all processes that carry the mark of the keeper of this folder, which is dead.
+fn end_marked(folder: &Path, instance: InstanceId, mark: &Mark) {
+    let others = keepers_beside(folder);
     let mut killed = Vec::new();
     for (signal, time) in [(Signal::SIGTERM, GRACE), (Signal::SIGKILL, DIES_WITHIN)] {
         wait_for(time, || {
-            let left = marked(instance);
+            let left = marked(mark, &others);
             for identity in &left {
                 // TERM again to the same does no harm, and reaches who came since.
-                if identity.signal_if(signal, || carries(identity.pid, instance)) {
+                if identity.signal_if(signal, || mark.is_on(identity.pid)) {
                     killed.push(identity.pid);
                 }
             }
             left.is_empty()
         });
     }
-    let left = marked(instance);
+    let left = marked(mark, &others);
     if !left.is_empty() {
         log::error!("instance={instance} processes={left:?} outlive their KILL");
     }
@@ -229,12 +245,27 @@ fn end_marked(instance: InstanceId) {
     display_files::free_unheard();
 }
 
-fn marked(instance: InstanceId) -> Vec<Identity> {
+/// Those that carry the mark, but for what a living keeper ends itself, whatever it carries.
+fn marked(mark: &Mark, others: &HashSet<i32>) -> Vec<Identity> {
     let all = Process::all()
         .into_iter()
         .filter(|process| process.alive)
         .map(|process| process.identity);
-    all.filter(|identity| carries(identity.pid, instance)).collect()
+    all.filter(|identity| mark.is_on(identity.pid))
+        .filter(|identity| others.iter().all(|&keeper| is_foreign(identity.pid, keeper)))
+        .collect()
+}
+
+/// The living keepers of the other instances.
+fn keepers_beside(folder: &Path) -> HashSet<i32> {
+    let entries = folder.parent().and_then(|parent| fs::read_dir(parent).ok());
+    let beside = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+    beside
+        .filter(|path| path != folder)
+        .filter_map(|path| Some(named(&manifest(&Folder::open(&path).ok()?).ok()?)))
+        .filter(|keeper| keeper.lives())
+        .map(|keeper| keeper.pid)
+        .collect()
 }
 
 /// Removes sockets and the manifest; logs and the app's files stay.
@@ -277,6 +308,7 @@ mod tests {
             start_time: 1,
             instance,
             version,
+            mark: None,
         }
     }
 

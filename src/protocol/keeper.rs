@@ -21,7 +21,7 @@ pub use sandbox::{Companion, Filter, Group, Sandbox};
 pub use spec::{LISTEN_FD_VARIABLE, Limit, Resource, Spec, User};
 
 /// The protocol's version; keeper and host must agree on it exactly.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 /// The largest message body in bytes.
 pub const MAX_MESSAGE: usize = 1 << 20;
 /// The most lines of output that a tail holds.
@@ -30,10 +30,12 @@ pub const MAX_TAIL_LINES: usize = 200;
 pub const MAX_LINE_BYTES: usize = 4096;
 /// The most bytes that the lines of one tail take as JSON; older lines are left out.
 pub const MAX_TAIL_BYTES: usize = 256 * 1024;
-/// Environment variable that carries the instance id in every process of an instance.
+/// Environment variable that carries the instance id, for programs to read. It is no secret, and decides nothing.
 pub const INSTANCE_VARIABLE: &str = "HELIOSTAT_INSTANCE";
-/// Environment variable that carries the role in every process of an instance.
+/// Environment variable that carries the role: it tells the processes of one instance apart, never those of two.
 pub const ROLE_VARIABLE: &str = "HELIOSTAT_ROLE";
+/// Environment variable that carries [`Manifest::mark`] in the keeper and in every process that it starts.
+pub const MARK_VARIABLE: &str = "HELIOSTAT_MARK";
 
 /// What a process of an instance is for (`display`, `app`, `capture`, …); also the name of its log file.
 ///
@@ -402,6 +404,9 @@ pub struct Manifest {
     pub instance: InstanceId,
     /// Its [`VERSION`].
     pub version: u32,
+    /// A secret of 128 random bits that its processes carry: who outlives it is known by that. None before version 5.
+    #[serde(default)]
+    pub mark: Option<String>,
 }
 
 /// The newest of these lines that fit into a message (at most `count`, [`MAX_TAIL_LINES`], [`MAX_TAIL_BYTES`]),

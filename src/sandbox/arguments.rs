@@ -75,6 +75,7 @@ mod tests {
             network: Network::None,
             companion: None,
             devices: Vec::new(),
+            user_namespaces: false,
             files: Vec::new(),
             hidden: Vec::new(),
             resolver: None,

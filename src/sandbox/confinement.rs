@@ -11,14 +11,20 @@ use super::internet::RESOLVER;
 use super::limits::Limits;
 use super::probe::{Ability, probe};
 use crate::config::{AppEntry, AppOwner, Config, Device, Network, SandboxMode};
+use crate::files::{Folder, Readers};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{Companion, Filter, Group, Limit, Sandbox};
+
+/// What apps with the internet find in place of the machine's own.
+const RESOLV_CONF: &str = "resolv.conf";
 
 /// What this host can do to keep instances apart, found out once at its start.
 #[derive(Debug, Default)]
 pub struct Sandboxing {
     /// What sandboxes need, or why there are none.
     ability: Option<Result<Ability, String>>,
+    /// No app runs without one.
+    needed: bool,
     groups: Option<Box<dyn Groups>>,
     around: Surroundings,
 }
@@ -63,6 +69,9 @@ pub struct SandboxPlan {
     pub companion: Option<Companion>,
     /// Devices that it sees.
     pub devices: Vec<Device>,
+    /// It may make user namespaces.
+    #[serde(default)]
+    pub user_namespaces: bool,
     /// Files and folders that it may read beside the system's.
     pub files: Vec<PathBuf>,
     /// What is covered, should it lie in something that it sees.
@@ -80,10 +89,13 @@ impl Sandboxing {
         let ability = (config.sandbox != SandboxMode::Off).then(|| probe(owner));
         let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         let groups = groups::detect(Path::new("/sys/fs/cgroup"), &own);
-        if let Err(error) = std::fs::write(around.folder.join("resolv.conf"), RESOLVER) {
+        let folder = Folder::open(&around.folder);
+        if let Err(error) = folder.and_then(|folder| folder.write(RESOLV_CONF, RESOLVER.as_bytes(), Readers::Everybody))
+        {
             log::warn!("sandboxes have no resolver: {error}");
         }
         Self {
+            needed: config.sandbox.is_needed(owner.is_some()),
             ability: ability.map(|found| found.inspect_err(|why| log::warn!("no sandboxes: {why}"))),
             groups,
             around,
@@ -98,6 +110,18 @@ impl Sandboxing {
             Some(Err(why)) => Some(why),
             None => Some("sandbox.mode is off"),
         }
+    }
+
+    /// Whether no app runs without a sandbox.
+    #[must_use]
+    pub fn is_needed(&self) -> bool {
+        self.needed
+    }
+
+    /// Whether an app in its sandbox can make one of its own, where its entry lets it.
+    #[must_use]
+    pub fn nests(&self) -> bool {
+        matches!(&self.ability, Some(Ok(ability)) if ability.nests)
     }
 
     /// One line for operators.
@@ -166,7 +190,7 @@ impl Sandboxing {
         let usual = std::fs::canonicalize("/etc/resolv.conf").ok();
         let resolver = match app.network {
             Network::None => None,
-            Network::Internet => usual.map(|usual| (self.around.folder.join("resolv.conf"), usual)),
+            Network::Internet => usual.map(|usual| (self.around.folder.join(RESOLV_CONF), usual)),
             Network::Full => usual.map(|usual| (usual.clone(), usual)),
         };
         let prlimit = ability.prlimit.as_ref().zip(limits.processes);
@@ -182,6 +206,7 @@ impl Sandboxing {
             network: app.network,
             companion,
             devices: app.devices.clone(),
+            user_namespaces: app.user_namespaces,
             files: app.files.clone(),
             hidden: self.around.hidden.clone(),
             resolver,
@@ -197,7 +222,11 @@ impl SandboxPlan {
         Sandbox {
             argv: arguments(self, places),
             inner: self.prlimit.clone().unwrap_or_default(),
-            filter: Filter::App,
+            filter: if self.user_namespaces {
+                Filter::Nesting
+            } else {
+                Filter::App
+            },
             companion: self.companion.clone(),
         }
     }

@@ -65,6 +65,7 @@ mod tests {
             network: Network::Full,
             companion: None,
             devices: Vec::new(),
+            user_namespaces: false,
             files: vec!["/srv/data".into()],
             hidden: vec!["/usr/lib".into()],
             resolver: None,

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -33,6 +33,8 @@ pub struct Ability {
     pub program: PathBuf,
     /// `prlimit`, which limits processes within the sandbox; none: they are not limited by it.
     pub prlimit: Option<PathBuf>,
+    /// Whether a sandbox can be made in a sandbox, as browsers do.
+    pub nests: bool,
     /// What carries packets to public addresses, or what is missing for it.
     pub internet: Result<Companion, String>,
 }
@@ -44,11 +46,28 @@ pub struct Ability {
 pub fn probe(owner: Option<&AppOwner>) -> Result<Ability, String> {
     let search_path = SEARCH_PATH.map(PathBuf::from);
     let program = find_program("bwrap", &search_path).ok_or("bubblewrap is not installed")?;
-    let mut line = trial(&program).into_iter();
+    attempt(&program, owner, &["/bin/true"])?;
+    let user = owner.map(|owner| User {
+        uid: owner.uid,
+        gid: owner.gid,
+    });
+    let nesting = ["unshare", "--user", "--net", "--pid", "--fork", "true"];
+    Ok(Ability {
+        nests: attempt(&program, owner, &nesting).is_ok(),
+        program,
+        prlimit: find_program("prlimit", &search_path).filter(|_| counts_by_namespace()),
+        internet: internet::companion(user, &search_path),
+    })
+}
+
+/// Runs a command in a sandbox.
+fn attempt(program: &Path, owner: Option<&AppOwner>, inside: &[&str]) -> Result<(), String> {
+    let mut line = trial(program).into_iter();
     let mut command = Command::new(line.next().unwrap_or_default());
-    command.args(line).args(["--", "/bin/true"]);
-    command.env_clear().current_dir("/");
+    command.args(line).arg("--").args(inside);
+    command.env_clear().env("PATH", SEARCH_PATH.join(":"));
     command
+        .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -62,16 +81,7 @@ pub fn probe(owner: Option<&AppOwner>) -> Result<Ability, String> {
     let child = command
         .spawn()
         .map_err(|error| format!("{}: {error}", program.display()))?;
-    outcome(child)?;
-    let user = owner.map(|owner| User {
-        uid: owner.uid,
-        gid: owner.gid,
-    });
-    Ok(Ability {
-        program,
-        prlimit: find_program("prlimit", &search_path).filter(|_| counts_by_namespace()),
-        internet: internet::companion(user, &search_path),
-    })
+    outcome(child)
 }
 
 fn outcome(mut child: Child) -> Result<(), String> {

@@ -1,11 +1,9 @@
 //! Authority files: the cookie that opens a display (`Xauthority(5)`, `MIT-MAGIC-COOKIE-1`).
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::X11Error;
+use crate::files::{self, Folder, Readers};
 
 /// The only authorisation protocol used here.
 pub(super) const COOKIE_NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
@@ -14,31 +12,16 @@ const FAMILY_WILD: u16 = 65535;
 /// An authority file of ours has one entry of about 50 bytes; nothing sensible is larger than this.
 const MAX_FILE: u64 = 64 * 1024;
 
-/// Writes an authority file with one new random cookie that is good for every display number, readable by its owner
-/// only. An existing file is replaced.
+/// Writes an authority file with one new random cookie that is good for every display number. It takes the place of what
+/// has its name.
 ///
 /// # Errors
 /// The file cannot be written, or the system gives no random bytes.
-pub fn create_authority(path: &Path) -> Result<(), X11Error> {
+pub fn create_authority(folder: &Folder, name: &str, readers: Readers) -> Result<(), X11Error> {
     let mut cookie = [0; 16];
     getrandom::fill(&mut cookie).map_err(|error| X11Error::Authority(error.to_string()))?;
-    // Removed first: an existing file would keep its mode, and a link would be followed.
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(X11Error::Io {
-                what: "remove the old authority file",
-                source: error,
-            });
-        }
-        _ => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(X11Error::io("create the authority file"))?;
-    file.write_all(&entry(&cookie))
+    folder
+        .write(name, &entry(&cookie), readers)
         .map_err(X11Error::io("write the authority file"))
 }
 
@@ -47,11 +30,7 @@ pub fn create_authority(path: &Path) -> Result<(), X11Error> {
 /// # Errors
 /// The file cannot be read or holds no such cookie.
 pub(super) fn read_cookie(path: &Path, number: u32) -> Result<Vec<u8>, X11Error> {
-    let file = File::open(path).map_err(X11Error::io("open the authority file"))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE)
-        .read_to_end(&mut bytes)
-        .map_err(X11Error::io("read the authority file"))?;
+    let bytes = files::read(path, MAX_FILE).map_err(X11Error::io("read the authority file"))?;
     find_cookie(&bytes, number).ok_or_else(|| X11Error::Authority(format!("no cookie for display {number}")))
 }
 
@@ -98,11 +77,12 @@ mod tests {
     fn a_new_authority_file_is_private_and_opens_any_display() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("auth");
-        create_authority(&path).unwrap();
+        let create = || create_authority(&Folder::open(folder.path()).unwrap(), "auth", Readers::Nobody).unwrap();
+        create();
         let first = read_cookie(&path, 7).unwrap();
         assert_eq!(first.len(), 16);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        create_authority(&path).unwrap();
+        create();
         assert_ne!(read_cookie(&path, 99).unwrap(), first);
     }
 

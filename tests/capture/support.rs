@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heliostat::capture::{CaptureClient, CaptureClientConfig};
+use heliostat::files::{Folder, Readers};
 use heliostat::media::{Frame, Hub, Subscription};
 use heliostat::x11::{DisplayAddress, create_authority};
 use tempfile::TempDir;
@@ -38,7 +39,7 @@ impl TestDisplay {
     pub fn sized(width: u16, height: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = folder.path().join("authority");
-        create_authority(&authority).unwrap();
+        create_authority(&Folder::open(folder.path()).unwrap(), "authority", Readers::Nobody).unwrap();
         let bytes = std::fs::read(&authority).unwrap();
         let cookie = bytes[bytes.len() - 16..].to_vec();
         let (reader, writer) = std::io::pipe().unwrap();

@@ -99,6 +99,55 @@ async fn an_app_sees_no_other_processes_nor_their_environment_and_has_no_rights(
     other.end().await;
 }
 
+/// What of netlink can be opened: the packet filter, IPsec, generic netlink, routes, devices.
+const NETLINK: &str =
+    "for my $protocol (12, 6, 16, 0, 15) { print socket(my $s, 16, 3, $protocol) ? qq(open ) : qq(refused ) }";
+
+#[tokio::test]
+async fn an_app_makes_user_namespaces_only_where_its_entry_says_so() {
+    let script = "unshare -U true && echo made; unshare -Urn true && echo with a network; perl -e 'exit 0' && echo runs; \
+                  (echo a child) | cat";
+    let (plain, nesting) = (Boxed::plain().await, Boxed::new(|app| app.user_namespaces = true).await);
+    let (_, said) = plain.run(script).await;
+    let refused = said
+        .lines()
+        .filter(|line| line.contains("Operation not permitted"))
+        .count();
+    assert_eq!(refused, 2, "{said}");
+    assert!(said.ends_with("runs\na child"), "{said}");
+    let (_, said) = nesting.run(script).await;
+    assert_eq!(said, "made\nwith a network\nruns\na child");
+    plain.end().await;
+    nesting.end().await;
+}
+
+#[tokio::test]
+async fn in_a_user_namespace_of_its_own_an_app_reaches_no_packet_filter_and_no_ipsec() {
+    let mine = Boxed::new(|app| app.user_namespaces = true).await;
+    let (_, said) = mine
+        .run(&format!("perl -e '{NETLINK}'; unshare -Urn perl -e '{NETLINK}'"))
+        .await;
+    assert_eq!(said, "refused refused refused open open ".repeat(2));
+    mine.end().await;
+}
+
+#[tokio::test]
+async fn a_browser_has_its_own_sandbox_where_its_entry_lets_it() {
+    if !std::path::Path::new("/usr/bin/chromium").exists() {
+        return eprintln!("skipped: chromium is not installed");
+    }
+    let script = "chromium --headless=new --disable-gpu --disable-dev-shm-usage --no-first-run --user-data-dir=$HOME/c \
+                  --dump-dom 'data:text/html,<p>shown</p>'";
+    let (plain, nesting) = (Boxed::plain().await, Boxed::new(|app| app.user_namespaces = true).await);
+    let (exit, said) = nesting.run(script).await;
+    assert_eq!(exit, DONE, "{said}");
+    assert!(said.contains("<p>shown</p>"), "{said}");
+    let (exit, said) = plain.run(script).await;
+    assert!(exit != DONE && said.contains("sandbox"), "{exit:?} {said}");
+    plain.end().await;
+    nesting.end().await;
+}
+
 #[tokio::test]
 async fn shared_memory_is_the_instances_and_its_displays() {
     let (mine, other) = (Boxed::plain().await, Boxed::plain().await);

@@ -241,22 +241,35 @@ async fn the_keeper_holds_what_it_needs_to_start_and_end_others() {
     let status = status(keeper);
     assert_eq!((&*status["NoNewPrivs"], &*status["Groups"]), ("1", groups()));
     let rights = |set: &str| u64::from_str_radix(&status[set], 16).unwrap();
-    // CAP_SYS_MODULE, _RAWIO, _PACCT, _BOOT, _TIME, _TTY_CONFIG, CAP_MKNOD, CAP_NET_RAW, CAP_MAC_OVERRIDE and _ADMIN,
+    // CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_SYS_MODULE, _RAWIO, _PACCT, _BOOT, _TIME, _TTY_CONFIG, CAP_MKNOD, CAP_NET_RAW, CAP_MAC_OVERRIDE and _ADMIN,
     // CAP_SYSLOG, CAP_PERFMON, CAP_BPF.
-    for capability in [16, 17, 20, 22, 25, 26, 27, 13, 32, 33, 34, 38, 39] {
+    for capability in [2, 12, 16, 17, 20, 22, 25, 26, 27, 13, 32, 33, 34, 38, 39] {
         for set in ["CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb"] {
             assert_eq!(rights(set) & (1 << capability), 0, "{set} {capability}");
         }
     }
     let mut environment = environment(keeper);
     environment.retain(|name| name != "RUST_LOG" && name != "PATH");
-    assert_eq!(environment, ["HELIOSTAT_INSTANCE"]);
+    environment.sort();
+    assert_eq!(environment, ["HELIOSTAT_INSTANCE", "HELIOSTAT_MARK"]);
     let folder = mine.place.options.dir.to_string_lossy().into_owned();
     let kinds = ["socket:", "pipe:", "anon_inode:", "/dev/null", &folder];
     let known = |file: &&String| kinds.iter().any(|kind| file.starts_with(kind));
     let files = open_files(keeper);
     let further: Vec<&String> = files.iter().filter(|file| !known(file)).collect();
     assert!(further.is_empty(), "{further:?}");
+    mine.end().await;
+}
+
+#[tokio::test]
+async fn the_sockets_of_a_keeper_and_a_capture_are_their_hosts_alone() {
+    let mine = Boxed::plain().await;
+    mine.surround().await;
+    for name in ["keeper.sock", "capture.sock"] {
+        let found = fs::symlink_metadata(mine.place.file(name)).unwrap();
+        assert_eq!(found.mode() & 0o777, 0o600, "{name}");
+        assert_eq!(found.uid(), nix::unistd::geteuid().as_raw(), "{name}");
+    }
     mine.end().await;
 }
 

@@ -30,7 +30,13 @@ pub fn manifest(instance: InstanceId) -> Manifest {
         start_time: start_time(own_pid()),
         instance,
         version: VERSION,
+        mark: Some(mark(instance)),
     }
+}
+
+/// The mark of a fake: never on this process.
+pub fn mark(instance: InstanceId) -> String {
+    format!("fake of {instance}")
 }
 
 pub fn write_manifest(place: &Place, manifest: &Manifest) {

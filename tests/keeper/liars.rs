@@ -10,13 +10,13 @@ use std::time::Duration;
 use heliostat::ids::InstanceId;
 use heliostat::process::{KeeperClient, SweepReport, sweep, sweep_instance};
 use heliostat::protocol::keeper::{
-    Call, Event, Exit, Failure, FailureCode, INSTANCE_VARIABLE, MAX_MESSAGE, MAX_TAIL_LINES, Manifest, Message, Reply,
-    Started, VERSION, encode,
+    Call, Event, Exit, Failure, FailureCode, INSTANCE_VARIABLE, MARK_VARIABLE, MAX_MESSAGE, MAX_TAIL_LINES, Manifest,
+    Message, Reply, Started, VERSION, encode,
 };
 use nix::fcntl::{Flock, FlockArg};
 use tokio::time::timeout;
 
-use super::fake::{Wire, fake, manifest, own_pid, serve, start_time, write_manifest};
+use super::fake::{Wire, fake, manifest, mark, own_pid, serve, start_time, write_manifest};
 use super::support::{GRACE, LONG, Place, code, command, exit_of, is_root, lives, role};
 
 /// A process that is nobody's of ours.
@@ -67,19 +67,22 @@ async fn a_manifest_that_does_not_fit_who_listens_is_refused() {
     let lies = [
         Manifest {
             instance: InstanceId::new(),
-            ..honest
+            ..honest.clone()
         },
-        Manifest { pid: 1, ..honest },
+        Manifest {
+            pid: 1,
+            ..honest.clone()
+        },
         // Somebody else's process, whose pid and start time are right.
         Manifest {
             pid: stranger.pid(),
             start_time: start_time(stranger.pid()),
-            ..honest
+            ..honest.clone()
         },
         // A pid that was given again.
         Manifest {
             start_time: honest.start_time + 1,
-            ..honest
+            ..honest.clone()
         },
     ];
     for lie in lies {
@@ -281,12 +284,14 @@ async fn what_lies_without_the_mark_is_left_alone_and_what_has_the_mark_is_ended
     let instance = place.options.instance;
     let mut marked = Command::new("sleep")
         .arg("1000")
-        .env(INSTANCE_VARIABLE, instance.to_string())
+        .env(MARK_VARIABLE, mark(instance))
         .spawn()
         .unwrap();
+    // The id is in every address.
     let other = Command::new("sleep")
         .arg("1000")
-        .env(INSTANCE_VARIABLE, InstanceId::new().to_string())
+        .env(INSTANCE_VARIABLE, instance.to_string())
+        .env(MARK_VARIABLE, mark(InstanceId::new()))
         .spawn();
     let other = Stranger(other.unwrap());
     let keeper = client_of(&place, |wire, id| wire.answer(id, started("app", 1))).await;

@@ -6,7 +6,7 @@ use super::source::{Source, code, sources};
 
 /// The lines of components. One may import from the lines above its own, and not from its own.
 const LINES: &[&[&str]] = &[
-    &["ids", "clock", "permits", "config", "observe"],
+    &["ids", "clock", "permits", "files", "config", "observe"],
     &["supervision", "media", "protocol"],
     &["process", "x11", "gst", "store", "tls", "ice", "sandbox"],
     &["peer", "capture", "desktop", "audio"],
@@ -23,6 +23,11 @@ const MEANT: &[(&str, &str, &str)] = &[
         "config",
         "ids",
         "the folders of the configuration are named by ids, which depend on nothing",
+    ),
+    (
+        "config",
+        "files",
+        "what is put into those folders is put there safely, by what depends on nothing",
     ),
     (
         "desktop",

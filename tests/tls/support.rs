@@ -107,6 +107,10 @@ impl Host {
         )
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn state(&self) -> PathBuf {
         self.folder.path().join("state")
     }

@@ -12,7 +12,7 @@ const CATALOGUE: &str = "catalogue";
 /// `host_path` is where the host looks for the built-in programs, `search_path` where an instance looks for a command.
 pub fn check(configured: &[AppEntry], program: &Path, host_path: &[PathBuf], search_path: &[PathBuf]) -> Vec<Finding> {
     let beside = program.parent().unwrap_or(Path::new("/"));
-    let apps = catalogue(configured, beside, host_path);
+    let apps = catalogue(configured, beside, host_path, false);
     let is_there = |app: &&AppEntry| find_program(&app.command, search_path).is_some();
     let mut found = Vec::new();
     if !configured.iter().any(|app| app.id == DEMO) {
@@ -29,7 +29,7 @@ pub fn check(configured: &[AppEntry], program: &Path, host_path: &[PathBuf], sea
         let text = format!("app {}: there is no program {}", app.id, app.command);
         found.push(Finding::note(CATALOGUE, text).hint("install it, or give its whole path as command"));
     }
-    let missing: Vec<String> = builtin()
+    let missing: Vec<String> = builtin(false)
         .iter()
         .filter(|app| !apps.iter().any(|other| other.id == app.id))
         .map(|app| app.command.clone())

@@ -18,7 +18,7 @@ pub fn check(config: &Config, owner: Option<&AppOwner>) -> Vec<Finding> {
             "sandbox.mode is off: apps are not protected from each other",
         )]
     } else {
-        sandbox(probe(owner), config.sandbox)
+        sandbox(probe(owner), config.sandbox.is_needed(owner.is_some()))
     };
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     found.push(match detect_groups(Path::new("/sys/fs/cgroup"), &own) {
@@ -29,7 +29,7 @@ pub fn check(config: &Config, owner: Option<&AppOwner>) -> Vec<Finding> {
     found
 }
 
-fn sandbox(probed: Result<Ability, String>, mode: SandboxMode) -> Vec<Finding> {
+fn sandbox(probed: Result<Ability, String>, needed: bool) -> Vec<Finding> {
     match probed {
         Ok(ability) => vec![
             Finding::ok(SANDBOX, format!("{} makes sandboxes", ability.program.display())),
@@ -42,9 +42,10 @@ fn sandbox(probed: Result<Ability, String>, mode: SandboxMode) -> Vec<Finding> {
         Err(why) => {
             let hint = "apt-get install bubblewrap; it needs user namespaces, which some systems and containers forbid";
             let text = format!("no sandbox can be made, apps are not protected from each other: {why}");
-            vec![match mode {
-                SandboxMode::Require => Finding::problem(SANDBOX, text).hint(hint),
-                _ => Finding::note(SANDBOX, text).hint(hint),
+            vec![if needed {
+                Finding::problem(SANDBOX, format!("{text}; the host does not start")).hint(hint)
+            } else {
+                Finding::note(SANDBOX, text).hint(hint)
             }]
         }
     }
@@ -56,10 +57,12 @@ mod tests {
     use crate::app::doctor::Level;
 
     #[test]
-    fn a_missing_sandbox_is_a_problem_only_where_it_is_required() {
-        let level = |mode| sandbox(Err("no".into()), mode)[0].level;
-        assert_eq!(level(SandboxMode::Auto), Level::Note);
-        assert_eq!(level(SandboxMode::Require), Level::Problem);
+    fn a_missing_sandbox_is_a_problem_where_it_is_required_or_the_host_is_root() {
+        let level = |mode: SandboxMode, root| sandbox(Err("no".into()), mode.is_needed(root))[0].level;
+        assert_eq!(level(SandboxMode::Auto, false), Level::Note);
+        assert_eq!(level(SandboxMode::Auto, true), Level::Problem);
+        assert_eq!(level(SandboxMode::Require, false), Level::Problem);
+        assert_eq!(level(SandboxMode::Off, true), Level::Note);
     }
 
     #[test]
@@ -67,9 +70,10 @@ mod tests {
         let ability = Ability {
             program: "/usr/bin/bwrap".into(),
             prlimit: None,
+            nests: true,
             internet: Err("slirp4netns is not installed".into()),
         };
-        let found = sandbox(Ok(ability), SandboxMode::Auto);
+        let found = sandbox(Ok(ability), false);
         assert_eq!((found[0].level, found[1].level), (Level::Ok, Level::Note));
         assert!(found[1].text.ends_with("slirp4netns is not installed"));
     }

@@ -1,27 +1,37 @@
 //! A folder for one trial, removed with it.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::AppOwner;
+use crate::files::Folder;
 
-/// A folder below the temporary one that only its owner may enter. Removed when dropped.
+/// A folder of ours below the temporary one, for files that another user may read and nobody but us can exchange.
+/// Removed when dropped.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
+    folder: Folder,
 }
 
 impl Scratch {
-    /// Makes the folder and gives it to `owner`.
+    /// Makes the folder, where `owner` can pass through.
     pub fn new(owner: Option<&AppOwner>) -> io::Result<Self> {
         let mark = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let path = std::env::temp_dir().join(format!("heliostat-doctor-{mark:016x}"));
-        DirBuilder::new().mode(0o700).create(&path)?;
-        let scratch = Self { path };
-        give(&scratch.path, owner)?;
+        let folder = Folder::make(&path)?;
+        let scratch = Self { path, folder };
+        if owner.is_some() {
+            let passable = std::fs::Permissions::from_mode(0o711);
+            scratch.folder.try_clone()?.set_permissions(passable)?;
+        }
         Ok(scratch)
+    }
+
+    /// What is put there is put there through this.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
     }
 
     /// The folder.
@@ -35,11 +45,6 @@ impl Drop for Scratch {
         // What is left lies in the temporary folder and holds no secret that still opens anything.
         let _ = std::fs::remove_dir_all(&self.path);
     }
-}
-
-/// Makes `owner` the owner of a file or folder.
-pub fn give(path: &Path, owner: Option<&AppOwner>) -> io::Result<()> {
-    owner.map_or(Ok(()), |owner| chown(path, Some(owner.uid), Some(owner.gid)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! A trial X server: started as instances start theirs, ended when dropped.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -13,13 +12,18 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::scratch::{Scratch, give};
+use super::scratch::Scratch;
 use crate::config::{AppEntry, AppOwner};
 use crate::desktop::Layout;
-use crate::desktop::commands::{PATH, xauthority_path};
+use crate::desktop::commands::{PATH, XAUTHORITY, xauthority_path};
+use crate::files::Readers;
 use crate::sandbox::Confinement;
 use crate::x11::{DisplayAddress, X11Error, create_authority};
 
+/// What it says.
+const LOG: &str = "log";
+/// More than it ever says.
+const MAX_LOG_BYTES: u64 = 1 << 20;
 /// What an X server gets to end by itself.
 const END: Duration = Duration::from_secs(2);
 /// Between two looks at whether it has ended.
@@ -65,10 +69,12 @@ impl Xvfb {
     pub fn start(program: &Path, owner: Option<&AppOwner>, deadline: Duration) -> Result<Self, XvfbError> {
         let until = Instant::now() + deadline;
         let scratch = Scratch::new(owner).map_err(|error| XvfbError::File("a temporary folder", error))?;
-        let authority = xauthority_path(scratch.path());
-        create_authority(&authority).map_err(XvfbError::Authority)?;
-        give(&authority, owner).map_err(|error| XvfbError::File("the authority file", error))?;
-        let log = File::create(log(&scratch)).map_err(|error| XvfbError::File("a log", error))?;
+        let readers = owner.map_or(Readers::Nobody, |owner| Readers::Group(owner.gid));
+        create_authority(scratch.folder(), XAUTHORITY, readers).map_err(XvfbError::Authority)?;
+        let log = scratch
+            .folder()
+            .append(LOG)
+            .map_err(|error| XvfbError::File("a log", error))?;
         let mut command = command(program, &scratch);
         if let Some(owner) = owner {
             command.uid(owner.uid).gid(owner.gid);
@@ -115,7 +121,7 @@ impl Xvfb {
 
     /// The end of what it said.
     fn complaint(&self) -> String {
-        let text = std::fs::read(log(&self.scratch)).unwrap_or_default();
+        let text = self.scratch.folder().read(LOG, MAX_LOG_BYTES).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
         if lines.is_empty() {
@@ -145,10 +151,6 @@ impl Drop for Xvfb {
             let _ = std::fs::remove_file(format!("/tmp/.X11-unix/X{number}"));
         }
     }
-}
-
-fn log(scratch: &Scratch) -> PathBuf {
-    scratch.path().join("log")
 }
 
 /// The command line of an instance's display, except that it says its number on its standard output.

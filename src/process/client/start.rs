@@ -1,8 +1,6 @@
 //! Starting a keeper, and taking control of one.
 
-use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -21,11 +19,12 @@ use super::link::{Link, exchange};
 use super::lost::Parting;
 use super::{EVENTS, Inner, KeeperClient, KeeperOptions, UNSENT_CALLS};
 use crate::clock;
+use crate::files::Folder;
 use crate::process::ProcessError;
-use crate::process::keeper::folder::{Folder, SOCKET};
-use crate::process::proc::{Identity, Process, carries};
+use crate::process::keeper::folder::{SOCKET, manifest};
+use crate::process::proc::{Identity, Mark, Process};
 use crate::protocol::keeper::{
-    Call, Decoder, FailureCode, INSTANCE_VARIABLE, Manifest, Message, Reply, Request, VERSION, encode,
+    Call, Decoder, FailureCode, INSTANCE_VARIABLE, MARK_VARIABLE, Manifest, Message, Reply, Request, VERSION, encode,
 };
 
 /// From the start of a keeper to its answer; it takes milliseconds.
@@ -36,6 +35,8 @@ const HELLO_WITHIN: Duration = Duration::from_secs(5);
 const REAP_EVERY: Duration = Duration::from_millis(100);
 const REAP_TRIES: u32 = 100;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// The log of the keeper itself, in the instance's folder.
+const LOG: &str = "keeper.log";
 /// A log that has grown larger is begun anew with the next keeper.
 const MAX_LOG_BYTES: u64 = 1 << 20;
 /// As much of the log tells why it did not start.
@@ -89,9 +90,7 @@ async fn apart<T: Send + 'static>(
 /// The folder, and the keeper that it says it has. Blocks.
 fn open(options: &KeeperOptions) -> Result<(Folder, Manifest), ProcessError> {
     let folder = Folder::open(&options.dir).map_err(ProcessError::io("the instance's folder cannot be opened"))?;
-    let manifest = folder
-        .manifest()
-        .map_err(ProcessError::io("the folder has no keeper"))?;
+    let manifest = manifest(&folder).map_err(ProcessError::io("the folder has no keeper"))?;
     Ok((folder, manifest))
 }
 
@@ -122,22 +121,16 @@ pub(super) fn reap_adopted(pid: i32, mut gone: watch::Receiver<bool>) {
 
 /// Its command line, with its log open. Blocks.
 fn command(options: &KeeperOptions) -> Result<Command, ProcessError> {
-    let log = options.dir.join("keeper.log");
-    let too_large = fs::metadata(&log).is_ok_and(|metadata| metadata.len() > MAX_LOG_BYTES);
-    let log = File::options()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(log)
-        .and_then(|file| {
-            if too_large {
-                file.set_len(0).map(|()| file)
-            } else {
-                Ok(file)
-            }
-        })
-        .map_err(ProcessError::io("the keeper's log cannot be opened"))?;
+    let log = || {
+        let file = Folder::open(&options.dir)?.append(LOG)?;
+        if file.metadata()?.len() > MAX_LOG_BYTES {
+            file.set_len(0)?;
+        }
+        std::io::Result::Ok(file)
+    };
+    let log = log().map_err(ProcessError::io("the keeper's log cannot be opened"))?;
+    let mut mark = [0; 16];
+    getrandom::fill(&mut mark).map_err(|error| ProcessError::NotStarted(format!("no random bytes: {error}")))?;
     let absence_ms = u64::try_from(options.host_absence.as_millis()).unwrap_or(u64::MAX);
     let mut command = Command::new(&options.program);
     command.arg("keep").arg("--dir").arg(&options.dir);
@@ -149,8 +142,10 @@ fn command(options: &KeeperOptions) -> Result<Command, ProcessError> {
             command.arg("--sized").arg(folder.to_string());
         }
     }
-    // What it starts gets an environment of its own; the mark lets a sweep know the keeper itself.
+    // What it starts gets an environment of its own; the mark lets a sweep know the keeper itself. No argument: those can
+    // be read by everybody.
     command.env_clear().env(INSTANCE_VARIABLE, options.instance.to_string());
+    command.env(MARK_VARIABLE, hex::encode(mark));
     command.envs(
         ["PATH", "RUST_LOG"]
             .into_iter()
@@ -167,7 +162,7 @@ fn command(options: &KeeperOptions) -> Result<Command, ProcessError> {
 /// Why it did not start. Blocks.
 fn log_end(options: &KeeperOptions) -> String {
     let read = || {
-        let mut file = File::open(options.dir.join("keeper.log"))?;
+        let mut file = Folder::open(&options.dir)?.reader(LOG)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(LOG_END_BYTES)))?;
         let mut bytes = Vec::new();
@@ -214,8 +209,9 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
     if manifest.instance != options.instance {
         return not_ours(format!("it keeps instance {}", manifest.instance));
     }
+    let mark = Mark::of(&manifest);
     // Its loss would cost the whole instance, its continuation costs nothing.
-    if process.stopped && identity.signal_if(Signal::SIGCONT, || carries(manifest.pid, options.instance)) {
+    if process.stopped && identity.signal_if(Signal::SIGCONT, || mark.is_on(manifest.pid)) {
         log::warn!(
             "instance={} keeper={} was stopped, continuing it",
             options.instance,
@@ -271,8 +267,8 @@ async fn hello(options: &KeeperOptions) -> Result<KeeperClient, ProcessError> {
     tokio::spawn(link.run());
     Ok(KeeperClient {
         inner: Arc::new(Inner {
-            instance: options.instance,
             identity,
+            mark,
             parting,
             next: AtomicU64::new(1),
             calls,

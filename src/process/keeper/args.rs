@@ -14,6 +14,9 @@ pub struct KeepArgs {
     /// The instance's id.
     #[arg(long)]
     pub instance: InstanceId,
+    /// What its processes carry to be known by. By hand: 32 hexadecimal digits.
+    #[arg(long, env = "HELIOSTAT_MARK", hide_env_values = true)]
+    pub mark: String,
     /// Without a host for so many milliseconds the instance is ended.
     #[arg(long, default_value_t = 600_000)]
     pub host_absence_ms: u64,

@@ -2,9 +2,9 @@
 //! by command line. (One that chose its number itself, `-displayfd`, makes no lock.)
 
 use std::fs::{self, Permissions};
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +19,8 @@ use super::super::proc::Process;
 /// From the making of a socket until its server listens.
 const SETTLED: Duration = Duration::from_secs(10);
 const FOLDER: &str = "/tmp/.X11-unix";
+/// A lock has eleven.
+const MAX_LOCK_BYTES: u64 = 64;
 
 /// A server's display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,14 +170,8 @@ fn socket_id(socket: &Path) -> Option<SocketId> {
 
 /// The pid in a lock file: ten characters, right-aligned. A link is somebody's trap, not a lock.
 fn holder(lock: &Path) -> Option<i32> {
-    let mut text = String::new();
-    let file = fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(lock)
-        .ok()?;
-    file.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    let text = crate::files::read(lock, MAX_LOCK_BYTES).ok()?;
+    std::str::from_utf8(&text).ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

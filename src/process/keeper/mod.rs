@@ -16,10 +16,7 @@
 //! - `spawn`, `child`, `lookup` starting · `sandbox`, `groups`, `isolation` what stands between them and the machine
 //! - `output`, `display_files`, `folder` what is left on disk
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::net::UnixListener;
 use std::process::ExitCode;
 
 use nix::errno::Errno;
@@ -30,6 +27,7 @@ use nix::unistd::setsid;
 
 use super::proc::Identity;
 use crate::clock;
+use crate::files::Folder;
 use crate::protocol::keeper::{Manifest, VERSION};
 
 mod args;
@@ -45,7 +43,6 @@ mod hosts;
 mod isolation;
 mod lookup;
 mod output;
-mod privileges;
 mod roles;
 mod sandbox;
 mod slot;
@@ -53,6 +50,7 @@ mod spawn;
 
 pub use args::KeepArgs;
 pub use isolation::SizedFolder;
+pub use output::MAX_LOG_BYTES;
 
 /// `heliostat keep`: returns when the instance was ended.
 ///
@@ -81,7 +79,7 @@ fn keep(args: &KeepArgs) -> io::Result<bool> {
         Ok(_) | Err(Errno::EPERM) => {}
         Err(errno) => return Err(errno.into()),
     }
-    let Some(folder) = folder::Folder::open(&args.dir)?.lock()? else {
+    let Some(folder) = folder::lock(Folder::open_own(&args.dir)?)? else {
         return Ok(false);
     };
     std::env::set_current_dir("/")?;
@@ -93,7 +91,7 @@ fn keep(args: &KeepArgs) -> io::Result<bool> {
             args.instance
         );
     }
-    privileges::give_up();
+    super::privileges::give_up(&[]);
     prctl::set_child_subreaper(true)?;
     // SAFETY: ignoring a signal runs no handler.
     unsafe {
@@ -107,11 +105,8 @@ fn keep(args: &KeepArgs) -> io::Result<bool> {
     mask.thread_block()?;
     let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
 
-    match DirBuilder::new().mode(0o700).create(folder.path("logs")) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let listener = UnixListener::from(folder.listen(folder::SOCKET)?);
+    let logs = folder.make_in("logs")?;
+    let listener = folder.listen(folder::SOCKET)?;
     listener.set_nonblocking(true)?;
     let me = i32::try_from(std::process::id()).map_err(io::Error::other)?;
     let me = Identity::of(me).ok_or_else(|| io::Error::other("/proc is not there"))?;
@@ -120,6 +115,7 @@ fn keep(args: &KeepArgs) -> io::Result<bool> {
         start_time: me.start_time,
         instance: args.instance,
         version: VERSION,
+        mark: Some(args.mark.clone()),
     };
     folder.write_manifest(&manifest)?;
     log::info!(
@@ -130,7 +126,7 @@ fn keep(args: &KeepArgs) -> io::Result<bool> {
     );
 
     let keeper = event_loop::Keeper {
-        roles: roles::Roles::new(folder, args.instance, me),
+        roles: roles::Roles::new(folder, logs, &manifest),
         hosts: hosts::Hosts::new(args.instance, me.pid, clock::monotonic_us()),
         listener,
         signals,

@@ -1,15 +1,15 @@
 //! What a role writes: the last lines in memory, and a log file that is rotated once and never grows beyond its cap.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::files::Folder;
 use crate::protocol::keeper::{MAX_LINE_BYTES, MAX_TAIL_LINES, newest_lines};
 
 /// The most bytes of a log file; there is one older file beside it.
-const MAX_LOG_BYTES: u64 = 1 << 20;
+pub const MAX_LOG_BYTES: u64 = 1 << 20;
 
 /// The last lines of a stream of bytes.
 #[derive(Debug, Default)]
@@ -69,15 +69,17 @@ fn text(bytes: &[u8]) -> String {
 /// A capped log file. That a disk is full disturbs no one: what cannot be written is dropped.
 #[derive(Debug)]
 pub(super) struct LogFile {
-    path: PathBuf,
+    folder: Arc<Folder>,
+    name: String,
     file: Option<File>,
     size: u64,
 }
 
 impl LogFile {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(folder: Arc<Folder>, name: String) -> Self {
         let mut log = Self {
-            path,
+            folder,
+            name,
             file: None,
             size: 0,
         };
@@ -86,18 +88,12 @@ impl LogFile {
     }
 
     fn open(&mut self) {
-        let options = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .to_owned();
-        match options.open(&self.path) {
+        match self.folder.append(&self.name) {
             Ok(file) => {
                 self.size = file.metadata().map_or(0, |metadata| metadata.len());
                 self.file = Some(file);
             }
-            Err(error) => log::warn!("file={} cannot be opened: {error}", self.path.display()),
+            Err(error) => log::warn!("file={} cannot be opened: {error}", self.name),
         }
     }
 
@@ -105,11 +101,9 @@ impl LogFile {
         // What is read at once is far smaller than the cap.
         if self.size + bytes.len() as u64 > MAX_LOG_BYTES {
             self.file = None;
-            let mut older = self.path.clone().into_os_string();
-            older.push(".1");
-            if let Err(error) = fs::rename(&self.path, older) {
-                log::warn!("file={} cannot be rotated: {error}", self.path.display());
-                let _ = fs::remove_file(&self.path);
+            if let Err(error) = self.folder.rename(&self.name, &format!("{}.1", self.name)) {
+                log::warn!("file={} cannot be rotated: {error}", self.name);
+                self.folder.remove(&self.name);
             }
             self.open();
         }
@@ -166,15 +160,15 @@ mod tests {
     #[test]
     fn a_log_is_rotated_at_its_cap() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("app.log");
-        let mut log = LogFile::new(path.clone());
+        let opened = Arc::new(Folder::open(folder.path()).unwrap());
+        let mut log = LogFile::new(opened, "app.log".into());
         let block = vec![b'x'; 64 * 1024];
         for _ in 0..50 {
             log.write(&block);
         }
-        let size = |path: PathBuf| fs::metadata(path).unwrap().len();
-        assert!(size(path.clone()) <= MAX_LOG_BYTES);
-        assert!(size(folder.path().join("app.log.1")) <= MAX_LOG_BYTES);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+        assert!(size("app.log") <= MAX_LOG_BYTES);
+        assert!(size("app.log.1") <= MAX_LOG_BYTES);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -4,13 +4,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
 use super::super::proc::Identity;
 use super::belonging::{Census, Traits};
 use super::folder::LockedFolder;
 use super::slot::{Asker, Slot};
+use crate::files::Folder;
 use crate::ids::InstanceId;
-use crate::protocol::keeper::{Event, Exit, Failure, FailureCode, Group, MAX_TAIL_LINES, Reply, Role};
+use crate::protocol::keeper::{Event, Exit, Failure, FailureCode, Group, MAX_TAIL_LINES, Manifest, Reply, Role};
 
 mod carry_out;
 mod requests;
@@ -39,8 +41,11 @@ pub(super) enum Source {
 #[derive(Debug)]
 pub(super) struct Roles {
     pub(super) folder: LockedFolder,
+    /// In which the roles' output is kept.
+    logs: Arc<Folder>,
     instance: InstanceId,
     keeper: Identity,
+    mark: String,
     slots: BTreeMap<Role, Slot>,
     whole: Option<whole::Whole>,
     over: bool,
@@ -50,11 +55,16 @@ pub(super) struct Roles {
 }
 
 impl Roles {
-    pub(super) fn new(folder: LockedFolder, instance: InstanceId, keeper: Identity) -> Self {
+    pub(super) fn new(folder: LockedFolder, logs: Folder, manifest: &Manifest) -> Self {
         Self {
             folder,
-            instance,
-            keeper,
+            logs: Arc::new(logs),
+            instance: manifest.instance,
+            keeper: Identity {
+                pid: manifest.pid,
+                start_time: manifest.start_time,
+            },
+            mark: manifest.mark.clone().unwrap_or_default(),
             slots: BTreeMap::new(),
             whole: None,
             over: false,
@@ -183,7 +193,7 @@ impl Roles {
     fn members(&self, slot: &Slot) -> Vec<Identity> {
         let others: HashSet<i32> = self.slots.values().filter_map(Slot::running).collect();
         let latest = slot.main.as_ref().map(|main| main.pid);
-        Census::take(self.keeper, &self.instance.to_string()).of_role(&Traits {
+        Census::take(self.keeper).of_role(&Traits {
             name: slot.role.as_str(),
             main: slot.running(),
             session: latest.filter(|pid| !others.contains(pid)),

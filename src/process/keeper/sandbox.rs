@@ -19,11 +19,8 @@ use nix::unistd::{Pid, read};
 use super::super::proc::{Identity, Process};
 use super::super::seccomp;
 use super::child::Plan;
-use super::spawn::{NotStarted, foreign, launch, move_up, no_descriptors, pipe, texts};
-use crate::ids::InstanceId;
-use crate::protocol::keeper::{
-    Companion, Failure, FailureCode, Filter, INSTANCE_VARIABLE, ROLE_VARIABLE, Role, Sandbox,
-};
+use super::spawn::{Marking, NotStarted, foreign, launch, move_up, no_descriptors, pipe, texts};
+use crate::protocol::keeper::{Companion, Failure, FailureCode, Filter, Sandbox};
 
 const STATUS_FD: RawFd = 5;
 const SECCOMP_FD: RawFd = 6;
@@ -55,13 +52,6 @@ pub(super) struct Inside {
     pub companion: Option<i32>,
     /// Bubblewrap tells an exit here, and would die of a closed pipe.
     _status: OwnedFd,
-}
-
-/// Whose the companion is.
-#[derive(Debug)]
-pub(super) struct Marking<'a> {
-    pub role: &'a Role,
-    pub instance: InstanceId,
 }
 
 /// The descriptors that a sandbox is made with: ours, and its.
@@ -220,12 +210,11 @@ fn serve(
     let mut plan = Plan {
         programs: texts([companion.argv[0].clone()])?,
         argv: texts(companion.argv.iter().cloned())?,
-        env: texts([
-            PATH.to_owned(),
-            format!("{INSTANCE_VARIABLE}={}", marking.instance),
-            format!("{ROLE_VARIABLE}={}", marking.role),
-            format!("HELIOSTAT_SANDBOX_PID={first}"),
-        ])?,
+        env: texts(
+            [PATH.to_owned(), format!("HELIOSTAT_SANDBOX_PID={first}")]
+                .into_iter()
+                .chain(marking.variables().map(|(name, value)| format!("{name}={value}"))),
+        )?,
         cwd: c"/".to_owned(),
         user: foreign(companion.user),
         given: vec![

@@ -17,10 +17,11 @@ use nix::unistd::{ForkResult, Pid, fork, getegid, geteuid, pipe2};
 use super::child::{self, DISPLAY_FD, Plan, Stage};
 use super::groups;
 use super::lookup::candidates;
-use super::sandbox::{Fabric, Inside, Marking};
+use super::sandbox::{Fabric, Inside};
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{
-    Failure, FailureCode, INSTANCE_VARIABLE, LISTEN_FD_VARIABLE, ROLE_VARIABLE, Resource, Role, Spec, User,
+    Failure, FailureCode, INSTANCE_VARIABLE, LISTEN_FD_VARIABLE, MARK_VARIABLE, ROLE_VARIABLE, Resource, Role, Spec,
+    User,
 };
 
 /// A child has so long from fork to exec. More is a file system that hangs.
@@ -50,8 +51,30 @@ pub(super) struct Given<'a> {
     pub join: Vec<OwnedFd>,
 }
 
+/// Whose a process is, as its environment says.
+#[derive(Debug)]
+pub(super) struct Marking<'a> {
+    /// Of this role.
+    pub role: &'a Role,
+    /// Of this instance.
+    pub instance: InstanceId,
+    /// The keeper's secret.
+    pub mark: &'a str,
+}
+
+impl Marking<'_> {
+    /// The variables.
+    pub(super) fn variables(&self) -> [(&'static str, String); 3] {
+        [
+            (INSTANCE_VARIABLE, self.instance.to_string()),
+            (ROLE_VARIABLE, self.role.to_string()),
+            (MARK_VARIABLE, self.mark.to_owned()),
+        ]
+    }
+}
+
 /// Starts what a checked spec says.
-pub(super) fn spawn(spec: &Spec, role: &Role, instance: InstanceId, given: &Given<'_>) -> Result<Spawned, Failure> {
+pub(super) fn spawn(spec: &Spec, marking: &Marking<'_>, given: &Given<'_>) -> Result<Spawned, Failure> {
     let programs = candidates(&spec.argv[0], spec.env.get("PATH").map(String::as_str))?;
     let (output, output_end) = pipe().map_err(no_descriptors)?;
     let (display, display_end) = match spec.display_fd.then(pipe).transpose().map_err(no_descriptors)? {
@@ -70,7 +93,7 @@ pub(super) fn spawn(spec: &Spec, role: &Role, instance: InstanceId, given: &Give
     let mut plan = Plan {
         programs: texts(programs.iter().cloned())?,
         argv: texts(spec.arguments(DISPLAY_FD))?,
-        env: texts(environment(spec, role, instance))?,
+        env: texts(environment(spec, marking))?,
         cwd: text(spec.cwd.clone())?,
         user: foreign(spec.user),
         oom_score_adj: spec.oom_score_adj.map(|value| value.clamp(-1000, 1000).to_string()),
@@ -96,8 +119,7 @@ pub(super) fn spawn(spec: &Spec, role: &Role, instance: InstanceId, given: &Give
     let pid = launch(&mut plan).map_err(|failed| failed.explain(spec, &programs))?;
     let inside = match (&spec.sandbox, fabric) {
         (Some(sandbox), Some(fabric)) => {
-            let marks = Marking { role, instance };
-            let inside = fabric.finish(pid, sandbox, &marks, &output_end, &output);
+            let inside = fabric.finish(pid, sandbox, marking, &output_end, &output);
             Some(inside.inspect_err(|_| {
                 let _ = kill(pid, Signal::SIGKILL);
                 reap(pid);
@@ -162,10 +184,9 @@ pub(super) fn no_descriptors(error: io::Error) -> Failure {
     Failure::new(FailureCode::SpawnFailed, format!("no descriptors: {error}"))
 }
 
-fn environment(spec: &Spec, role: &Role, instance: InstanceId) -> Vec<String> {
+fn environment(spec: &Spec, marking: &Marking<'_>) -> Vec<String> {
     let mut env = spec.env.clone();
-    env.insert(INSTANCE_VARIABLE.into(), instance.to_string());
-    env.insert(ROLE_VARIABLE.into(), role.to_string());
+    env.extend(marking.variables().map(|(name, value)| (name.to_owned(), value)));
     if spec.listen_socket.is_some() {
         env.insert(LISTEN_FD_VARIABLE.into(), child::LISTEN_FD.to_string());
     }

@@ -23,8 +23,10 @@ pub struct Sandbox {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
-    /// Those that no app needs.
+    /// Those that few apps need, among them those that make namespaces.
     App,
+    /// Those that no app needs: what builds sandboxes of its own goes on.
+    Nesting,
     /// Also those that apps need and displays do not: sockets other than Unix, other processes' memory, namespaces.
     Helper,
 }

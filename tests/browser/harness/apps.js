@@ -135,8 +135,9 @@ export const browser = ({ folder }) => ({
   id: 'browser',
   name: 'Browser',
   command: '/usr/bin/chromium',
+  // For a sandbox of its own.
+  user_namespaces: true,
   args: [
-    '--no-sandbox',
     '--disable-gpu',
     '--disable-dev-shm-usage',
     '--no-first-run',

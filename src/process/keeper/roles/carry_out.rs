@@ -6,7 +6,7 @@ use super::super::display_files;
 use super::super::ending::{Ending, Step};
 use super::super::sandbox;
 use super::super::slot::{Main, Slot, Task, Work};
-use super::super::spawn::{Given, spawn};
+use super::super::spawn::{Given, Marking, spawn};
 use super::{ALL, Out, REAP_SOON_US, Roles, fail, send, unkillable};
 use crate::clock;
 use crate::protocol::keeper::{Failure, FailureCode, Reply, Spec};
@@ -139,8 +139,16 @@ impl Roles {
         {
             log::warn!("displays have nowhere to put their sockets: {error}");
         }
-        let spawned = spawn(&spec, &slot.role, self.instance, &given)
-            .inspect_err(|failure| log::warn!("role={} code={} {failure}", slot.role, failure.code.as_str()))?;
+        let spawned = spawn(
+            &spec,
+            &Marking {
+                role: &slot.role,
+                instance: self.instance,
+                mark: &self.mark,
+            },
+            &given,
+        )
+        .inspect_err(|failure| log::warn!("role={} code={} {failure}", slot.role, failure.code.as_str()))?;
         slot.generation += 1;
         slot.tail.clear();
         slot.add_output(spawned.output);
@@ -211,7 +219,7 @@ impl Roles {
         let socket = self.folder.listen(name);
         let socket =
             socket.map_err(|e| Failure::new(FailureCode::SpawnFailed, format!("{name} cannot be bound: {e}")))?;
-        slot.listening = Some((name.clone(), socket));
+        slot.listening = Some((name.clone(), socket.into()));
         Ok(())
     }
 

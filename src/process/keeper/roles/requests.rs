@@ -1,5 +1,7 @@
 //! Requests: each is answered at once, or becomes a task of its role.
 
+use std::sync::Arc;
+
 use super::super::ending::Ending;
 use super::super::output::LogFile;
 use super::super::slot::{Asker, MAX_TASKS, Slot, Task, Work};
@@ -84,7 +86,7 @@ impl Roles {
                 return fail(FailureCode::TooManyRoles, format!("there are {MAX_ROLES} roles"));
             }
             None => {
-                let log = LogFile::new(self.folder.path(&format!("logs/{role}.log")));
+                let log = LogFile::new(Arc::clone(&self.logs), format!("{role}.log"));
                 let mut slot = Slot::new(role.clone(), log, once);
                 slot.tasks.push_back(task);
                 self.slots.insert(role, slot);

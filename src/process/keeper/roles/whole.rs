@@ -49,7 +49,7 @@ impl Roles {
         else {
             return;
         };
-        let left = Census::take(self.keeper, &self.instance.to_string()).everybody();
+        let left = Census::take(self.keeper).everybody();
         // Dead but not yet reaped: its exit is still to be told.
         if left.is_empty() && self.slots.values().any(|slot| slot.running().is_some()) {
             whole.wake_us = now_us + REAP_SOON_US;
