@@ -37,7 +37,8 @@ pub async fn socket(
         .into());
     }
     let identity = who.session()?;
-    let permits = api.limits.socket(client.address, identity.session)?;
+    let guest = identity.guest && !who.standing().admin;
+    let permits = api.limits.socket(client.address, identity.session, guest)?;
     let session = api
         .live
         .actor(identity)

@@ -27,8 +27,8 @@ impl InstanceShared {
         );
         self.event(InstanceEvent::ViewerLeft, format!("viewer={viewer} reason={reason}"));
         self.control_event(holder);
-        if let Some(peer) = peer.and_then(|id| self.peer(id)) {
-            peer.close(reason);
+        if let Some(peer) = peer {
+            self.close_peer(peer, reason);
         }
         self.roster.announce(Instant::now());
     }

@@ -27,7 +27,7 @@
 //! - `task`: owns the connection; `operation`: what is asked of it; [`state`]: when it may be closed; pure.
 //! - [`codec_choice`]: what to answer; [`candidate`]: which addresses to check; pure.
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
-//! - `feeder`, `packets`: the way of a frame. `channels`, `rate`: the way of an input event.
+//! - `feeder`, `packets`: the way of a frame; `repeats`: which packets are sent again; pure. `channels`, `rate`: the way of an input event.
 //! - [`ports`], [`addresses`](local_addresses): where it binds.
 
 mod addresses;
@@ -45,6 +45,7 @@ mod packets;
 mod peer;
 pub mod ports;
 mod rate;
+mod repeats;
 pub mod state;
 mod task;
 pub mod webrtc;

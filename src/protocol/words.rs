@@ -136,6 +136,8 @@ words! {
         HostShutdown = "host_shutdown",
         /// What let its viewer in was revoked or has expired.
         AccessEnded = "access_ended",
+        /// Its place was needed for somebody who comes before it.
+        GaveWay = "gave_way",
         /// An error of the host.
         Fault = "fault",
     }

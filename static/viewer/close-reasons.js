@@ -21,6 +21,7 @@ export const AFTER_CLOSE = Object.freeze({
   resume_expired: 'offer',
   host_shutdown: 'wait',
   access_ended: 'leave',
+  gave_way: 'offer',
   fault: 'offer',
 });
 
@@ -34,6 +35,7 @@ const WORDS = Object.freeze({
   resume_expired: 'The earlier connection has expired; making a new one.',
   host_shutdown: 'The host is restarting.',
   access_ended: 'The link that let you in was revoked or has expired.',
+  gave_way: 'Others need the room; trying again.',
   fault: 'The connection had a fault and is being made anew.',
 });
 
