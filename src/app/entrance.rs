@@ -1,14 +1,16 @@
 //! Who is let in: the token of the state folder, those who have shown it, the links, and the address that is printed.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::error::StartError;
 use super::token;
 use crate::clock::unix_ms;
 use crate::config::Auth;
 use crate::instance::{Manager, Services};
-use crate::protocol::words::Role;
+use crate::protocol::words::{EventClass, Role};
 use crate::session::{Admins, Links, Roles, Secret, SessionError};
+use crate::store::{Journal, NewEvent};
 
 /// Who is let in. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -18,6 +20,7 @@ pub struct Entrance {
     /// What somebody is at an instance.
     pub roles: Roles,
     state: PathBuf,
+    journal: Arc<Journal>,
 }
 
 impl Entrance {
@@ -36,6 +39,7 @@ impl Entrance {
             admins,
             roles: Roles::new(links, manager.clone(), bare),
             state: state.to_owned(),
+            journal: Arc::clone(&services.journal),
         };
         Ok((entrance, token.fresh))
     }
@@ -65,6 +69,13 @@ impl Entrance {
         self.admins.replace(token.hash());
         self.roles.end_admins();
         log::info!("the token was replaced");
+        self.journal.event(NewEvent {
+            at: unix_ms(),
+            actor: "root".into(),
+            kind: "token_replaced".into(),
+            detail: String::new(),
+            class: EventClass::Audit,
+        });
         Ok(token)
     }
 }

@@ -426,7 +426,7 @@ pub const KEYS: &[Key] = &[
         "store.events",
         Kind::Number(100, 10_000_000),
         "100000",
-        "Events kept at most; the oldest are deleted first.",
+        "Events kept at most; of each class the oldest are deleted first, and none displaces another.",
     ),
     key("log.filter", Kind::LogFilter, "info", "Which log lines are written."),
 ];

@@ -127,6 +127,7 @@ impl InstanceActor {
             stop_desktop(&shared).await;
             shared.desktop.facts.update(|f| f.ended = true);
             let _ = shared.parts.stop_child("peers", DESKTOP_DEADLINE).await;
+            shared.write_visits(None);
             shared.remove_folders().await;
         };
         ctx.spawn(work.into_actor(self).map(|(), act, ctx| {
@@ -139,6 +140,7 @@ impl InstanceActor {
     fn tick(&self) {
         self.context.progress();
         let now = Instant::now();
+        self.shared.write_visits(Some(now));
         for viewer in self
             .shared
             .roster
@@ -252,7 +254,7 @@ impl Handler<Join> for InstanceActor {
         if !known {
             let role = self.shared.roster.with(|v| v.role(msg.viewer));
             let who = format!("viewer={} session={} role={role}", msg.viewer, msg.session);
-            self.shared.event(InstanceEvent::ViewerJoined, who);
+            self.shared.visit(InstanceEvent::ViewerJoined, Some(msg.session), who);
         }
         self.shared.control_event(steered);
         let living = peer.filter(|p| msg.peer == Some(*p) && self.shared.peer(*p).is_some());

@@ -12,7 +12,9 @@ use crate::protocol::words::Role;
 impl InstanceShared {
     /// A viewer goes, with its peer. `from`: only if it is still on this socket.
     pub fn leave(&self, viewer: ViewerId, from: Option<&Outbound>, reason: CloseReason) {
-        let (holder, steered) = self.roster.with(|v| (v.holder(), v.may_steer(viewer)));
+        let (holder, steered, session) = self
+            .roster
+            .with(|v| (v.holder(), v.may_steer(viewer), v.session_of(viewer)));
         let Some(peer) = self.roster.leave(viewer, from, Instant::now()) else {
             return;
         };
@@ -25,7 +27,11 @@ impl InstanceShared {
             "instance={} viewer={viewer} left={reason}",
             self.spec.id
         );
-        self.event(InstanceEvent::ViewerLeft, format!("viewer={viewer} reason={reason}"));
+        self.visit(
+            InstanceEvent::ViewerLeft,
+            session,
+            format!("viewer={viewer} reason={reason}"),
+        );
         self.control_event(holder);
         if let Some(peer) = peer {
             self.close_peer(peer, reason);

@@ -41,6 +41,7 @@ mod spec;
 pub mod status;
 mod tree;
 mod viewers;
+mod visits;
 
 pub use catalogue::Catalogue;
 pub use error::InstanceError;

@@ -12,6 +12,7 @@ use super::screenshots::Screenshots;
 use super::services::Services;
 use super::spec::InstanceSpec;
 use super::status::{StatusReport, derive};
+use super::visits::Visits;
 use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
 use crate::observe::Lines;
@@ -39,6 +40,7 @@ pub struct InstanceShared {
     pub peers: SupervisorRef,
     living: Mutex<BTreeMap<PeerId, PeerHandle>>,
     places: Mutex<Places>,
+    visits: Mutex<Visits>,
     modified_ms: Mutex<i64>,
     /// The status that was told last: kept here, so that an actor that follows a panicked one tells nothing twice.
     told: Mutex<Option<InstanceStatus>>,
@@ -56,6 +58,7 @@ impl InstanceShared {
         let places = Places::new(services.config.limits.peers_per_instance);
         Arc::new(Self {
             places: Mutex::new(places),
+            visits: Mutex::default(),
             modified_ms: Mutex::new(spec.created_ms),
             spec,
             desktop,
@@ -160,6 +163,11 @@ impl InstanceShared {
     /// The places for peers. Locked after the viewers, where both are.
     pub(super) fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What its viewers' coming and going is put together in.
+    pub(super) fn visits(&self) -> MutexGuard<'_, Visits> {
+        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes a peer, if it lives; its place is free from here on.

@@ -111,8 +111,7 @@ proptest! {
     fn repeats_never_outgrow_the_stream_by_more_than_the_burst(steps in steps()) {
         let begun = Instant::now();
         let (mut repeats, mut now, mut next) = (Repeats::new(begun), begun, 0u16);
-        let (mut sent, mut again): (Vec<(Instant, u64)>, Vec<(Instant, u64)>) = (Vec::new(), Vec::new());
-        let mut times: Vec<(u16, Instant)> = Vec::new();
+        let (mut sent, mut again, mut times) = (Vec::new(), Vec::new(), Vec::<(u16, Instant)>::new());
         for step in steps {
             match step {
                 Step::Sent(packets) => for _ in 0..packets {

@@ -144,6 +144,20 @@ words! {
 }
 
 words! {
+    /// What an event of the history is about. Nothing of one class takes the room of another.
+    EventClass {
+        /// What was done by who may: launches and ends, links, sign-ins, restarts by hand.
+        Audit = "audit",
+        /// Who came by a link.
+        Entry = "entry",
+        /// Restarts and faults of the host's own parts.
+        Supervision = "supervision",
+        /// Who came to watch, went, and steered: whatever anybody can bring about who knows an address.
+        Visits = "visits",
+    }
+}
+
+words! {
     /// The status of a server.
     ServerStatus {
         /// It takes launches.

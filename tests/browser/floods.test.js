@@ -249,6 +249,40 @@ scenario('a hundred thousand events of a spectator reach nobody', async stage =>
   await healthy.goesOn();
 });
 
+scenario('a spectator who comes and goes ten thousand times leaves the history readable', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const guest = await Client.guest(stage.host);
+  const sockets = await Promise.all(Array.from({ length: 32 }, () => Socket.greeted(guest)));
+  for (let i = 0; i < 300; i += 1) {
+    for (const socket of sockets) {
+      socket.send({ type: 'watch', instance_id: healthy.id });
+      socket.send({ type: 'unwatch' });
+    }
+  }
+  for (const socket of sockets) {
+    socket.send({ type: 'ping', t: 7 });
+    await socket.next('pong', ({ t }) => t === 7, 60_000);
+  }
+  const host = await stage.rest(healthy.viewer.page.context());
+  /** @param {string} query */
+  const kinds = async query => {
+    const { body } = await host.get(`/api/v1/admin/events?limit=1000${query}`);
+    return body.events.map((/** @type {any} */ event) => event.kind);
+  };
+  const here = `&actor=root/instances/${healthy.id}`;
+  await until('the audit is there', async () => {
+    const audit = await kinds('&class=audit');
+    for (const kind of ['signed_in', 'instance_created', 'instance_launched'])
+      if (!audit.includes(kind)) throw new Error(`${kind} is missing`);
+    return true;
+  });
+  const visits = await kinds(`${here}&class=visits`);
+  assert.ok(visits.includes('viewer_joined') && visits.length < 30, `${visits.length} visits`);
+  assert.ok((await kinds('')).includes('instance_created'), 'among all of them as well');
+  await Promise.all(sockets.map(socket => socket.close()));
+  await healthy.goesOn();
+});
+
 scenario('input that is none closes its channel and nothing else', async stage => {
   const healthy = await Healthy.launching(stage);
   const { page } = healthy.viewer;
