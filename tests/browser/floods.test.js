@@ -253,15 +253,13 @@ scenario('a spectator who comes and goes ten thousand times leaves the history r
   const healthy = await Healthy.launching(stage);
   const guest = await Client.guest(stage.host);
   const sockets = await Promise.all(Array.from({ length: 32 }, () => Socket.greeted(guest)));
-  for (let i = 0; i < 300; i += 1) {
+  for (let i = 0; i < 320; i += 1) {
     for (const socket of sockets) {
       socket.send({ type: 'watch', instance_id: healthy.id });
       socket.send({ type: 'unwatch' });
+      socket.send({ type: 'ping', t: i });
     }
-  }
-  for (const socket of sockets) {
-    socket.send({ type: 'ping', t: 7 });
-    await socket.next('pong', ({ t }) => t === 7, 60_000);
+    await Promise.all(sockets.map(socket => socket.next('pong', ({ t }) => t === i)));
   }
   const host = await stage.rest(healthy.viewer.page.context());
   /** @param {string} query */
