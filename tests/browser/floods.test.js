@@ -124,6 +124,37 @@ scenario('a thousand offers of one session leave room for those of others', asyn
   await healthy.goesOn();
 });
 
+scenario('guests whose offers never connect keep neither owner nor another guest out', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const sockets = [];
+  for (let guest = 0; guest < 4; guest += 1) {
+    const client = await Client.guest(stage.host);
+    for (let i = 0; i < 15; i += 1) {
+      const socket = await Socket.greeted(client);
+      socket.send({ type: 'watch', instance_id: healthy.id });
+      await socket.next('instance');
+      sockets.push(socket);
+    }
+  }
+  for (const socket of sockets) socket.send({ type: 'offer', sdp: OFFER });
+  await Promise.all(sockets.map(socket => socket.next('answer')));
+  // And again, as somebody would who means it.
+  for (const socket of sockets) socket.send({ type: 'offer', sdp: OFFER });
+  const { page } = healthy.viewer;
+  await page.reload();
+  await healthy.viewer.connected();
+  const tab = new Viewer(await page.context().newPage());
+  await tab.page.goto(`${stage.host.origin}/stream/${healthy.id}`);
+  await tab.connected();
+  await tab.page.close();
+  await Promise.all(sockets.splice(0, 15).map(socket => socket.close()));
+  const other = new Viewer(await (await stage.stranger()).newPage());
+  await other.page.goto(`${stage.host.origin}/stream/${healthy.id}`);
+  await other.connected();
+  await other.page.close();
+  await Promise.all(sockets.map(socket => socket.close()));
+});
+
 scenario("somebody else's viewer and peer are nobody's, and one socket is one viewer", async stage => {
   const healthy = await Healthy.launching(stage);
   const peer = await healthy.viewer.property('peerId');
