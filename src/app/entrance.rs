@@ -1,6 +1,7 @@
 //! Who is let in: the token of the state folder, those who have shown it, the links, and the address that is printed.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::error::StartError;
 use super::token;
@@ -8,8 +9,9 @@ use crate::clock::unix_ms;
 use crate::config::{Auth, ServerConfig};
 use crate::desktop::EndReason;
 use crate::instance::{Manager, Services};
-use crate::protocol::words::Role;
+use crate::protocol::words::{EventClass, Role};
 use crate::session::{Admins, Links, Roles, Secret, SessionError};
+use crate::store::{Journal, NewEvent};
 
 /// Who is let in. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -21,6 +23,7 @@ pub struct Entrance {
     manager: Manager,
     state: PathBuf,
     server: ServerConfig,
+    journal: Arc<Journal>,
 }
 
 impl Entrance {
@@ -41,6 +44,7 @@ impl Entrance {
             manager: manager.clone(),
             state: state.to_owned(),
             server: config.server.clone(),
+            journal: Arc::clone(&services.journal),
         };
         Ok((entrance, token.fresh))
     }
@@ -80,6 +84,13 @@ impl Entrance {
             self.manager.end_all(Some(EndReason::Requested));
             log::info!("every instance is terminated with it");
         }
+        self.journal.event(NewEvent {
+            at: unix_ms(),
+            actor: "root".into(),
+            kind: "token_replaced".into(),
+            detail: String::new(),
+            class: EventClass::Audit,
+        });
         Ok(token)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::clock::unix_ms;
 use crate::instance::Services;
+use crate::protocol::words::EventClass;
 use crate::store::NewEvent;
 use crate::supervision::{ChildEvent, ChildSpec, ExitReason, Missed, Restart, TreeView, What};
 
@@ -23,6 +24,7 @@ pub fn history(services: &Arc<Services>, tree: &TreeView) -> ChildSpec {
                         actor: event.path.to_string(),
                         kind: event.kind().into(),
                         detail: event.detail(),
+                        class: class_of(&event.what),
                     },
                     Ok(_) => continue,
                     Err(Missed(missed)) => NewEvent {
@@ -30,6 +32,7 @@ pub fn history(services: &Arc<Services>, tree: &TreeView) -> ChildSpec {
                         actor: "root".into(),
                         kind: "events_missed".into(),
                         detail: missed.to_string(),
+                        class: EventClass::Supervision,
                     },
                 };
                 services.journal.event(note);
@@ -44,6 +47,14 @@ fn is_history(event: &ChildEvent) -> bool {
         What::Started => false,
         What::Exited { exit } => exit.is_abnormal(),
         What::Restarting { .. } | What::RestartAsked | What::GivenUp { .. } | What::Escalated { .. } => true,
+    }
+}
+
+/// A restart by hand is somebody's doing; the rest happens.
+const fn class_of(what: &What) -> EventClass {
+    match what {
+        What::RestartAsked => EventClass::Audit,
+        _ => EventClass::Supervision,
     }
 }
 

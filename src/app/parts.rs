@@ -12,11 +12,10 @@ use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Config, Sources, StateDir, catalogue};
 use crate::ice::PublicAddresses;
 use crate::ids::InstanceId;
-use crate::instance::{Catalogue, Manager, ScreenshotTurns, Services};
+use crate::instance::{Catalogue, Manager, OfferBook, ScreenshotTurns, Services};
 use crate::media::Codec;
 use crate::peer::webrtc::{WebrtcFactory, WebrtcOptions};
 use crate::peer::{MediaAddresses, PortRange};
-use crate::permits::Permits;
 use crate::process::{seccomp, sweep};
 use crate::sandbox::{Sandboxing, Surroundings};
 use crate::store::{InstanceRow, Journal, Machine, ServerRow, Store, identity};
@@ -109,7 +108,7 @@ impl Parts {
             failed_timeout: config.media.failed_timeout,
         };
         let services = Arc::new(Services {
-            offers: Arc::new(Permits::new(config.limits.pending_offers)),
+            offers: OfferBook::new(config.limits.pending_offers),
             config,
             server,
             state,

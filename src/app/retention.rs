@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use crate::clock::unix_ms;
 use crate::config::AppsDir;
 use crate::instance::Services;
-use crate::store::Store;
+use crate::store::{Keep, Store};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(600);
@@ -18,12 +18,16 @@ pub async fn retention(services: &Arc<Services>) {
     let config = &services.config;
     loop {
         let before = |age: Duration| unix_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
-        // Kept for ever: nothing is older than the beginning of time. Of events there are never too many.
-        let (ended, unused) = match config.store.retention {
-            Some(kept) => (before(kept), before(config.session.lifetime)),
-            None => (i64::MIN, i64::MIN),
+        // Kept for ever: nothing is older than the beginning of time. Of events, and of what guests leave behind, there are
+        // never too many.
+        let mut keep = Keep {
+            events: config.store.events,
+            ..Keep::ALL
         };
-        match services.store.delete_old(ended, unused, config.store.events).await {
+        if let Some(kept) = config.store.retention {
+            (keep.ended_before, keep.unused_since) = (before(kept), before(config.session.lifetime));
+        }
+        match services.store.delete_old(keep).await {
             Ok(removed) => log::debug!("retention: {removed:?}"),
             Err(error) => log::warn!("retention: {error}"),
         }

@@ -326,7 +326,7 @@ pub const KEYS: &[Key] = &[
         "limits.sockets_per_address",
         Kind::Number(1, 100_000),
         "256",
-        "Signalling sockets of one address at once. Over it: 429.",
+        "Signalling sockets of one address at once: of guests, and as many of others. Over it: 429.",
     ),
     key(
         "limits.sockets_per_session",
@@ -345,20 +345,22 @@ pub const KEYS: &[Key] = &[
         "limits.viewers_per_instance",
         Kind::Number(1, 10_000),
         "256",
-        "Viewers of one instance at once, connected or not; its owner and administrators are let in all the same. Over it: \
-         `too_many_viewers`.",
+        "Spectators of one instance at once, connected or not, and as many controllers; its owner and administrators are let \
+         in all the same. Over it: `too_many_viewers`.",
     ),
     key(
         "limits.peers_per_instance",
         Kind::Number(1, 1000),
         "64",
-        "Peer connections of one instance at once; a viewer has one, or two while it changes. Over it: `too_many_peers`.",
+        "Peer connections of one instance at once, one a viewer. One of 16 is kept from spectators, who give way to its \
+         controllers, and all to its owner and administrators: `gave_way`. Over it: `too_many_peers`.",
     ),
     key(
         "limits.pending_offers",
         Kind::Number(1, 1000),
         "16",
-        "Offers of one session that no connection has come of yet, at all instances. Over it: `too_many_offers`.",
+        "Offers of one session that no connection has come of yet, at all instances. Each that none ever comes of is one less \
+         for ten minutes; a connection forgives half of them. Over it: `too_many_offers`.",
     ),
     key(
         "limits.candidates_per_peer",
@@ -430,7 +432,7 @@ pub const KEYS: &[Key] = &[
         "store.events",
         Kind::Number(100, 10_000_000),
         "100000",
-        "Events kept at most; the oldest are deleted first.",
+        "Events kept at most; of each class the oldest are deleted first, and none displaces another.",
     ),
     key("log.filter", Kind::LogFilter, "info", "Which log lines are written."),
 ];

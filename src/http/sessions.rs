@@ -49,6 +49,7 @@ pub async fn auth(client: Client, api: web::Data<Api>, body: web::Json<AuthBody>
         ));
     };
     api.limits.right_token(from);
+    api.sessions.signed_in(from);
     Ok(HttpResponse::NoContent().cookie(cookie).finish())
 }
 

@@ -39,7 +39,8 @@ pub async fn socket(
     let identity = who.session()?;
     // Before anything is kept for it.
     check(&request).map_err(|e| Problem::new(StatusCode::BAD_REQUEST, e.code(), e.to_string()))?;
-    let permits = api.limits.socket(client.address, identity.session)?;
+    let guest = identity.is_guest() && !who.standing().admin;
+    let permits = api.limits.socket(client.address, identity.session, guest)?;
     let session = api
         .live
         .actor(identity.session)

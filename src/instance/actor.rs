@@ -126,6 +126,7 @@ impl InstanceActor {
             stop_desktop(&shared).await;
             shared.desktop.facts.update(|f| f.ended = true);
             let _ = shared.parts.stop_child("peers", DESKTOP_DEADLINE).await;
+            shared.write_visits(None);
             shared.remove_folders().await;
         };
         ctx.spawn(work.into_actor(self).map(|(), act, ctx| {
@@ -138,6 +139,7 @@ impl InstanceActor {
     fn tick(&self) {
         self.context.progress();
         let now = Instant::now();
+        self.shared.write_visits(Some(now));
         for viewer in self
             .shared
             .roster
@@ -241,7 +243,7 @@ impl Handler<Join> for InstanceActor {
         if !known {
             let role = shared.roster.with(|v| v.role(who.viewer));
             let detail = format!("viewer={} session={} role={role}", who.viewer, who.session);
-            shared.event(InstanceEvent::ViewerJoined, detail);
+            shared.visit(InstanceEvent::ViewerJoined, Some(who.session), detail);
         }
         shared.control_event(steered);
         let living = peer.filter(|p| believed == Some(*p) && shared.peer(*p).is_some());

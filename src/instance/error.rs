@@ -1,5 +1,7 @@
 //! Why an instance refuses something.
 
+use std::time::Duration;
+
 use super::viewers::ControlError;
 use crate::peer::PeerError;
 
@@ -12,9 +14,9 @@ pub enum InstanceError {
     /// Too many connections.
     #[error("this instance has as many connections as it may have at once")]
     TooManyPeers,
-    /// Too many offers of the same session that nothing has come of yet.
-    #[error("too many offers of this session are being worked on")]
-    TooManyOffers,
+    /// Too many offers of the same session that nothing has come of; another one may be made after a while.
+    #[error("nothing has come yet of too many offers of this session")]
+    TooManyOffers(Duration),
     /// The instance is ending or has ended.
     #[error("the instance is ending")]
     Ending,
@@ -36,7 +38,7 @@ impl InstanceError {
         match self {
             Self::UnknownPeer => "unknown_peer",
             Self::TooManyPeers => "too_many_peers",
-            Self::TooManyOffers => "too_many_offers",
+            Self::TooManyOffers(_) => "too_many_offers",
             Self::Ending => "ending",
             Self::Busy => "busy",
             Self::Peer(error) => error.code(),
@@ -49,7 +51,8 @@ impl InstanceError {
     pub const fn retry_after(&self) -> Option<u64> {
         match self {
             // Peers that were given up are gone within seconds.
-            Self::TooManyPeers | Self::TooManyOffers => Some(2),
+            Self::TooManyPeers => Some(2),
+            Self::TooManyOffers(wait) => Some(wait.as_secs() + (wait.subsec_nanos() > 0) as u64),
             Self::Control(error) => error.retry_after(),
             _ => None,
         }

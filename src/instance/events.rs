@@ -1,11 +1,14 @@
 //! What happens in the life of an instance, for the `events` table: written through the journal, so that nothing here
 //! waits for the database.
 
+use std::time::Instant;
+
 use super::shared::InstanceShared;
 use super::status::StatusReport;
+use super::visits::Visit;
 use crate::clock::unix_ms;
-use crate::ids::ViewerId;
-use crate::protocol::words::InstanceStatus;
+use crate::ids::{SessionId, ViewerId};
+use crate::protocol::words::{EventClass, InstanceStatus};
 use crate::store::NewEvent;
 
 /// What happened to an instance: stable words, stored as the event's kind.
@@ -68,6 +71,27 @@ impl InstanceEvent {
             Self::LinkExpired => "link_expired",
         }
     }
+
+    /// What it is about.
+    #[must_use]
+    pub const fn class(self) -> EventClass {
+        match self {
+            Self::ViewerJoined | Self::ViewerLeft | Self::ControlChanged => EventClass::Visits,
+            Self::LinkUsed => EventClass::Entry,
+            // An app that falls over again and again brings these about as well.
+            Self::Ready | Self::Restarting => EventClass::Supervision,
+            Self::Created
+            | Self::Launched
+            | Self::Adopted
+            | Self::Failed
+            | Self::Restarted
+            | Self::Ending
+            | Self::Terminated
+            | Self::LinkMade
+            | Self::LinkRevoked
+            | Self::LinkExpired => EventClass::Audit,
+        }
+    }
 }
 
 /// The event that a change of status is, with its details; `before`: what was told last. Pure.
@@ -96,11 +120,38 @@ pub fn of_status(before: Option<InstanceStatus>, now: &StatusReport) -> Option<(
 impl InstanceShared {
     /// Notes an event of this instance; never waits.
     pub fn event(&self, event: InstanceEvent, detail: impl Into<String>) {
-        self.services.journal.event(NewEvent {
+        self.write(event, unix_ms(), detail.into());
+    }
+
+    /// Notes that somebody came, went or steers; `session`: whose doing that is, where one's. What comes too often is put
+    /// together; never waits.
+    pub fn visit(&self, event: InstanceEvent, session: Option<SessionId>, detail: impl Into<String>) {
+        let visit = Visit {
+            event,
             at: unix_ms(),
+            detail: detail.into(),
+        };
+        let written = self.visits().note(session, visit, Instant::now());
+        if let Some(visit) = written {
+            self.write(visit.event, visit.at, visit.detail);
+        }
+    }
+
+    /// Writes what was put together and is due by now; `None`: all of it.
+    pub fn write_visits(&self, now: Option<Instant>) {
+        let due = self.visits().due(now);
+        for visit in due {
+            self.write(visit.event, visit.at, visit.detail);
+        }
+    }
+
+    fn write(&self, event: InstanceEvent, at: i64, detail: String) {
+        self.services.journal.event(NewEvent {
+            at,
             actor: format!("root/instances/{}", self.spec.id),
             kind: event.code().into(),
-            detail: detail.into(),
+            detail,
+            class: event.class(),
         });
     }
 
@@ -109,7 +160,7 @@ impl InstanceShared {
         let holder = self.roster.with(|v| v.holder());
         if holder != before {
             let who = holder.map_or_else(|| "nobody".to_owned(), |id| format!("viewer={id}"));
-            self.event(InstanceEvent::ControlChanged, who);
+            self.visit(InstanceEvent::ControlChanged, None, who);
         }
     }
 }

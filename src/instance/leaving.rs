@@ -23,7 +23,9 @@ impl InstanceShared {
     }
 
     fn without(&self, viewer: ViewerId, reason: CloseReason, go: impl FnOnce() -> Option<Option<PeerId>>) {
-        let (holder, steered) = self.roster.with(|v| (v.holder(), v.may_steer(viewer)));
+        let (holder, steered, session) = self
+            .roster
+            .with(|v| (v.holder(), v.may_steer(viewer), v.session_of(viewer)));
         let Some(peer) = go() else { return };
         // From here on its peer's input goes nowhere, releases included.
         if steered {
@@ -34,10 +36,14 @@ impl InstanceShared {
             "instance={} viewer={viewer} left={reason}",
             self.spec.id
         );
-        self.event(InstanceEvent::ViewerLeft, format!("viewer={viewer} reason={reason}"));
+        self.visit(
+            InstanceEvent::ViewerLeft,
+            session,
+            format!("viewer={viewer} reason={reason}"),
+        );
         self.control_event(holder);
-        if let Some(peer) = peer.and_then(|id| self.peer(id)) {
-            peer.close(reason);
+        if let Some(peer) = peer {
+            self.close_peer(peer, reason);
         }
         self.roster.announce(Instant::now());
     }

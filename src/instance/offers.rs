@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Handler, Message, ResponseActFuture, WrapFuture};
 
@@ -10,11 +10,13 @@ use super::actor::InstanceActor;
 use super::error::InstanceError;
 use super::input_gate::ViewerInput;
 use super::peer_child::peer_child;
+use super::places::{Asker, NoPlace};
 use super::shared::InstanceShared;
 use super::speaker::Speaker;
 use crate::ids::PeerId;
 use crate::peer::candidate::Intake;
 use crate::peer::{PeerError, PeerOptions};
+use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::CloseReason;
 
 /// From an offer to its answer.
@@ -51,13 +53,27 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerI
     if shared.desktop.facts.get().ending.is_some() {
         return Err(InstanceError::Ending);
     }
-    let pending = shared.services.offers.take(who.session);
-    let pending = pending.ok_or(InstanceError::TooManyOffers)?;
-    let peer = PeerId::new();
+    let now = Instant::now();
+    let pending = shared.services.offers.take(who.session, now);
+    let pending = pending.map_err(InstanceError::TooManyOffers)?;
+    let (peer, from) = (PeerId::new(), offer.from);
+    let asker = Asker {
+        viewer: who.viewer,
+        session: who.session,
+        from,
+    };
+    let gives_way = shared
+        .roster
+        .with(|v| shared.places().ask(peer, asker, &|id| v.role(id), now))
+        .map_err(|NoPlace| InstanceError::TooManyPeers)?;
+    let steers = shared
+        .roster
+        .role(who.viewer)
+        .is_some_and(|role| may(role, Action::Control));
     let options = PeerOptions {
         peer_id: peer,
         offer: offer.sdp,
-        candidates: Intake::new(offer.from, shared.services.config.limits.candidates_per_peer),
+        candidates: Intake::new(from, shared.services.config.limits.candidates_per_peer),
         hub: Arc::clone(&shared.desktop.hub),
         available: shared.services.codecs.clone(),
         sink: Arc::new(ViewerInput::new(
@@ -66,20 +82,22 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerI
             Arc::clone(&shared.roster),
             Arc::clone(&shared.desktop.input),
         )),
+        steers,
         factory: Arc::clone(&shared.services.connections),
         runtime: shared.services.media.clone(),
     };
     let (spec, handle, answered) = peer_child(Arc::clone(&shared), who.viewer, options, pending);
     let before = shared.remember_peer(&who, peer, handle)?;
     // The browser has let go of it; nothing waits for its end.
-    if let Some(before) = before.and_then(|id| shared.peer(id)) {
-        before.close(CloseReason::Superseded);
+    if let Some(before) = before {
+        shared.close_peer(before, CloseReason::Superseded);
     }
+    if let Some(other) = gives_way {
+        shared.close_peer(other, CloseReason::GaveWay);
+    }
+    // One that is not started is forgotten with its specification.
     let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;
-    if started.is_err() {
-        shared.forget_peer(who.viewer, peer);
-        return Err(InstanceError::TooManyPeers);
-    }
+    started.map_err(|_| InstanceError::TooManyPeers)?;
     match tokio::time::timeout(ANSWER_DEADLINE, answered).await {
         Ok(answer) => Ok(answer.unwrap_or(Err(PeerError::Closing)).map(|()| peer)?),
         Err(_) => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),

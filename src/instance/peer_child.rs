@@ -4,17 +4,18 @@
 //! media runtime, so that even an abort of this child closes it.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::FusedFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::offer_book::{End as Ended, Pending};
+use super::places::PATIENCE;
 use super::shared::InstanceShared;
 use crate::clock::unix_ms;
 use crate::ids::{PeerId, ViewerId};
 use crate::peer::{ConnectionState, Peer, PeerError, PeerEvent, PeerOptions};
-use crate::permits::Permit;
 use crate::protocol::signalling::{CloseReason, IceCandidate, ServerMessage};
 use crate::store::{NewPeer, PeerClosed};
 use crate::supervision::{ChildContext, ChildSpec, ExitReason, Restart, Shutdown};
@@ -76,9 +77,10 @@ impl PeerHandle {
 /// What one peer begins with; taken by its only start.
 struct Start {
     options: PeerOptions,
+    /// From here on whatever becomes of it is told, a start that never happens included.
+    end: End,
     commands: mpsc::Receiver<PeerCommand>,
     close: watch::Receiver<Option<CloseReason>>,
-    pending: Permit,
     answer: oneshot::Sender<Result<(), PeerError>>,
 }
 
@@ -87,7 +89,7 @@ pub fn peer_child(
     shared: Arc<InstanceShared>,
     viewer: ViewerId,
     options: PeerOptions,
-    pending: Permit,
+    pending: Pending,
 ) -> (ChildSpec, PeerHandle, oneshot::Receiver<Result<(), PeerError>>) {
     // overflow: what comes then is dropped, see `PeerHandle::send`.
     let (commands, queue) = mpsc::channel(QUEUE);
@@ -95,11 +97,21 @@ pub fn peer_child(
     let (answer, answered) = oneshot::channel();
     let id = options.peer_id;
     let waiting = commands.downgrade();
+    let end = End {
+        shared: Arc::clone(&shared),
+        viewer,
+        peer: id,
+        begun: Instant::now(),
+        answered: false,
+        connected: false,
+        pending: Some(pending),
+        reason: CloseReason::Fault,
+    };
     let start = Arc::new(Mutex::new(Some(Start {
         options,
+        end,
         commands: queue,
         close: asked,
-        pending,
         answer,
     })));
     let spec = ChildSpec::task(id.to_string(), Restart::Temporary, move |cx| {
@@ -128,21 +140,12 @@ pub fn peer_child(
 async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: ChildContext) -> ExitReason {
     let Start {
         options,
+        mut end,
         mut commands,
         close,
-        pending,
         answer,
     } = start;
     let id = options.peer_id;
-    let mut end = End {
-        shared: Arc::clone(&shared),
-        viewer,
-        peer: id,
-        answered: false,
-        connected: false,
-        pending: Some(pending),
-        reason: CloseReason::Fault,
-    };
     let opened = tokio::select! {
         biased;
         () = cx.stopping() => Err(PeerError::Closing),
@@ -190,8 +193,7 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
                     let level = shared.lines.level();
                     log::log!(level, "instance={} peer={id} viewer={viewer} state={}", shared.spec.id, state.as_str());
                     if state == ConnectionState::Connected && !end.connected {
-                        end.connected = true;
-                        end.pending = None;
+                        end.connected();
                         shared.services.journal.peer_connected(new_peer(&shared, viewer, id));
                     }
                     if state == ConnectionState::Disconnected {
@@ -299,17 +301,44 @@ struct End {
     shared: Arc<InstanceShared>,
     viewer: ViewerId,
     peer: PeerId,
+    begun: Instant,
     /// Whether the browser knows its id.
     answered: bool,
     connected: bool,
     /// Its place among the offers that nothing has come of yet.
-    pending: Option<Permit>,
+    pending: Option<Pending>,
     reason: CloseReason,
+}
+
+impl End {
+    fn connected(&mut self) {
+        self.connected = true;
+        self.shared.places().connected(self.peer);
+        if let Some(pending) = self.pending.take() {
+            pending.end(Ended::Connected);
+        }
+    }
+
+    /// What became of its offer, when no connection did.
+    fn without_connection(&self) -> Ended {
+        let late = self.begun.elapsed() >= PATIENCE;
+        match self.reason {
+            _ if !self.answered => Ended::Excused,
+            CloseReason::IceFailed | CloseReason::Superseded | CloseReason::Requested | CloseReason::ResumeExpired => {
+                Ended::Failed
+            }
+            CloseReason::GaveWay if late => Ended::Failed,
+            _ => Ended::Excused,
+        }
+    }
 }
 
 impl Drop for End {
     fn drop(&mut self) {
         let (peer_id, reason) = (self.peer, self.reason);
+        if let Some(pending) = self.pending.take() {
+            pending.end(self.without_connection());
+        }
         log::log!(
             self.shared.lines.level(),
             "instance={} peer={peer_id} viewer={} closed={reason}",

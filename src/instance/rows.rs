@@ -179,6 +179,7 @@ impl Manager {
             actor: format!("root/instances/{id}"),
             kind: InstanceEvent::Terminated.code().into(),
             detail: format!("{}: {}", end.code(), end.message()),
+            class: InstanceEvent::Terminated.class(),
         });
         Ok(())
     }

@@ -10,15 +10,18 @@
 //!               taken on a thread for blocking work ──▶ the result, for all that wait for it
 //! ```
 //!
+//! A program can hold its display up for as long as it likes: one that took long to fail is not asked again at once, so
+//! that it takes no turns from others. Until then the failure is the answer.
+//!
 //! A page asks for one every few seconds, and so does every other page that shows the same instance. What is taken is
 //! taken to its end, whether or not the one who asked first still waits.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::x11::X11Error;
 
@@ -26,6 +29,10 @@ use crate::x11::X11Error;
 const AT_ONCE: usize = 2;
 /// How long one waits for its turn.
 const TURN: Duration = Duration::from_secs(2);
+/// A display that has not given its picture within this hangs…
+const SLOW: Duration = Duration::from_secs(1);
+/// …and is asked again after so many times as long: turns are for those that do not.
+const REST: u32 = 10;
 /// Past this, the thread that takes it hangs: its own deadlines are far below.
 const LONGEST: Duration = Duration::from_secs(20);
 
@@ -71,6 +78,8 @@ type Taken = Result<Bytes, ScreenshotError>;
 pub(super) struct Screenshots {
     /// The latest one: being taken while its cell is empty.
     latest: Mutex<Option<watch::Receiver<Option<Taken>>>>,
+    /// Until when the latest is the answer, having failed slowly.
+    rests: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Screenshots {
@@ -92,15 +101,22 @@ impl Screenshots {
         turns: &ScreenshotTurns,
         take: impl FnOnce() -> Result<Vec<u8>, X11Error> + Send + 'static,
     ) -> watch::Receiver<Option<Taken>> {
-        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = lock(&self.latest);
         // One whose task is gone without a result is not waited for.
         let underway = |one: &&watch::Receiver<Option<Taken>>| one.borrow().is_none() && one.has_changed().is_ok();
         if let Some(underway) = latest.as_ref().filter(underway) {
             return underway.clone();
         }
+        let rests = *lock(&self.rests);
+        if let Some(failed) = latest
+            .as_ref()
+            .filter(|_| rests.is_some_and(|until| Instant::now() < until))
+        {
+            return failed.clone();
+        }
         let (tell, taking) = watch::channel(None);
         *latest = Some(taking.clone());
-        let turns = Arc::clone(&turns.0);
+        let (turns, rests) = (Arc::clone(&turns.0), Arc::clone(&self.rests));
         tokio::spawn(async move {
             // overflow: who finds no turn in time is told to come back.
             let taken = match timeout(TURN, turns.acquire_owned()).await {
@@ -110,7 +126,12 @@ impl Screenshots {
                         let _turn = turn;
                         take()
                     };
-                    match tokio::task::spawn_blocking(work).await {
+                    let begun = Instant::now();
+                    let taken = tokio::task::spawn_blocking(work).await;
+                    let took = begun.elapsed();
+                    let slow = took >= SLOW && !matches!(taken, Ok(Ok(_)));
+                    *lock(&rests) = slow.then(|| Instant::now() + took * REST);
+                    match taken {
                         Ok(taken) => taken
                             .map(Bytes::from)
                             .map_err(|e| ScreenshotError::Display(Arc::new(e))),
@@ -123,6 +144,11 @@ impl Screenshots {
         });
         taking
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing in here is left half done by a panic.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -202,6 +228,28 @@ mod tests {
         assert_eq!(refused.code(), "screenshots_busy");
         drop(held);
         assert_eq!(one.get(&turns, || Ok(vec![1])).await.unwrap(), vec![1]);
+    }
+
+    #[tokio::test]
+    async fn a_display_that_hangs_takes_no_turns_from_others_for_a_while() {
+        let (hanging, turns) = (Screenshots::default(), ScreenshotTurns::default());
+        let asked = Arc::new(AtomicUsize::new(0));
+        let hang = |asked: &Arc<AtomicUsize>| {
+            let asked = Arc::clone(asked);
+            move || {
+                asked.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(SLOW);
+                Err(X11Error::Unsupported("late".into()))
+            }
+        };
+        for _ in 0..20 {
+            let failed = hanging.get(&turns, hang(&asked)).await;
+            assert_eq!(failed.unwrap_err().code(), "screenshot_failed");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        assert_eq!(turns.0.available_permits(), AT_ONCE);
+        *lock(&hanging.rests) = Some(Instant::now());
+        assert_eq!(hanging.get(&turns, || Ok(vec![1])).await.unwrap(), vec![1]);
     }
 
     #[tokio::test]

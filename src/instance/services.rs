@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::offer_book::OfferBook;
 use super::screenshots::ScreenshotTurns;
 use crate::config::{AppsDir, Config, StateDir};
-use crate::ids::{ServerId, SessionId};
+use crate::ids::ServerId;
 use crate::media::Codec;
 use crate::peer::connection::ConnectionFactory;
-use crate::permits::Permits;
 use crate::protocol::rights::{Action, may};
 use crate::protocol::words::Role;
 use crate::sandbox::Sandboxing;
@@ -45,7 +45,7 @@ pub struct Services {
     /// The encoders that work on this machine, the best of each codec first.
     pub encoders: Vec<(Codec, &'static str)>,
     /// Offers of each session that no connection has come of yet.
-    pub offers: Arc<Permits<SessionId>>,
+    pub offers: Arc<OfferBook>,
     /// How many screenshots are taken at once.
     pub screenshots: ScreenshotTurns,
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::folder_work;
 use super::outbound::written;
 use super::peer_child::{PeerCommand, PeerHandle};
+use super::places::Places;
 use super::roster::Roster;
 use super::screenshots::Screenshots;
 use super::services::Services;
@@ -14,6 +15,7 @@ use super::speaker::Speaker;
 use super::spec::InstanceSpec;
 use super::status::{StatusReport, derive};
 use super::viewers::ControlError;
+use super::visits::Visits;
 use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
 use crate::observe::Lines;
@@ -41,6 +43,8 @@ pub struct InstanceShared {
     /// The supervisor of its peers.
     pub peers: SupervisorRef,
     living: Mutex<BTreeMap<PeerId, PeerHandle>>,
+    places: Mutex<Places>,
+    visits: Mutex<Visits>,
     modified_ms: Mutex<i64>,
     /// The status that was told last: kept here, so that an actor that follows a panicked one tells nothing twice.
     told: Mutex<Option<InstanceStatus>>,
@@ -55,7 +59,10 @@ impl InstanceShared {
     #[must_use]
     pub fn new(spec: InstanceSpec, desktop: Arc<DesktopShared>, services: Arc<Services>) -> Arc<Self> {
         let roster = Arc::new(Roster::new(services.config.limits.viewers_per_instance, Instant::now()));
+        let places = Places::new(services.config.limits.peers_per_instance);
         Arc::new(Self {
+            places: Mutex::new(places),
+            visits: Mutex::default(),
             modified_ms: Mutex::new(spec.created_ms),
             spec,
             desktop,
@@ -173,6 +180,24 @@ impl InstanceShared {
         self.living().get(&id).cloned()
     }
 
+    /// The places for peers. Locked after the viewers, where both are.
+    pub(super) fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What its viewers' coming and going is put together in.
+    pub(super) fn visits(&self) -> MutexGuard<'_, Visits> {
+        self.visits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes a peer, if it lives; its place is free from here on.
+    pub(super) fn close_peer(&self, id: PeerId, reason: CloseReason) {
+        self.places().leaves(id);
+        if let Some(peer) = self.peer(id) {
+            peer.close(reason);
+        }
+    }
+
     /// A new peer lives; gives the one that its viewer had before. From here on that one has no say, and what was held
     /// down through it is released.
     ///
@@ -194,6 +219,7 @@ impl InstanceShared {
     /// A peer is gone. What its viewer held down is released, unless the viewer has a newer peer by now.
     pub fn forget_peer(&self, viewer: ViewerId, id: PeerId) {
         self.living().remove(&id);
+        self.places().gone(id);
         let steered = self.roster.with(|v| {
             let steered = v.may_steer_by(viewer, id);
             v.clear_peer(viewer, id);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::handle::InstanceHandle;
 use super::input_gate::ViewerInput;
 use super::manager::Manager;
+use super::offer_book::OfferBook;
 use super::outbound::{OutboundTexts, outbound};
 use super::roster::Roster;
 use super::screenshots::ScreenshotTurns;
@@ -21,7 +22,6 @@ use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
 use crate::media::{Codec, Hub};
 use crate::peer::fake::FakeFactory;
 use crate::peer::{InputChannel, InputSink};
-use crate::permits::Permits;
 use crate::process::KeeperOptions;
 use crate::protocol::input::{InputEvent, InputFrame};
 use crate::sandbox::{Confinement, Sandboxing};
@@ -51,7 +51,7 @@ pub(crate) fn services(folder: &Path, factory: &Arc<FakeFactory>, pending: usize
         connections: Arc::<FakeFactory>::clone(factory),
         codecs: Codec::ALL.to_vec(),
         encoders: Vec::new(),
-        offers: Arc::new(Permits::new(pending)),
+        offers: OfferBook::new(pending),
         screenshots: ScreenshotTurns::default(),
         sandboxing: Sandboxing::default(),
         config,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::actor::InstanceActor;
+use super::places::Places;
 use super::shared::InstanceShared;
 use crate::desktop::{self, Failure};
 use crate::supervision::{
@@ -36,7 +37,8 @@ pub fn instance(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -
 pub(super) fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {
     let shared = Arc::clone(shared);
     ChildSpec::supervisor("peers", Restart::Permanent, move || {
-        let most = shared.services.config.limits.peers_per_instance;
+        // Who gets in is decided by the places.
+        let most = Places::children(shared.services.config.limits.peers_per_instance);
         SupervisorSpec::dynamic(PEERS_INTENSITY, most).reference(&shared.peers)
     })
 }

@@ -106,7 +106,7 @@ pub struct Viewers {
 }
 
 impl Viewers {
-    /// Nobody yet, since `now`; at most so many.
+    /// Nobody yet, since `now`; at most so many spectators, and as many controllers.
     #[must_use]
     pub const fn new(most: usize, now: Instant) -> Self {
         Self {
@@ -118,13 +118,15 @@ impl Viewers {
     }
 
     /// A viewer comes (or comes back) as `role`. An owner's tab takes control unless somebody else has it; a controller
-    /// takes it where nobody has. Owner and administrators are let in however many there are: nobody keeps them out.
+    /// takes it where nobody has. Owner and administrators are let in however many there are, and controllers however many
+    /// spectators: nobody keeps out who may more.
     ///
     /// # Errors
     /// [`ControlError::OthersId`] when the id is another session's: everybody is told the ids, so they open nothing.
     /// [`ControlError::Full`].
     pub fn join(&mut self, id: ViewerId, session: SessionId, role: Role) -> Result<Role, ControlError> {
-        let full = self.all.len() >= self.most && !may(role, Action::GiveControl);
+        let equals = self.all.values().filter(|v| v.role == role).count();
+        let full = equals >= self.most && !may(role, Action::GiveControl);
         if full && !self.all.contains_key(&id) {
             return Err(ControlError::Full);
         }

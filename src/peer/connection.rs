@@ -24,6 +24,15 @@ pub struct MediaPacket {
     pub payload: Bytes,
 }
 
+/// Packets that did not arrive, as the browser says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// How often one was asked for.
+    pub packets: u64,
+    /// Bytes sent again, of what was asked for: headers and payload.
+    pub repeated: u64,
+}
+
 /// What a connection reports by itself. Its state is told apart, by a watch, so that it is never lost.
 pub enum ConnectionEvent {
     /// A local candidate, `None` when there are no more.
@@ -88,8 +97,8 @@ pub trait Connection: Send + Sync {
     async fn key_request(&self);
     /// Sends one packet; waits while the connection is busy.
     async fn write(&self, packet: MediaPacket) -> Result<(), PeerError>;
-    /// Packets the browser reported as lost so far (NACK).
-    fn nacked(&self) -> u64;
+    /// What the browser reported as lost so far (NACK).
+    fn lost(&self) -> Lost;
     /// Closes the connection; legal in every state and more than once.
     async fn close(&self);
 }
@@ -97,10 +106,12 @@ pub trait Connection: Send + Sync {
 /// Makes connections.
 #[async_trait]
 pub trait ConnectionFactory: Send + Sync {
-    /// A new connection for the codec chosen, which reports to `events`. Called on the media runtime.
+    /// A new connection for the codec chosen, which reports to `events`. Called on the media runtime. `steers`: whether it
+    /// may have what is kept for viewers who may steer.
     async fn open(
         &self,
         choice: &Choice,
+        steers: bool,
         events: mpsc::Sender<ConnectionEvent>,
     ) -> Result<Arc<dyn Connection>, PeerError>;
 }

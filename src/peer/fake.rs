@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, watch};
 
 use super::codec_choice::Choice;
-use super::connection::{Channel, ChannelEvent, Connection, ConnectionEvent, ConnectionFactory, MediaPacket};
+use super::connection::{Channel, ChannelEvent, Connection, ConnectionEvent, ConnectionFactory, Lost, MediaPacket};
 use super::error::PeerError;
 use super::state::ConnectionState;
 use crate::protocol::signalling::IceCandidate;
@@ -78,8 +78,8 @@ impl Connection for FakeConnection {
         Ok(())
     }
 
-    fn nacked(&self) -> u64 {
-        0
+    fn lost(&self) -> Lost {
+        Lost::default()
     }
 
     async fn close(&self) {
@@ -94,7 +94,12 @@ pub(crate) struct FakeFactory(pub(crate) Mutex<Vec<Arc<FakeConnection>>>);
 
 #[async_trait]
 impl ConnectionFactory for FakeFactory {
-    async fn open(&self, _: &Choice, _: mpsc::Sender<ConnectionEvent>) -> Result<Arc<dyn Connection>, PeerError> {
+    async fn open(
+        &self,
+        _: &Choice,
+        _: bool,
+        _: mpsc::Sender<ConnectionEvent>,
+    ) -> Result<Arc<dyn Connection>, PeerError> {
         let connection = FakeConnection::new();
         self.0.lock().unwrap().push(Arc::clone(&connection));
         Ok(connection)

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::connection::Connection;
+use super::key_rate::KeyRate;
 use super::packets::Packetizer;
 use super::state::ConnectionState;
 use crate::ids::PeerId;
@@ -47,6 +48,8 @@ pub struct Feeder {
     counters: Arc<FeedCounters>,
     /// Until when a key frame has to come, while one is missing.
     key_by: Option<Instant>,
+    /// How many the browser has asked for.
+    asked: KeyRate,
 }
 
 impl std::fmt::Debug for Feeder {
@@ -74,6 +77,7 @@ impl Feeder {
             packetizer,
             counters,
             key_by: None,
+            asked: KeyRate::default(),
         }
     }
 
@@ -108,10 +112,15 @@ impl Feeder {
                 }
                 () = connection.key_request() => {
                     self.counters.key_requests.fetch_add(1, Ordering::Relaxed);
-                    self.subscription.request_key();
+                    match self.asked.ask(Instant::now()) {
+                        Ok(()) => self.subscription.request_key(),
+                        // The next one that comes will do, whoever asked for it.
+                        Err(at) => self.key_by = Some(self.key_by.map_or(at, |by| by.min(at))),
+                    }
                 }
                 () = sleep_until(key_by), if self.key_by.is_some() => {
                     self.key_by = Some(Instant::now() + KEY_WITHIN);
+                    self.asked.made(Instant::now());
                     self.subscription.request_key();
                 }
             }

@@ -27,7 +27,8 @@
 //! - `task`: owns the connection; `operation`: what is asked of it; [`state`]: when it may be closed; pure.
 //! - [`codec_choice`]: what to answer; [`candidate`]: which addresses to check; pure.
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
-//! - `feeder`, `packets`: the way of a frame. `channels`, `rate`: the way of an input event.
+//! - `feeder`, `packets`: the way of a frame; `repeats`: which packets are sent again, `key_rate`: how
+//!   often a key frame is made for one browser; pure. `channels`, `rate`: the way of an input event.
 //! - [`ports`], [`addresses`](local_addresses): where it binds.
 
 mod addresses;
@@ -39,12 +40,14 @@ mod error;
 #[cfg(test)]
 pub(crate) mod fake;
 mod feeder;
+mod key_rate;
 mod operation;
 mod packets;
 #[allow(clippy::module_inception, reason = "the noun of this file is the folder's")]
 mod peer;
 pub mod ports;
 mod rate;
+mod repeats;
 pub mod state;
 mod task;
 pub mod webrtc;

@@ -44,6 +44,8 @@ pub struct PeerOptions {
     pub available: Vec<Codec>,
     /// Where its input goes.
     pub sink: Arc<dyn InputSink>,
+    /// Whether its viewer may steer: some of the host's ports are kept for those.
+    pub steers: bool,
     /// Makes the connection.
     pub factory: Arc<dyn ConnectionFactory>,
     /// The media runtime, on which everything of the peer runs.
@@ -133,6 +135,8 @@ pub struct PeerStats {
     pub key_requests: u64,
     /// Packets the browser reported as lost.
     pub nacked: u64,
+    /// Bytes of them sent again.
+    pub repeated: u64,
     /// Input events handed on.
     pub input_events: u64,
     /// Input events dropped, being too many.
@@ -209,6 +213,7 @@ impl Peer {
             hub,
             available,
             sink,
+            steers,
             factory,
             runtime: _,
         } = options;
@@ -216,7 +221,7 @@ impl Peer {
         let offer = candidates.sift(&offer);
         // overflow: see the callbacks that fill it.
         let (connection_tx, connection_events) = mpsc::channel(CONNECTION_EVENTS);
-        let connection = factory.open(&choice, connection_tx).await?;
+        let connection = factory.open(&choice, steers, connection_tx).await?;
         log::info!(
             "peer={peer_id} opened codec={} pt={} rtx={:?}",
             choice.codec,
@@ -368,13 +373,15 @@ impl Peer {
     #[must_use]
     pub fn stats(&self) -> PeerStats {
         let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let lost = self.connection.upgrade().map(|c| c.lost()).unwrap_or_default();
         PeerStats {
             frames: of(&self.fed.frames),
             packets: of(&self.fed.packets),
             bytes: of(&self.fed.bytes),
             congested: of(&self.fed.congested),
             key_requests: of(&self.fed.key_requests),
-            nacked: self.connection.upgrade().map_or(0, |c| c.nacked()),
+            nacked: lost.packets,
+            repeated: lost.repeated,
             input_events: of(&self.input.events),
             input_dropped: of(&self.input.dropped),
             input_malformed: of(&self.input.malformed),

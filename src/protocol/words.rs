@@ -138,8 +138,24 @@ words! {
         AccessEnded = "access_ended",
         /// The session or the token that it came with has ended, or its rights have changed.
         SignedOut = "signed_out",
+        /// Its place was needed for somebody who comes before it.
+        GaveWay = "gave_way",
         /// An error of the host.
         Fault = "fault",
+    }
+}
+
+words! {
+    /// What an event of the history is about. Nothing of one class takes the room of another.
+    EventClass {
+        /// What was done by who may: launches and ends, links, sign-ins, restarts by hand.
+        Audit = "audit",
+        /// Who came by a link.
+        Entry = "entry",
+        /// Restarts and faults of the host's own parts.
+        Supervision = "supervision",
+        /// Who came to watch, went, and steered: whatever anybody can bring about who knows an address.
+        Visits = "visits",
     }
 }
 

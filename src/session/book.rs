@@ -11,7 +11,8 @@ use super::secret::{Secret, SecretHash};
 use super::tenure::{Host, Membership, Stay, Tenure};
 use crate::clock::unix_ms;
 use crate::ids::SessionId;
-use crate::store::{Journal, SessionRow, Store, StoreError};
+use crate::protocol::words::EventClass;
+use crate::store::{Journal, NewEvent, SessionRow, Store, StoreError};
 
 /// Sessions kept in memory; beyond it, all are read from the database again.
 const CACHE: usize = 10_000;
@@ -181,6 +182,17 @@ impl SessionBook {
             }
         }
         Ok(None)
+    }
+
+    /// Somebody has shown the token, or a ticket, from this address.
+    pub fn signed_in(&self, from: std::net::IpAddr) {
+        self.journal.event(NewEvent {
+            at: unix_ms(),
+            actor: "root".into(),
+            kind: "signed_in".into(),
+            detail: format!("address={from}"),
+            class: EventClass::Audit,
+        });
     }
 
     /// Forgets a session; its secret opens nothing any more, and what was opened by it ends.

@@ -5,6 +5,8 @@ use diesel::prelude::*;
 use super::error::StoreError;
 use super::pool::Store;
 use super::schema::events;
+use super::text::AsText;
+use crate::protocol::words::EventClass;
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -18,14 +20,34 @@ pub struct NewEvent {
     pub kind: String,
     /// More about it for people; no secrets.
     pub detail: String,
+    /// What it is about.
+    #[diesel(serialize_as = AsText<EventClass>, deserialize_as = AsText<EventClass>)]
+    pub class: EventClass,
+}
+
+/// How many events of a class are kept where there are `most` in all. The shares are fixed: a class that is flooded
+/// displaces nothing of another.
+#[must_use]
+pub const fn share(class: EventClass, most: u32) -> u32 {
+    let fifth = most / 5;
+    match class {
+        EventClass::Audit => most - 3 * fifth,
+        EventClass::Entry | EventClass::Supervision | EventClass::Visits => fifth,
+    }
 }
 
 impl Store {
-    /// The newest events, the newest first, at most `most` of them; of `actor` and those below it, or of all.
+    /// The newest events, the newest first, at most `most` of them; of `actor` and those below it, or of all; of one class,
+    /// or of all.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn events(&self, actor: Option<String>, most: u32) -> Result<Vec<NewEvent>, StoreError> {
+    pub async fn events(
+        &self,
+        actor: Option<String>,
+        class: Option<EventClass>,
+        most: u32,
+    ) -> Result<Vec<NewEvent>, StoreError> {
         self.read(move |connection| {
             let mut found = events::table.into_boxed();
             if let Some(actor) = actor {
@@ -34,6 +56,9 @@ impl Store {
                     .ge(format!("{actor}/"))
                     .and(events::actor.lt(format!("{actor}0")));
                 found = found.filter(events::actor.eq(actor).or(below));
+            }
+            if let Some(class) = class {
+                found = found.filter(events::class.eq(class.as_str()));
             }
             Ok(found
                 .order(events::event_id.desc())
@@ -48,7 +73,9 @@ impl Store {
 pub(super) fn append(connection: &mut SqliteConnection, new: &[NewEvent]) -> Result<(), StoreError> {
     // Rows by rows: SQLite limits the variables of one statement.
     for event in new {
-        diesel::insert_into(events::table).values(event).execute(connection)?;
+        diesel::insert_into(events::table)
+            .values(event.clone())
+            .execute(connection)?;
     }
     Ok(())
 }

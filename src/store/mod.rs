@@ -41,6 +41,6 @@ pub use links::{Exchanged, LinkRow};
 pub use machine::Machine;
 pub use peers::{NewPeer, PeerClosed};
 pub use pool::Store;
-pub use retention::Removed;
+pub use retention::{Keep, Removed};
 pub use servers::{LEASE, ServerRow};
 pub use sessions::SessionRow;

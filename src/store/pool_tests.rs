@@ -7,7 +7,7 @@ use super::super::servers::ServerRow;
 use super::super::sessions::SessionRow;
 use super::*;
 use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
-use crate::protocol::words::{CloseReason, InstanceStatus, Role, ServerStatus};
+use crate::protocol::words::{CloseReason, EventClass, InstanceStatus, Role, ServerStatus};
 
 /// A database in a folder of its own, with one server registered.
 pub(in super::super) struct Bench {
@@ -70,7 +70,7 @@ fn server_row(server_id: ServerId, now: i64) -> ServerRow {
     }
 }
 
-fn session_row(created: i64) -> SessionRow {
+pub(in super::super) fn session_row(created: i64) -> SessionRow {
     let session_id = SessionId::new();
     SessionRow {
         session_id,
@@ -330,63 +330,6 @@ async fn a_peer_is_closed_once_with_its_first_reason() {
 }
 
 #[tokio::test]
-async fn retention_deletes_what_ended_and_leaves_what_lives() {
-    let bench = Bench::new().await;
-    let (gone, living) = (session_row(1), session_row(1));
-    for session in [&gone, &living] {
-        bench.store.create_session(session.clone()).await.unwrap();
-    }
-    let old = bench.instance(gone.session_id, 1).await;
-    bench.store.insert_peer(peer(old, gone.session_id)).await.unwrap();
-    let end = StatusChange {
-        ended: Some(10),
-        ..change(InstanceStatus::Terminated, 10)
-    };
-    bench.store.update_instance(old, end).await.unwrap();
-    let alive = bench.instance(living.session_id, 1).await;
-    let open = peer(alive, living.session_id);
-    bench.store.insert_peer(open.clone()).await.unwrap();
-    let event = |at| NewEvent {
-        at,
-        actor: "root".to_owned(),
-        kind: "test".to_owned(),
-        detail: String::new(),
-    };
-    bench.store.append_events(vec![event(5), event(500)]).await.unwrap();
-    let removed = bench.store.delete_old(100, 100, 10).await.unwrap();
-    assert_eq!(
-        (removed.instances, removed.sessions, removed.events, removed.peers),
-        (1, 1, 1, 0)
-    );
-    assert!(bench.store.instance(old).await.unwrap().is_none());
-    assert!(bench.store.peers_of(old).await.unwrap().is_empty());
-    assert!(bench.store.instance(alive).await.unwrap().is_some());
-    assert_eq!(bench.store.peers_of(alive).await.unwrap().len(), 1);
-    assert!(bench.store.find_session(living.secret_hash).await.unwrap().is_some());
-    assert_eq!(bench.store.events(None, 10).await.unwrap(), vec![event(500)]);
-}
-
-#[tokio::test]
-async fn of_events_only_the_newest_stay_when_there_are_too_many() {
-    let bench = Bench::new().await;
-    let event = |at| NewEvent {
-        at,
-        actor: "root".to_owned(),
-        kind: "test".to_owned(),
-        detail: String::new(),
-    };
-    bench.store.append_events((0..10).map(event).collect()).await.unwrap();
-    assert_eq!(bench.store.delete_old(0, 0, 3).await.unwrap().events, 7);
-    assert_eq!(
-        bench.store.events(None, 100).await.unwrap(),
-        vec![event(9), event(8), event(7)]
-    );
-    assert_eq!(bench.store.delete_old(0, 0, 3).await.unwrap().events, 0);
-    assert_eq!(bench.store.delete_old(0, 0, 0).await.unwrap().events, 3);
-    assert_eq!(bench.store.events(None, 100).await.unwrap(), vec![]);
-}
-
-#[tokio::test]
 async fn the_events_of_an_actor_are_its_own_and_those_below_it() {
     let bench = Bench::new().await;
     let event = |actor: &str| NewEvent {
@@ -394,11 +337,12 @@ async fn the_events_of_an_actor_are_its_own_and_those_below_it() {
         actor: actor.to_owned(),
         kind: "test".to_owned(),
         detail: String::new(),
+        class: EventClass::Supervision,
     };
     let all = ["root", "root/a", "root/a/b", "root/ab", "root/a%", "root/a0"].map(event);
     bench.store.append_events(all.to_vec()).await.unwrap();
     let of = async |actor: &str| {
-        let found = bench.store.events(Some(actor.to_owned()), 100).await.unwrap();
+        let found = bench.store.events(Some(actor.to_owned()), None, 100).await.unwrap();
         found.into_iter().rev().map(|event| event.actor).collect::<Vec<_>>()
     };
     assert_eq!(of("root/a").await, ["root/a", "root/a/b"]);
@@ -427,13 +371,14 @@ async fn many_calls_at_once_all_get_their_turn() {
             actor: "root".to_owned(),
             kind: "test".to_owned(),
             detail: String::new(),
+            class: EventClass::Supervision,
         };
         async move { store.append_events(vec![event]).await }
     });
     for result in futures::future::join_all(calls).await {
         result.unwrap();
     }
-    assert_eq!(bench.store.events(None, 1000).await.unwrap().len(), 100);
+    assert_eq!(bench.store.events(None, None, 1000).await.unwrap().len(), 100);
 }
 
 #[tokio::test]

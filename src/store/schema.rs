@@ -105,6 +105,7 @@ diesel::table! {
         actor -> Text,
         kind -> Text,
         detail -> Text,
+        class -> Text,
     }
 }
 

@@ -10,7 +10,7 @@ use diesel::sql_types::Text;
 use diesel::sqlite::Sqlite;
 
 use crate::ids::{InstanceId, LinkId, PeerId, ServerId, SessionId, ViewerId};
-use crate::protocol::words::{InstanceStatus, Role, ServerStatus};
+use crate::protocol::words::{EventClass, InstanceStatus, Role, ServerStatus};
 
 /// A value that a column holds in its written form.
 #[derive(Debug, Clone, Copy, AsExpression, FromSqlRow)]
@@ -58,5 +58,6 @@ as_text!(
     ServerId,
     InstanceStatus,
     Role,
-    ServerStatus
+    ServerStatus,
+    EventClass
 );

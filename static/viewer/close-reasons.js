@@ -22,6 +22,7 @@ export const AFTER_CLOSE = Object.freeze({
   host_shutdown: 'wait',
   access_ended: 'leave',
   signed_out: 'offer',
+  gave_way: 'offer',
   fault: 'offer',
 });
 
@@ -36,6 +37,7 @@ const WORDS = Object.freeze({
   host_shutdown: 'The host is restarting.',
   signed_out: 'Your session has changed; making a new connection.',
   access_ended: 'The link that let you in was revoked or has expired.',
+  gave_way: 'Others need the room; trying again.',
   fault: 'The connection had a fault and is being made anew.',
 });
 

@@ -15,7 +15,7 @@ export function socketUrl(host) {
 /** @typedef {'admin'|'owner'|'controller'|'spectator'} Role */
 /**
  * @typedef {'requested'|'instance_ended'|'app_exited'|'ice_failed'|'superseded'|'resume_expired'|'host_shutdown'
- *   |'access_ended'|'signed_out'|'fault'} CloseReason
+ *   |'access_ended'|'signed_out'|'gave_way'|'fault'} CloseReason
  */
 
 /**

@@ -17,6 +17,8 @@ import { never, until } from './harness/wait.js';
 
 /** Viewers that one instance may have, its owner's apart. */
 const VIEWERS = 60;
+/** Connections that one instance may have. */
+const PLACES = 48;
 /** Lines that one scenario may add to the log of the host. */
 const LINES = 700;
 
@@ -30,6 +32,7 @@ const { scenario } = suite({
       sockets_per_session: 2_000,
       sockets_per_address: 2_000,
       viewers_per_instance: VIEWERS,
+      peers_per_instance: PLACES,
     },
   },
   apps: paths => [moving(paths)],
@@ -124,6 +127,51 @@ scenario('a thousand offers of one session leave room for those of others', asyn
   await healthy.goesOn();
 });
 
+scenario('guests whose offers never connect keep neither owner nor another guest out', async stage => {
+  const healthy = await Healthy.launching(stage);
+  /** @type {Socket[]} */
+  const sockets = [];
+  for (let guest = 0; guest < 4; guest += 1) {
+    const client = await Client.guest(stage.host);
+    for (let i = 0; i < 13; i += 1) {
+      const socket = await Socket.greeted(client);
+      socket.send({ type: 'watch', instance_id: healthy.id });
+      await socket.next('instance');
+      sockets.push(socket);
+    }
+  }
+  const offer = () => {
+    for (const socket of sockets) socket.send({ type: 'offer', sdp: OFFER });
+  };
+  offer();
+  const last = sockets.slice(-1)[0];
+  await until('the last is answered or refused', () => {
+    if (last.received.some(({ type }) => ['answer', 'error'].includes(type))) return true;
+    throw new Error('not yet');
+  });
+  const { page } = healthy.viewer;
+  const begun = Date.now();
+  const tab = new Viewer(await page.context().newPage());
+  await tab.page.goto(`${stage.host.origin}/stream/${healthy.id}`);
+  await tab.connected();
+  await page.reload();
+  await healthy.viewer.connected();
+  // Not when the first of theirs are given up, after 20 s.
+  assert.ok(Date.now() - begun < 10_000, `${Date.now() - begun} ms`);
+  await tab.page.close();
+  // On and on, as somebody would who means it.
+  const again = setInterval(offer, 500);
+  try {
+    const other = new Viewer(await (await stage.stranger()).newPage());
+    await other.page.goto(`${stage.host.origin}/stream/${healthy.id}`);
+    await other.connected();
+    await other.page.close();
+  } finally {
+    clearInterval(again);
+  }
+  await Promise.all(sockets.map(socket => socket.close()));
+});
+
 scenario("somebody else's viewer and peer are nobody's, and one socket is one viewer", async stage => {
   const healthy = await Healthy.launching(stage);
   const peer = await healthy.viewer.property('peerId');
@@ -156,8 +204,8 @@ scenario('no more viewers than may come in, the page says so, and its owner alwa
   const healthy = await Healthy.launching(stage);
   const guest = await Client.guest(stage.host);
   const sockets = [];
-  // The owner's own tab is one of them.
-  for (let i = 1; i < VIEWERS; i += 1) {
+  // The owner's own tab is none of them.
+  for (let i = 0; i < VIEWERS; i += 1) {
     const socket = await Socket.greeted(guest);
     socket.send({ type: 'watch', instance_id: healthy.id });
     await socket.next('instance');
@@ -246,6 +294,38 @@ scenario('a hundred thousand events of a spectator reach nobody', async stage =>
   assert.equal((await healthy.viewer.pattern.read()).flips, healthy.flips);
   assert.match(stage.host.log(), /role=spectator sends input, which is dropped/);
   await guest.close();
+  await healthy.goesOn();
+});
+
+scenario('a spectator who comes and goes ten thousand times leaves the history readable', async stage => {
+  const healthy = await Healthy.launching(stage);
+  const guest = await Client.guest(stage.host);
+  const sockets = await Promise.all(Array.from({ length: 32 }, () => Socket.greeted(guest)));
+  for (let i = 0; i < 320; i += 1) {
+    for (const socket of sockets) {
+      socket.send({ type: 'watch', instance_id: healthy.id });
+      socket.send({ type: 'unwatch' });
+      socket.send({ type: 'ping', t: i });
+    }
+    await Promise.all(sockets.map(socket => socket.next('pong', ({ t }) => t === i)));
+  }
+  const host = await stage.rest(healthy.viewer.page.context());
+  /** @param {string} query */
+  const kinds = async query => {
+    const { body } = await host.get(`/api/v1/admin/events?limit=1000${query}`);
+    return body.events.map((/** @type {any} */ event) => event.kind);
+  };
+  const here = `&actor=root/instances/${healthy.id}`;
+  await until('the audit is there', async () => {
+    const audit = await kinds('&class=audit');
+    for (const kind of ['signed_in', 'instance_created', 'instance_launched'])
+      if (!audit.includes(kind)) throw new Error(`${kind} is missing`);
+    return true;
+  });
+  const visits = await kinds(`${here}&class=visits`);
+  assert.ok(visits.includes('viewer_joined') && visits.length < 30, `${visits.length} visits`);
+  assert.ok((await kinds('')).includes('instance_created'), 'among all of them as well');
+  await Promise.all(sockets.map(socket => socket.close()));
   await healthy.goesOn();
 });
 

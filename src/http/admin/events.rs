@@ -7,6 +7,7 @@ use serde_json::json;
 use super::super::Api;
 use super::super::problem::Problem;
 use super::super::who::Admin;
+use crate::protocol::words::EventClass;
 
 /// Events of one answer, when nobody says.
 const USUAL: u32 = 100;
@@ -19,6 +20,8 @@ pub struct Query {
     limit: Option<u32>,
     /// Only of this actor and those below it.
     actor: Option<String>,
+    /// Only of this class.
+    class: Option<EventClass>,
 }
 
 /// `GET /api/v1/admin/events`: the newest first.
@@ -27,12 +30,16 @@ pub async fn events(api: web::Data<Api>, _: Admin, query: web::Query<Query>) -> 
     let most = query.limit.unwrap_or(USUAL).min(MOST);
     let events = api
         .store
-        .events(query.actor, most)
+        .events(query.actor, query.class, most)
         .await
         .map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
     let told: Vec<_> = events
         .iter()
-        .map(|event| json!({ "at": event.at, "actor": event.actor, "kind": event.kind, "detail": event.detail }))
+        .map(|event| {
+            json!({
+                "at": event.at, "actor": event.actor, "kind": event.kind, "class": event.class, "detail": event.detail,
+            })
+        })
         .collect();
     Ok(HttpResponse::Ok().json(json!({ "events": told })))
 }

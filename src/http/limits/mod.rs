@@ -60,7 +60,8 @@ pub struct Limits {
     sessions: Rate<Whence>,
     launches: Rate<SessionId>,
     wrong_tokens: Mutex<Lockout<Whence>>,
-    sockets: Arc<Permits<Whence>>,
+    /// Apart for guests and for those who may launch: behind one address there may be both.
+    sockets: Arc<Permits<(Whence, bool)>>,
     sockets_of_session: Arc<Permits<SessionId>>,
 }
 
@@ -108,11 +109,12 @@ impl Limits {
         self.launches.take(session, "launches")
     }
 
-    /// One more socket, as long as the permits live.
+    /// One more socket, as long as the permits live; `guest`: of a session that may only watch. Guests keep nobody out who
+    /// has shown the token.
     ///
     /// # Errors
     /// 429 `too_many_sockets`.
-    pub fn socket(&self, from: IpAddr, session: SessionId) -> Result<[Permit; 2], Problem> {
+    pub fn socket(&self, from: IpAddr, session: SessionId, guest: bool) -> Result<[Permit; 2], Problem> {
         let refused = |whose: &str| {
             Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -121,7 +123,8 @@ impl Limits {
             )
             .retry_after(SOCKET_RETRY)
         };
-        let of_address = self.sockets.take(from.into()).ok_or_else(|| refused("your address"))?;
+        let of_address = self.sockets.take((from.into(), guest));
+        let of_address = of_address.ok_or_else(|| refused("your address"))?;
         let of_session = self
             .sockets_of_session
             .take(session)
@@ -275,17 +278,19 @@ mod tests {
     }
 
     #[test]
-    fn sockets_are_counted_by_address_and_by_session_and_a_closed_one_makes_room() {
+    fn sockets_are_counted_by_address_and_by_session_guests_apart_and_a_closed_one_makes_room() {
         let limits = limits();
         let (one, two) = (SessionId::new(), SessionId::new());
-        let first = limits.socket(HERE, one).unwrap();
-        let _second = limits.socket(HERE, one).unwrap();
-        let refused = limits.socket(HERE, one).unwrap_err();
+        let first = limits.socket(HERE, one, true).unwrap();
+        let _second = limits.socket(HERE, one, true).unwrap();
+        let refused = limits.socket(HERE, one, true).unwrap_err();
         assert_eq!(refused.code(), "too_many_sockets");
-        let _third = limits.socket(HERE, two).unwrap();
-        assert!(limits.socket(HERE, two).is_err(), "the address has three");
+        let _third = limits.socket(HERE, two, true).unwrap();
+        assert!(limits.socket(HERE, two, true).is_err(), "the address has three");
+        let known = SessionId::new();
+        assert!(limits.socket(HERE, known, false).is_ok(), "guests keep only guests out");
         drop(first);
-        assert!(limits.socket(HERE, one).is_ok());
+        assert!(limits.socket(HERE, one, true).is_ok());
     }
 
     #[test]

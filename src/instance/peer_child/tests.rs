@@ -51,7 +51,7 @@ impl Scene {
         let shared = testing::instance(&services, SessionId::new());
         let (who, socket) = testing::tab(shared.spec.owner);
         shared.roster.join(&who, &role).unwrap();
-        let peers = SupervisorSpec::dynamic(Intensity::new(0, Duration::from_secs(1)), 8).reference(&shared.peers);
+        let peers = SupervisorSpec::dynamic(Intensity::new(0, Duration::from_secs(1)), 100).reference(&shared.peers);
         Self {
             tree: Tree::start(peers),
             shared,
@@ -72,17 +72,30 @@ impl Scene {
             hub: Arc::clone(&self.shared.desktop.hub),
             available: Codec::ALL.to_vec(),
             sink: Arc::new(Deaf),
+            steers: true,
             factory: Arc::<FakeFactory>::clone(&self.factory),
             runtime: self.shared.services.media.clone(),
         };
         let id = options.peer_id;
-        let pending = self.shared.services.offers.take(self.shared.spec.owner).unwrap();
+        let pending = self
+            .shared
+            .services
+            .offers
+            .take(self.shared.spec.owner, std::time::Instant::now())
+            .unwrap();
         let (spec, handle, answered) = peer_child(Arc::clone(&self.shared), self.viewer, options, pending);
         if let Some(before) = self.shared.remember_peer(&self.who, id, handle.clone()).unwrap() {
             self.shared.peer(before).unwrap().close(CloseReason::Superseded);
         }
         self.shared.peers.start_child(spec, SOON).await.unwrap();
         (id, handle, answered)
+    }
+
+    /// Somebody's tab, and what its socket is told.
+    fn joined(&self, session: SessionId, role: Role) -> (Speaker, OutboundTexts) {
+        let (who, socket) = testing::tab(session);
+        self.shared.roster.join(&who, &RoleNow::always(role)).unwrap();
+        (who, socket)
     }
 
     /// What comes of an offer of a viewer's.
@@ -317,4 +330,65 @@ async fn who_may_not_restart_an_app_is_not_told_what_it_wrote() {
     assert!(text(scene.viewer).contains("what it wrote"));
     let part = text(spectator.viewer);
     assert!(part.contains("FAILED") && !part.contains("what it wrote"));
+}
+
+#[actix_rt::test]
+async fn guests_whose_offers_never_connect_keep_nobody_out_who_may_steer() {
+    let mut scene = Scene::new();
+    let mut guests = Vec::new();
+    // Each session may have so many offers pending; together they ask for more than there are places.
+    for _ in 0..20 {
+        let session = SessionId::new();
+        for _ in 0..PENDING {
+            let (guest, socket) = scene.joined(session, Role::Spectator);
+            if let Err(error) = scene.offered(&guest).await {
+                assert_eq!(error.code(), "too_many_peers");
+                assert!(error.retry_after().is_some());
+            }
+            guests.push(socket);
+        }
+    }
+    gave_way(&mut guests).await;
+    assert!(scene.offered(&scene.who).await.is_ok(), "the owner");
+    scene.told("answer").await;
+    for role in [Role::Controller, Role::Admin].into_iter().cycle().take(6) {
+        let (viewer, socket) = scene.joined(SessionId::new(), role);
+        assert!(scene.offered(&viewer).await.is_ok(), "{role}");
+        guests.push(socket);
+    }
+    // Four are kept for them; after that who comes has the place of a guest, who is told why.
+    assert_eq!(gave_way(&mut guests).await, 3);
+}
+
+/// How many were told, since they were asked last, that their peer gave way.
+async fn gave_way(sockets: &mut [OutboundTexts]) -> usize {
+    let mut told = 0;
+    for socket in sockets {
+        while let Ok(Some(text)) = tokio::time::timeout(Duration::from_millis(5), socket.next()).await {
+            let message: serde_json::Value = serde_json::from_str(&text).unwrap();
+            told += usize::from(message["type"] == "closed" && message["reason"] == "gave_way");
+        }
+    }
+    told
+}
+
+#[actix_rt::test]
+async fn a_session_whose_offers_never_connect_has_to_wait_and_one_that_connects_does_not() {
+    let mut scene = Scene::new();
+    for _ in 0..PENDING {
+        let (_, handle, answered) = scene.peer().await;
+        answered.await.unwrap().unwrap();
+        handle.close(CloseReason::IceFailed);
+        scene.told("closed").await;
+    }
+    let refused = scene.offered(&scene.who).await.unwrap_err();
+    assert_eq!(refused.code(), "too_many_offers");
+    assert!(refused.retry_after().is_some_and(|wait| wait > 50), "{refused:?}");
+
+    let (guest, _socket) = scene.joined(SessionId::new(), Role::Spectator);
+    for _ in 0..3 * PENDING {
+        scene.offered(&guest).await.unwrap();
+        scene.connection().state.send_replace(ConnectionState::Connected);
+        sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -116,6 +116,29 @@ async fn a_browser_that_lost_its_picture_gets_a_key_frame() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_browser_that_asks_for_key_frames_without_end_has_one_in_two_seconds_made() {
+    let fed = feed();
+    let mut requests = fed.hub.key_requests();
+    requests.next().await;
+    fed.connect().await;
+    fed.frame(true, 100).await;
+    let begun = Instant::now();
+    let mut made = 0;
+    while begun.elapsed() < Duration::from_secs(20) {
+        fed.connection.key.notify_one();
+        tokio::select! {
+            _ = requests.next() => {
+                made += 1;
+                fed.frame(true, 100).await;
+            }
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+    }
+    assert!((9..=13).contains(&made), "{made} key frames");
+    assert!(fed.counters.key_requests.load(Ordering::Relaxed) > 500);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_feeder_that_is_stopped_lets_go_even_in_the_middle_of_a_write() {
     let fed = feed();
     fed.connect().await;

@@ -19,6 +19,7 @@ use rtc::interceptor::Registry;
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use tokio::sync::Notify;
@@ -221,6 +222,22 @@ impl Browser {
 
     pub(super) async fn send(channel: &Arc<dyn DataChannel>, bytes: &[u8]) {
         channel.send(BytesMut::from(bytes)).await.unwrap();
+    }
+
+    /// Says that these packets did not arrive.
+    pub(super) async fn packets_lost(&self, numbers: impl Iterator<Item = u16>) {
+        let track = self.received.track.lock().unwrap().clone().unwrap();
+        let media_ssrc = track.ssrcs().await[0];
+        let nacks: Vec<NackPair> = numbers.map(NackPair::new).collect();
+        // As many as one datagram holds.
+        for nacks in nacks.chunks(250) {
+            let request = TransportLayerNack {
+                sender_ssrc: 1,
+                media_ssrc,
+                nacks: nacks.to_vec(),
+            };
+            track.write_rtcp(vec![Box::new(request)]).await.unwrap();
+        }
     }
 
     /// Says that it cannot decode and needs a key frame.

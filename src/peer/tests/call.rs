@@ -88,6 +88,7 @@ impl Call {
             hub: Arc::clone(hub),
             available: Codec::ALL.to_vec(),
             sink,
+            steers: true,
             factory: Arc::<WebrtcFactory>::clone(factory),
             runtime: Handle::current(),
         };

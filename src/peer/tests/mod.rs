@@ -23,6 +23,7 @@ mod closing;
 mod hostile;
 mod lifetime;
 mod refusals;
+mod repeats;
 mod restart;
 mod soak;
 mod streaming;
@@ -65,6 +66,7 @@ fn options(offer: &str, hub: &Arc<Hub>, sink: &Arc<Recorder>) -> PeerOptions {
         hub: Arc::clone(hub),
         available: Codec::ALL.to_vec(),
         sink: Arc::<Recorder>::clone(sink),
+        steers: true,
         factory: factory(),
         runtime: Handle::current(),
     }

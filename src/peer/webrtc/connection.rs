@@ -15,7 +15,7 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
 
-use super::super::connection::{Connection, MediaPacket};
+use super::super::connection::{Connection, Lost, MediaPacket};
 use super::super::error::PeerError;
 use super::super::ports::PortLease;
 use super::super::state::{CLOSE_WITHIN, ConnectionState};
@@ -180,8 +180,11 @@ impl Connection for WebrtcConnection {
             .map_err(failed)
     }
 
-    fn nacked(&self) -> u64 {
-        self.feedback.nacked.load(Ordering::Relaxed)
+    fn lost(&self) -> Lost {
+        Lost {
+            packets: self.feedback.nacked.load(Ordering::Relaxed),
+            repeated: self.feedback.repeated.load(Ordering::Relaxed),
+        }
     }
 
     async fn close(&self) {

@@ -29,6 +29,7 @@ use super::callbacks::Callbacks;
 use super::connection::WebrtcConnection;
 use super::failed;
 use super::feedback::{Feedback, Observer};
+use super::requests::Requests;
 use crate::ice::PublicAddresses;
 use crate::media::Codec;
 
@@ -44,6 +45,8 @@ const CHANNEL_BUFFER: usize = 256 * 1024;
 const BIND_ATTEMPTS: u32 = 4;
 /// After NACK and reports, which act on the same packets.
 const OBSERVER_SLOT: usize = 14_000;
+/// Between the network and what answers requests for lost packets (`Slot::NackResponder`, 4000).
+const REQUESTS_SLOT: usize = 3_500;
 
 /// Where connections are made.
 #[derive(Clone, Debug)]
@@ -85,6 +88,7 @@ impl ConnectionFactory for WebrtcFactory {
     async fn open(
         &self,
         choice: &Choice,
+        steers: bool,
         events: mpsc::Sender<ConnectionEvent>,
     ) -> Result<Arc<dyn Connection>, PeerError> {
         let mut attempt = 1;
@@ -93,7 +97,7 @@ impl ConnectionFactory for WebrtcFactory {
             if addresses.is_empty() {
                 return Err(PeerError::NoAddress);
             }
-            let lease = self.options.ports.lease(&addresses)?;
+            let lease = self.options.ports.lease(&addresses, steers)?;
             let port = lease.port();
             match build(choice, events.clone(), &self.options, &addresses, lease).await {
                 Ok(connection) => return Ok(Arc::new(connection)),
@@ -117,7 +121,8 @@ async fn build(
     let mut engine = media_engine(choice).map_err(failed)?;
     let feedback = Arc::new(Feedback::default());
     let registry = configure_rtcp_reports(configure_nack(Registry::new(), &mut engine))
-        .with(Slot::from(OBSERVER_SLOT), Observer::new(Arc::clone(&feedback)));
+        .with(Slot::from(OBSERVER_SLOT), Observer::new(Arc::clone(&feedback)))
+        .with(Slot::from(REQUESTS_SLOT), Requests::new(Arc::clone(&feedback)));
     let state = watch::Sender::new(ConnectionState::New);
     let connection = PeerConnectionBuilder::<SocketAddr>::new()
         .with_media_engine(engine)

@@ -1,15 +1,14 @@
-//! What the browser says about the stream by RTCP: it needs a key frame (PLI, RFC 4585; FIR, RFC 5104), or packets
-//! were lost (NACK, RFC 4585). Sits in the interceptor chain, looks on and changes nothing.
+//! What the browser says about the stream by RTCP: it needs a key frame (PLI, RFC 4585; FIR, RFC 5104). Sits in the
+//! interceptor chain, looks on and changes nothing. Packets that were lost are the business of `requests`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use tokio::sync::Notify;
@@ -21,6 +20,8 @@ pub(super) struct Feedback {
     pub(super) key: Notify,
     /// Packets reported as lost.
     pub(super) nacked: AtomicU64,
+    /// Bytes sent again because of that.
+    pub(super) repeated: AtomicU64,
 }
 
 /// The interceptor.
@@ -43,14 +44,6 @@ impl Observer {
         let any = packet.as_any();
         if any.is::<PictureLossIndication>() || any.is::<FullIntraRequest>() {
             self.feedback.key.notify_one();
-        } else if let Some(nack) = any.downcast_ref::<TransportLayerNack>() {
-            // Each pair names one packet, and each bit of its mask one more (RFC 4585, section 6.2.1).
-            let lost: u64 = nack
-                .nacks
-                .iter()
-                .map(|pair| 1 + u64::from(pair.lost_packets.count_ones()))
-                .sum();
-            self.feedback.nacked.fetch_add(lost, Ordering::Relaxed);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! - `factory`: builds one, with everything that is negotiated and timed.
 //! - `connection`: the connection itself, and the guard that closes it.
 //! - `callbacks`: what the crate calls back on its driver, which only posts.
-//! - `feedback`: RTCP from the browser: key frames asked for, packets lost.
+//! - `feedback`: RTCP from the browser: key frames asked for; `requests`: packets lost.
 //! - `channel`: one data channel.
 
 mod callbacks;
@@ -11,6 +11,7 @@ mod channel;
 mod connection;
 mod factory;
 mod feedback;
+mod requests;
 
 pub use factory::{WebrtcFactory, WebrtcOptions};
 

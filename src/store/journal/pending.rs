@@ -6,8 +6,9 @@ use super::super::events::NewEvent;
 use super::super::instances::StatusChange;
 use super::super::peers::{NewPeer, PeerClosed};
 use crate::ids::{InstanceId, PeerId, SessionId};
+use crate::protocol::words::EventClass;
 
-/// The most notes of each kind that wait.
+/// The most notes of each kind that wait, and of events the most of each class.
 pub const MOST: usize = 4096;
 /// The most notes of each kind in one batch: a transaction of a few milliseconds.
 pub const BATCH: usize = 256;
@@ -16,6 +17,8 @@ pub const BATCH: usize = 256;
 #[derive(Debug, Default)]
 pub struct Pending {
     events: VecDeque<NewEvent>,
+    /// How many there are of each class.
+    of_class: [usize; EventClass::ALL.len()],
     statuses: BTreeMap<InstanceId, StatusChange>,
     peers: VecDeque<PeerNote>,
     sessions: BTreeMap<SessionId, i64>,
@@ -64,8 +67,10 @@ impl Pending {
     /// Notes an event.
     pub fn event(&mut self, event: NewEvent) {
         self.noted += 1;
+        let class = event.class;
+        self.of_class[class as usize] += 1;
         self.events.push_back(event);
-        self.trim();
+        self.trim_events(class);
     }
 
     /// Notes a status. An older one of the same instance that still waits is replaced: but its output is kept when
@@ -108,7 +113,10 @@ impl Pending {
     /// back](Self::put_back).
     #[must_use]
     pub fn take(&mut self) -> Batch {
-        let events = self.events.drain(..self.events.len().min(BATCH)).collect();
+        let events: Vec<NewEvent> = self.events.drain(..self.events.len().min(BATCH)).collect();
+        for event in &events {
+            self.of_class[event.class as usize] -= 1;
+        }
         let peers = self.peers.drain(..self.peers.len().min(BATCH)).collect();
         let statuses = std::iter::from_fn(|| self.statuses.pop_first()).take(BATCH).collect();
         let sessions = std::iter::from_fn(|| self.sessions.pop_first()).take(BATCH).collect();
@@ -128,7 +136,11 @@ impl Pending {
     /// Puts back what could not be stored, as older than everything noted since.
     pub fn put_back(&mut self, batch: Batch) {
         for event in batch.events.into_iter().rev() {
+            self.of_class[event.class as usize] += 1;
             self.events.push_front(event);
+        }
+        for class in EventClass::ALL {
+            self.trim_events(*class);
         }
         for peer in batch.peers.into_iter().rev() {
             self.peers.push_front(peer);
@@ -177,9 +189,21 @@ impl Pending {
         self.dropped
     }
 
+    /// Drops the oldest of a class that has too many: none displaces those of another.
+    fn trim_events(&mut self, class: EventClass) {
+        while self.of_class[class as usize] > MOST {
+            let oldest = self.events.iter().position(|event| event.class == class);
+            if let Some(oldest) = oldest {
+                self.events.remove(oldest);
+            }
+            self.of_class[class as usize] -= 1;
+            self.dropped += 1;
+            self.settled += 1;
+        }
+    }
+
     fn trim(&mut self) {
         let mut dropped = 0;
-        dropped += drop_oldest(&mut self.events);
         dropped += drop_oldest(&mut self.peers);
         while self.statuses.len() > MOST {
             let oldest = self
@@ -229,6 +253,7 @@ pub(super) mod tests {
             actor: "root".to_owned(),
             kind: "test".to_owned(),
             detail: String::new(),
+            class: EventClass::Supervision,
         }
     }
 
@@ -281,6 +306,28 @@ pub(super) mod tests {
         }
         assert_eq!((pending.len(), pending.dropped()), (MOST, 10));
         assert_eq!(pending.take().events[0].at, 10);
+    }
+
+    #[test]
+    fn a_flood_of_one_class_displaces_none_of_another() {
+        let mut pending = Pending::default();
+        for class in EventClass::ALL {
+            pending.event(NewEvent {
+                class: *class,
+                ..event(1)
+            });
+        }
+        for at in 0..2 * MOST as i64 {
+            pending.event(NewEvent {
+                class: EventClass::Visits,
+                ..event(at)
+            });
+        }
+        let first = pending.take();
+        let classes: Vec<EventClass> = first.events[..3].iter().map(|event| event.class).collect();
+        assert_eq!(classes, EventClass::ALL[..3]);
+        pending.put_back(first);
+        assert_eq!(pending.len(), MOST + 3);
     }
 
     #[derive(Debug, Clone)]

@@ -44,7 +44,7 @@ async fn what_is_noted_is_stored() {
     let writer = start(&journal, &bench.store);
     assert!(journal.flush(SOON).await);
     writer.abort();
-    assert_eq!(bench.store.events(None, 10).await.unwrap(), vec![event(3)]);
+    assert_eq!(bench.store.events(None, None, 10).await.unwrap(), vec![event(3)]);
     assert_eq!(
         bench.store.instance(id).await.unwrap().unwrap().status,
         InstanceStatus::Running
@@ -80,7 +80,7 @@ async fn while_the_database_fails_notes_wait_and_are_stored_when_it_is_back() {
     writer.abort();
     let stored: Vec<i64> = bench
         .store
-        .events(None, 10)
+        .events(None, None, 10)
         .await
         .unwrap()
         .iter()
@@ -99,7 +99,7 @@ async fn a_row_that_is_refused_does_not_hold_up_the_others() {
     let writer = start(&journal, &bench.store);
     assert!(journal.flush(SOON).await);
     writer.abort();
-    assert_eq!(bench.store.events(None, 10).await.unwrap().len(), 2);
+    assert_eq!(bench.store.events(None, None, 10).await.unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_writer_that_is_ended_at_any_moment_loses_nothing() {
     writer.abort();
     let mut stored: Vec<i64> = bench
         .store
-        .events(None, 1000)
+        .events(None, None, 1000)
         .await
         .unwrap()
         .iter()

@@ -1,0 +1,3 @@
+DROP INDEX peers_closed;
+DROP INDEX events_class;
+ALTER TABLE events DROP COLUMN class;
