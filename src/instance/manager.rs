@@ -26,7 +26,7 @@ use crate::media::Hub;
 use crate::process::{KeeperOptions, SizedFolder};
 use crate::protocol::keeper::User;
 use crate::protocol::words::InstanceStatus;
-use crate::store::{InstanceRow, NewInstance};
+use crate::store::InstanceRow;
 use crate::supervision::{ChildRef, SupervisorRef};
 
 /// From the request to the start of the tree.
@@ -131,21 +131,6 @@ impl Manager {
         self.start(handle).await?;
         handle.shared.event(InstanceEvent::Launched, "");
         Ok(())
-    }
-
-    /// The row of an instance that is new here.
-    pub(super) fn row_of(&self, spec: &InstanceSpec) -> NewInstance {
-        NewInstance {
-            instance_id: spec.id,
-            session_id: spec.owner,
-            process_id: self.slot(spec.id),
-            server_id: self.services().server,
-            app: spec.app.id.clone(),
-            width: spec.width,
-            height: spec.height,
-            fps: spec.fps,
-            created: spec.created_ms,
-        }
     }
 
     /// Takes up an instance that an earlier host left running. One that had failed or was being ended when that host
@@ -444,7 +429,7 @@ impl Manager {
     }
 
     /// The number of the place that an instance has: its rank by age.
-    fn slot(&self, id: InstanceId) -> i32 {
+    pub(super) fn slot(&self, id: InstanceId) -> i32 {
         self.lock()
             .keys()
             .position(|k| *k == id)

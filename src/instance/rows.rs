@@ -22,7 +22,7 @@ use crate::ids::{InstanceId, SessionId};
 use crate::process::sweep_instance;
 use crate::protocol::signalling::{AppLabel, InstanceMessage, Size};
 use crate::protocol::words::{InstanceStatus, Role};
-use crate::store::{InstanceRow, NewEvent, StatusChange, StoreError};
+use crate::store::{InstanceRow, NewEvent, NewInstance, StatusChange, StoreError};
 
 /// Failed rows that one session is shown.
 const MOST_FAILED: u32 = 20;
@@ -73,6 +73,21 @@ impl Drop for Begun<'_> {
 }
 
 impl Manager {
+    /// The row of an instance that is new here.
+    pub(super) fn row_of(&self, spec: &InstanceSpec) -> NewInstance {
+        NewInstance {
+            instance_id: spec.id,
+            session_id: spec.owner,
+            process_id: self.slot(spec.id),
+            server_id: self.services().server,
+            app: spec.app.id.clone(),
+            width: spec.width,
+            height: spec.height,
+            fps: spec.fps,
+            created: spec.created_ms,
+        }
+    }
+
     /// What is stored of an instance, whether or not it is still here.
     ///
     /// # Errors
