@@ -8,13 +8,14 @@ use tokio::task::spawn_blocking;
 use crate::clock::unix_ms;
 use crate::config::AppsDir;
 use crate::instance::Services;
+use crate::session::SessionBook;
 use crate::store::{Keep, Store};
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(600);
 
-/// Looks again and again; never returns.
-pub async fn retention(services: &Arc<Services>) {
+/// Looks again and again; never returns. `sessions` is told when some are forgotten.
+pub async fn retention(services: &Arc<Services>, sessions: &SessionBook) {
     let config = &services.config;
     loop {
         let before = |age: Duration| unix_ms().saturating_sub(i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
@@ -28,7 +29,12 @@ pub async fn retention(services: &Arc<Services>) {
             (keep.ended_before, keep.unused_since) = (before(kept), before(config.session.lifetime));
         }
         match services.store.delete_old(keep).await {
-            Ok(removed) => log::debug!("retention: {removed:?}"),
+            Ok(removed) => {
+                log::debug!("retention: {removed:?}");
+                if removed.sessions > 0 {
+                    sessions.reread();
+                }
+            }
             Err(error) => log::warn!("retention: {error}"),
         }
         forget_homes(&services.apps, &services.store).await;

@@ -17,7 +17,7 @@ use crate::ids::ServerId;
 use crate::instance::{Manager, Services};
 use crate::process::SweepReport;
 use crate::protocol::words::{CloseReason, InstanceStatus};
-use crate::session::Roles;
+use crate::session::{Roles, SessionBook};
 use crate::store::{InstanceRow, PeerClosed, StatusChange, Store, StoreError};
 use crate::supervision::{
     ChildContext, ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorRef, SupervisorSpec,
@@ -50,7 +50,7 @@ pub fn host(
 ) -> SupervisorSpec {
     let capacity = services.config.instances.capacity;
     let before_http = SupervisorSpec::new(Strategy::OneForOne, ROOT_INTENSITY)
-        .child(store(services))
+        .child(store(services, &api.sessions))
         .child(history(services, &api.tree))
         .child(fleet(services, manager))
         .child(ChildSpec::supervisor("sessions", Restart::Permanent, move || {
@@ -88,16 +88,16 @@ fn all_instances(manager: &Manager, instances: SupervisorRef, capacity: usize) -
 }
 
 /// Writes the journal, and deletes what is old enough.
-fn store(services: &Arc<Services>) -> ChildSpec {
-    let services = Arc::clone(services);
+fn store(services: &Arc<Services>, sessions: &SessionBook) -> ChildSpec {
+    let (services, sessions) = (Arc::clone(services), sessions.clone());
     ChildSpec::task("store", Restart::Permanent, move |cx| {
-        let services = Arc::clone(&services);
+        let (services, sessions) = (Arc::clone(&services), sessions.clone());
         async move {
             let writer = services.journal.write_to(services.store.clone());
             tokio::pin!(writer);
             tokio::select! {
                 () = &mut writer => return ExitReason::error("journal", "the journal's writer ended"),
-                () = retention(&services) => return ExitReason::Normal,
+                () = retention(&services, &sessions) => return ExitReason::Normal,
                 () = cx.stopping() => {}
             }
             // It stops last of all; whatever the others noted is written before.

@@ -146,7 +146,18 @@ impl Running {
     /// Whether a click that comes by this peer is applied.
     pub(crate) fn clicks(&self, viewer: ViewerId, peer: PeerId) -> bool {
         let queue = InputQueue::new().unwrap();
-        let input = ViewerInput::new(viewer, peer, Arc::clone(&self.handle.shared.roster), Arc::clone(&queue));
+        self.press(viewer, peer, &queue);
+        !queue.is_empty()
+    }
+
+    /// What waits to be applied.
+    pub(crate) fn input(&self) -> &Arc<InputQueue> {
+        &self.handle.shared.desktop.input
+    }
+
+    /// A button is pressed, and held, by this peer.
+    pub(crate) fn press(&self, viewer: ViewerId, peer: PeerId, queue: &Arc<InputQueue>) {
+        let input = ViewerInput::new(viewer, peer, Arc::clone(&self.handle.shared.roster), Arc::clone(queue));
         let event = InputEvent::Button {
             number: 0,
             pressed: true,
@@ -159,7 +170,6 @@ impl Running {
             event,
         };
         input.accept(frame, InputChannel::Input);
-        !queue.is_empty()
     }
 }
 

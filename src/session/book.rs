@@ -329,6 +329,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_session_that_the_database_has_forgotten_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open("sqlite:test.db", folder.path()).unwrap();
+        let token = Secret::generate().unwrap();
+        let admins = Admins::load(store.clone(), token.hash(), None, false).await.unwrap();
+        let book = SessionBook::new(store.clone(), Arc::new(Journal::new()), admins);
+        let (guest, secret) = book.create(None).await.unwrap();
+        let (_, kept) = book.create(None).await.unwrap();
+        store.delete_session(guest.session).await.unwrap();
+        book.reread();
+        assert!(book.find(&secret).await.unwrap().is_none());
+        assert!(book.find(&kept).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
     async fn however_many_sessions_are_asked_for_those_that_somebody_is_here_with_are_kept() {
         let mut inner = Inner::default();
         let here = SessionId::new();

@@ -2,6 +2,7 @@
 //! from everybody on several sockets, with each other's ids, while sessions are promoted and closed, the token is
 //! replaced, and links are made and revoked. Real actors; connections and processes are not.
 
+mod input;
 mod model;
 mod world;
 
