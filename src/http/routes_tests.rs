@@ -307,7 +307,7 @@ fn api(bench: &Bench) -> Api {
         watchers: Watchers::default(),
         limits: Arc::new(Limits::new(&LimitsConfig {
             wrong_tokens: 1000,
-            ..bench.services.config.limits.clone()
+            ..bench.services.config.limits
         })),
         messages_per_second: NonZeroU32::MIN,
     }
