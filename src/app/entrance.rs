@@ -35,8 +35,8 @@ impl Entrance {
         let (config, state) = (&services.config, services.state.path());
         let token = token::load_or_create(state).map_err(StartError::Token)?;
         let open = config.server.auth == Auth::Open;
-        let admins = Admins::load(services.store.clone(), token.hash, token.former, open).await?;
-        let links = Links::load(services.store.clone(), unix_ms()).await?;
+        let admins = Admins::load(services.store.clone(), token.hash.clone(), token.former, open).await?;
+        let links = Links::load(services.store.clone(), token.hash, unix_ms()).await?;
         let bare = config.access.bare_url_watches.then_some(Role::Spectator);
         let entrance = Self {
             admins,
@@ -69,7 +69,7 @@ impl Entrance {
     }
 
     /// Replaces the token. What was got by the former one ends: cookies, tickets, sockets and streams, and that sessions
-    /// may launch and own what they have launched. `end`: that is terminated, too.
+    /// may launch and own what they have launched, and all links. `end`: that is terminated, too.
     ///
     /// # Errors
     /// The new one cannot be made or written; the former is good still.
@@ -78,8 +78,15 @@ impl Entrance {
         let replaced = tokio::task::spawn_blocking(move || token::replace(&state)).await;
         let token = replaced.map_err(std::io::Error::other)??;
         self.admins.replace(token.hash());
+        let links = self.roles.links().end_all(token.hash());
         self.roles.regrade_all();
         log::info!("the token was replaced");
+        if let Err(error) = links.await {
+            log::warn!(
+                "code={} links of the former token are not noted as revoked: {error}",
+                error.code()
+            );
+        }
         if end {
             self.manager.end_all(Some(EndReason::Requested));
             log::info!("every instance is terminated with it");

@@ -87,13 +87,14 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerI
         runtime: shared.services.media.clone(),
     };
     let (spec, handle, answered) = peer_child(Arc::clone(&shared), who.viewer, options, pending);
-    let before = shared.remember_peer(&who, peer, handle)?;
-    // The browser has let go of it; nothing waits for its end.
-    if let Some(before) = before {
-        shared.close_peer(before, CloseReason::Superseded);
-    }
+    let before = shared.remember_peer(&who, peer, handle);
+    // Whatever comes of the one it gave way to: it has no place any more.
     if let Some(other) = gives_way {
         shared.close_peer(other, CloseReason::GaveWay);
+    }
+    // The browser has let go of it; nothing waits for its end.
+    if let Some(before) = before? {
+        shared.close_peer(before, CloseReason::Superseded);
     }
     // One that is not started is forgotten with its specification.
     let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;

@@ -99,6 +99,11 @@ impl LinkBook {
         self.all().map(|link| link.instance).collect()
     }
 
+    /// All have ended.
+    pub fn clear(&mut self) {
+        self.links.clear();
+    }
+
     /// An instance has ended, and its links with it.
     pub fn forget(&mut self, instance: InstanceId) {
         self.links.retain(|_, link| link.instance != instance);

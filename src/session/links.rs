@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::link_book::{Link, LinkBook};
-use super::secret::Secret;
+use super::secret::{Secret, SecretHash};
+use crate::clock::unix_ms;
 use crate::ids::{InstanceId, LinkId, SessionId};
 use crate::protocol::words::Role;
 use crate::store::{Exchanged, LinkRow, Store, StoreError};
@@ -101,15 +102,20 @@ impl Wish {
 pub struct Links {
     store: Store,
     book: Arc<Mutex<LinkBook>>,
+    /// The hash of the token under which links are made.
+    under: Arc<Mutex<SecretHash>>,
     changed: Arc<Notify>,
 }
 
 impl Links {
-    /// Those that the database has.
+    /// Those that the database has, and that were made under the token with this hash.
     ///
     /// # Errors
     /// The database fails.
-    pub async fn load(store: Store, now: i64) -> Result<Self, StoreError> {
+    pub async fn load(store: Store, token: SecretHash, now: i64) -> Result<Self, StoreError> {
+        store
+            .revoke_links_of_other_tokens(token.as_str().to_owned(), now)
+            .await?;
         let mut book = LinkBook::default();
         for (row, sessions) in store.living_links(None, now).await? {
             book.put(link(&row, sessions));
@@ -117,6 +123,7 @@ impl Links {
         Ok(Self {
             store,
             book: Arc::new(Mutex::new(book)),
+            under: Arc::new(Mutex::new(token)),
             changed: Arc::default(),
         })
     }
@@ -128,6 +135,7 @@ impl Links {
     pub async fn make(&self, instance: InstanceId, wish: Wish, now: i64) -> Result<(Link, Secret), LinkError> {
         let wish = wish.check()?;
         let secret = Secret::generate().map_err(|_| LinkError::Randomness)?;
+        let under = self.under().clone();
         let life = i64::try_from(wish.life.as_millis()).unwrap_or(i64::MAX);
         let row = LinkRow {
             link_id: LinkId::new(),
@@ -139,12 +147,20 @@ impl Links {
             uses: wish.uses.and_then(|uses| i32::try_from(uses).ok()),
             used: 0,
             revoked: None,
+            made_under: Some(under.as_str().to_owned()),
         };
         let made = link(&row, Vec::new());
         if !self.store.insert_link(row, i64::from(MOST_LINKS)).await? {
             return Err(LinkError::TooMany);
         }
-        self.lock().put(made.clone());
+        {
+            // Whoever replaces the token holds this first: of what was made under the former one nothing is put after that.
+            let now = self.under();
+            if !now.matches(&under) {
+                return Err(LinkError::Revoked);
+            }
+            self.lock().put(made.clone());
+        }
         self.changed.notify_one();
         Ok((made, secret))
     }
@@ -193,6 +209,16 @@ impl Links {
         known.map(|_| ()).ok_or(LinkError::Unknown)
     }
 
+    /// The token was replaced: the links that were made under the former one give nothing more from here on. What the
+    /// database does not take now it is told at the next start.
+    pub fn end_all(&self, token: SecretHash) -> impl Future<Output = Result<usize, StoreError>> + use<> {
+        let (store, now, hash) = (self.store.clone(), unix_ms(), token.as_str().to_owned());
+        let mut under = self.under();
+        *under = token;
+        self.lock().clear();
+        async move { store.revoke_links_of_other_tokens(hash, now).await }
+    }
+
     /// The links that expired by `now`; what they gave has ended.
     pub fn expire(&self, now: i64) -> Vec<Link> {
         self.lock().expire(now)
@@ -233,6 +259,11 @@ impl Links {
             }
         }
         Ok(())
+    }
+
+    /// Locked before the book, where both are.
+    fn under(&self) -> MutexGuard<'_, SecretHash> {
+        self.under.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, LinkBook> {

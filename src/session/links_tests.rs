@@ -45,9 +45,13 @@ impl Bench {
         Store::open("sqlite:test.db", self.folder.path()).unwrap()
     }
 
-    /// A host that starts on the same database.
+    /// A host that starts on the same database, with the same token.
     async fn links(&self) -> Links {
-        Links::load(self.store(), NOW).await.unwrap()
+        self.links_under(&SecretHash::parse(&"0".repeat(64)).unwrap()).await
+    }
+
+    async fn links_under(&self, token: &SecretHash) -> Links {
+        Links::load(self.store(), token.clone(), NOW).await.unwrap()
     }
 }
 
@@ -211,4 +215,30 @@ async fn a_wish_beyond_what_a_link_may_be_is_refused() {
         links.make(bench.instance, usual, NOW).await.unwrap();
     }
     assert_eq!(code(links.make(bench.instance, usual, NOW).await), "too_many_links");
+}
+
+#[tokio::test]
+async fn with_another_token_all_links_end_here_and_at_the_next_host() {
+    let bench = Bench::new().await;
+    let tokens = [(); 3].map(|()| Secret::generate().unwrap().hash());
+    let links = bench.links_under(&tokens[0]).await;
+    let session = SessionId::new();
+    let usual = wish(Role::Controller, None);
+    let (_, secret) = links.make(bench.instance, usual, NOW).await.unwrap();
+    links.exchange(&secret, session, NOW).await.unwrap();
+
+    // At once, whether or not the database has been told yet.
+    let told = links.end_all(tokens[1].clone());
+    assert_eq!(links.role_of(session, bench.instance, NOW), None);
+    assert_eq!(code(links.exchange(&secret, session, NOW).await), "link_revoked");
+    assert_eq!(told.await.unwrap(), 1);
+    let (_, newer) = links.make(bench.instance, usual, NOW).await.unwrap();
+    links.exchange(&newer, session, NOW).await.unwrap();
+
+    // A host that starts with the same token knows them, one that starts with another does not.
+    let same = bench.links_under(&tokens[1]).await;
+    assert_eq!(same.role_of(session, bench.instance, NOW), Some(Role::Controller));
+    let other = bench.links_under(&tokens[2]).await;
+    assert_eq!(other.role_of(session, bench.instance, NOW), None);
+    assert_eq!(code(other.exchange(&newer, session, NOW).await), "link_revoked");
 }

@@ -46,7 +46,7 @@ impl Bench {
         let admins = Admins::load(store.clone(), token.hash(), None, open).await.unwrap();
         let catalogue = Arc::new(Catalogue::new(Vec::new()));
         let manager = Manager::new(Arc::clone(&services), catalogue, SupervisorRef::new());
-        let links = Links::load(store.clone(), unix_ms()).await.unwrap();
+        let links = Links::load(store.clone(), token.hash(), unix_ms()).await.unwrap();
         let roles = Roles::new(links, manager.clone(), bare);
         let (supervisor, never) = (SupervisorRef::new(), Intensity::new(0, Duration::from_secs(1)));
         let tree = Tree::start(SupervisorSpec::dynamic(never, 100).reference(&supervisor));
@@ -76,6 +76,8 @@ impl Bench {
     pub(crate) fn rotate(&mut self) {
         self.token = Secret::generate().unwrap();
         self.admins.replace(self.token.hash());
+        // Of the database it is told at the next start.
+        drop(self.roles.links().end_all(self.token.hash()));
         self.roles.regrade_all();
     }
 

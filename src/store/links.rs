@@ -34,6 +34,8 @@ pub struct LinkRow {
     pub used: i32,
     /// When it was revoked, ms since 1970.
     pub revoked: Option<i64>,
+    /// SHA-256 of the host's token when it was made, 64 hex digits; `None`: before that was noted.
+    pub made_under: Option<String>,
 }
 
 /// What became of the exchange of a link's secret.
@@ -161,6 +163,31 @@ impl Store {
                 diesel::delete(grants::table.filter(grants::link_id.eq(link.to_string()))).execute(connection)?;
             }
             Ok(revoked > 0)
+        })
+        .await
+    }
+
+    /// Revokes the links that were made under another token than the one with this hash, and with them what they gave. Those
+    /// of a time when it was not noted were made under this one. Returns how many.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn revoke_links_of_other_tokens(&self, token: String, now: i64) -> Result<usize, StoreError> {
+        self.change(move |connection| {
+            diesel::update(links::table.filter(links::made_under.is_null()))
+                .set(links::made_under.eq(&token))
+                .execute(connection)?;
+            let others: Vec<String> = links::table
+                .filter(links::made_under.ne(&token).and(links::revoked.is_null()))
+                .select(links::link_id)
+                .load(connection)?;
+            for id in &others {
+                diesel::update(links::table.find(id))
+                    .set(links::revoked.eq(now))
+                    .execute(connection)?;
+                diesel::delete(grants::table.filter(grants::link_id.eq(id))).execute(connection)?;
+            }
+            Ok(others.len())
         })
         .await
     }

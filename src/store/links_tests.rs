@@ -14,6 +14,7 @@ async fn link(bench: &Bench, secret: &str, uses: Option<i32>) -> LinkRow {
         uses,
         used: 0,
         revoked: None,
+        made_under: None,
     };
     assert!(bench.store.insert_link(link.clone(), 2).await.unwrap());
     link

@@ -79,6 +79,7 @@ diesel::table! {
         uses -> Nullable<Integer>,
         used -> Integer,
         revoked -> Nullable<BigInt>,
+        made_under -> Nullable<Text>,
     }
 }
 

@@ -110,9 +110,15 @@ scenario(
     const { instance_id } = await owner.launch('pattern');
     await owner.statusBecomes(instance_id, 'RUNNING');
     const { socket } = await watch(owner, instance_id);
+    const path = `/api/v1/instances/${instance_id}`;
+    const { body: made } = await owner.post(`${path}/links`, { role: 'controller' });
+    const linked = await Client.guest(stage.host);
+    assert.equal((await linked.post('/api/v1/links/exchange', { link: made.secret })).status, 200);
+    assert.equal((await linked.instance(instance_id)).role, 'controller');
     await stage.host.rotate();
     assert.equal(await socket.ended(), 1012);
-    const path = `/api/v1/instances/${instance_id}`;
+    assert.equal((await linked.instance(instance_id)).role, 'spectator', 'links end as well');
+    assertProblem(await linked.post('/api/v1/links/exchange', { link: made.secret }), 410, 'link_revoked');
     assert.equal((await owner.instance(instance_id)).role, 'spectator');
     assertProblem(await owner.post(`${path}/restart`, {}), 403, 'not_allowed');
     assertProblem(await owner.post(`${path}/links`, { role: 'controller' }), 403, 'not_allowed');

@@ -89,6 +89,9 @@ impl Model {
 
     pub(super) fn rotate(&mut self) {
         self.token += 1;
+        for link in &mut self.links {
+            link.living = false;
+        }
     }
 
     pub(super) fn link(&mut self, session: usize, instance: usize, role: Role) {
