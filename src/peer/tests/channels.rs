@@ -10,7 +10,7 @@ use super::*;
 use crate::protocol::signalling::CloseReason;
 
 /// As large as browsers send.
-const MESSAGE: [u8; 60_000] = [7; 60_000];
+static MESSAGE: [u8; 60_000] = [7; 60_000];
 
 async fn opens(browser: &Browser, n: usize) -> Vec<Arc<dyn DataChannel>> {
     let mut channels = Vec::new();
