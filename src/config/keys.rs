@@ -301,7 +301,7 @@ pub const KEYS: &[Key] = &[
         "limits.requests_per_minute",
         Kind::Number(60, 1_000_000),
         "1200",
-        "Requests of one address a minute, files of the pages apart. Over it: 429.",
+        "Requests of one address a minute, files of the pages that are there apart. Over it: 429.",
     ),
     key(
         "limits.sessions_per_hour",
@@ -326,7 +326,7 @@ pub const KEYS: &[Key] = &[
         "limits.sockets_per_address",
         Kind::Number(1, 100_000),
         "256",
-        "Signalling sockets of one address at once: of guests, and as many of others. Over it: 429.",
+        "Signalling sockets of one address at once: of guests, as many of others who may launch, and of administrators. Over it: 429.",
     ),
     key(
         "limits.sockets_per_session",

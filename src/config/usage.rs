@@ -10,6 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::time::Instant;
 
+use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 
@@ -31,7 +32,7 @@ pub enum Usage {
 ///
 /// # Errors
 /// [`io::ErrorKind::TimedOut`] after `until`; the folder itself cannot be read. What cannot be read below it, because it
-/// vanishes meanwhile or is closed to this user, is passed over.
+/// vanishes meanwhile, is passed over; a folder that is closed to this user is beyond any limit.
 pub fn usage(path: &Path, limit: u64, until: Instant) -> io::Result<Usage> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let top = open(path, flags, Mode::empty())?;
@@ -68,15 +69,19 @@ pub fn usage(path: &Path, limit: u64, until: Instant) -> io::Result<Usage> {
         if total > limit {
             return Ok(Usage::Over);
         }
-        if is_folder(&found)
-            && let Ok(inner) = openat(&*folder, name.as_os_str(), flags, Mode::empty())
-        {
-            if left.len() >= MAX_DEPTH {
-                return Ok(Usage::Over);
-            }
-            // Unread where it is closed to this user.
-            left.extend(entries(&inner).ok().map(|todo| (todo, inner)));
+        if !is_folder(&found) {
+            continue;
         }
+        let inner = match openat(&*folder, name.as_os_str(), flags, Mode::empty()) {
+            Ok(inner) => inner,
+            // An app that closes a folder hides what is in it from a host of the same user.
+            Err(Errno::EACCES) => return Ok(Usage::Over),
+            Err(_) => continue,
+        };
+        if left.len() >= MAX_DEPTH {
+            return Ok(Usage::Over);
+        }
+        left.extend(entries(&inner).ok().map(|todo| (todo, inner)));
     }
     Ok(Usage::Within(total))
 }
@@ -118,6 +123,31 @@ mod tests {
         };
         assert!((MIB..MIB + 128 * 1024).contains(&bytes), "{bytes}");
         assert_eq!(usage(&home, MIB - 1, soon()).unwrap(), Usage::Over);
+    }
+
+    #[test]
+    fn what_an_app_closes_to_a_host_of_its_own_user_is_beyond_the_limit() {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        let place = tempfile::tempdir().unwrap();
+        let home = place.path().join("home");
+        fs::create_dir_all(home.join("closed")).unwrap();
+        fs::set_permissions(home.join("closed"), fs::Permissions::from_mode(0)).unwrap();
+        let look = move || usage(&home, MIB, soon()).unwrap();
+        let seen = if nix::unistd::geteuid().is_root() {
+            let nobody = nix::unistd::Uid::from_raw(65_534);
+            for path in ["", "home", "home/closed"] {
+                chown(place.path().join(path), Some(nobody.as_raw()), None).unwrap();
+            }
+            // Of this thread alone.
+            let looking = std::thread::spawn(move || {
+                nix::unistd::setfsuid(nobody);
+                look()
+            });
+            looking.join().unwrap()
+        } else {
+            look()
+        };
+        assert_eq!(seen, Usage::Over);
     }
 
     #[test]

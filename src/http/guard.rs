@@ -10,6 +10,7 @@ use actix_web::{Error, HttpMessage, ResponseError, web};
 use super::client::Client;
 use super::origin::OriginPolicy;
 use super::problem::Problem;
+use super::transport::{level, quoted};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -22,10 +23,11 @@ pub async fn check_origin(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     if let Err(problem) = check(&request) {
-        log::warn!(
+        log::log!(
+            level(),
             "http refused={} path={} client={}",
             problem.code(),
-            request.path(),
+            quoted(request.path()),
             request
                 .extensions()
                 .get::<Client>()

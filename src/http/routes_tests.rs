@@ -395,3 +395,48 @@ async fn who_was_somebody_when_they_began_to_ask_is_judged_by_what_they_are_when
     assert!(other.may(Action::Administer).is_err() && other.may(Action::Launch).is_err());
     assert!(admin.still().is_err());
 }
+
+#[actix_web::test]
+async fn files_of_the_pages_are_not_counted_but_what_is_asked_for_in_their_place_is() {
+    let bench = Bench::new(true, None).await;
+    let some = |n| NonZeroU32::new(n).unwrap();
+    let limits = LimitsConfig {
+        requests_per_minute: some(3),
+        ..bench.services.config.limits
+    };
+    for (path, host, refused) in [
+        ("/static/nothing", "127.0.0.1", StatusCode::NOT_FOUND),
+        ("/static/css/base.css", "rebound.example", StatusCode::FORBIDDEN),
+    ] {
+        let api = Api {
+            limits: Arc::new(Limits::new(&limits)),
+            ..api(&bench)
+        };
+        let app = init_service(
+            App::new()
+                .app_data(web::Data::new(api))
+                .app_data(web::Data::new(OriginPolicy {
+                    hosts: Vec::new(),
+                    origins: Vec::new(),
+                }))
+                .wrap(from_fn(check_origin))
+                .wrap(from_fn(limit_requests))
+                .wrap(from_fn(transport))
+                .configure(routes),
+        )
+        .await;
+        let ask = async |path: &str, host: &str| {
+            let request = TestRequest::get().uri(path).insert_header((HOST, host));
+            let request = request.peer_addr(SocketAddr::from(([127, 0, 0, 1], 1)));
+            call_service(&app, request.to_request()).await.status()
+        };
+        for _ in 0..10 {
+            assert_eq!(ask("/static/css/base.css", "127.0.0.1").await, StatusCode::OK);
+        }
+        for _ in 0..3 {
+            assert_eq!(ask(path, host).await, refused);
+        }
+        assert_eq!(ask(path, host).await, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(ask("/static/css/base.css", "127.0.0.1").await, StatusCode::OK);
+    }
+}

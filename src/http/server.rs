@@ -12,6 +12,7 @@ use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::rt::net::TcpStream;
 use actix_web::{App, HttpServer, web};
+use nix::sys::resource::{Resource, getrlimit};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::carrying::carry_through;
@@ -25,8 +26,11 @@ use crate::tls::Tls;
 
 /// Threads that parse requests and carry sockets.
 const WORKERS: usize = 2;
-/// Connections at once and worker.
+/// Connections at once and worker, where the host may have files enough.
 const MAX_CONNECTIONS: usize = 8192;
+/// Each connection has two descriptors, one of them for who watches it: half of all are for connections, so that however
+/// many come, there are some left for instances and peers.
+const FILES_FOR_A_CONNECTION: usize = 4;
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 1024;
 /// From the connection to the end of the TLS handshake.
@@ -109,6 +113,17 @@ pub struct Front {
     pub tls: Option<Arc<Tls>>,
 }
 
+/// How many files this process may have open.
+fn open_files() -> usize {
+    let files = getrlimit(Resource::RLIMIT_NOFILE).map(|(now, _)| now);
+    files.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
+}
+
+/// Connections at once and worker, of so many open files.
+fn connections_of_worker(files: usize) -> usize {
+    (files / FILES_FOR_A_CONNECTION / WORKERS).clamp(1, MAX_CONNECTIONS)
+}
+
 /// Starts a server on the listener. With TLS it speaks HTTP/1.1 like without: WebSockets need it, and HTTP/2 would let one
 /// connection have any number of requests under way.
 ///
@@ -117,6 +132,7 @@ pub struct Front {
 pub fn serve(listener: &TcpListener, api: Api, front: &Front) -> std::io::Result<Server> {
     let (api, policy) = (web::Data::new(api), web::Data::new(front.origins.clone()));
     let way = web::Data::new(front.transport.clone());
+    let connections = connections_of_worker(open_files());
     let server = HttpServer::new(move || {
         App::new()
             .app_data(api.clone())
@@ -130,9 +146,9 @@ pub fn serve(listener: &TcpListener, api: Api, front: &Front) -> std::io::Result
             .configure(routes)
     })
     .workers(WORKERS)
-    .max_connections(MAX_CONNECTIONS)
+    .max_connections(connections)
     // Handshakes that hang take places of connections, and no more.
-    .max_connection_rate(MAX_CONNECTIONS)
+    .max_connection_rate(connections)
     .tls_handshake_timeout(HANDSHAKE_DEADLINE)
     .client_request_timeout(REQUEST_DEADLINE)
     .shutdown_timeout(2)
@@ -164,5 +180,21 @@ fn prepare(connection: &dyn Any, data: &mut Extensions) {
         if let Some(watched) = Connection::watched(socket) {
             data.insert(watched);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_leave_half_of_the_files_to_everything_else() {
+        for files in [256, 1024, 4096, 20_000, 32_768, 65_536, 1_048_576, usize::MAX] {
+            let connections = connections_of_worker(files) * WORKERS;
+            assert!(connections * 2 <= files / 2, "{connections} of {files}");
+        }
+        assert_eq!(connections_of_worker(20_000), 2500);
+        assert_eq!(connections_of_worker(usize::MAX), MAX_CONNECTIONS);
+        assert_eq!(connections_of_worker(0), 1, "a host that answers nobody is none");
     }
 }

@@ -39,8 +39,9 @@ pub async fn socket(
     let identity = who.session()?;
     // Before anything is kept for it.
     check(&request).map_err(|e| Problem::new(StatusCode::BAD_REQUEST, e.code(), e.to_string()))?;
-    let guest = identity.is_guest() && !who.standing().admin;
-    let permits = api.limits.socket(client.address, identity.session, guest)?;
+    let permits = api
+        .limits
+        .socket(client.address, identity.session, who.standing().into())?;
     let session = api
         .live
         .actor(identity.session)

@@ -6,11 +6,30 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
+use log::Level;
 
 use super::client::{Client, Proxies};
 use super::idle::{Carried, Connection};
 use super::problem::Problem;
 use super::{cookies, headers, slow_body};
+use crate::observe::Lines;
+
+/// What is written down of all requests that are refused or fail.
+static LINES: Lines = Lines::a_minute(300);
+/// So much is quoted of a path, in characters.
+const PATH_QUOTED: usize = 200;
+
+/// The level of one more line about a request that is refused or fails.
+pub(super) fn level() -> Level {
+    LINES.level()
+}
+
+/// What the log quotes of a path.
+pub(super) fn quoted(path: &str) -> &str {
+    path.char_indices()
+        .nth(PATH_QUOTED)
+        .map_or(path, |(end, _)| path.get(..end).unwrap_or(path))
+}
 
 /// What the configuration says of the way between browsers and this host.
 #[derive(Clone, Debug, Default)]
@@ -46,9 +65,10 @@ pub async fn transport(
         .error()
         .and_then(|error| error.as_error::<Problem>())
     {
-        log::info!(
+        log::log!(
+            level(),
             "http client={client} path={} status={} code={} detail={:?}",
-            response.request().path(),
+            quoted(response.request().path()),
             response.status().as_u16(),
             problem.code(),
             problem.detail()
@@ -57,4 +77,21 @@ pub async fn transport(
     cookies::outgoing(response.headers_mut(), https);
     headers::complete(response.headers_mut(), https && way.only_https);
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_path_only_its_beginning_is_written_down() {
+        assert_eq!(quoted("/static/nothing"), "/static/nothing");
+        assert_eq!(quoted(&"ü".repeat(100_000)).chars().count(), PATH_QUOTED);
+    }
+
+    #[test]
+    fn of_requests_without_end_that_fail_so_many_are_written_down() {
+        let written = (0..1000).filter(|_| level() == Level::Info).count();
+        assert!(written <= 300, "{written}");
+    }
 }

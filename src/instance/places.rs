@@ -23,7 +23,7 @@ use crate::protocol::words::Role;
 pub const PATIENCE: Duration = Duration::from_secs(8);
 /// Of so many places one is kept from spectators.
 const KEPT_OF: usize = 16;
-/// Children beyond twice the places, at least, that spectators do not get.
+/// Children beyond twice the places, at least, that spectators do not get; half of them only owner and administrators.
 const SPARE: usize = 16;
 
 /// Who wants a place.
@@ -70,7 +70,20 @@ impl Places {
     /// How many children the tree has for so many places: those who leave are among them.
     #[must_use]
     pub fn children(most: usize) -> usize {
-        2 * most + SPARE.max(most / 2)
+        2 * most + Self::spare(most)
+    }
+
+    /// How many children there may be for one of that rank to come.
+    fn children_for(most: usize, rank: u8) -> usize {
+        match rank {
+            0 => 2 * most,
+            1 => 2 * most + Self::spare(most) / 2,
+            _ => Self::children(most),
+        }
+    }
+
+    fn spare(most: usize) -> usize {
+        SPARE.max(most / 2)
     }
 
     /// A place for a new peer, in that of its viewer's peer before, if it has one. `role_of`: what viewers are now. Gives
@@ -86,12 +99,7 @@ impl Places {
         now: Instant,
     ) -> Result<Option<PeerId>, NoPlace> {
         let rank = rank(role_of(asker.viewer));
-        let children = if rank == 0 {
-            2 * self.most
-        } else {
-            Self::children(self.most)
-        };
-        if self.held.len() + self.leaving.len() >= children {
+        if self.held.len() + self.leaving.len() >= Self::children_for(self.most, rank) {
             return Err(NoPlace);
         }
         let own = self.held.iter().find(|(_, p)| p.of.viewer == asker.viewer);

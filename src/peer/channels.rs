@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::LINES;
 use super::connection::{Channel, ChannelEvent};
 use super::rate::RateGuard;
 use crate::clock::monotonic_us;
@@ -102,7 +103,8 @@ impl Channels {
     pub(super) async fn serve(self: Arc<Self>, channel: Arc<dyn Channel>) {
         let label = channel.label().await;
         let Some(which) = InputChannel::from_label(&label).filter(|which| self.take(*which)) else {
-            log::warn!(
+            log::log!(
+                LINES.level(),
                 "peer={} data channel {:?} is not served",
                 self.peer,
                 label.chars().take(32).collect::<String>()
@@ -169,7 +171,7 @@ impl Channels {
                             }
                         }
                         if malformed >= MAX_MALFORMED {
-                            log::warn!("peer={} {} closed: too many malformed messages", self.peer, which.label());
+                            log::log!(LINES.level(), "peer={} {} closed: too many malformed messages", self.peer, which.label());
                             channel.close().await;
                             return;
                         }

@@ -75,7 +75,7 @@ pub trait Channel: Send + Sync {
     async fn send(&self, data: &[u8]) -> bool;
     /// Waits until the browser has acknowledged everything that was sent. Cancel safe.
     async fn flushed(&self);
-    /// Closes the channel.
+    /// Closes the channel. Dropping the last reference does so in the background, if nobody has.
     async fn close(&self);
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::LINES;
 use super::connection::Connection;
 use super::key_rate::KeyRate;
 use super::packets::Packetizer;
@@ -173,13 +174,17 @@ impl Feeder {
                     self.counters.bytes.fetch_add(len, Ordering::Relaxed);
                 }
                 Ok(Err(error)) => {
-                    log::info!("peer={} feeding ends: {error}", self.peer);
+                    log::log!(LINES.level(), "peer={} feeding ends: {error}", self.peer);
                     return false;
                 }
                 Err(_) => {
                     // The rest of this frame is missing for good: the browser sees the gap and waits for a key frame.
                     self.counters.congested.fetch_add(1, Ordering::Relaxed);
-                    log::info!("peer={} congested, skipping to the next key frame", self.peer);
+                    log::log!(
+                        LINES.level(),
+                        "peer={} congested, skipping to the next key frame",
+                        self.peer
+                    );
                     self.subscription.skip_to_key();
                     self.key_by = Some(Instant::now() + KEY_WITHIN);
                     return true;

@@ -59,5 +59,8 @@ pub use peer::{Peer, PeerAnswer, PeerEvent, PeerEvents, PeerOptions, PeerStats};
 pub use ports::PortRange;
 pub use state::ConnectionState;
 
+/// What is written down of all peers: each line is one that a browser can cause at will.
+static LINES: crate::observe::Lines = crate::observe::Lines::a_minute(300);
+
 #[cfg(test)]
 mod tests;

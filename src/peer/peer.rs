@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+use super::LINES;
 use super::candidate::{Intake, Verdict};
 use super::channels::{Channels, InputCounters, InputSink};
 use super::codec_choice;
@@ -222,7 +223,8 @@ impl Peer {
         // overflow: see the callbacks that fill it.
         let (connection_tx, connection_events) = mpsc::channel(CONNECTION_EVENTS);
         let connection = factory.open(&choice, steers, connection_tx).await?;
-        log::info!(
+        log::log!(
+            LINES.level(),
             "peer={peer_id} opened codec={} pt={} rtx={:?}",
             choice.codec,
             choice.payload_type,

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use super::LINES;
 use super::channels::Channels;
 use super::connection::{Connection, ConnectionEvent};
 use super::operation::Operation;
@@ -17,6 +18,9 @@ use crate::protocol::signalling::CloseReason;
 
 /// Data channels of one peer being read or refused at once.
 const MAX_CHANNELS: usize = 8;
+/// Data channels of one peer in all, closed ones among them: the page opens two. The crate remembers each, and keeps what
+/// comes by one until it is closed.
+const MOST_CHANNELS: usize = 16;
 
 /// Everything the task was given.
 pub(super) struct PeerTask {
@@ -37,6 +41,8 @@ struct Running {
     begun: Instant,
     operations: JoinSet<()>,
     readers: JoinSet<()>,
+    /// Data channels that the browser has opened so far.
+    channels: usize,
     closing: Option<JoinHandle<()>>,
     feeding: bool,
     /// The operation that waits for the table's word.
@@ -51,6 +57,7 @@ impl PeerTask {
             begun: Instant::now(),
             operations: JoinSet::new(),
             readers: JoinSet::new(),
+            channels: 0,
             closing: None,
             feeding: true,
             asked: None,
@@ -66,7 +73,8 @@ impl PeerTask {
         };
         self.feeder.abort();
         running.readers.abort_all();
-        log::info!(
+        log::log!(
+            LINES.level(),
             "peer={} closed reason={reason} after_ms={}",
             self.peer,
             running.begun.elapsed().as_millis()
@@ -86,7 +94,7 @@ impl PeerTask {
             reason = asked(&mut self.close), if open => Some(Input::CloseAsked(reason)),
             Ok(()) = states.changed() => {
                 let state = *states.borrow_and_update();
-                log::info!("peer={} connection={} after_ms={}", self.peer, state.as_str(), running.begun.elapsed().as_millis());
+                log::log!(LINES.level(), "peer={} connection={} after_ms={}", self.peer, state.as_str(), running.begun.elapsed().as_millis());
                 self.post(PeerEvent::State(state));
                 Some(Input::Connection(state))
             }
@@ -106,8 +114,7 @@ impl PeerTask {
                 Some(Input::OperationAsked)
             }
             Some(event) = self.connection_events.recv() => {
-                self.connection_event(event, running);
-                None
+                self.connection_event(event, running)
             }
             Some(result) = running.readers.join_next() => {
                 let error = result.err().filter(JoinError::is_panic)?;
@@ -165,21 +172,41 @@ impl PeerTask {
         None
     }
 
-    fn connection_event(&self, event: ConnectionEvent, running: &mut Running) {
-        match event {
-            ConnectionEvent::Candidate(candidate) => self.post(PeerEvent::LocalCandidate(candidate)),
-            ConnectionEvent::Channel(channel) if running.state.is_open() && running.readers.len() < MAX_CHANNELS => {
-                running.readers.spawn(Arc::clone(&self.channels).serve(channel));
+    fn connection_event(&self, event: ConnectionEvent, running: &mut Running) -> Option<Input> {
+        let channel = match event {
+            ConnectionEvent::Candidate(candidate) => {
+                self.post(PeerEvent::LocalCandidate(candidate));
+                return None;
             }
-            // overflow: a channel too many, or one that comes too late, is never read.
-            ConnectionEvent::Channel(_) => log::warn!("peer={} a data channel is not served", self.peer),
+            ConnectionEvent::Channel(channel) => channel,
+        };
+        running.channels += 1;
+        let open = running.state.is_open();
+        if open && running.channels <= MOST_CHANNELS && running.readers.len() < MAX_CHANNELS {
+            running.readers.spawn(Arc::clone(&self.channels).serve(channel));
+            return None;
         }
+        // overflow: a channel too many, or one that comes too late, is never read; dropping it closes it.
+        drop(channel);
+        log::log!(LINES.level(), "peer={} a data channel is not served", self.peer);
+        (open && running.channels > MOST_CHANNELS).then(|| {
+            log::log!(
+                LINES.level(),
+                "peer={} is closed: it opens channels without end",
+                self.peer
+            );
+            Input::CloseAsked(CloseReason::Fault)
+        })
     }
 
     fn post(&self, event: PeerEvent) {
         // overflow: the event is lost; the end of the peer is told apart and is not.
         if let Err(mpsc::error::TrySendError::Full(_)) = self.events.try_send(event) {
-            log::warn!("peer={} its owner does not read its events, one is lost", self.peer);
+            log::log!(
+                LINES.level(),
+                "peer={} its owner does not read its events, one is lost",
+                self.peer
+            );
         }
     }
 }

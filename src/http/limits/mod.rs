@@ -27,6 +27,7 @@ use super::problem::Problem;
 use crate::config::LimitsConfig;
 use crate::ids::SessionId;
 use crate::permits::{Permit, Permits};
+use crate::protocol::rights::Standing;
 
 /// After so many questions those who have not asked for long are forgotten.
 const SWEEP: u32 = 1024;
@@ -51,6 +52,27 @@ impl From<IpAddr> for Whence {
     }
 }
 
+/// Whose a socket is, as far as it matters for who may have how many: each of them keeps out its own kind only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Whose {
+    /// A session that may only watch what it was invited to.
+    Guests,
+    /// A session that may launch.
+    Members,
+    /// Who has shown the token.
+    Admins,
+}
+
+impl From<Standing> for Whose {
+    fn from(standing: Standing) -> Self {
+        match standing {
+            Standing { admin: true, .. } => Self::Admins,
+            Standing { member: true, .. } => Self::Members,
+            _ => Self::Guests,
+        }
+    }
+}
+
 /// The limits of this host. Shared by all its workers.
 #[derive(Debug)]
 pub struct Limits {
@@ -60,8 +82,9 @@ pub struct Limits {
     sessions: Rate<Whence>,
     launches: Rate<SessionId>,
     wrong_tokens: Mutex<Lockout<Whence>>,
-    /// Apart for guests and for those who may launch: behind one address there may be both.
-    sockets: Arc<Permits<(Whence, bool)>>,
+    /// Apart for each kind: behind one address there may be all of them, and with `server.auth = "open"` strangers may
+    /// launch.
+    sockets: Arc<Permits<(Whence, Whose)>>,
     sockets_of_session: Arc<Permits<SessionId>>,
 }
 
@@ -109,12 +132,11 @@ impl Limits {
         self.launches.take(session, "launches")
     }
 
-    /// One more socket, as long as the permits live; `guest`: of a session that may only watch. Guests keep nobody out who
-    /// has shown the token.
+    /// One more socket, as long as the permits live. Guests keep out no members, and neither of them administrators.
     ///
     /// # Errors
     /// 429 `too_many_sockets`.
-    pub fn socket(&self, from: IpAddr, session: SessionId, guest: bool) -> Result<[Permit; 2], Problem> {
+    pub fn socket(&self, from: IpAddr, session: SessionId, whose: Whose) -> Result<[Permit; 2], Problem> {
         let refused = |whose: &str| {
             Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
@@ -123,7 +145,7 @@ impl Limits {
             )
             .retry_after(SOCKET_RETRY)
         };
-        let of_address = self.sockets.take((from.into(), guest));
+        let of_address = self.sockets.take((from.into(), whose));
         let of_address = of_address.ok_or_else(|| refused("your address"))?;
         let of_session = self
             .sockets_of_session
@@ -205,7 +227,7 @@ impl<K: Clone + Eq + std::hash::Hash> Rate<K> {
 }
 
 /// The middleware that counts requests, before anything else looks at them. Files of the pages are not counted: a page
-/// fetches dozens, they cost nothing, and browsers keep them.
+/// fetches dozens, they cost nothing, and browsers keep them. What is asked for in their place and is refused, is.
 ///
 /// # Errors
 /// Those of the handlers behind it.
@@ -213,15 +235,23 @@ pub async fn limit_requests(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let counted = !request.path().starts_with("/static/");
-    let api = request.app_data::<web::Data<Api>>();
+    let file = request.path().starts_with("/static/");
+    let api = request.app_data::<web::Data<Api>>().cloned();
     let from = request.extensions().get::<Client>().map(|client| client.address);
-    if counted
-        && let (Some(api), Some(from)) = (api, from)
-        && let Err(problem) = api.limits.request(from)
-    {
-        // Not as an error, which would have a line of its own in the log.
-        let response = problem.error_response();
+    // Not as an error, which would have a line of its own in the log.
+    let refused = move || {
+        let problem = api?.limits.request(from?).err()?;
+        Some(problem.error_response())
+    };
+    if file {
+        let response = next.call(request).await?.map_into_boxed_body();
+        let failed = response.status().is_client_error().then(refused).flatten();
+        return Ok(match failed {
+            Some(refusal) => response.into_response(refusal),
+            None => response,
+        });
+    }
+    if let Some(response) = refused() {
         return Ok(request.into_response(response));
     }
     next.call(request).await.map(ServiceResponse::map_into_boxed_body)
@@ -278,19 +308,41 @@ mod tests {
     }
 
     #[test]
-    fn sockets_are_counted_by_address_and_by_session_guests_apart_and_a_closed_one_makes_room() {
+    fn sockets_are_counted_by_address_and_by_session_and_a_closed_one_makes_room() {
         let limits = limits();
         let (one, two) = (SessionId::new(), SessionId::new());
-        let first = limits.socket(HERE, one, true).unwrap();
-        let _second = limits.socket(HERE, one, true).unwrap();
-        let refused = limits.socket(HERE, one, true).unwrap_err();
+        let first = limits.socket(HERE, one, Whose::Guests).unwrap();
+        let _second = limits.socket(HERE, one, Whose::Guests).unwrap();
+        let refused = limits.socket(HERE, one, Whose::Guests).unwrap_err();
         assert_eq!(refused.code(), "too_many_sockets");
-        let _third = limits.socket(HERE, two, true).unwrap();
-        assert!(limits.socket(HERE, two, true).is_err(), "the address has three");
-        let known = SessionId::new();
-        assert!(limits.socket(HERE, known, false).is_ok(), "guests keep only guests out");
+        let _third = limits.socket(HERE, two, Whose::Guests).unwrap();
+        assert!(
+            limits.socket(HERE, two, Whose::Guests).is_err(),
+            "the address has three"
+        );
         drop(first);
-        assert!(limits.socket(HERE, one, true).is_ok());
+        assert!(limits.socket(HERE, one, Whose::Guests).is_ok());
+    }
+
+    #[test]
+    fn strangers_keep_no_sockets_from_members_nor_members_from_administrators() {
+        // What each may launch with `server.auth = "open"` is another matter.
+        let standing = |member, admin| Standing {
+            session: Some(SessionId::new()),
+            member,
+            admin,
+        };
+        let kinds = [(false, false), (true, false), (true, true)].map(|(m, a)| Whose::from(standing(m, a)));
+        assert_eq!(kinds, [Whose::Guests, Whose::Members, Whose::Admins]);
+        assert_eq!(Whose::from(standing(false, true)), Whose::Admins);
+        let limits = limits();
+        let mut held = Vec::new();
+        for whose in kinds {
+            for _ in 0..3 {
+                held.push(limits.socket(HERE, SessionId::new(), whose).unwrap());
+            }
+            assert!(limits.socket(HERE, SessionId::new(), whose).is_err());
+        }
     }
 
     #[test]

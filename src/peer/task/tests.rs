@@ -219,6 +219,23 @@ async fn candidates_and_states_are_told_and_an_owner_that_does_not_read_holds_no
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_opens_a_channel_and_closes_it_again_and_again_is_let_go() {
+    let running = run();
+    running.connection.state.send_replace(ConnectionState::Connected);
+    for n in 0..MOST_CHANNELS {
+        let (channel, events) = running.channel().await;
+        assert!(!running.task.is_finished(), "after {n}");
+        // One that the browser has closed can be opened again.
+        assert!(running.connection_events.capacity() > 0 && !channel.closed.load(Ordering::Relaxed));
+        drop(events);
+        running.settle().await;
+    }
+    let (channel, _events) = running.channel().await;
+    assert_eq!(running.task.await.unwrap(), CloseReason::Fault);
+    assert_eq!(Arc::strong_count(&channel), 1, "nobody keeps it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_close_waits_for_the_answer_in_the_making_but_not_for_ever_and_denies_one_that_comes_later() {
     let running = run();
     running.connection.hangs.store(true, Ordering::Relaxed);

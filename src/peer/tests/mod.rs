@@ -19,6 +19,7 @@ use crate::protocol::input::InputFrame;
 mod addresses;
 mod browser;
 mod call;
+mod channels;
 mod closing;
 mod hostile;
 mod lifetime;

@@ -9,6 +9,7 @@ use webrtc::peer_connection::{
     PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionIceEvent, RTCPeerConnectionState,
 };
 
+use super::super::LINES;
 use super::super::connection::ConnectionEvent;
 use super::super::state::ConnectionState;
 use super::channel::WebrtcChannel;
@@ -25,10 +26,10 @@ pub(super) struct Callbacks {
 
 impl Callbacks {
     fn post(&self, event: ConnectionEvent) {
-        // overflow: the event is lost. A missing candidate costs a path, a missing channel is opened again by the
-        // browser's next offer; a browser that opens channels faster than they are refused deserves no better.
+        // overflow: the event is lost. A missing candidate costs a path; a channel is closed by being dropped, and those
+        // that fill the queue are more than a peer may have.
         if let Err(mpsc::error::TrySendError::Full(event)) = self.events.try_send(event) {
-            log::warn!("a peer's event is lost, its queue is full: {event:?}");
+            log::log!(LINES.level(), "a peer's event is lost, its queue is full: {event:?}");
         }
     }
 }
@@ -49,7 +50,7 @@ impl PeerConnectionEventHandler for Callbacks {
                     })));
                 }
             }
-            Err(error) => log::warn!("a local candidate cannot be written: {error}"),
+            Err(error) => log::log!(LINES.level(), "a local candidate cannot be written: {error}"),
         }
     }
 
@@ -72,6 +73,6 @@ impl PeerConnectionEventHandler for Callbacks {
     }
 
     async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
-        self.post(ConnectionEvent::Channel(Arc::new(WebrtcChannel(channel))));
+        self.post(ConnectionEvent::Channel(Arc::new(WebrtcChannel::new(channel))));
     }
 }

@@ -40,9 +40,21 @@ pub(super) fn make_folder() -> io::Result<()> {
     match fs::create_dir(folder) {
         // Everybody's, and each entry its maker's; not what the umask left of it.
         Ok(()) => fs::set_permissions(folder, Permissions::from_mode(0o1777)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => judge(folder, geteuid()),
         Err(error) => Err(error),
     }
+}
+
+/// Who owns the folder can put a socket of their own in the place of each in it, and is told the cookie of whoever connects.
+/// For a host that is root it has to be root's, and sticky; others take what they find.
+fn judge(folder: &Path, me: Uid) -> io::Result<()> {
+    let found = fs::symlink_metadata(folder)?;
+    let is_kept = found.is_dir() && found.uid() == 0 && found.mode() & 0o1000 != 0;
+    if is_kept || !me.is_root() {
+        return Ok(());
+    }
+    let why = format!("{} is no sticky folder of root's: remove it", folder.display());
+    Err(io::Error::other(why))
 }
 
 impl Display {
@@ -73,6 +85,10 @@ impl Display {
         let (lock, socket) = (lock(tmp, self.number), socket(tmp, self.number));
         let locked_by = holder(&lock);
         let is_its_own = self.socket.is_some() && socket_id(&socket) == self.socket;
+        // Anybody can write a lock with a dead process's number: what somebody listens on is no dead server's.
+        if !is_its_own && socket.exists() && !is_unheard(&socket) {
+            return;
+        }
         if locked_by == Some(pid) || (locked_by.is_none() && is_its_own) {
             log::info!("display={} pid={pid} files of a dead server removed", self.number);
             // The socket first: as long as the lock is there, no other server takes the number.
@@ -211,6 +227,34 @@ mod tests {
         .free_in(tmp.path(), NOBODY);
         assert!(!lock(tmp.path(), 7).exists());
         assert!(!socket(tmp.path(), 7).exists());
+    }
+
+    #[test]
+    fn a_planted_lock_frees_no_display_that_somebody_listens_on() {
+        let tmp = locked_by(NOBODY);
+        fs::remove_file(socket(tmp.path(), 7)).unwrap();
+        let _server = std::os::unix::net::UnixListener::bind(socket(tmp.path(), 7)).unwrap();
+        Display {
+            number: 7,
+            socket: None,
+        }
+        .free_in(tmp.path(), NOBODY);
+        assert!(socket(tmp.path(), 7).exists());
+    }
+
+    #[test]
+    fn the_folder_of_sockets_is_roots_where_the_host_is_root() {
+        let tmp = tempfile::tempdir().unwrap();
+        let folder = tmp.path().join(".X11-unix");
+        fs::create_dir(&folder).unwrap();
+        let (root, somebody) = (Uid::from_raw(0), Uid::from_raw(1000));
+        assert!(judge(&folder, root).is_err(), "not sticky");
+        assert!(judge(&folder, somebody).is_ok());
+        fs::set_permissions(&folder, Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(judge(&folder, root).is_ok(), geteuid().is_root(), "whose it is");
+        let link = tmp.path().join("link");
+        std::os::unix::fs::symlink(&folder, &link).unwrap();
+        assert!(judge(&link, root).is_err());
     }
 
     #[test]
