@@ -131,7 +131,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let home = place.path().join("home");
         fs::create_dir_all(home.join("closed")).unwrap();
-        fs::set_permissions(home.join("closed"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(home.join("closed"), fs::Permissions::from_mode(0o000)).unwrap();
         let look = move || usage(&home, MIB, soon()).unwrap();
         let seen = if nix::unistd::geteuid().is_root() {
             let nobody = nix::unistd::Uid::from_raw(65_534);

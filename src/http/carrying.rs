@@ -49,7 +49,7 @@ mod tests {
             async move {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 mark.set(true);
-                HttpResponse::NoContent()
+                HttpResponse::NoContent().finish()
             }
         };
         let app = App::new()
