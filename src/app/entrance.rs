@@ -69,11 +69,18 @@ impl Entrance {
     }
 
     /// Replaces the token. What was got by the former one ends: cookies, tickets, sockets and streams, and that sessions
-    /// may launch and own what they have launched, and all links. `end`: that is terminated, too.
+    /// may launch and own what they have launched, and all links. `end`: that is terminated, too. What is begun is carried
+    /// through, whether or not the one who asks still waits.
     ///
     /// # Errors
     /// The new one cannot be made or written; the former is good still.
     pub async fn rotate(&self, end: bool) -> std::io::Result<Secret> {
+        let entrance = self.clone();
+        let rotating = actix_rt::spawn(async move { entrance.carry_out_rotation(end).await });
+        rotating.await.map_err(std::io::Error::other)?
+    }
+
+    async fn carry_out_rotation(self, end: bool) -> std::io::Result<Secret> {
         let state = self.state.clone();
         let replaced = tokio::task::spawn_blocking(move || token::replace(&state)).await;
         let token = replaced.map_err(std::io::Error::other)??;
@@ -81,12 +88,6 @@ impl Entrance {
         let links = self.roles.links().end_all(token.hash());
         self.roles.regrade_all();
         log::info!("the token was replaced");
-        if let Err(error) = links.await {
-            log::warn!(
-                "code={} links of the former token are not noted as revoked: {error}",
-                error.code()
-            );
-        }
         if end {
             self.manager.end_all(Some(EndReason::Requested));
             log::info!("every instance is terminated with it");
@@ -97,6 +98,12 @@ impl Entrance {
             kind: "token_replaced".into(),
             detail: String::new(),
             class: EventClass::Audit,
+        });
+        // Nobody waits for a database that may be away: here they have ended, and the next start looks at them again.
+        actix_rt::spawn(async move {
+            if let Err(error) = links.await {
+                log::warn!("code={} links of the former token not noted: {error}", error.code());
+            }
         });
         Ok(token)
     }

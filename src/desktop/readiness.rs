@@ -1,5 +1,6 @@
 //! When an app counts as started.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,12 +78,18 @@ async fn window(shared: &Arc<DesktopShared>, display: DisplayId, within: Duratio
     }
 }
 
+/// So much of a table of sockets is looked at, in bytes.
+const TABLE: u64 = 4 << 20;
+
 /// The app may have a network of its own, where nobody could connect to it: its table of sockets tells as well.
 async fn tcp(pid: i32, port: u16) -> bool {
     let look = move || {
         ["tcp", "tcp6"].iter().any(|table| {
-            let table = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
-            listens(&table, port)
+            let mut text = String::new();
+            // As long as the app has sockets, if nobody bounds it.
+            let file = std::fs::File::open(format!("/proc/{pid}/net/{table}"));
+            let read = file.and_then(|file| file.take(TABLE).read_to_string(&mut text));
+            read.is_ok() && listens(&text, port)
         })
     };
     while !tokio::task::spawn_blocking(look).await.unwrap_or(false) {

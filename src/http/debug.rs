@@ -19,7 +19,8 @@ pub struct FaultBody {
 }
 
 /// `POST /api/v1/debug/panic`: makes a child of the supervision tree panic, or fail otherwise.
-pub async fn panic(api: web::Data<Api>, _: Admin, body: web::Json<FaultBody>) -> Result<HttpResponse, Problem> {
+pub async fn panic(api: web::Data<Api>, who: Admin, body: web::Json<FaultBody>) -> Result<HttpResponse, Problem> {
+    who.still()?;
     api.tree.inject(&body.child, body.fault)?;
     Ok(HttpResponse::Accepted().finish())
 }

@@ -118,7 +118,7 @@ pub async fn terminate(api: web::Data<Api>, who: Who, id: web::Path<String>) -> 
 /// `POST /api/v1/instances/{id}/restart`: starts the app anew under the same id.
 pub async fn restart(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let what = allowed(&api, &who, &id, Action::Restart).await?.0;
-    if let Some(identity) = who.identity {
+    if let Some(identity) = &who.identity {
         api.limits.launch(identity.session)?;
     }
     match what {
@@ -126,7 +126,15 @@ pub async fn restart(api: web::Data<Api>, who: Who, id: web::Path<String>) -> Re
             .restart()
             .await
             .map_err(|e| Problem::new(StatusCode::CONFLICT, e.code(), e.to_string()))?,
-        Found::Row(row) => api.manager.revive(row.instance_id).await.map_err(row_problem)?,
+        Found::Row(row) => {
+            api.manager.revive(row.instance_id).await.map_err(row_problem)?;
+            // As for a launch.
+            let still = who.may_at(&api, row.instance_id, row.session_id, Action::Restart);
+            if let (Err(ended), Some(handle)) = (still, api.manager.get(row.instance_id)) {
+                handle.end(EndReason::Requested);
+                return Err(ended);
+            }
+        }
     }
     Ok(HttpResponse::Accepted().finish())
 }
@@ -140,6 +148,8 @@ pub async fn screenshot(api: web::Data<Api>, who: Who, id: web::Path<String>) ->
         .screenshot()
         .await
         .map_err(|e| Problem::unavailable(e.code(), e.to_string()))?;
+    // It may have waited for its turn.
+    who.may_at(&api, handle.spec().id, handle.spec().owner, Action::Screenshot)?;
     Ok(HttpResponse::Ok().content_type("image/png").body(png))
 }
 

@@ -68,6 +68,11 @@ pub async fn make(
         .make(id, wish, crate::clock::unix_ms())
         .await
         .map_err(link_problem)?;
+    if let Err(ended) = shared(&api, &who, &id.to_string()).await {
+        // Their rights have ended meanwhile.
+        let _ = api.roles.revoke(id, link.id).await;
+        return Err(ended);
+    }
     let by = who
         .identity
         .as_ref()

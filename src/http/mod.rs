@@ -8,6 +8,7 @@
 mod access;
 mod admin;
 mod assets;
+mod carrying;
 mod client;
 mod cookies;
 #[cfg(debug_assertions)]

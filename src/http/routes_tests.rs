@@ -11,9 +11,11 @@ use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service};
 use actix_web::{App, web};
 
+use super::super::carrying::carry_through;
 use super::super::guard::check_origin;
 use super::super::limits::limit_requests;
 use super::super::transport::transport;
+use super::super::who::{Admin, Who};
 use super::super::{Access, Api, Limits, OriginPolicy, Watchers};
 use super::*;
 use crate::clock::unix_ms;
@@ -346,6 +348,7 @@ async fn nobody_gets_further_by_any_route_than_the_table_of_rights_says() {
                         hosts: Vec::new(),
                         origins: Vec::new(),
                     }))
+                    .wrap(from_fn(carry_through))
                     .wrap(from_fn(check_origin))
                     .wrap(from_fn(limit_requests))
                     .wrap(from_fn(transport))
@@ -412,4 +415,28 @@ async fn files_of_the_pages_are_not_counted_but_what_is_asked_for_in_their_place
         assert_eq!(ask(path, host).await, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(ask("/static/css/base.css", "127.0.0.1").await, StatusCode::OK);
     }
+}
+
+#[actix_web::test]
+async fn who_was_somebody_when_they_began_to_ask_is_judged_by_what_they_are_when_it_takes_effect() {
+    let mut bench = Bench::new(false, None).await;
+    let pass = bench.admins.pass(None, Some(&bench.token)).unwrap();
+    let who = |identity, pass| Who { identity, pass };
+    let (owner, _) = bench.book.create(Some(&pass)).await.unwrap();
+    let (other, _) = bench.book.create(Some(&pass)).await.unwrap();
+    let instance = bench.instance(owner.session).await;
+    let api = api(&bench);
+    let (id, session) = (instance.handle.spec().id, owner.session);
+    let (owner, other) = (who(Some(owner), None), who(Some(other), Some(pass.clone())));
+    let admin = Admin(pass);
+    // Their bodies are long in coming.
+    assert!(owner.may(Action::Launch).is_ok() && owner.session().is_ok() && admin.still().is_ok());
+    assert!(owner.may_at(&api, id, session, Action::MakeLinks).is_ok());
+    bench.book.delete(session).await.unwrap();
+    assert!(owner.may(Action::Launch).is_err() && owner.session().is_err());
+    assert!(owner.may_at(&api, id, session, Action::MakeLinks).is_err());
+    assert!(other.may(Action::Administer).is_ok());
+    bench.rotate();
+    assert!(other.may(Action::Administer).is_err() && other.may(Action::Launch).is_err());
+    assert!(admin.still().is_err());
 }

@@ -15,6 +15,7 @@ use actix_web::{App, HttpServer, web};
 use nix::sys::resource::{Resource, getrlimit};
 use socket2::{Domain, SockRef, Socket, Type};
 
+use super::carrying::carry_through;
 use super::guard::check_origin;
 use super::idle::Connection;
 use super::limits::limit_requests;
@@ -137,6 +138,7 @@ pub fn serve(listener: &TcpListener, api: Api, front: &Front) -> std::io::Result
             .app_data(api.clone())
             .app_data(policy.clone())
             .app_data(way.clone())
+            .wrap(from_fn(carry_through))
             .wrap(from_fn(check_origin))
             .wrap(Condition::new(!policy.origins.is_empty(), embedding(&policy)))
             .wrap(from_fn(limit_requests))

@@ -25,20 +25,24 @@ pub struct Who {
 }
 
 impl Who {
-    /// Their session.
+    /// Their session, if it still is what it was when they began to ask: a body may be long in coming.
     ///
     /// # Errors
-    /// 401 `auth_required` for who has shown the token and has none.
+    /// 401 `auth_required` for who has none, also for who has shown the token.
     pub fn session(&self) -> Result<Identity, Problem> {
-        self.identity.clone().ok_or_else(Problem::auth_required)
+        self.living().cloned().ok_or_else(Problem::auth_required)
     }
 
-    /// As far as it matters for what they may do.
+    fn living(&self) -> Option<&Identity> {
+        self.identity.as_ref().filter(|identity| identity.holds())
+    }
+
+    /// As far as it matters for what they may do now.
     #[must_use]
     pub fn standing(&self) -> Standing {
         Standing {
-            session: self.identity.as_ref().map(|i| i.session),
-            member: self.identity.as_ref().is_some_and(|i| !i.is_guest()),
+            session: self.living().map(|i| i.session),
+            member: self.living().is_some_and(|i| !i.is_guest()),
             admin: self.pass.as_ref().is_some_and(Pass::holds),
         }
     }
@@ -71,6 +75,16 @@ impl Who {
 /// Somebody who has shown the host's token, also where nobody needs it to launch.
 #[derive(Clone, Debug)]
 pub struct Admin(pub Pass);
+
+impl Admin {
+    /// Whether they still are: a body may be long in coming.
+    ///
+    /// # Errors
+    /// 401 `auth_required`.
+    pub fn still(&self) -> Result<(), Problem> {
+        self.0.holds().then_some(()).ok_or_else(Problem::auth_required)
+    }
+}
 
 impl FromRequest for Admin {
     type Error = Problem;

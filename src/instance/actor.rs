@@ -246,6 +246,9 @@ impl Handler<Join> for InstanceActor {
             shared.visit(InstanceEvent::ViewerJoined, Some(who.session), detail);
         }
         shared.control_event(steered);
+        if steered.is_some_and(|was| !shared.roster.with(|v| v.may_steer(was))) {
+            shared.release_input();
+        }
         let living = peer.filter(|p| believed == Some(*p) && shared.peer(*p).is_some());
         if let Some(peer_id) = believed.filter(|p| living != Some(*p)) {
             // Of an earlier host, or ended meanwhile: the tab need not find out by itself that nobody hears it.

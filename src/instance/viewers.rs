@@ -139,8 +139,13 @@ impl Viewers {
         if viewer.session != session {
             return Err(ControlError::OthersId);
         }
+        let lowered = may(viewer.role, Action::Control) && !may(role, Action::Control);
         viewer.role = role;
         self.empty_since = None;
+        if lowered && self.holder == Some(id) {
+            // What it had by itself it has no longer; what it was handed it keeps.
+            self.holder = self.owners_tab(id);
+        }
         let takes = match role {
             Role::Owner => self.holder.is_none_or(|holder| self.is_owner(holder)),
             Role::Controller => self.holder.is_none(),

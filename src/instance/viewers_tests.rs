@@ -120,6 +120,21 @@ fn who_is_lowered_loses_control_and_who_has_no_role_left_is_named() {
 }
 
 #[test]
+fn who_comes_back_as_less_than_it_was_loses_the_control_that_it_had_by_itself() {
+    let (mut viewers, mine, other) = two();
+    let (guest, session) = (ViewerId::new(), SessionId::new());
+    viewers.join(guest, session, Role::Admin).unwrap();
+    viewers.request(guest).unwrap();
+    viewers.join(guest, session, Role::Spectator).unwrap();
+    assert_eq!(viewers.holder(), Some(mine));
+    assert!(!viewers.may_steer(guest));
+    viewers.grant(mine, other).unwrap();
+    let others = viewers.session_of(other).unwrap();
+    viewers.join(other, others, Role::Spectator).unwrap();
+    assert!(viewers.may_steer(other), "what it was handed it keeps");
+}
+
+#[test]
 fn a_spectator_who_was_given_control_keeps_it_when_roles_are_looked_at_again() {
     let (mut viewers, mine, other) = two();
     viewers.grant(mine, other).unwrap();

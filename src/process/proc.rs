@@ -1,7 +1,7 @@
 //! What `/proc` tells of processes (proc(5)), and signals that cannot hit a later process of the same pid.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::sys::signal::Signal;
@@ -10,6 +10,8 @@ use crate::protocol::keeper::{INSTANCE_VARIABLE, MARK_VARIABLE, Manifest, ROLE_V
 
 /// Generations of processes that are looked through.
 const DEEPEST: usize = 64;
+/// So much of an environment is looked at, in bytes: as much as the kernel lets a program be started with, nearly.
+const ENVIRONMENT: u64 = 1 << 20;
 /// Looks at the parents of a process that lives.
 const TRIES: usize = 3;
 
@@ -163,9 +165,13 @@ pub(super) fn role_of(pid: i32) -> Option<String> {
     variable(pid, ROLE_VARIABLE)
 }
 
-/// A variable of a process's environment; none where that is closed to us.
+/// A variable of a process's environment; none where that is closed to us, or stands behind more than a keeper would write
+/// before it: a process can make its environment as large as it likes.
 fn variable(pid: i32, name: &str) -> Option<String> {
-    find(&fs::read(format!("/proc/{pid}/environ")).ok()?, name)
+    let mut environment = Vec::new();
+    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    file.take(ENVIRONMENT).read_to_end(&mut environment).ok()?;
+    find(&environment, name)
 }
 
 fn find(environment: &[u8], name: &str) -> Option<String> {

@@ -37,6 +37,7 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_delete_module,
     libc::SYS_kexec_load,
     libc::SYS_quotactl,
+    QUOTACTL_FD,
     libc::SYS_swapon,
     libc::SYS_swapoff,
     // The machine as a whole.
@@ -47,6 +48,9 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_clock_settime,
     libc::SYS_clock_adjtime,
 ];
+/// `quotactl_fd(2)` and `open_tree_attr(2)`, newer than the headers; the same numbers everywhere.
+const QUOTACTL_FD: libc::c_long = 443;
+const OPEN_TREE_ATTR: libc::c_long = 467;
 /// What makes sandboxes, and is refused to what is in them: other files, and namespaces that others made.
 const MAKING: &[libc::c_long] = &[
     libc::SYS_mount,
@@ -59,6 +63,7 @@ const MAKING: &[libc::c_long] = &[
     libc::SYS_move_mount,
     libc::SYS_open_tree,
     libc::SYS_mount_setattr,
+    OPEN_TREE_ATTR,
     libc::SYS_open_by_handle_at,
     libc::SYS_setns,
 ];
@@ -121,9 +126,13 @@ const IP_PROTOCOLS: [libc::c_int; 6] = [
 ];
 /// The lower half of a socket's kind; the rest are flags.
 const KIND: u64 = 0xf;
-/// Options of IP by which packet filters were set before netlink (`IPT_SO_SET_REPLACE`, `ARPT_`, `EBT_` and what follows
-/// each): they are the same numbers at `IPPROTO_IP` and `IPPROTO_IPV6`.
-const PACKET_FILTERS: [u64; 6] = [64, 65, 96, 97, 128, 129];
+/// Options of IP by which packet filters and IPsec were set and read before netlink (`IPT_SO_`, `ARPT_SO_` and `EBT_SO_`
+/// with what follows each, `IP_XFRM_POLICY`, `IP_IPSEC_POLICY`), at `IPPROTO_IP`.
+const KERNEL_OPTIONS: [u64; 14] = [16, 17, 64, 65, 66, 67, 96, 97, 98, 99, 128, 129, 130, 131];
+/// The same at `IPPROTO_IPV6`, where 66 and 67 are options that programs use.
+const KERNEL_OPTIONS_6: [u64; 14] = [34, 35, 64, 65, 68, 69, 96, 97, 98, 99, 128, 129, 130, 131];
+/// `prctl(2)` that moves what `/proc/PID/environ` and `cmdline` show, to any size.
+const MEMORY_MAP: u64 = libc::PR_SET_MM as u64;
 /// Displays are reached by Unix sockets, and reach nobody.
 const FAMILIES_OF_HELPERS: [libc::c_int; 1] = [libc::AF_UNIX];
 /// Typing into a terminal, and pasting into the console.
@@ -177,7 +186,10 @@ fn build(filter: Filter, further: &[libc::c_long]) -> Result<BpfProgram, Backend
     let mut rules = whole(&[REFUSED, REFUSED_HERE, MAKING, own, further]);
     rules.insert(libc::SYS_socket, sockets(families)?);
     rules.insert(libc::SYS_socketpair, vec![none_of(0, families, &[])?]);
-    rules.insert(libc::SYS_setsockopt, packet_filters()?);
+    rules.insert(libc::SYS_setsockopt, kernel_options()?);
+    rules.insert(libc::SYS_getsockopt, kernel_options()?);
+    let moving = SeccompRule::new(vec![argument(0, SeccompCmpOp::Eq, MEMORY_MAP)?])?;
+    rules.insert(libc::SYS_prctl, vec![moving]);
     if filter != Filter::Nesting {
         // What is refused as a whole stays so.
         if !own.contains(&libc::SYS_unshare) {
@@ -236,15 +248,18 @@ fn none_of(number: u8, known: &[libc::c_int], rest: &[SeccompCondition]) -> Resu
     SeccompRule::new(rest.iter().cloned().chain(others).collect())
 }
 
-fn packet_filters() -> Result<Vec<SeccompRule>, BackendError> {
-    let levels = [libc::IPPROTO_IP, libc::IPPROTO_IPV6].map(|level| u64::from(level.unsigned_abs()));
-    let rule = |(level, option)| {
+fn kernel_options() -> Result<Vec<SeccompRule>, BackendError> {
+    let levels = [
+        (libc::IPPROTO_IP, KERNEL_OPTIONS),
+        (libc::IPPROTO_IPV6, KERNEL_OPTIONS_6),
+    ];
+    let rule = |(level, option): (libc::c_int, u64)| {
         SeccompRule::new(vec![
-            argument(1, SeccompCmpOp::Eq, level)?,
+            argument(1, SeccompCmpOp::Eq, u64::from(level.unsigned_abs()))?,
             argument(2, SeccompCmpOp::Eq, option)?,
         ])
     };
-    let options = |level| PACKET_FILTERS.map(|option| (level, option));
+    let options = |(level, options): (libc::c_int, [u64; 14])| options.map(|option| (level, option));
     levels.into_iter().flat_map(options).map(rule).collect()
 }
 

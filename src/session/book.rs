@@ -35,6 +35,12 @@ impl Identity {
         !self.membership.is_member()
     }
 
+    /// Whether it is still what it was: its secret opens it, and it may what it might.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.tenure(None).holds()
+    }
+
     /// What somebody came with who asks as this session; `admin`: they have also shown the token.
     #[must_use]
     pub fn tenure(&self, admin: Option<Pass>) -> Tenure {

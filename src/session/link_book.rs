@@ -61,9 +61,13 @@ impl LinkBook {
         true
     }
 
-    /// A link was revoked; gives it as it was.
-    pub fn remove(&mut self, id: LinkId) -> Option<Link> {
-        self.links.remove(&id)
+    /// A link of an instance was revoked. Says whether it was there.
+    pub fn remove(&mut self, instance: InstanceId, id: LinkId) -> bool {
+        let there = self.links.get(&id).is_some_and(|link| link.instance == instance);
+        if there {
+            self.links.remove(&id);
+        }
+        there
     }
 
     /// The links that have expired; they are forgotten.
@@ -153,7 +157,8 @@ mod tests {
         );
         assert_eq!(book.next_end(), Some(50));
         assert_eq!(book.expire(60).iter().map(|l| l.id).collect::<Vec<_>>(), [steer.id]);
-        assert!(book.remove(watch.id).is_some());
+        assert!(!book.remove(InstanceId::new(), watch.id), "another instance's");
+        assert!(book.remove(instance, watch.id));
         assert_eq!(book.role_of(session, instance, 70), None);
         assert!(
             !book.grant(watch.id, session, 2),
@@ -190,7 +195,7 @@ mod tests {
             for (step, l, s, wait) in steps {
                 match step {
                     0 => { prop_assert_eq!(book.grant(all[l].id, sessions[s], 1), !ended.contains(&all[l].id)); }
-                    1 => { book.remove(all[l].id); ended.insert(all[l].id); }
+                    1 => { book.remove(all[l].instance, all[l].id); ended.insert(all[l].id); }
                     2 => { now += wait; }
                     _ => { ended.extend(book.expire(now).iter().map(|l| l.id)); }
                 }

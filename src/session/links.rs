@@ -205,8 +205,9 @@ impl Links {
     /// [`LinkError::Unknown`] and [`LinkError::Store`].
     pub async fn revoke(&self, instance: InstanceId, id: LinkId, now: i64) -> Result<(), LinkError> {
         let revoked = self.store.revoke_link(instance, id, now).await?;
-        let known = revoked.then(|| self.lock().remove(id));
-        known.map(|_| ()).ok_or(LinkError::Unknown)
+        // Whatever the database knew of it: here it ends.
+        let known = self.lock().remove(instance, id);
+        (revoked || known).then_some(()).ok_or(LinkError::Unknown)
     }
 
     /// The token was replaced: the links that were made under the former one give nothing more from here on. What the

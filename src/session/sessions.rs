@@ -70,13 +70,17 @@ impl Sessions {
                 live.remove(&session);
             }
         });
-        match self.supervisor.start_child(spec, START_DEADLINE).await {
+        let error = match self.supervisor.start_child(spec, START_DEADLINE).await {
             Ok(()) | Err(ControlError::AlreadyStarted) if reference.started_after(0, START_DEADLINE).await => {
-                Ok(reference)
+                return Ok(reference);
             }
-            Ok(()) | Err(ControlError::AlreadyStarted) => Err(ControlError::Timeout),
-            Err(error) => Err(error),
-        }
+            Ok(()) | Err(ControlError::AlreadyStarted) => ControlError::Timeout,
+            Err(error) => error,
+        };
+        // Of one that never began nobody else would forget it.
+        self.lock()
+            .retain(|_, now| now.generation().is_some() || !now.is_same(&reference));
+        Err(error)
     }
 
     /// How many sessions have sockets.

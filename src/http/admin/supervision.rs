@@ -37,7 +37,8 @@ pub async fn tree(api: web::Data<Api>, _: Admin) -> HttpResponse {
 
 /// `POST /api/v1/admin/supervision/restart`: restarts a child, with the siblings that its supervisor's strategy names.
 /// Answers when it has been started again; one that lives once (a peer, a session): when it has ended.
-pub async fn restart(api: web::Data<Api>, _: Admin, body: web::Json<RestartBody>) -> Result<HttpResponse, Problem> {
+pub async fn restart(api: web::Data<Api>, who: Admin, body: web::Json<RestartBody>) -> Result<HttpResponse, Problem> {
+    who.still()?;
     let child = body.into_inner().child;
     // Each child has one path only.
     if child.len() > MOST_BYTES || child.split('/').any(str::is_empty) {

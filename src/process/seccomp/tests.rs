@@ -81,30 +81,51 @@ fn of_netlink_and_ip_even_who_may_nest_finds_only_what_programs_use() {
 }
 
 #[test]
-fn packet_filters_are_not_set_by_options_of_ip_either() {
+fn neither_packet_filters_nor_ipsec_are_set_or_read_by_options_of_ip() {
     let seen = under(Filter::Nesting, || {
         // SAFETY: plain system calls on a socket that is closed at the end.
         unsafe {
             let socket = libc::socket(libc::AF_INET, libc::SOCK_DGRAM, 0);
-            let set = |level, option: libc::c_int| {
-                let value: libc::c_int = 1;
-                let result = libc::setsockopt(socket, level, option, (&raw const value).cast(), 4);
-                errno_of(result.into())
-            };
-            let seen = [
-                set(libc::IPPROTO_IP, 64),
-                set(libc::IPPROTO_IPV6, 64),
-                set(libc::IPPROTO_IP, 96),
-                set(libc::IPPROTO_IP, 128),
-                set(libc::IPPROTO_IP, libc::IP_TTL),
-                set(libc::SOL_SOCKET, libc::SO_KEEPALIVE),
-            ];
+            let mut value: libc::c_int = 1;
+            let mut size: libc::socklen_t = 4;
+            let mut seen = Vec::new();
+            for (level, option) in [
+                (libc::IPPROTO_IP, 64),
+                (libc::IPPROTO_IP, 66),
+                (libc::IPPROTO_IP, 17),
+                (libc::IPPROTO_IP, 96),
+                (libc::IPPROTO_IP, 128),
+                (libc::IPPROTO_IPV6, 64),
+                (libc::IPPROTO_IPV6, 35),
+            ] {
+                let set = libc::setsockopt(socket, level, option, (&raw const value).cast(), 4);
+                seen.push(errno_of(set.into()));
+                let got = libc::getsockopt(socket, level, option, (&raw mut value).cast(), &raw mut size);
+                seen.push(errno_of(got.into()));
+            }
+            for (level, option) in [(libc::IPPROTO_IP, libc::IP_TTL), (libc::SOL_SOCKET, libc::SO_KEEPALIVE)] {
+                value = 1;
+                let set = libc::setsockopt(socket, level, option, (&raw const value).cast(), 4);
+                seen.push(errno_of(set.into()));
+            }
             libc::close(socket);
             seen
         }
     });
-    assert_eq!(seen[..4], [libc::EPERM; 4]);
-    assert_eq!(seen[4..], [0, 0]);
+    assert_eq!(seen[..14], [libc::EPERM; 14]);
+    assert_eq!(seen[14..], [0, 0]);
+}
+
+#[test]
+fn nobody_moves_what_the_kernel_shows_of_its_environment() {
+    for filter in [Filter::App, Filter::Nesting, Filter::Helper] {
+        let seen = under(filter, || {
+            // SAFETY: a size of a structure that does not exist is asked for; refused or not, nothing changes.
+            let moved = unsafe { libc::prctl(libc::PR_SET_MM, libc::PR_SET_MM_MAP_SIZE, 0, 0, 0) };
+            vec![errno_of(moved.into())]
+        });
+        assert_eq!(seen, [libc::EPERM], "{filter:?}");
+    }
 }
 
 /// A child that ends at once, by the call itself: which flags it takes.

@@ -88,6 +88,9 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (session.clone(), prop::bool::weighted(0.3)).prop_map(|(session, admin)| Step::Open { session, admin }),
         1 => any_socket.clone().prop_map(|socket| Step::Close { socket }),
         2 => (socket.clone(), whose.clone()).prop_map(|(socket, whose)| Step::Hello { socket, whose }),
+        // Two sockets of one session, with different rights, as one viewer.
+        4 => prop::sample::select(vec![(2, 5), (5, 2), (0, 6), (6, 0)])
+            .prop_map(|(socket, whose)| Step::Hello { socket, whose }),
         8 => (socket.clone(), instance.clone(), prop::option::weighted(0.3, whose.clone()))
             .prop_map(|(socket, instance, whose)| Step::Watch { socket, instance, whose }),
         1 => any_socket.clone().prop_map(|socket| Step::Unwatch { socket }),
