@@ -1,5 +1,7 @@
 //! When an app counts as started.
 
+use std::fs::File;
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,8 @@ use crate::x11::{Cancel, wait_for_drawn_window, wait_for_window_manager};
 const LOOK: Duration = Duration::from_millis(100);
 /// A window manager takes about a tenth of a second.
 const MANAGER: Duration = Duration::from_secs(3);
+/// What is read of a table of sockets, in which an app can have very many. Those that listen are the first.
+const MAX_TABLE: u64 = 1 << 20;
 /// One run of a command.
 const TRY: Duration = Duration::from_secs(5);
 
@@ -81,8 +85,10 @@ async fn window(shared: &Arc<DesktopShared>, display: DisplayId, within: Duratio
 async fn tcp(pid: i32, port: u16) -> bool {
     let look = move || {
         ["tcp", "tcp6"].iter().any(|table| {
-            let table = std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default();
-            listens(&table, port)
+            let mut text = Vec::new();
+            let _ = File::open(format!("/proc/{pid}/net/{table}"))
+                .and_then(|file| file.take(MAX_TABLE).read_to_end(&mut text));
+            listens(&String::from_utf8_lossy(&text), port)
         })
     };
     while !tokio::task::spawn_blocking(look).await.unwrap_or(false) {

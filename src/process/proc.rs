@@ -1,7 +1,7 @@
 //! What `/proc` tells of processes (proc(5)), and signals that cannot hit a later process of the same pid.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use nix::sys::signal::Signal;
@@ -9,7 +9,10 @@ use nix::sys::signal::Signal;
 use crate::protocol::keeper::{INSTANCE_VARIABLE, MARK_VARIABLE, Manifest, ROLE_VARIABLE};
 
 /// Generations of processes that are looked through.
-const DEEPEST: usize = 64;
+pub(super) const DEEPEST: usize = 64;
+/// What is read of an environment. A program can say that its own lies anywhere and is of any size; our variables are the
+/// first that it starts with.
+const ENVIRONMENT: u64 = 128 * 1024;
 /// Looks at the parents of a process that lives.
 const TRIES: usize = 3;
 
@@ -165,7 +168,10 @@ pub(super) fn role_of(pid: i32) -> Option<String> {
 
 /// A variable of a process's environment; none where that is closed to us.
 fn variable(pid: i32, name: &str) -> Option<String> {
-    find(&fs::read(format!("/proc/{pid}/environ")).ok()?, name)
+    let file = fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    let mut environment = Vec::new();
+    file.take(ENVIRONMENT).read_to_end(&mut environment).ok()?;
+    find(&environment, name)
 }
 
 fn find(environment: &[u8], name: &str) -> Option<String> {
@@ -253,6 +259,23 @@ mod tests {
         assert!(!is_foreign(pid, 1 << 30));
         child.wait().unwrap();
         assert!(!descends(pid, me) && !is_foreign(pid, 1 << 30));
+    }
+
+    #[test]
+    fn of_an_environment_of_any_size_no_more_is_read_than_ours_needs() {
+        let start = |padding: usize| {
+            let mut command = std::process::Command::new("sleep");
+            command.arg("100").env_clear().env(ROLE_VARIABLE, "app");
+            // Before ours by their names.
+            command.envs((0..2).map(|n| (format!("A{n}"), "x".repeat(padding))));
+            command.spawn().unwrap()
+        };
+        for (padding, role) in [(1000, Some("app")), (100_000, None)] {
+            let mut child = start(padding);
+            assert_eq!(role_of(child.id() as i32).as_deref(), role, "{padding}");
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     #[test]

@@ -47,6 +47,9 @@ const REFUSED: &[libc::c_long] = &[
     libc::SYS_clock_settime,
     libc::SYS_clock_adjtime,
 ];
+/// Calls that not every C library names; new ones have one number everywhere.
+const OPEN_TREE_ATTR: libc::c_long = 467;
+const QUOTACTL_FD: libc::c_long = 443;
 /// What makes sandboxes, and is refused to what is in them: other files, and namespaces that others made.
 const MAKING: &[libc::c_long] = &[
     libc::SYS_mount,
@@ -59,8 +62,10 @@ const MAKING: &[libc::c_long] = &[
     libc::SYS_move_mount,
     libc::SYS_open_tree,
     libc::SYS_mount_setattr,
+    OPEN_TREE_ATTR,
     libc::SYS_open_by_handle_at,
     libc::SYS_setns,
+    QUOTACTL_FD,
 ];
 
 #[cfg(target_arch = "x86_64")]
@@ -121,9 +126,23 @@ const IP_PROTOCOLS: [libc::c_int; 6] = [
 ];
 /// The lower half of a socket's kind; the rest are flags.
 const KIND: u64 = 0xf;
-/// Options of IP by which packet filters were set before netlink (`IPT_SO_SET_REPLACE`, `ARPT_`, `EBT_` and what follows
-/// each): they are the same numbers at `IPPROTO_IP` and `IPPROTO_IPV6`.
-const PACKET_FILTERS: [u64; 6] = [64, 65, 96, 97, 128, 129];
+/// Options of IP by which IPsec (`IP_IPSEC_POLICY`, `IP_XFRM_POLICY`, and the same of IPv6) and packet filters were set before
+/// netlink (`IPT_SO_SET_REPLACE`, `ARPT_`, `EBT_` and what follows each). The numbers of one level mean other things at another.
+const SET: [(libc::c_int, &[u64]); 2] = [
+    (libc::IPPROTO_IP, &[16, 17, 64, 65, 96, 97, 128, 129]),
+    (libc::IPPROTO_IPV6, &[34, 35, 64, 65, 96, 97, 128, 129]),
+];
+/// Those that read packet filters, and load their modules (`IPT_SO_GET_INFO` and what follows). At IPv6, 66 and 67 are the
+/// traffic class, and revisions are asked for by 68 and 69.
+const GET: [(libc::c_int, &[u64]); 2] = [
+    (libc::IPPROTO_IP, &[64, 65, 66, 67, 96, 97, 98, 99, 128, 129, 130, 131]),
+    (
+        libc::IPPROTO_IPV6,
+        &[64, 65, 68, 69, 96, 97, 98, 99, 128, 129, 130, 131],
+    ),
+];
+/// By which a process says that its environment and arguments lie elsewhere, as long as it likes: others read them.
+const PR_SET_MM: u64 = 35;
 /// Displays are reached by Unix sockets, and reach nobody.
 const FAMILIES_OF_HELPERS: [libc::c_int; 1] = [libc::AF_UNIX];
 /// Typing into a terminal, and pasting into the console.
@@ -177,7 +196,10 @@ fn build(filter: Filter, further: &[libc::c_long]) -> Result<BpfProgram, Backend
     let mut rules = whole(&[REFUSED, REFUSED_HERE, MAKING, own, further]);
     rules.insert(libc::SYS_socket, sockets(families)?);
     rules.insert(libc::SYS_socketpair, vec![none_of(0, families, &[])?]);
-    rules.insert(libc::SYS_setsockopt, packet_filters()?);
+    rules.insert(libc::SYS_setsockopt, options(&SET)?);
+    rules.insert(libc::SYS_getsockopt, options(&GET)?);
+    let memory = SeccompRule::new(vec![argument(0, SeccompCmpOp::Eq, PR_SET_MM)?])?;
+    rules.insert(libc::SYS_prctl, vec![memory]);
     if filter != Filter::Nesting {
         // What is refused as a whole stays so.
         if !own.contains(&libc::SYS_unshare) {
@@ -236,16 +258,18 @@ fn none_of(number: u8, known: &[libc::c_int], rest: &[SeccompCondition]) -> Resu
     SeccompRule::new(rest.iter().cloned().chain(others).collect())
 }
 
-fn packet_filters() -> Result<Vec<SeccompRule>, BackendError> {
-    let levels = [libc::IPPROTO_IP, libc::IPPROTO_IPV6].map(|level| u64::from(level.unsigned_abs()));
-    let rule = |(level, option)| {
+/// These options of a socket, each at its level.
+fn options(refused: &[(libc::c_int, &[u64])]) -> Result<Vec<SeccompRule>, BackendError> {
+    let rule = |(level, option): (libc::c_int, u64)| {
         SeccompRule::new(vec![
-            argument(1, SeccompCmpOp::Eq, level)?,
+            argument(1, SeccompCmpOp::Eq, u64::from(level.unsigned_abs()))?,
             argument(2, SeccompCmpOp::Eq, option)?,
         ])
     };
-    let options = |level| PACKET_FILTERS.map(|option| (level, option));
-    levels.into_iter().flat_map(options).map(rule).collect()
+    let each = |&(level, options): &(libc::c_int, &[u64])| {
+        options.iter().map(move |&option| (level, option)).collect::<Vec<_>>()
+    };
+    refused.iter().flat_map(each).map(rule).collect()
 }
 
 /// One of these in the flags of a call.

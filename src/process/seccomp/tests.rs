@@ -107,6 +107,65 @@ fn packet_filters_are_not_set_by_options_of_ip_either() {
     assert_eq!(seen[4..], [0, 0]);
 }
 
+#[test]
+fn neither_ipsec_nor_packet_filters_are_reached_by_options_of_ip_and_others_of_these_numbers_are() {
+    let (refused, usual) = under(Filter::Nesting, || {
+        // SAFETY: plain system calls on sockets that are closed at the end, with room for every answer.
+        unsafe {
+            let sockets = [libc::AF_INET, libc::AF_INET6].map(|family| libc::socket(family, libc::SOCK_DGRAM, 0));
+            let mut value = [0_u8; 512];
+            let mut call = |set: bool, level: usize, option: libc::c_int| {
+                let (socket, mut length) = (sockets[level], 4);
+                let level = [libc::IPPROTO_IP, libc::IPPROTO_IPV6][level];
+                let value = value.as_mut_ptr().cast();
+                errno_of(libc::c_long::from(if set {
+                    libc::setsockopt(socket, level, option, value, length)
+                } else {
+                    libc::getsockopt(socket, level, option, value, &raw mut length)
+                }))
+            };
+            let mut refused = vec![
+                call(true, 0, 16),
+                call(true, 0, 17),
+                call(true, 1, 34),
+                call(true, 1, 35),
+            ];
+            refused.extend([64, 67, 96, 99, 128, 131].map(|option| call(false, 0, option)));
+            refused.extend([64, 65, 68, 69, 96, 128].map(|option| call(false, 1, option)));
+            // Joining a group of nobody's; the hops of multicasts; the traffic class.
+            let usual = [
+                call(true, 0, 35),
+                call(true, 1, 16),
+                call(false, 1, 66),
+                call(false, 1, 67),
+            ];
+            sockets.map(|socket| libc::close(socket));
+            (refused, usual)
+        }
+    });
+    assert_eq!(refused, vec![libc::EPERM; refused.len()]);
+    assert!(!usual.contains(&libc::EPERM), "{usual:?}");
+}
+
+#[test]
+fn no_program_says_that_its_environment_lies_elsewhere_nor_clones_mounts_by_newer_calls() {
+    for filter in [Filter::App, Filter::Nesting, Filter::Helper] {
+        let seen = under(filter, || {
+            // SAFETY: calls that are refused, or fail for want of sense (EINVAL, EBADF).
+            unsafe {
+                // PR_SET_MM_MAP_SIZE needs no rights: whom no filter stops is told EFAULT.
+                let nowhere: *mut u32 = std::ptr::null_mut();
+                [
+                    errno_of(libc::prctl(35, 15, nowhere, 0, 0).into()),
+                    errno_of(libc::syscall(467, -1, c"".as_ptr(), 0, 0, 0)),
+                    errno_of(libc::syscall(443, -1, 0, 0, 0)),
+                ]
+            }
+        });
+        assert_eq!(seen, [libc::EPERM; 3], "{filter:?}");
+    }
+}
+
 /// A child that ends at once, by the call itself: which flags it takes.
 fn clone_with(flags: libc::c_int) -> i32 {
     // SAFETY: without a stack of its own the child goes on here, on a copy of all memory, and ends at once.
