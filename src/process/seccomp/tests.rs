@@ -139,7 +139,7 @@ fn neither_ipsec_nor_packet_filters_are_reached_by_options_of_ip_and_others_of_t
                 call(false, 1, 66),
                 call(false, 1, 67),
             ];
-            sockets.map(|socket| libc::close(socket));
+            let _ = sockets.map(|socket| libc::close(socket));
             (refused, usual)
         }
     });
