@@ -4,7 +4,7 @@
 //! process is ended only if it carries the keeper's mark in its environment, looked at again when it cannot be mistaken any
 //! more, and does not descend from a keeper that lives: without sandboxes, apps of one user can read each other's mark.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 
 use super::keeper::display_files;
 use super::keeper::folder::{LockedFolder, MANIFEST, lock, manifest};
-use super::proc::{Identity, Mark, Process, is_foreign};
+use super::proc::{DEEPEST, Identity, Mark, Process, is_foreign};
 use crate::files::Folder;
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{Manifest, VERSION};
@@ -247,11 +247,22 @@ fn end_marked(folder: &Path, instance: InstanceId, mark: &Mark) {
 
 /// Those that carry the mark, but for what a living keeper ends itself, whatever it carries.
 fn marked(mark: &Mark, others: &HashSet<i32>) -> Vec<Identity> {
-    let all = Process::all()
-        .into_iter()
+    let all = Process::all();
+    let parents: HashMap<i32, i32> = all
+        .iter()
+        .map(|process| (process.identity.pid, process.parent))
+        .collect();
+    // What a table tells costs nothing, so that nobody's environment is read without need.
+    let is_anothers = |pid| {
+        let line = std::iter::successors(Some(pid), |pid| parents.get(pid).copied());
+        line.take(DEEPEST).any(|pid| others.contains(&pid))
+    };
+    let left = all
+        .iter()
         .filter(|process| process.alive)
         .map(|process| process.identity);
-    all.filter(|identity| mark.is_on(identity.pid))
+    left.filter(|identity| !is_anothers(identity.pid))
+        .filter(|identity| mark.is_on(identity.pid))
         .filter(|identity| others.iter().all(|&keeper| is_foreign(identity.pid, keeper)))
         .collect()
 }

@@ -186,11 +186,15 @@ pub(super) fn no_descriptors(error: io::Error) -> Failure {
 
 fn environment(spec: &Spec, marking: &Marking<'_>) -> Vec<String> {
     let mut env = spec.env.clone();
-    env.extend(marking.variables().map(|(name, value)| (name.to_owned(), value)));
+    let ours = marking.variables();
+    env.retain(|name, _| ours.iter().all(|(known, _)| known != name));
     if spec.listen_socket.is_some() {
         env.insert(LISTEN_FD_VARIABLE.into(), child::LISTEN_FD.to_string());
     }
-    env.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+    // Ours first: of a long environment only the beginning is read again.
+    let ours = ours.map(|(name, value)| format!("{name}={value}")).into_iter();
+    ours.chain(env.into_iter().map(|(name, value)| format!("{name}={value}")))
+        .collect()
 }
 
 fn limits(spec: &Spec) -> Vec<(child::ResourceNumber, libc::rlimit)> {
