@@ -24,7 +24,7 @@ const MAX_DEPTH: usize = 100;
 pub enum Usage {
     /// Bytes on disk, at most what is allowed.
     Within(u64),
-    /// More than that, or nested deeper than can be counted.
+    /// More than that, or it cannot be told: nested deeper than can be counted, or closed to this user.
     Over,
 }
 
@@ -32,10 +32,13 @@ pub enum Usage {
 ///
 /// # Errors
 /// [`io::ErrorKind::TimedOut`] after `until`; the folder itself cannot be read. What cannot be read below it, because it
-/// vanishes meanwhile, is passed over; a folder that is closed to this user is beyond any limit.
+/// vanishes meanwhile, is passed over; what is closed to this user is not, or an app could close a folder and fill it.
 pub fn usage(path: &Path, limit: u64, until: Instant) -> io::Result<Usage> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let top = open(path, flags, Mode::empty())?;
+    let top = match open(path, flags, Mode::empty()) {
+        Err(Errno::EACCES) => return Ok(Usage::Over),
+        top => top?,
+    };
     let mut several = HashSet::new();
     let mut bytes = 0u64;
     let mut count = |found: &FileStat| {
@@ -48,7 +51,10 @@ pub fn usage(path: &Path, limit: u64, until: Instant) -> io::Result<Usage> {
         bytes
     };
     count(&fstat(&top)?);
-    let mut left = vec![(entries(&top)?, top)];
+    let mut left = match entries(&top) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Usage::Over),
+        todo => vec![(todo?, top)],
+    };
     let mut total = 0;
     while let Some((todo, folder)) = left.last_mut() {
         let name = match todo.next() {
@@ -62,8 +68,11 @@ pub fn usage(path: &Path, limit: u64, until: Instant) -> io::Result<Usage> {
         if Instant::now() >= until {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let Ok(found) = fstatat(&*folder, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) else {
-            continue;
+        let found = match fstatat(&*folder, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Ok(found) => found,
+            // A folder that may be listed, but not entered.
+            Err(Errno::EACCES) => return Ok(Usage::Over),
+            Err(_) => continue,
         };
         total = count(&found);
         if total > limit {
@@ -72,16 +81,17 @@ pub fn usage(path: &Path, limit: u64, until: Instant) -> io::Result<Usage> {
         if !is_folder(&found) {
             continue;
         }
-        let inner = match openat(&*folder, name.as_os_str(), flags, Mode::empty()) {
-            Ok(inner) => inner,
-            // An app that closes a folder hides what is in it from a host of the same user.
+        match openat(&*folder, name.as_os_str(), flags, Mode::empty()) {
+            Ok(_) if left.len() >= MAX_DEPTH => return Ok(Usage::Over),
+            // Looked at anew: it may have been closed meanwhile.
+            Ok(inner) => match entries(&inner) {
+                Ok(todo) => left.push((todo, inner)),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Usage::Over),
+                Err(_) => {}
+            },
             Err(Errno::EACCES) => return Ok(Usage::Over),
-            Err(_) => continue,
-        };
-        if left.len() >= MAX_DEPTH {
-            return Ok(Usage::Over);
+            Err(_) => {}
         }
-        left.extend(entries(&inner).ok().map(|todo| (todo, inner)));
     }
     Ok(Usage::Within(total))
 }
@@ -126,28 +136,39 @@ mod tests {
     }
 
     #[test]
-    fn what_an_app_closes_to_a_host_of_its_own_user_is_beyond_the_limit() {
-        use std::os::unix::fs::{PermissionsExt, chown};
-        let place = tempfile::tempdir().unwrap();
-        let home = place.path().join("home");
-        fs::create_dir_all(home.join("closed")).unwrap();
-        fs::set_permissions(home.join("closed"), fs::Permissions::from_mode(0o000)).unwrap();
-        let look = move || usage(&home, MIB, soon()).unwrap();
-        let seen = if nix::unistd::geteuid().is_root() {
-            let nobody = nix::unistd::Uid::from_raw(65_534);
-            for path in ["", "home", "home/closed"] {
-                chown(place.path().join(path), Some(nobody.as_raw()), None).unwrap();
-            }
-            // Of this thread alone.
-            let looking = std::thread::spawn(move || {
-                nix::unistd::setfsuid(nobody);
-                look()
+    fn what_an_app_closes_to_a_host_that_is_not_root_is_over() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("folder");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("file"), "").unwrap();
+        // Of this thread alone: without it root may read everything.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let root = nix::unistd::geteuid().is_root();
+                let judged = || {
+                    if root {
+                        nix::unistd::setfsuid(nix::unistd::Uid::from_raw(1));
+                    }
+                    let judged = usage(home.path(), MIB, soon());
+                    nix::unistd::setfsuid(nix::unistd::geteuid());
+                    judged.unwrap()
+                };
+                mode(home.path(), 0o755);
+                mode(&folder, 0o755);
+                assert!(matches!(judged(), Usage::Within(_)));
+                // Not at all, to be listed only, to be entered only.
+                for closed in [0o000, 0o444, 0o111] {
+                    mode(&folder, closed);
+                    assert_eq!(judged(), Usage::Over, "{closed:o}");
+                }
+                mode(home.path(), 0o000);
+                assert_eq!(judged(), Usage::Over, "the home itself");
+                mode(home.path(), 0o755);
+                mode(&folder, 0o755);
             });
-            looking.join().unwrap()
-        } else {
-            look()
-        };
-        assert_eq!(seen, Usage::Over);
+        });
     }
 
     #[test]

@@ -6,12 +6,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use nix::unistd::Uid;
 
 use super::keeper::display_files;
 use super::keeper::folder::{LockedFolder, MANIFEST, lock, manifest};
@@ -227,9 +228,10 @@ fn end_marked(folder: &Path, instance: InstanceId, mark: &Mark) {
         wait_for(time, || {
             let left = marked(mark, &others);
             for identity in &left {
+                let user = fs::metadata(format!("/proc/{}", identity.pid)).map(|found| found.uid());
                 // TERM again to the same does no harm, and reaches who came since.
                 if identity.signal_if(signal, || mark.is_on(identity.pid)) {
-                    killed.push(identity.pid);
+                    killed.extend(user.ok().map(|user| (identity.pid, Uid::from_raw(user))));
                 }
             }
             left.is_empty()
@@ -239,7 +241,7 @@ fn end_marked(folder: &Path, instance: InstanceId, mark: &Mark) {
     if !left.is_empty() {
         log::error!("instance={instance} processes={left:?} outlive their KILL");
     }
-    killed.sort_unstable();
+    killed.sort_unstable_by_key(|&(pid, user)| (pid, user.as_raw()));
     killed.dedup();
     display_files::free_all(&killed);
     display_files::free_unheard();

@@ -2,11 +2,11 @@
 //! by command line. (One that chose its number itself, `-displayfd`, makes no lock.)
 
 use std::fs::{self, Permissions};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, open};
@@ -15,10 +15,14 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::{Uid, fchownat, geteuid};
 
 use super::super::proc::Process;
+use crate::files::Folder;
 
 /// From the making of a socket until its server listens.
 const SETTLED: Duration = Duration::from_secs(10);
 const FOLDER: &str = "/tmp/.X11-unix";
+/// A killed server in a sandbox lives a little longer than what the sandbox was made by.
+const UNHEARD_WITHIN: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// A lock has eleven.
 const MAX_LOCK_BYTES: u64 = 64;
 
@@ -27,6 +31,8 @@ const MAX_LOCK_BYTES: u64 = 64;
 pub(in crate::process) struct Display {
     /// `N` of `:N`.
     pub number: u32,
+    /// Whose the server is.
+    user: Uid,
     /// Its socket.
     socket: Option<SocketId>,
 }
@@ -70,10 +76,11 @@ impl Display {
                 None
             }
         };
-        Self { number, socket }
+        Self { number, user, socket }
     }
 
-    /// Frees the display after the server of this pid died. Another's is left alone.
+    /// Frees the display after the server of this pid died. Another's is left alone: whatever a lock says, and whatever
+    /// number the server said, a socket that somebody listens on is a living server's.
     pub(in crate::process) fn free(self, pid: i32) {
         self.free_in(Path::new("/tmp"), pid);
     }
@@ -82,36 +89,38 @@ impl Display {
         if Process::read(pid).is_some_and(|process| process.alive) {
             return;
         }
-        let (lock, socket) = (lock(tmp, self.number), socket(tmp, self.number));
-        let locked_by = holder(&lock);
+        let socket = socket(tmp, self.number);
+        let locked_by = holder(tmp, self.number, self.user);
         let is_its_own = self.socket.is_some() && socket_id(&socket) == self.socket;
-        // Anybody can write a lock with a dead process's number: what somebody listens on is no dead server's.
-        if !is_its_own && socket.exists() && !is_unheard(&socket) {
-            return;
-        }
         if locked_by == Some(pid) || (locked_by.is_none() && is_its_own) {
-            log::info!("display={} pid={pid} files of a dead server removed", self.number);
+            // Another's that was just made may not be listened on yet.
+            let is_old = is_its_own || is_settled(&socket, SystemTime::now());
             // The socket first: as long as the lock is there, no other server takes the number.
-            let _ = fs::remove_file(socket);
+            if is_old && falls_silent(&socket) {
+                log::info!("display={} pid={pid} socket of a dead server removed", self.number);
+                let _ = fs::remove_file(socket);
+            }
             if locked_by.is_some() {
-                let _ = fs::remove_file(lock);
+                let _ = fs::remove_file(lock(tmp, self.number));
             }
         }
     }
 }
 
-/// Frees every display whose lock names one of these dead processes.
-pub(in crate::process) fn free_all(pids: &[i32]) {
+/// Frees every display whose lock names one of these dead processes, given with their users.
+pub(in crate::process) fn free_all(dead: &[(i32, Uid)]) {
     let Ok(entries) = fs::read_dir("/tmp") else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
         let number = name
             .to_str()
             .and_then(|name| name.strip_prefix(".X")?.strip_suffix("-lock")?.parse().ok());
-        if let Some(number) = number
-            && let Some(pid) = holder(&entry.path()).filter(|pid| pids.contains(pid))
-        {
-            Display { number, socket: None }.free(pid);
+        let Some(number) = number else { continue };
+        for &(pid, user) in dead {
+            if holder(Path::new("/tmp"), number, user) == Some(pid) {
+                let socket = None;
+                Display { number, user, socket }.free(pid);
+            }
         }
     }
 }
@@ -150,15 +159,34 @@ fn free_unheard_in(tmp: &Path, now: SystemTime) {
             continue;
         };
         let Ok(found) = entry.metadata() else { continue };
-        // One that was just made may not be listened on yet, unless it was taken over.
-        let age = found.modified().ok().and_then(|made| now.duration_since(made).ok());
-        let is_old = age.is_some_and(|age| age >= SETTLED) || (found.uid() == 0 && found.gid() != 0);
+        let is_old = is_settled(&entry.path(), now);
         let mine = found.uid() == geteuid().as_raw() && found.file_type().is_socket();
         if mine && is_old && !lock(tmp, number).exists() && is_unheard(&entry.path()) {
             log::info!("display={number} socket of a dead server removed");
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// One that was just made may not be listened on yet, unless it was taken over.
+fn is_settled(socket: &Path, now: SystemTime) -> bool {
+    let Ok(found) = fs::symlink_metadata(socket) else {
+        return false;
+    };
+    let age = found.modified().ok().and_then(|made| now.duration_since(made).ok());
+    age.is_some_and(|age| age >= SETTLED) || (found.uid() == 0 && found.gid() != 0)
+}
+
+/// Whether nobody listens on it, or not for much longer.
+fn falls_silent(socket: &Path) -> bool {
+    let until = Instant::now() + UNHEARD_WITHIN;
+    while !is_unheard(socket) {
+        if Instant::now() >= until {
+            return false;
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+    true
 }
 
 /// A server that is only busy would let a connection wait.
@@ -184,10 +212,17 @@ fn socket_id(socket: &Path) -> Option<SocketId> {
     Some((metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
-/// The pid in a lock file: ten characters, right-aligned. A link is somebody's trap, not a lock.
-fn holder(lock: &Path) -> Option<i32> {
-    let text = crate::files::read(lock, MAX_LOCK_BYTES).ok()?;
-    std::str::from_utf8(&text).ok()?.trim().parse().ok()
+/// The pid in a lock file: ten characters, right-aligned. Anybody can plant one: a link, another's file by a second name,
+/// or what is neither root's nor of the user whose server it would be is no lock.
+fn holder(tmp: &Path, number: u32, user: Uid) -> Option<i32> {
+    let lock = Folder::open(tmp).ok()?.reader(&format!(".X{number}-lock")).ok()?;
+    let found = lock.metadata().ok()?;
+    if found.nlink() != 1 || (found.uid() != 0 && found.uid() != user.as_raw()) {
+        return None;
+    }
+    let mut text = String::new();
+    lock.take(MAX_LOCK_BYTES).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
 }
 
 #[cfg(test)]
@@ -213,33 +248,9 @@ mod tests {
     fn display(tmp: &tempfile::TempDir) -> Display {
         Display {
             number: 7,
+            user: geteuid(),
             socket: socket_id(&socket(tmp.path(), 7)),
         }
-    }
-
-    #[test]
-    fn lock_and_socket_of_a_dead_server_go() {
-        let tmp = locked_by(NOBODY);
-        Display {
-            number: 7,
-            socket: None,
-        }
-        .free_in(tmp.path(), NOBODY);
-        assert!(!lock(tmp.path(), 7).exists());
-        assert!(!socket(tmp.path(), 7).exists());
-    }
-
-    #[test]
-    fn a_planted_lock_frees_no_display_that_somebody_listens_on() {
-        let tmp = locked_by(NOBODY);
-        fs::remove_file(socket(tmp.path(), 7)).unwrap();
-        let _server = std::os::unix::net::UnixListener::bind(socket(tmp.path(), 7)).unwrap();
-        Display {
-            number: 7,
-            socket: None,
-        }
-        .free_in(tmp.path(), NOBODY);
-        assert!(socket(tmp.path(), 7).exists());
     }
 
     #[test]
@@ -258,6 +269,14 @@ mod tests {
     }
 
     #[test]
+    fn lock_and_socket_of_a_dead_server_go() {
+        let tmp = locked_by(NOBODY);
+        display(&tmp).free_in(tmp.path(), NOBODY);
+        assert!(!lock(tmp.path(), 7).exists());
+        assert!(!socket(tmp.path(), 7).exists());
+    }
+
+    #[test]
     fn those_of_another_or_a_living_server_stay() {
         let me = std::process::id() as i32;
         for (holder, asked) in [(NOBODY + 1, NOBODY), (me, me)] {
@@ -265,6 +284,41 @@ mod tests {
             display(&tmp).free_in(tmp.path(), asked);
             assert!(lock(tmp.path(), 7).exists());
             assert!(socket(tmp.path(), 7).exists());
+        }
+    }
+
+    #[test]
+    fn neither_a_planted_lock_nor_a_number_that_is_not_its_own_frees_the_display_of_a_living_server() {
+        for is_said in [false, true] {
+            let tmp = locked_by(NOBODY);
+            fs::remove_file(socket(tmp.path(), 7)).unwrap();
+            let living = std::os::unix::net::UnixListener::bind(socket(tmp.path(), 7)).unwrap();
+            let said = display(&tmp);
+            let socket_said = said.socket.filter(|_| is_said);
+            Display {
+                socket: socket_said,
+                ..said
+            }
+            .free_in(tmp.path(), NOBODY);
+            assert!(socket(tmp.path(), 7).exists(), "its server lives");
+            drop(living);
+            said.free_in(tmp.path(), NOBODY);
+            assert!(!socket(tmp.path(), 7).exists());
+        }
+    }
+
+    #[test]
+    fn a_lock_of_another_user_or_with_a_second_name_is_not_believed() {
+        let me = geteuid();
+        let tmp = locked_by(NOBODY);
+        assert_eq!(holder(tmp.path(), 7, me), Some(NOBODY));
+        fs::hard_link(lock(tmp.path(), 7), tmp.path().join("second")).unwrap();
+        assert_eq!(holder(tmp.path(), 7, me), None, "a second name");
+        fs::remove_file(tmp.path().join("second")).unwrap();
+        if me.is_root() {
+            std::os::unix::fs::chown(lock(tmp.path(), 7), Some(1), None).unwrap();
+            assert_eq!(holder(tmp.path(), 7, Uid::from_raw(1)), Some(NOBODY));
+            assert_eq!(holder(tmp.path(), 7, Uid::from_raw(2)), None, "somebody else's");
         }
     }
 
@@ -332,6 +386,7 @@ mod tests {
         std::os::unix::fs::symlink(&real, lock(tmp.path(), 7)).unwrap();
         Display {
             number: 7,
+            user: geteuid(),
             socket: None,
         }
         .free_in(tmp.path(), NOBODY);
