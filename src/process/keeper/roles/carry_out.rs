@@ -1,5 +1,6 @@
 //! The tasks of one role, one after the other.
 
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::super::display_files;
@@ -138,6 +139,9 @@ impl Roles {
             && let Err(error) = display_files::make_folder()
         {
             log::warn!("displays have nowhere to put their sockets: {error}");
+            if error.kind() == io::ErrorKind::Other {
+                return Err(Failure::new(FailureCode::SpawnFailed, error.to_string()));
+            }
         }
         let spawned = spawn(
             &spec,
