@@ -349,14 +349,17 @@ impl World {
         };
         let handed_before = self.handed[instance];
         let speaks = speaker.filter(|s| before.viewers.values().any(|(_, _, _, socket)| socket == s));
-        if let (Step::Grant { .. }, Some(by)) = (step, speaks)
-            && after.holder != before.holder
-        {
-            if !may_now(by, Action::GiveControl) {
+        if let (Step::Grant { whose, .. }, Some(by)) = (step, speaks) {
+            let may = may_now(by, Action::GiveControl);
+            if after.holder != before.holder && !may {
                 return Err(format!("socket {by} handed control on and may not"));
             }
-            self.handed[instance] = after.holder.map(|to| (to, by));
-            self.tally.handed += 1;
+            // Also to who has it already.
+            let to = self.sockets[whose % self.sockets.len()].viewer;
+            if may && after.holder == Some(to) {
+                self.handed[instance] = Some((to, by));
+                self.tally.handed += usize::from(after.holder != before.holder);
+            }
         }
         let Some(holder) = after.holder else { return Ok(()) };
         let (.., socket) = after.viewers.get(&holder).ok_or("who steers is not there")?;
@@ -375,8 +378,9 @@ impl World {
             return Ok(());
         }
         let by = speaker.ok_or("control was taken by nobody")?;
-        let own = before.viewers.get(&was).is_some_and(|(.., socket)| *socket == by);
-        if !own && !may_now(by, Action::Control) {
+        // A viewer that comes back by another socket of its session has what that one has.
+        let own = [before, after].map(|seen| seen.viewers.get(&was).is_some_and(|(.., socket)| *socket == by));
+        if !own.contains(&true) && !may_now(by, Action::Control) {
             return Err(format!("socket {by} took control from {was} and may not"));
         }
         Ok(())
