@@ -377,7 +377,11 @@ impl World {
         if !by_itself && !by_another {
             return Ok(());
         }
-        let by = speaker.ok_or("control was taken by nobody")?;
+        let Some(by) = speaker else {
+            // Whose rights were lowered loses it to the owner, even if it was handed it.
+            let to_owner = self.model.role(*socket, instance) == Some(Role::Owner);
+            return to_owner.then_some(()).ok_or("control fell to somebody".to_owned());
+        };
         // A viewer that comes back by another socket of its session has what that one has.
         let own = [before, after].map(|seen| seen.viewers.get(&was).is_some_and(|(.., socket)| *socket == by));
         if !own.contains(&true) && !may_now(by, Action::Control) {
