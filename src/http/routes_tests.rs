@@ -48,6 +48,8 @@ enum Needs {
 
 /// A line for each route. What ends something that the others need comes last.
 const TABLE: &[(&str, &str, Needs)] = &[
+    #[cfg(debug_assertions)]
+    ("POST", "/api/v1/debug/panic", Needs::Host(Action::Administer)),
     ("GET", "/", Needs::Nothing),
     ("GET", "/favicon.ico", Needs::Nothing),
     ("GET", "/stream/{id}", Needs::Nothing),
@@ -99,7 +101,6 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ),
     ("GET", "/api/v1/admin/events", Needs::Host(Action::Administer)),
     ("GET", "/api/v1/admin/servers", Needs::Host(Action::Administer)),
-    ("POST", "/api/v1/debug/panic", Needs::Host(Action::Administer)),
     (
         "POST",
         "/api/v1/instances/{id}/restart",
