@@ -311,6 +311,7 @@ fn make_tree(
         catalogue: Arc::clone(catalogue),
         video: services.config.video,
         store: services.store.clone(),
+        journal: Arc::clone(&services.journal),
         tree,
         watchers: Watchers::default(),
         limits: Arc::new(Limits::new(&services.config.limits)),

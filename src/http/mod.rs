@@ -48,7 +48,7 @@ use crate::config::VideoConfig;
 use crate::ice::Handout;
 use crate::instance::{Catalogue, Manager};
 use crate::session::{Roles, SessionBook, Sessions};
-use crate::store::Store;
+use crate::store::{Journal, Store};
 use crate::supervision::TreeView;
 
 /// What handlers work with. Cheap to clone.
@@ -72,6 +72,8 @@ pub struct Api {
     pub video: VideoConfig,
     /// For health checks.
     pub store: Store,
+    /// What is on its way to the store.
+    pub journal: Arc<Journal>,
     /// The supervision tree: shown, followed, and restarted in part.
     pub tree: TreeView,
     /// The pages that watch the tree.

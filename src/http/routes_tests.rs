@@ -306,6 +306,7 @@ fn api(bench: &Bench) -> Api {
         catalogue: Arc::new(Catalogue::new(Vec::new())),
         video: bench.services.config.video,
         store: bench.services.store.clone(),
+        journal: Arc::clone(&bench.services.journal),
         tree: TreeView::default(),
         watchers: Watchers::default(),
         limits: Arc::new(Limits::new(&LimitsConfig {

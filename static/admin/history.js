@@ -17,6 +17,8 @@ const BAD = new Set([
 
 /** What has happened, the newest first: the stored events, and those of the tree as they come. */
 export class History {
+  /** The newest first. @type {StoredEvent[]} */
+  #events = [];
   /** @type {import('./model.js').Tree | null} */
   tree = null;
 
@@ -25,10 +27,12 @@ export class History {
     this.node = node;
   }
 
-  /** @param {StoredEvent[]} events the newest first */
-  load(events) {
-    this.node.replaceChildren(...events.map(event => this.#line(event)));
-    if (events.length === 0) this.node.append(h('li', { class: 'nothing' }, 'Nothing has happened yet.'));
+  /** What is stored, beside what has come since it was asked for. @param {StoredEvent[]} stored the newest first */
+  load(stored) {
+    this.#events = merge(this.#events, stored).slice(0, MOST);
+    this.node.replaceChildren(...this.#events.map(event => this.#line(event)));
+    if (this.#events.length === 0)
+      this.node.append(h('li', { class: 'nothing' }, 'Nothing has happened yet.'));
   }
 
   /** @param {import('./model.js').ChildEvent} event */
@@ -45,6 +49,7 @@ export class History {
   /** @param {StoredEvent} event */
   #add(event) {
     this.node.querySelector('.nothing')?.remove();
+    this.#events = [event, ...this.#events].slice(0, MOST);
     const line = this.#line(event);
     line.classList.add('new');
     this.node.prepend(line);
@@ -65,4 +70,13 @@ export class History {
       h('span', { class: 'detail' }, detail),
     );
   }
+}
+
+/** An event is one that happened then, to this. @param {StoredEvent} event */
+const identity = ({ at, actor, kind }) => JSON.stringify([at, actor, kind]);
+
+/** Both, each event once, the newest first. @param {StoredEvent[]} shown @param {StoredEvent[]} stored */
+export function merge(shown, stored) {
+  const known = new Set(shown.map(identity));
+  return [...shown, ...stored.filter(event => !known.has(identity(event)))].sort((a, b) => b.at - a.at);
 }

@@ -24,7 +24,7 @@ const table = new TreeTable(byId('tree'), row => {
 });
 /** How many events of the past are shown at first. */
 const PAST = 60;
-/** The page has what happened before the feed began. */
+/** The page has what happened before the feed began, this time. */
 let loaded = false;
 
 /** @param {string} path */
@@ -76,6 +76,8 @@ async function past() {
 /** @param {'live' | 'away'} state */
 function live(state) {
   const node = byId('live');
+  // What happens while the feed is away comes with the past.
+  if (state === 'away') loaded = false;
   node.dataset.state = state;
   setText(node, state === 'live' ? 'live' : 'reconnecting');
 }

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { merge } from '../../static/admin/history.js';
 
 import {
   consequence,
@@ -171,4 +172,21 @@ test('the figures are those of the whole tree', () => {
     '2 h 5 min',
     '4 d',
   ]);
+});
+
+test('what is stored joins what was seen, each event once, the newest first', () => {
+  /** @param {number} at @param {string} kind */
+  const event = (at, kind) => ({ at, actor: 'root/http', kind, detail: '' });
+  const seen = [event(5, 'restarting'), event(4, 'exited')];
+  const stored = [event(4, 'exited'), event(3, 'restart_asked'), event(3, 'exited')];
+  assert.deepEqual(
+    merge(seen, stored).map(({ at, kind }) => [at, kind]),
+    [
+      [5, 'restarting'],
+      [4, 'exited'],
+      [3, 'restart_asked'],
+      [3, 'exited'],
+    ],
+  );
+  assert.deepEqual(merge([], []), []);
 });

@@ -1,5 +1,7 @@
 //! What happened, from the database.
 
+use std::time::Duration;
+
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
@@ -13,6 +15,9 @@ use crate::protocol::words::EventClass;
 const USUAL: u32 = 100;
 /// Events of one answer at most.
 const MOST: u32 = 1000;
+
+/// What has just happened is waited for, so that who has seen it finds it; a slow database answers with what it has.
+const SETTLED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The query of `GET /admin/events`.
 #[derive(Deserialize)]
@@ -28,6 +33,7 @@ pub struct Query {
 pub async fn events(api: web::Data<Api>, _: Admin, query: web::Query<Query>) -> Result<HttpResponse, Problem> {
     let query = query.into_inner();
     let most = query.limit.unwrap_or(USUAL).min(MOST);
+    api.journal.flush(SETTLED_WITHIN).await;
     let events = api
         .store
         .events(query.actor, query.class, most)
