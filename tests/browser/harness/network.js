@@ -133,7 +133,10 @@ export class Network {
     }
     if (six) {
       const prefix = `2001:db8:${n}:${way}:`;
-      lines.push(`addr add ${prefix}:2/64 dev ${way} nodad`, `route add ${only ? `2001:db8:${n}::/64` : 'default'} via ${prefix}:1 ${metric}`);
+      lines.push(
+        `addr add ${prefix}:2/64 dev ${way} nodad`,
+        `route add ${only ? `2001:db8:${n}::/64` : 'default'} via ${prefix}:1 ${metric}`,
+      );
     }
     ip(['-n', this.viewer, '-batch', '-'], `${lines.join('\n')}\n`);
   }
