@@ -94,7 +94,9 @@ mod tests {
             headers.insert(ACCEPT, HeaderValue::from_static(value));
             asks_for_page(&headers)
         };
-        assert!(accepts("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
+        assert!(accepts(
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+        ));
         assert!(!accepts("*/*") && !accepts("application/json") && !accepts("image/png"));
         assert!(!asks_for_page(&HeaderMap::new()));
     }
