@@ -315,13 +315,20 @@ pub(crate) mod tests {
 
     #[test]
     fn every_app_has_the_language_and_time_zone_of_the_host_unless_it_has_its_own() {
-        let locale = [("LANG", "de_DE.UTF-8"), ("TZ", "Europe/Berlin")].map(|(name, value)| (name.into(), value.into()));
+        let locale =
+            [("LANG", "de_DE.UTF-8"), ("TZ", "Europe/Berlin")].map(|(name, value)| (name.into(), value.into()));
         let mut own = AppEntry::new("own", "/bin/true");
         own.env.insert("LANG".into(), "fr_FR.UTF-8".into());
         let apps = catalogue(&[own], Path::new("/x"), &[], false, &locale.into());
         let of = |id: &str| &apps.iter().find(|app| app.id == id).unwrap().env;
-        assert_eq!((of(DEMO)["LANG"].as_str(), of(DEMO)["TZ"].as_str()), ("de_DE.UTF-8", "Europe/Berlin"));
-        assert_eq!((of("own")["LANG"].as_str(), of("own")["TZ"].as_str()), ("fr_FR.UTF-8", "Europe/Berlin"));
+        assert_eq!(
+            (of(DEMO)["LANG"].as_str(), of(DEMO)["TZ"].as_str()),
+            ("de_DE.UTF-8", "Europe/Berlin")
+        );
+        assert_eq!(
+            (of("own")["LANG"].as_str(), of("own")["TZ"].as_str()),
+            ("fr_FR.UTF-8", "Europe/Berlin")
+        );
     }
 
     #[test]
