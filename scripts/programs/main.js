@@ -17,6 +17,8 @@ import { windows } from './windows.js';
 const SIZE = { width: 1280, height: 720 };
 /** Since the launch; a cold start of a large program on a busy machine. */
 const READY = 120_000;
+/** A splash screen stands for at most so long. */
+const SPLASH = 60_000;
 /** So long after it is used an alarm would be false: longer than a program may leave pings unanswered. */
 const WATCHED = 12_000;
 /** So many pixels are a text or a button that is pressed, and no caret. */
@@ -63,6 +65,7 @@ const host = await Host.start({
     })),
 });
 host.give('Field.java', FIELD);
+host.give('field.html', '<!doctype html><textarea autofocus style="width:100%;height:90vh"></textarea>');
 const browser = await launchBrowser();
 /** @type {Result[]} */
 const results = [];
@@ -98,6 +101,10 @@ async function used(stage, program) {
   const since = Date.now();
   const viewer = await home.launch(`it-${id}`, stage.host);
   await viewer.stateBecomes('connected', READY);
+  // What is shown first may be a splash screen; a dialogue that has come instead stays as small as it is.
+  await until('a window fills the display', async () => (await windows(viewer.instanceId, SIZE)).fills, {
+    within: SPLASH,
+  }).catch(() => {});
   await settled(page);
   const ready = Date.now() - since;
   await page.screenshot({ path: join(pictures, `${id}-1-started.png`) });

@@ -9,7 +9,7 @@ import { pidOf } from '../../tests/browser/harness/proc.js';
  * Whether its windows are whole on the display, and where they are.
  *
  * @param {string} instance @param {{ width: number, height: number }} size
- * @returns {Promise<{ whole: boolean, words: string }>}
+ * @returns {Promise<{ whole: boolean, fills: boolean, words: string }>}
  */
 export async function windows(instance, size) {
   const pid = await pidOf(instance, 'render');
