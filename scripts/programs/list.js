@@ -53,7 +53,7 @@ export const programs = [
     toolkit: 'Qt 5',
     packages: ['kwrite'],
     command: 'kwrite',
-    first: ['Control+n'],
+    args: ['{folder}/note.txt'],
     type: WORDS,
   },
   { id: 'vlc', toolkit: 'Qt 5', packages: ['vlc'], command: 'vlc', args: ['--no-qt-privacy-ask'] },

@@ -65,6 +65,7 @@ const host = await Host.start({
     })),
 });
 host.give('Field.java', FIELD);
+host.give('note.txt', 'A note.\n');
 host.give('field.html', '<!doctype html><textarea autofocus style="width:100%;height:90vh"></textarea>');
 const browser = await launchBrowser();
 /** @type {Result[]} */

@@ -50,6 +50,7 @@ export async function windows(instance, size) {
   const said = boxes.map(({ x, y, width, height }) => `${width}×${height} at ${x},${y}`).join(' and ');
   return {
     whole,
+    fills,
     words: whole && fills ? `fills it${boxes.length > 1 ? `, of ${boxes.length}` : ''}` : said || 'missing',
   };
 }
