@@ -100,7 +100,7 @@ pub const FIELDS: &[Field] = &[
         "on_hang",
         "`report`",
         "`report` or `restart`",
-        "What is done when it leaves pings (`_NET_WM_PING`) unanswered for 5 s: viewers are told, or it is restarted.",
+        "What is done when it stops to answer pings (`_NET_WM_PING`), and draws nothing, for 5 s: viewers are told, or it is restarted.",
     ),
     field(
         "window_manager",

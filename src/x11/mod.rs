@@ -11,6 +11,7 @@
 //!
 //! Faults it survives: a server that dies, hangs or answers with errors; a keymap or screen size that changes.
 
+mod answers;
 mod auth;
 mod connect;
 mod error;
