@@ -6,6 +6,7 @@ mod measure;
 mod pulse;
 mod screen;
 mod support;
+mod windows;
 
 use std::time::Duration;
 
