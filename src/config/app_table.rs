@@ -106,7 +106,7 @@ pub const FIELDS: &[Field] = &[
         "window_manager",
         "`true`",
         "`true` or `false`",
-        "Whether a window manager maximises its main window.",
+        "Whether a window manager maximises its main window, and windows are kept within reach and listed in the page.",
     ),
     field(
         "keyboard",

@@ -45,6 +45,10 @@ pub fn clean_title(text: &str) -> String {
             continue;
         }
         if length > 0 {
+            if length + 1 >= MAX_TITLE {
+                clean.push('…');
+                return clean;
+            }
             clean.push(' ');
             length += 1;
         }
