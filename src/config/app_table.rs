@@ -91,6 +91,12 @@ pub const FIELDS: &[Field] = &[
         "Frames per second at most.",
     ),
     field(
+        "launcher",
+        "`false`",
+        "`true` or `false`",
+        "Whether its command only starts the app and returns (VS Code's `code`): the instance goes on while a window is there. Needs `window_manager`.",
+    ),
+    field(
         "restart",
         "`transient`",
         "`permanent`, `transient` or `temporary`",

@@ -68,6 +68,8 @@ pub struct DesktopShared {
     pub(super) app_hung: watch::Sender<bool>,
     /// The windows that one can switch between; none where there is nothing to choose.
     pub windows: watch::Sender<Vec<WindowEntry>>,
+    /// How many windows there are; `None` where nobody counts them.
+    pub(super) window_count: watch::Sender<Option<usize>>,
     steward: Mutex<Option<WindowOrders>>,
     capture: Mutex<Option<CaptureHandle>>,
     leave: AtomicBool,
@@ -127,6 +129,7 @@ impl DesktopShared {
             window_manager_up: watch::Sender::new(false),
             app_hung: watch::Sender::new(false),
             windows: watch::Sender::new(Vec::new()),
+            window_count: watch::Sender::new(None),
             steward: Mutex::default(),
             capture: Mutex::default(),
             leave: AtomicBool::new(false),

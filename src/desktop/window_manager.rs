@@ -60,6 +60,12 @@ async fn tend(shared: &Arc<DesktopShared>, display: DisplayId) -> ExitReason {
             let shared = Arc::clone(shared);
             Box::new(move |windows| drop(shared.windows.send_replace(windows)))
         },
+        count: {
+            let shared = Arc::clone(shared);
+            Box::new(move |count| {
+                shared.window_count.send_replace(Some(count));
+            })
+        },
         ended: Box::new(move |error| drop(ended.send(error))),
     };
     let steward = match Steward::start(shared.address(display), hooks) {
@@ -82,5 +88,6 @@ impl Drop for DownOnDrop<'_> {
         self.0.window_manager_up.send_replace(false);
         self.0.set_steward(None);
         self.0.windows.send_replace(Vec::new());
+        self.0.window_count.send_replace(None);
     }
 }

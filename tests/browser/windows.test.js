@@ -22,6 +22,21 @@ const { scenario } = suite({
       args: ['-c', `${xterm('red', '#c80000')} & sleep 1; exec ${xterm('green', '#00a000')}`],
       ...size,
     },
+    {
+      id: 'launcher',
+      name: 'Launcher',
+      command: 'sh',
+      args: ['-c', `${xterm('red', '#c80000')} & sleep 2`],
+      launcher: true,
+      ...size,
+    },
+    {
+      id: 'returns',
+      name: 'Returns',
+      command: 'sh',
+      args: ['-c', `${xterm('red', '#c80000')} & sleep 2`],
+      ...size,
+    },
   ],
 });
 
@@ -97,3 +112,34 @@ scenario('a spectator is not told of the windows', async stage => {
   await bar(page);
   assert.equal(await page.locator('[data-action="windows"]').isVisible(), false);
 });
+
+scenario(
+  'a command that starts the program and returns is a launcher, and ends with the last window',
+  async stage => {
+    const { home, page, user } = await stage.visitor();
+    const viewer = await home.launch('launcher', stage.host);
+    await viewer.connected();
+    await viewer.picture.becomes(WHOLE, RED);
+    const rest = await stage.rest(user);
+    // The command itself has returned after two seconds.
+    await until('it runs on for a while', async () => {
+      const { status, created } = await rest.instance(viewer.instanceId);
+      assert.equal(status, 'RUNNING');
+      return Date.now() - created > 6000;
+    });
+    await viewer.click(300, 200);
+    await page.keyboard.press('Control+d');
+    await viewer.stateBecomes('ended');
+    assert.equal((await rest.instance(viewer.instanceId)).reason, 'app_exited');
+  },
+);
+
+scenario(
+  'a command that returns at once without being called a launcher ends, and the page says what to set',
+  async stage => {
+    const { home } = await stage.visitor();
+    const viewer = await home.launch('returns', stage.host);
+    await viewer.stateBecomes('ended');
+    await until('the page says what to set', async () => /launcher = true/.test(await viewer.says()));
+  },
+);

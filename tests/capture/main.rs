@@ -4,6 +4,7 @@ mod frames;
 mod input;
 mod measure;
 mod pulse;
+mod resizing;
 mod screen;
 mod support;
 mod windows;

@@ -41,6 +41,7 @@ impl Scene {
                 let told = Arc::clone(&told);
                 Box::new(move |windows| *told.lock().unwrap() = windows)
             },
+            count: Box::new(|_| ()),
             ended: Box::new(|error| log::warn!("the steward has ended: {error}")),
         };
         let steward = Steward::start(display.address.clone(), hooks).unwrap();

@@ -53,6 +53,8 @@ const MAX_LIST: u32 = 4096;
 pub struct StewardHooks {
     /// The windows that one can switch between are these now.
     pub windows: Box<dyn Fn(Vec<WindowEntry>) + Send>,
+    /// So many windows are there now, of all kinds.
+    pub count: Box<dyn Fn(usize) + Send>,
     /// The thread ends.
     pub ended: Box<dyn FnOnce(X11Error) + Send>,
 }
@@ -82,8 +84,8 @@ impl Steward {
             cancel: Arc::clone(&cancel),
         };
         thread::Builder::new().name("x-steward".into()).spawn(move || {
-            let StewardHooks { windows, ended } = hooks;
-            let worked = House::open(&address, &cancel).and_then(|house| house.tend(&orders, &windows));
+            let StewardHooks { windows, count, ended } = hooks;
+            let worked = House::open(&address, &cancel).and_then(|house| house.tend(&orders, &windows, &count));
             if let Err(error) = worked
                 && !cancel.is_cancelled()
             {
@@ -153,7 +155,7 @@ impl House {
     }
 
     /// Ends by its cancel, or with the display.
-    fn tend(mut self, orders: &Orders, tell: &dyn Fn(Vec<WindowEntry>)) -> Result<(), X11Error> {
+    fn tend(mut self, orders: &Orders, tell: &dyn Fn(Vec<WindowEntry>), count: &dyn Fn(usize)) -> Result<(), X11Error> {
         let (mut look_at, mut tell_at) = (Instant::now(), Instant::now());
         let mut untold = false;
         loop {
@@ -164,6 +166,7 @@ impl House {
             let now = Instant::now();
             if (self.list_changed || !self.changed.is_empty()) && now >= look_at {
                 untold |= self.look(now)?;
+                count(self.order.len());
                 look_at = now + LOOK;
             }
             let due = self.put_right(now)?;
