@@ -196,7 +196,7 @@ struct WindowsChanged;
 
 impl StreamHandler<WindowsChanged> for InstanceActor {
     fn handle(&mut self, _: WindowsChanged, _: &mut Context<Self>) {
-        self.shared.announce_status();
+        self.shared.announce_windows();
     }
 }
 

@@ -127,8 +127,17 @@ impl InstanceShared {
 
     /// Tells every viewer how it is, over the socket and over the data channel.
     pub fn announce_status(&self) {
+        self.announce(&|_| true);
+    }
+
+    /// The same for those who are told of the app's windows.
+    pub fn announce_windows(&self) {
+        self.announce(&|role| may(role, Action::SendInput));
+    }
+
+    fn announce(&self, whom: &dyn Fn(Role) -> bool) {
         let of = |role| (role, written(&ServerMessage::Instance(self.instance_message(role))));
-        let texts: Vec<_> = Role::ALL.iter().copied().map(of).collect();
+        let texts: Vec<_> = Role::ALL.iter().copied().filter(|role| whom(*role)).map(of).collect();
         let for_role = |role| {
             texts
                 .iter()

@@ -50,7 +50,15 @@ const WHOLE = { x: 4, y: 4, width: 630, height: 350 };
 async function bar(page) {
   await page.locator('.handle').focus();
   await page.locator('.toolbar').waitFor();
+  // It stays while it has the focus.
+  await page.locator('.toolbar .home').focus();
 }
+
+/** What is typed goes to the program. @param {import('playwright-core').Page} page */
+const pictureHasKeys = page =>
+  until('the picture has the keys', () =>
+    page.evaluate(() => document.activeElement === document.querySelector('heliostat-viewer')),
+  );
 
 scenario(
   'a program with two windows is switched between from the page, and takes what is typed',
@@ -69,6 +77,7 @@ scenario(
     await viewer.picture.becomes(WHOLE, RED);
     await until('the bar names it', async () => /red/.test((await list.textContent()) ?? ''));
     // The keys go to the picture again, and there to the window that was chosen: its end leaves the other.
+    await pictureHasKeys(page);
     await page.keyboard.press('Control+d');
     await viewer.picture.becomes(WHOLE, GREEN);
     await until('there is nothing left to choose', async () => !(await list.isVisible()));
@@ -85,8 +94,9 @@ scenario('the list closes without a choice and gives the keys back', async stage
   await page.getByRole('menu', { name: 'Windows' }).waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('menu', { name: 'Windows' }).waitFor({ state: 'hidden' });
+  await pictureHasKeys(page);
   await page.keyboard.press('Control+d');
-  // The program itself was that window: the instance ends or goes on with the other, which a later scenario tells.
+  // The program itself was that window.
   await until('the green window is gone', async () => {
     const { colours } = await viewer.picture.look([WHOLE]);
     return (await viewer.property('state')) === 'ended' || (colours[0] && colours[0].r > 150);

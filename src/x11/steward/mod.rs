@@ -159,7 +159,6 @@ impl House {
         let (mut look_at, mut tell_at) = (Instant::now(), Instant::now());
         let mut untold = false;
         loop {
-            self.hear()?;
             if let Some(window) = orders.take() {
                 self.switch_to(window)?;
             }
@@ -180,6 +179,8 @@ impl House {
                     tell(windows);
                 }
             }
+            // Replies bring events along, of which the socket tells no more.
+            self.hear()?;
             let looks = (self.list_changed || !self.changed.is_empty()).then_some(look_at);
             let next = [due, follow.then(|| now + FOLLOW), untold.then_some(tell_at), looks];
             let next = next.into_iter().flatten().min();
@@ -188,6 +189,7 @@ impl House {
             if woken {
                 orders.clear();
             }
+            self.hear()?;
         }
     }
 

@@ -18,6 +18,8 @@ const PERIOD: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_millis(150);
 /// Each time that it was not enough, it gets twice as long; so often.
 const MAX_DOUBLED: u32 = 3;
+/// A window that is not maximised after so many tries cannot be.
+const MAX_TRIES: u32 = 3;
 /// As much of a dialog's title bar stays within the display, in pixels: enough to drag it back by.
 const GRIP: i32 = 100;
 /// How far in from the top that has to be.
@@ -87,6 +89,8 @@ pub(super) struct Tended {
     settled_at: Option<Instant>,
     /// Its size changed since it was found, or put, within the display.
     resized: bool,
+    /// How often it was to fill the display, and did not.
+    tries: u32,
     /// The size that it keeps although it was to shrink.
     refused: Option<(i32, i32)>,
 }
@@ -100,6 +104,9 @@ impl Tended {
         }
         if self.settled_at.is_none() || seen != self.seen {
             self.settled_at = Some(now + SETTLE);
+        }
+        if seen.maximized {
+            self.tries = 0;
         }
         self.seen = seen;
     }
@@ -125,7 +132,7 @@ impl Tended {
         if self.seen.fullscreen || self.seen.maximized {
             return None;
         }
-        if kind == Kind::Main && self.seen.resizable {
+        if kind == Kind::Main && self.seen.resizable && self.tries < MAX_TRIES {
             return Some(Mend::Maximize);
         }
         let shrinks = self.seen.resizable && self.refused != Some((area.width, area.height));
@@ -155,6 +162,9 @@ impl Tended {
         let patience = 1 << u32::try_from(self.mended.len()).unwrap_or(0).min(MAX_DOUBLED);
         self.settled_at = Some(now + SETTLE * patience);
         self.mended.push_back(now);
+        if mend == Mend::Maximize {
+            self.tries += 1;
+        }
         if let Mend::Place(place) = mend {
             let Area { width, height, .. } = self.seen.area;
             if (place.width, place.height) != (width, height) {
@@ -361,14 +371,26 @@ mod tests {
         let begun = Instant::now();
         let run = |every: Duration| {
             let mut tended = seen(main_window(area(5, 5, 100, 100)));
-            (0..20).all(|n| tended.mend(Mend::Maximize, begun + every * n)) && {
-                tended.wrong(DISPLAY, false).is_some()
-            }
+            (0..20).all(|n| tended.mend(Mend::Restore, begun + every * n))
         };
         assert!(!run(Duration::from_millis(200)));
         assert!(run(Duration::from_secs(3)));
         let mut tended = seen(main_window(area(5, 5, 100, 100)));
-        while tended.mend(Mend::Maximize, begun) {}
+        while tended.mend(Mend::Restore, begun) {}
+        assert_eq!(tended.wrong(DISPLAY, false), None);
+    }
+
+    #[test]
+    fn a_main_window_that_cannot_be_maximised_lies_within_the_display() {
+        let now = Instant::now();
+        let mut tended = seen(main_window(area(800, 500, 600, 400)));
+        for _ in 0..3 {
+            assert_eq!(tended.wrong(DISPLAY, false), Some(Mend::Maximize));
+            assert!(tended.mend(Mend::Maximize, now));
+        }
+        let within = Mend::Place(area(680, 320, 600, 400));
+        assert_eq!(tended.wrong(DISPLAY, false), Some(within));
+        tended.see(main_window(area(680, 320, 600, 400)), now);
         assert_eq!(tended.wrong(DISPLAY, false), None);
     }
 
