@@ -152,6 +152,17 @@ impl Encoders {
         Ok(started)
     }
 
+    /// Pictures are of another size from now on: those that run are started anew.
+    ///
+    /// # Errors
+    /// A codec of which no encoder starts.
+    pub(super) fn resize(&mut self, size: (u16, u16)) -> Result<(), NoneStarts> {
+        let codecs = self.running.keys().copied().collect();
+        self.running.clear();
+        self.size = size;
+        self.want(&codecs).map(drop)
+    }
+
     /// Starts the first one that can be started.
     fn start(&self, candidates: &[Encoder]) -> Result<Running, Vec<EncoderFailure>> {
         let mut failures = Vec::new();

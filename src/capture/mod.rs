@@ -27,6 +27,7 @@ mod outbox;
 mod pacing;
 mod privileges;
 pub mod process;
+mod resizing;
 #[cfg(debug_assertions)]
 mod sabotage;
 mod socket;

@@ -15,6 +15,7 @@ use super::exit::CaptureExit;
 use super::link::Link;
 use super::pacing::{Pacing, Step};
 use super::privileges;
+use super::resizing::{Follow, Resizing};
 use crate::clock::monotonic_us;
 use crate::gst::{Encoder, GstError, init, probe};
 use crate::media::{Planar, PlanarPicture};
@@ -103,6 +104,7 @@ struct Process {
     link: Option<Link>,
     pacing: Pacing,
     planar: Planar,
+    resizing: Resizing,
     last: Option<PlanarPicture>,
     grabbed: u64,
     damage: u64,
@@ -157,6 +159,7 @@ impl Process {
             link: None,
             pacing: Pacing::new(args.fps),
             planar,
+            resizing: Resizing::default(),
             last: None,
             grabbed: 0,
             damage: 0,
@@ -205,8 +208,11 @@ impl Process {
             self.damage += seen;
             self.pacing.damaged();
         }
-        let Some(link) = &self.link else { return Ok(None) };
         let now = monotonic_us();
+        let follow = self.follow_size(now)?;
+        let Some(link) = &self.link else {
+            return Ok(if let Follow::Wait(until) = follow { until } else { None });
+        };
         self.encoders.check(now)?;
         if now >= self.alive_at_us {
             self.alive_at_us = now + ALIVE_US;
@@ -219,8 +225,26 @@ impl Process {
             self.encoders.force_key(codec);
             self.pacing.repeat();
         }
-        let due = if self.encoders.any() { self.encode(now)? } else { None };
+        let due = match follow {
+            Follow::Wait(until) => until,
+            _ if self.encoders.any() => self.encode(now)?,
+            _ => None,
+        };
         Ok(Some(due.map_or(self.alive_at_us, |due| due.min(self.alive_at_us))))
+    }
+
+    /// Takes on the size of the screen where a program has changed it.
+    fn follow_size(&mut self, now: u64) -> Result<Follow, Failure> {
+        let follow = self.resizing.follow(self.grabber.screen(), self.grabber.size(), now);
+        if let Follow::Take(size) = follow {
+            log::info!("the screen is {}x{} now", size.0, size.1);
+            self.grabber.resize(size);
+            self.planar = Planar::new(size.0, size.1);
+            self.last = None;
+            self.encoders.resize(size)?;
+            self.pacing.damaged();
+        }
+        Ok(follow)
     }
 
     /// Grabs or repeats if it is time; says when it will be.
@@ -233,7 +257,10 @@ impl Process {
                 // An encoder that is behind raises the flag when it has room again.
                 Step::Grab | Step::Settle if !self.encoders.ready() => return Ok(None),
                 Step::Grab => {
-                    let picture = self.grabber.grab()?;
+                    // The screen has just become smaller: that is looked at first.
+                    let Some(picture) = self.grabber.grab()? else {
+                        return Ok(Some(now));
+                    };
                     self.grabbed += 1;
                     // Always of the grabber's size.
                     self.last = self.planar.convert(picture);

@@ -40,6 +40,9 @@ pub struct AppEntry {
     pub height: Option<u16>,
     /// Frames per second at most; `None`: as configured.
     pub fps: Option<u16>,
+    /// Whether its command only starts it and returns: then it goes on while it has a window.
+    #[serde(default)]
+    pub launcher: bool,
     /// Whether it is started again when it ended.
     pub restart: RestartPolicy,
     /// What is done when it leaves its window manager's pings unanswered. Instances of a host before this key have none.
@@ -231,6 +234,7 @@ impl AppEntry {
             width: None,
             height: None,
             fps: None,
+            launcher: false,
             restart: RestartPolicy::default(),
             on_hang: OnHang::default(),
             window_manager: true,
@@ -278,6 +282,7 @@ impl AppEntry {
                 "width" => entry.width = Some(reader.number(MIN_SIDE, MAX_SIDE)?),
                 "height" => entry.height = Some(reader.number(MIN_SIDE, MAX_SIDE)?),
                 "fps" => entry.fps = Some(reader.number(MIN_FPS, MAX_FPS)?),
+                "launcher" => entry.launcher = reader.truth()?,
                 "restart" => {
                     entry.restart = reader.word(&[
                         ("permanent", RestartPolicy::Permanent),
@@ -328,6 +333,14 @@ impl AppEntry {
         entry.id = id.ok_or_else(|| missing("id"))?;
         entry.command = command.ok_or_else(|| missing("command"))?;
         entry.name = name.unwrap_or_else(|| entry.id.clone());
+        if entry.launcher && !entry.window_manager {
+            return Err(ConfigError::BadValue {
+                key: "app.launcher".into(),
+                value: "true".into(),
+                origin: file.origin(start),
+                allowed: "`false` where `window_manager = false`, for nobody knows of its windows then".into(),
+            });
+        }
         Ok(entry)
     }
 }

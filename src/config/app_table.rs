@@ -91,6 +91,12 @@ pub const FIELDS: &[Field] = &[
         "Frames per second at most.",
     ),
     field(
+        "launcher",
+        "`false`",
+        "`true` or `false`",
+        "Whether its command only starts the app and returns (VS Code's `code`): the instance goes on while a window is there. Needs `window_manager`.",
+    ),
+    field(
         "restart",
         "`transient`",
         "`permanent`, `transient` or `temporary`",
@@ -100,13 +106,13 @@ pub const FIELDS: &[Field] = &[
         "on_hang",
         "`report`",
         "`report` or `restart`",
-        "What is done when it leaves pings (`_NET_WM_PING`) unanswered for 5 s: viewers are told, or it is restarted.",
+        "What is done when it stops to answer pings (`_NET_WM_PING`), and draws nothing, for 5 s: viewers are told, or it is restarted.",
     ),
     field(
         "window_manager",
         "`true`",
         "`true` or `false`",
-        "Whether a window manager maximises its main window.",
+        "Whether a window manager maximises its main window, and windows are kept within reach and listed in the page.",
     ),
     field(
         "keyboard",

@@ -334,6 +334,11 @@ fn mistakes_in_app_entries_are_named() {
             "`true` or `false`",
         ),
         (
+            "[[app]]\nid = 'x'\ncommand = 'x'\nlauncher = true\nwindow_manager = false\n",
+            "bad_value",
+            "app.launcher",
+        ),
+        (
             "[[app]]\nid = 'x'\ncommand = 'x'\n[[app]]\nid = 'x'\ncommand = 'y'\n",
             "duplicate_app",
             "toml:5",

@@ -18,6 +18,15 @@ pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games
 const APP_OOM_SCORE: i32 = 500;
 const HELPER_OOM_SCORE: i32 = 200;
 
+/// What runs a command that starts the app and returns: it stays, for a sandbox ends with its first program. Who watches
+/// the windows ends it.
+const LINGER: [&str; 4] = [
+    "/bin/sh",
+    "-c",
+    "\"$@\" || exit; while :; do sleep 3600; done",
+    "launcher",
+];
+
 /// Everything the command lines depend on.
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -116,7 +125,11 @@ impl Layout {
             fps: self.fps,
         };
         let mut spec = self.base(Some(display));
-        spec.argv = std::iter::once(self.app.command.clone())
+        let lingering = if self.app.launcher { &LINGER[..] } else { &[] };
+        spec.argv = lingering
+            .iter()
+            .map(|word| (*word).to_owned())
+            .chain(std::iter::once(self.app.command.clone()))
             .chain(self.app.args.iter().map(|a| fill.fill(a)))
             .collect();
         spec.env.extend(

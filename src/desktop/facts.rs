@@ -73,10 +73,14 @@ impl EndReason {
         all.into_iter().find(|reason| reason.code() == code)
     }
 
-    /// A sentence for people.
+    /// A sentence for people; `early`: right after the app's start.
     #[must_use]
-    pub const fn message(self) -> &'static str {
+    pub const fn message(self, early: bool) -> &'static str {
         match self {
+            Self::AppExited if early => {
+                "the app has ended right after its start; where its command only starts another program and returns, \
+                 its entry needs `launcher = true`"
+            }
             Self::AppExited => "the app has ended",
             Self::Requested => "the instance was terminated",
             Self::Idle => "nobody watched the instance for a while",
@@ -112,6 +116,8 @@ pub struct Facts {
     pub failure: Option<Failure>,
     /// It is ending.
     pub ending: Option<EndReason>,
+    /// The app ended by itself right after its start.
+    pub ended_early: bool,
     /// No process of it is left.
     pub ended: bool,
 }

@@ -19,7 +19,8 @@ const QUIET: Silence = Silence {
     part: |f| &mut f.display,
     words: "the display does not answer",
 };
-/// An app that leaves a ping unanswered for so many round trips of the display (one a second) does not respond.
+/// An app that leaves a ping unanswered, and draws nothing, for so many round trips of the display (one a second) does not
+/// respond.
 const HUNG_BEATS: u64 = 5;
 
 /// Returns when the display does not answer any more. Keeps `app_hung` true to life meanwhile.

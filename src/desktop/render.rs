@@ -1,7 +1,7 @@
 //! Render: the app.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::commands::DisplayId;
 use super::facts::{EndReason, Failure, Part};
@@ -19,6 +19,10 @@ use crate::supervision::{ChildContext, ExitReason};
 
 /// The app waits this long for a window manager, so that its first window is already maximised.
 const WINDOW_MANAGER_DEADLINE: Duration = Duration::from_secs(3);
+/// An app that ends by itself before may not have been the app at all, but what starts it.
+const EARLY: Duration = Duration::from_secs(10);
+/// Between the last window of an app that has no process of its own to watch and its end.
+const WINDOWLESS: Duration = Duration::from_secs(10);
 /// An app that loses its display ends at the same time as the display, or a little before.
 const DISPLAY_LOSS: Duration = Duration::from_millis(300);
 
@@ -66,7 +70,7 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
         f.render = Part::Starting;
         f.retry_at = None;
     });
-    let started = process.started.clone();
+    let (started, begun) = (process.started.clone(), Instant::now());
     tokio::select! {
         () = cx.stopping() => {
             process.stop(&shared).await;
@@ -74,7 +78,11 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             ExitReason::Shutdown
         }
         life = process.life(tell_stopped(&shared, "the app", |f| &mut f.render)) => match life {
-            LifeEnd::Ended(ended) => after_end(&shared, display, ended).await,
+            LifeEnd::Ended(ended) => {
+                let early = !started.attached && begun.elapsed() < EARLY;
+                shared.facts.update(|f| f.ended_early = early);
+                after_end(&shared, display, ended).await
+            }
             LifeEnd::Stalled => stalled(&shared, &process, "the app was stopped again and again").await,
             LifeEnd::KeeperGone => keeper_gone(),
         },
@@ -83,6 +91,12 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
             log::warn!("instance={} the app was ended: {full}", shared.id);
             let output = process.tail().await;
             fail(&shared, HomeFull::CODE, format!("the app was ended, {full}"), output)
+        }
+        () = windowless(&shared) => {
+            log::info!("instance={} no window of the app is left", shared.id);
+            let tail = process.tail().await;
+            process.kill(&shared).await;
+            after_end(&shared, display, Ended { exit: Exit::Code(0), tail }).await
         }
         () = hung(&shared) => stalled(&shared, &process, "the app did not respond").await,
         () = become_ready(&shared, &keeper, display, &started) => {
@@ -176,6 +190,29 @@ async fn hung(shared: &DesktopShared) {
         if changes.changed().await.is_err() {
             return std::future::pending().await;
         }
+    }
+}
+
+/// Returns only if the app's command has started it and returned, and no window of it is left.
+async fn windowless(shared: &DesktopShared) {
+    if !shared.layout.app.launcher {
+        return std::future::pending().await;
+    }
+    let mut facts = shared.facts.watch();
+    let mut count = shared.window_count.subscribe();
+    let gone = async {
+        facts.wait_for(|facts| facts.render == Part::Up).await.ok()?;
+        loop {
+            count.wait_for(|count| *count == Some(0)).await.ok()?;
+            let back = count.wait_for(|count| *count != Some(0));
+            // The display itself may be about to go, or the next window about to come.
+            if tokio::time::timeout(WINDOWLESS, back).await.is_err() {
+                return Some(());
+            }
+        }
+    };
+    if gone.await.is_none() {
+        std::future::pending().await
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::commands::{Layout, XAUTHORITY, xauthority_path};
 use crate::config::{AppOwner, InstanceFolders};
 use crate::files::{Folder, Readers};
+use crate::sandbox::HOSTNAME;
 use crate::x11::{X11Error, create_authority};
 
 /// The window manager's configuration; the same for every instance.
@@ -46,7 +47,13 @@ pub fn prepare(folder: &Path, layout: &Layout, owner: Option<&AppOwner>) -> Resu
     let shown_folder = Folder::open_own(shown).map_err(io(shown))?;
     let readers = owner.map_or(Readers::Nobody, |owner| Readers::Group(owner.gid));
     if !shown_folder.has(XAUTHORITY) {
-        create_authority(&shown_folder, XAUTHORITY, readers).map_err(SetupError::Authority)?;
+        // A sandbox has a name of its own; the machine's is none of its app's business.
+        let machine = if layout.confinement.sandbox.is_some() {
+            HOSTNAME.to_owned()
+        } else {
+            std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default()
+        };
+        create_authority(&shown_folder, XAUTHORITY, machine.trim(), readers).map_err(SetupError::Authority)?;
     }
     if shown_folder.read(OPENBOX_FILE, OPENBOX.len() as u64).ok().as_deref() == Some(OPENBOX.as_bytes()) {
         return Ok(());

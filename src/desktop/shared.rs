@@ -18,7 +18,8 @@ use crate::ids::InstanceId;
 use crate::media::{Codec, Hub};
 use crate::process::{KeeperClient, KeeperOptions};
 use crate::protocol::keeper::Role;
-use crate::x11::{DisplayAddress, HeldInput, InputQueue};
+use crate::protocol::windows::WindowEntry;
+use crate::x11::{DisplayAddress, HeldInput, InputQueue, WindowOrders};
 
 /// How long a child waits for a sibling that it depends on; past it, the child exits and is started again.
 const SIBLING_DEADLINE: Duration = Duration::from_secs(20);
@@ -65,6 +66,11 @@ pub struct DesktopShared {
     pub(super) window_manager_up: watch::Sender<bool>,
     /// The app leaves pings unanswered.
     pub(super) app_hung: watch::Sender<bool>,
+    /// The windows that one can switch between; none where there is nothing to choose.
+    pub windows: watch::Sender<Vec<WindowEntry>>,
+    /// How many windows there are; `None` where nobody counts them.
+    pub(super) window_count: watch::Sender<Option<usize>>,
+    steward: Mutex<Option<WindowOrders>>,
     capture: Mutex<Option<CaptureHandle>>,
     leave: AtomicBool,
     /// A child is gone by a fault of its own; its successor takes over what it stood for.
@@ -122,6 +128,9 @@ impl DesktopShared {
             display: watch::Sender::new(None),
             window_manager_up: watch::Sender::new(false),
             app_hung: watch::Sender::new(false),
+            windows: watch::Sender::new(Vec::new()),
+            window_count: watch::Sender::new(None),
+            steward: Mutex::default(),
             capture: Mutex::default(),
             leave: AtomicBool::new(false),
             successor_expected: AtomicBool::new(false),
@@ -195,6 +204,17 @@ impl DesktopShared {
         if let Some(capture) = &*self.capture.lock().unwrap_or_else(PoisonError::into_inner) {
             capture.expect_change();
         }
+    }
+
+    /// Shows a window and gives it the keys, if the display has a window manager. Never waits.
+    pub fn activate_window(&self, window: u32) {
+        if let Some(orders) = &*self.steward.lock().unwrap_or_else(PoisonError::into_inner) {
+            orders.activate(window);
+        }
+    }
+
+    pub(super) fn set_steward(&self, orders: Option<WindowOrders>) {
+        *self.steward.lock().unwrap_or_else(PoisonError::into_inner) = orders;
     }
 
     /// The encoders that the next capture tries first.

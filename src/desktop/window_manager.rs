@@ -1,12 +1,16 @@
-//! WindowManager: lets the app's main window fill the display.
+//! WindowManager: lets the app's main window fill the display. With it goes the steward, which keeps windows within reach.
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
+use super::commands::DisplayId;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone};
 use super::readiness::managed;
 use super::shared::{DesktopShared, role};
 use super::siblings;
 use crate::supervision::{ChildContext, ExitReason};
+use crate::x11::{Steward, StewardHooks, X11Error};
 
 /// The life of a window manager. Without it the app goes on, only its windows are as it made them.
 pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
@@ -26,10 +30,10 @@ pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> Exi
             log::warn!("instance={} the window manager is not ready", shared.id);
         }
         shared.window_manager_up.send_replace(true);
-        std::future::pending::<()>().await
+        tend(&shared, display).await
     };
     tokio::select! {
-        () = up => ExitReason::Normal,
+        reason = up => reason,
         () = cx.stopping() => {
             process.stop(&shared).await;
             ExitReason::Shutdown
@@ -48,11 +52,42 @@ pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> Exi
     }
 }
 
+/// Keeps windows within reach until that is no longer possible. The process goes on: the next life attaches to it.
+async fn tend(shared: &Arc<DesktopShared>, display: DisplayId) -> ExitReason {
+    let (ended, wait) = oneshot::channel();
+    let hooks = StewardHooks {
+        windows: {
+            let shared = Arc::clone(shared);
+            Box::new(move |windows| drop(shared.windows.send_replace(windows)))
+        },
+        count: {
+            let shared = Arc::clone(shared);
+            Box::new(move |count| {
+                shared.window_count.send_replace(Some(count));
+            })
+        },
+        ended: Box::new(move |error| drop(ended.send(error))),
+    };
+    let steward = match Steward::start(shared.address(display), hooks) {
+        Ok(steward) => steward,
+        Err(error) => return ExitReason::error("steward_failed", error.to_string()),
+    };
+    shared.set_steward(Some(steward.orders()));
+    match wait.await {
+        Ok(X11Error::DisplayLost) => ExitReason::dependency("display_lost"),
+        Ok(error) => ExitReason::error("steward_failed", error.to_string()),
+        Err(_) => ExitReason::error("steward_failed", "the steward's thread panicked"),
+    }
+}
+
 /// However its child ends, also where it is cut off: the next app waits for the next window manager.
 struct DownOnDrop<'a>(&'a DesktopShared);
 
 impl Drop for DownOnDrop<'_> {
     fn drop(&mut self) {
         self.0.window_manager_up.send_replace(false);
+        self.0.set_steward(None);
+        self.0.windows.send_replace(Vec::new());
+        self.0.window_count.send_replace(None);
     }
 }

@@ -170,6 +170,11 @@ impl Actor for InstanceActor {
             facts.changed().await.ok()?;
             Some((FactsChanged, facts))
         }));
+        let windows = self.shared.desktop.windows.subscribe();
+        ctx.add_stream(stream::unfold(windows, |mut windows| async move {
+            windows.changed().await.ok()?;
+            Some((WindowsChanged, windows))
+        }));
         ctx.run_interval(TICK, |act, _| act.tick());
         let roster = Arc::clone(&self.shared.roster);
         ctx.spawn(async move { roster.keep_announcing().await }.into_actor(self));
@@ -183,6 +188,15 @@ struct FactsChanged;
 impl StreamHandler<FactsChanged> for InstanceActor {
     fn handle(&mut self, _: FactsChanged, ctx: &mut Self::Context) {
         self.follow(ctx);
+    }
+}
+
+/// There are other windows to choose from. Told at the steward's pace, a few times a second at most.
+struct WindowsChanged;
+
+impl StreamHandler<WindowsChanged> for InstanceActor {
+    fn handle(&mut self, _: WindowsChanged, _: &mut Context<Self>) {
+        self.shared.announce_windows();
     }
 }
 
@@ -296,10 +310,38 @@ impl Handler<Control> for InstanceActor {
     type Result = Result<(), InstanceError>;
 
     fn handle(&mut self, msg: Control, _: &mut Self::Context) -> Self::Result {
-        let before = self.shared.roster.control(&msg.who, msg.wish)?;
-        self.shared.control_event(before);
+        let shared = &self.shared;
+        let before = shared.roster.control(&msg.who, msg.wish)?;
+        shared.control_event(before);
+        if let ControlWish::Grant(to) = msg.wish {
+            // What a spectator was not told of.
+            let role = shared.roster.with(|v| v.role(to));
+            shared
+                .roster
+                .tell(to, &ServerMessage::Instance(shared.instance_message(role)));
+        }
         self.shared.release_input();
         self.shared.roster.announce(Instant::now());
+        Ok(())
+    }
+}
+
+/// A viewer wants to see another window of the app.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), InstanceError>")]
+pub struct ActivateWindow {
+    /// Who.
+    pub who: Speaker,
+    /// Which.
+    pub window: u32,
+}
+
+impl Handler<ActivateWindow> for InstanceActor {
+    type Result = Result<(), InstanceError>;
+
+    fn handle(&mut self, msg: ActivateWindow, _: &mut Self::Context) -> Self::Result {
+        self.shared.roster.steers(&msg.who)?;
+        self.shared.desktop.activate_window(msg.window);
         Ok(())
     }
 }

@@ -101,6 +101,17 @@ impl Roster {
         self.lock().heard(who)
     }
 
+    /// Whether who says something is here, by this socket, and steers.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn steers(&self, who: &Speaker) -> Result<(), ControlError> {
+        let inner = self.lock();
+        inner.heard(who)?;
+        let steers = inner.viewers.may_steer(who.viewer);
+        steers.then_some(()).ok_or(ControlError::MayNotSteer)
+    }
+
     /// Notes a viewer's new peer; gives the one it had before, and whether it steers.
     ///
     /// # Errors

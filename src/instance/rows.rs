@@ -128,6 +128,7 @@ impl Manager {
             output,
             retry_in_ms: None,
             restarts: u32::try_from(row.restarts).unwrap_or(0),
+            windows: Vec::new(),
         }
     }
 
@@ -184,7 +185,7 @@ impl Manager {
         let end = EndReason::Requested;
         let change = StatusChange {
             reason: Some(end.code().into()),
-            message: Some(end.message().into()),
+            message: Some(end.message(false).into()),
             ..status(&row, InstanceStatus::Terminated, Some(unix_ms()))
         };
         self.services().store.update_instance(id, change).await?;
@@ -193,7 +194,7 @@ impl Manager {
             at: unix_ms(),
             actor: format!("root/instances/{id}"),
             kind: InstanceEvent::Terminated.code().into(),
-            detail: format!("{}: {}", end.code(), end.message()),
+            detail: format!("{}: {}", end.code(), end.message(false)),
             class: InstanceEvent::Terminated.class(),
         });
         Ok(())

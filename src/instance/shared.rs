@@ -20,6 +20,7 @@ use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
 use crate::observe::Lines;
 use crate::protocol::input::InputEvent;
+use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
 use crate::protocol::words::Role;
 use crate::supervision::SupervisorRef;
@@ -109,6 +110,11 @@ impl InstanceShared {
                 .retry_in
                 .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
             restarts: self.desktop.facts.get().restarts,
+            windows: if may(role, Action::SendInput) {
+                self.desktop.windows.borrow().clone()
+            } else {
+                Vec::new()
+            },
         }
     }
 
@@ -121,14 +127,22 @@ impl InstanceShared {
 
     /// Tells every viewer how it is, over the socket and over the data channel.
     pub fn announce_status(&self) {
-        let of = |role| written(&ServerMessage::Instance(self.instance_message(role)));
-        let (whole, part) = (of(Role::Owner), of(Role::Spectator));
+        self.announce(&|_| true);
+    }
+
+    /// The same for those who are told of the app's windows.
+    pub fn announce_windows(&self) {
+        self.announce(&|role| may(role, Action::SendInput));
+    }
+
+    fn announce(&self, whom: &dyn Fn(Role) -> bool) {
+        let of = |role| (role, written(&ServerMessage::Instance(self.instance_message(role))));
+        let texts: Vec<_> = Role::ALL.iter().copied().filter(|role| whom(*role)).map(of).collect();
         let for_role = |role| {
-            if self.services.shows_output(role) {
-                whole.clone()
-            } else {
-                part.clone()
-            }
+            texts
+                .iter()
+                .find(|(of, _)| *of == role)
+                .and_then(|(_, text)| text.clone())
         };
         self.roster.tell_all(&for_role);
         for peer in self.living().values() {

@@ -52,7 +52,7 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
         };
         return StatusReport {
             reason: Some(end.code().into()),
-            message: Some(end.message().into()),
+            message: Some(end.message(facts.ended_early).into()),
             ..plain(status)
         };
     }
@@ -228,6 +228,21 @@ mod tests {
             reason: "exit code 3".into(),
         };
         assert_eq!(derive(&facts, Instant::now()).reason.as_deref(), Some("render_lost"));
+    }
+
+    #[test]
+    fn an_app_that_ended_right_after_its_start_is_told_with_what_may_be_wrong_with_its_entry() {
+        let says = |ended_early, ending| {
+            let facts = Facts {
+                ended_early,
+                ending: Some(ending),
+                ..up()
+            };
+            derive(&facts, Instant::now()).message.unwrap_or_default()
+        };
+        assert!(says(true, EndReason::AppExited).contains("launcher = true"));
+        assert!(!says(false, EndReason::AppExited).contains("launcher"));
+        assert!(!says(true, EndReason::Requested).contains("launcher"));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use crate::peer::fake::FakeFactory;
 use crate::peer::{InputChannel, InputSink};
 use crate::process::KeeperOptions;
 use crate::protocol::input::{InputEvent, InputFrame};
+use crate::protocol::windows::WindowEntry;
 use crate::sandbox::{Confinement, Sandboxing};
 use crate::store::{Journal, Machine, ServerRow, Store};
 use crate::supervision::{AutoShutdown, ChildRef, Intensity, Strategy, SupervisorSpec, Tree};
@@ -148,6 +149,11 @@ impl Running {
         let queue = InputQueue::new().unwrap();
         self.press(viewer, peer, &queue);
         !queue.is_empty()
+    }
+
+    /// The windows that its app has.
+    pub(crate) fn windows(&self) -> &tokio::sync::watch::Sender<Vec<WindowEntry>> {
+        &self.handle.shared.desktop.windows
     }
 
     /// What waits to be applied.

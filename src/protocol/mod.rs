@@ -5,4 +5,5 @@ pub mod input;
 pub mod keeper;
 pub mod rights;
 pub mod signalling;
+pub mod windows;
 pub mod words;

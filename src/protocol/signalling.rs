@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use super::windows::WindowEntry;
 pub use super::words::{CloseReason, InstanceStatus, Role};
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 
@@ -131,6 +132,11 @@ pub enum ClientMessage {
         /// Who.
         viewer_id: ViewerId,
     },
+    /// Show a window of the app and give it the keys.
+    ActivateWindow {
+        /// Which, as `windows` of `instance` says.
+        window: u32,
+    },
     /// A digest of the browser's `getStats`; only logged.
     Stats {
         /// Free form.
@@ -187,6 +193,9 @@ pub struct InstanceMessage {
     pub retry_in_ms: Option<u64>,
     /// How often a process of it was started again.
     pub restarts: u32,
+    /// The app's windows, for who may choose among them, where there is something to choose.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub windows: Vec<WindowEntry>,
 }
 
 /// One viewer in the list.
@@ -358,7 +367,7 @@ pub fn decode(text: &str) -> Result<ClientMessage, SignallingError> {
     }
     let malformed = |e: serde_json::Error| SignallingError::Malformed(excerpt(e.to_string()));
     let tag: Tag = serde_json::from_str(text).map_err(malformed)?;
-    const TYPES: [&str; 11] = [
+    const TYPES: [&str; 12] = [
         "hello",
         "watch",
         "offer",
@@ -368,6 +377,7 @@ pub fn decode(text: &str) -> Result<ClientMessage, SignallingError> {
         "request_control",
         "release_control",
         "grant_control",
+        "activate_window",
         "stats",
         "ping",
     ];

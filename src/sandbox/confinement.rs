@@ -9,6 +9,7 @@ use super::arguments::{Places, arguments};
 use super::groups::{self, Groups};
 use super::internet::RESOLVER;
 use super::limits::Limits;
+use super::named::named_files;
 use super::probe::{Ability, probe};
 use crate::config::{AppEntry, AppOwner, Config, Device, Network, SandboxMode};
 use crate::files::{Folder, Readers};
@@ -207,7 +208,12 @@ impl Sandboxing {
             companion,
             devices: app.devices.clone(),
             user_namespaces: app.user_namespaces,
-            files: app.files.clone(),
+            files: app
+                .files
+                .iter()
+                .cloned()
+                .chain(named_files(app, &self.around.hidden))
+                .collect(),
             hidden: self.around.hidden.clone(),
             resolver,
             shared_memory: limits.tmp,

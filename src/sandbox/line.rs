@@ -30,6 +30,8 @@ const GPU: [&str; 6] = [
     "/dev/nvidia-modeset",
     "/dev/nvidia-uvm",
 ];
+/// What the machine is called inside.
+pub const HOSTNAME: &str = "heliostat";
 /// Where X servers have their sockets.
 pub(super) const DISPLAYS: &str = "/tmp/.X11-unix";
 
@@ -70,7 +72,7 @@ impl Line {
             "--unshare-uts",
             "--unshare-cgroup-try",
         ]);
-        self.add(["--hostname", "heliostat"]);
+        self.add(["--hostname", HOSTNAME]);
         if network != Network::Full {
             self.add(["--unshare-net"]);
         }

@@ -5,6 +5,7 @@
 //! [`Sandboxing`] says what is missing, and apps run as the apps' user in an emptied environment.
 //!
 //! - `line` bubblewrap's command line · `arguments` that of an app · `helpers` those of what stands around it (all pure)
+//! - `named` the files that an entry names without saying so
 //! - `limits` what an app may take · `groups` control groups, 1 and 2
 //! - `internet` the way to public addresses · `probe` what works here · `confinement` all that an instance is given
 
@@ -15,6 +16,7 @@ mod helpers;
 mod internet;
 mod limits;
 mod line;
+mod named;
 mod probe;
 
 pub use arguments::{Places, arguments};
@@ -22,4 +24,5 @@ pub use confinement::{Confinement, Refused, SandboxPlan, Sandboxing, Surrounding
 pub use groups::{Groups, detect as detect_groups};
 pub use helpers::HELPERS_HOME;
 pub use limits::Limits;
+pub use line::HOSTNAME;
 pub use probe::{Ability, probe};

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::instance::actor::Control;
+use crate::instance::actor::{ActivateWindow, Control};
 use crate::instance::offers::Offer;
 use crate::instance::paths::{Candidate, RestartIce};
 use crate::instance::{ControlWish, InstanceHandle, RequestError, Speaker};
@@ -54,6 +54,9 @@ async fn ask(handle: &InstanceHandle, who: Speaker, from: IpAddr, message: Clien
             peer_id: peer,
             sdp: offer,
         } => return Ok(actor.ask(RestartIce { who, peer, offer }, DEADLINE).await??),
+        ClientMessage::ActivateWindow { window } => {
+            return Ok(actor.ask(ActivateWindow { who, window }, DEADLINE).await??);
+        }
         ClientMessage::RequestControl => ControlWish::Request,
         ClientMessage::ReleaseControl => ControlWish::Release,
         ClientMessage::GrantControl { viewer_id } => ControlWish::Grant(viewer_id),

@@ -9,19 +9,22 @@ use crate::files::{self, Folder, Readers};
 pub(super) const COOKIE_NAME: &[u8] = b"MIT-MAGIC-COOKIE-1";
 /// Matches every address (`FamilyWild` of `Xauth.h`).
 const FAMILY_WILD: u16 = 65535;
-/// An authority file of ours has one entry of about 50 bytes; nothing sensible is larger than this.
+/// Clients on the machine of that name (`FamilyLocal` of `Xauth.h`).
+const FAMILY_LOCAL: u16 = 256;
+/// An authority file of ours has two entries of about 50 bytes each; nothing sensible is larger than this.
 const MAX_FILE: u64 = 64 * 1024;
 
 /// Writes an authority file with one new random cookie that is good for every display number. It takes the place of what
-/// has its name.
+/// has its name. `machine`: what clients take for the name of the machine that they are on; python-xlib asks for an entry
+/// of that, and knows of none for every address.
 ///
 /// # Errors
 /// The file cannot be written, or the system gives no random bytes.
-pub fn create_authority(folder: &Folder, name: &str, readers: Readers) -> Result<(), X11Error> {
+pub fn create_authority(folder: &Folder, name: &str, machine: &str, readers: Readers) -> Result<(), X11Error> {
     let mut cookie = [0; 16];
     getrandom::fill(&mut cookie).map_err(|error| X11Error::Authority(error.to_string()))?;
     folder
-        .write(name, &entry(&cookie), readers)
+        .write(name, &entries(machine, &cookie), readers)
         .map_err(X11Error::io("write the authority file"))
 }
 
@@ -34,11 +37,16 @@ pub(super) fn read_cookie(path: &Path, number: u32) -> Result<Vec<u8>, X11Error>
     find_cookie(&bytes, number).ok_or_else(|| X11Error::Authority(format!("no cookie for display {number}")))
 }
 
+fn entries(machine: &str, cookie: &[u8]) -> Vec<u8> {
+    let local = entry(FAMILY_LOCAL, machine.as_bytes(), cookie);
+    [local, entry(FAMILY_WILD, b"", cookie)].concat()
+}
+
 /// One entry: family, then address, display number, protocol name and data, each with its length (all big endian).
-fn entry(cookie: &[u8]) -> Vec<u8> {
-    let mut out = FAMILY_WILD.to_be_bytes().to_vec();
-    // No address and no number: the file is made before the X server has chosen its display number.
-    for field in [b"".as_slice(), b"", COOKIE_NAME, cookie] {
+fn entry(family: u16, address: &[u8], cookie: &[u8]) -> Vec<u8> {
+    let mut out = family.to_be_bytes().to_vec();
+    // No number: the file is made before the X server has chosen its display number.
+    for field in [address, b"", COOKIE_NAME, cookie] {
         let length = u16::try_from(field.len()).unwrap_or(0);
         out.extend(length.to_be_bytes());
         out.extend(field);
@@ -77,7 +85,8 @@ mod tests {
     fn a_new_authority_file_is_private_and_opens_any_display() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("auth");
-        let create = || create_authority(&Folder::open(folder.path()).unwrap(), "auth", Readers::Nobody).unwrap();
+        let create =
+            || create_authority(&Folder::open(folder.path()).unwrap(), "auth", "host", Readers::Nobody).unwrap();
         create();
         let first = read_cookie(&path, 7).unwrap();
         assert_eq!(first.len(), 16);
@@ -93,9 +102,17 @@ mod tests {
             bytes.extend(u16::try_from(field.len()).unwrap().to_be_bytes());
             bytes.extend(field);
         }
-        bytes.extend(entry(b"ours"));
+        bytes.extend(entry(FAMILY_WILD, b"", b"ours"));
         assert_eq!(find_cookie(&bytes, 5).unwrap(), b"other");
         assert_eq!(find_cookie(&bytes, 6).unwrap(), b"ours");
+    }
+
+    #[test]
+    fn a_client_that_asks_by_the_name_of_its_machine_finds_the_same_cookie() {
+        let bytes = entries("heliostat", b"0123456789abcdef");
+        let local = b"\x01\x00\x00\x09heliostat\x00\x00\x00\x12MIT-MAGIC-COOKIE-1\x00\x100123456789abcdef";
+        let wild = b"\xff\xff\x00\x00\x00\x00\x00\x12MIT-MAGIC-COOKIE-1\x00\x100123456789abcdef";
+        assert_eq!(bytes, [&local[..], &wild[..]].concat());
     }
 
     proptest! {

@@ -6,10 +6,11 @@ use std::time::Duration;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::ftruncate;
 use x11rb::connection::Connection as _;
+use x11rb::errors::ReplyError;
 use x11rb::protocol::Event;
 use x11rb::protocol::damage::{ConnectionExt as _, Damage, ReportLevel};
 use x11rb::protocol::shm::{ConnectionExt as _, Seg};
-use x11rb::protocol::xproto::{ImageFormat, ImageOrder};
+use x11rb::protocol::xproto::{ChangeWindowAttributesAux, ConnectionExt as _, EventMask, ImageFormat, ImageOrder};
 
 use super::connect::Display;
 use super::picture::Picture;
@@ -24,6 +25,10 @@ pub struct Grabber {
     picture: Picture,
     width: u16,
     height: u16,
+    /// What there is memory for.
+    most: (u16, u16),
+    /// What the screen has now, as far as there is memory for it.
+    screen: (u16, u16),
 }
 
 impl Grabber {
@@ -73,6 +78,8 @@ impl Grabber {
             picture,
             width,
             height,
+            most: (width, height),
+            screen: (width, height),
         })
     }
 
@@ -80,6 +87,22 @@ impl Grabber {
     #[must_use]
     pub const fn size(&self) -> (u16, u16) {
         (self.width, self.height)
+    }
+
+    /// The size that the screen has now, as far as it can be grabbed: a program may have changed it (RandR). As of the
+    /// last [`Self::drain_damage`].
+    #[must_use]
+    pub const fn screen(&self) -> (u16, u16) {
+        self.screen
+    }
+
+    /// Pictures are of this size from now on, which is at most what there was at the start.
+    pub fn resize(&mut self, (width, height): (u16, u16)) {
+        (self.width, self.height) = (width.min(self.most.0), height.min(self.most.1));
+    }
+
+    fn screen_is(&mut self, width: u16, height: u16) {
+        self.screen = (width.min(self.most.0) & !1, height.min(self.most.1) & !1);
     }
 
     /// What to poll for damage. Call [`Self::drain_damage`] first: replies bring events along.
@@ -101,11 +124,12 @@ impl Grabber {
     ///
     /// # Errors
     /// [`X11Error::DisplayLost`].
-    pub fn drain_damage(&self) -> Result<u64, X11Error> {
+    pub fn drain_damage(&mut self) -> Result<u64, X11Error> {
         let mut seen = 0;
         while let Some(event) = self.display.x.poll_for_event()? {
             match event {
                 Event::DamageNotify(_) => seen += 1,
+                Event::ConfigureNotify(e) if e.window == self.display.root() => self.screen_is(e.width, e.height),
                 Event::Error(error) => log::warn!("x11 error while grabbing: {:?}", error.error_kind),
                 _ => {}
             }
@@ -114,14 +138,16 @@ impl Grabber {
     }
 
     /// Grabs the picture as it is now; what changes from here on is new damage. 4 bytes a pixel (blue, green, red,
-    /// unused), rows from the top without padding, in memory that the next grab writes to.
+    /// unused), rows from the top without padding, in memory that the next grab writes to. `None`: the screen has become
+    /// smaller than that, see [`Self::screen`].
     ///
     /// # Errors
     /// [`X11Error::DisplayLost`], or the server refuses the grab.
-    pub fn grab(&mut self) -> Result<&[u8], X11Error> {
+    pub fn grab(&mut self) -> Result<Option<&[u8]>, X11Error> {
         // First the subtraction: what is drawn between the two is in the picture and reported again, never lost.
         self.display.x.damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?;
-        self.display
+        let grabbed = self
+            .display
             .x
             .shm_get_image(
                 self.display.root(),
@@ -134,9 +160,18 @@ impl Grabber {
                 self.segment,
                 0,
             )?
-            .reply()
-            .map_err(X11Error::reply("a grab"))?;
-        Ok(self.picture.bytes())
+            .reply();
+        if let Err(ReplyError::X11Error(_)) = grabbed {
+            let root = self.display.x.get_geometry(self.display.root())?.reply();
+            let root = root.map_err(X11Error::reply("the screen's size"))?;
+            self.screen_is(root.width, root.height);
+            if self.screen.0 < self.width || self.screen.1 < self.height {
+                return Ok(None);
+            }
+        }
+        grabbed.map_err(X11Error::reply("a grab"))?;
+        let bytes = usize::from(self.width) * usize::from(self.height) * 4;
+        Ok(self.picture.bytes().get(..bytes))
     }
 }
 
@@ -158,6 +193,9 @@ impl Display {
             .shm_attach_fd(segment, memory, false)?
             .check()
             .map_err(X11Error::reply("sharing memory"))?;
+        // Tells when the screen changes its size.
+        let watch = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
+        self.x.change_window_attributes(self.root(), &watch)?;
         let damage = self.x.generate_id()?;
         self.x
             .damage_create(damage, self.root(), ReportLevel::NON_EMPTY)?

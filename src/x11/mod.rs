@@ -11,6 +11,7 @@
 //!
 //! Faults it survives: a server that dies, hangs or answers with errors; a keymap or screen size that changes.
 
+mod answers;
 mod auth;
 mod connect;
 mod error;
@@ -24,6 +25,7 @@ mod picture;
 mod pulse;
 mod screenshot;
 mod spare;
+mod steward;
 mod usage;
 mod wake;
 mod wheel;
@@ -40,6 +42,7 @@ pub use input_thread::{InputHooks, InputThread};
 pub use manager::wait_for_window_manager;
 pub use pulse::Pulse;
 pub use screenshot::screenshot;
+pub use steward::{Steward, StewardHooks, WindowOrders};
 pub use wake::{Wake, wait_readable};
 pub use windows::{DrawnWindow, wait_for_drawn_window};
 pub use xtest::{Injector, KeyboardMode};

@@ -1,8 +1,9 @@
 //! Whether a display, and the app that has the focus on it, still answer.
 //!
 //! A thread asks the display for a round trip about once a second, and pings the active window (EWMH `_NET_WM_PING`)
-//! where it takes part in that. It judges nothing by the clock: it counts, and so does who reads the counts, so that
-//! neither a stopped host nor a suspended machine makes anything look silent.
+//! where it takes part in that. What its silence means is decided in [`super::answers`]: whoever draws responds. It judges
+//! nothing by the clock: it counts, and so does who reads the counts, so that neither a stopped host nor a suspended
+//! machine makes anything look silent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,10 +12,12 @@ use std::time::Duration;
 
 use x11rb::connection::Connection as _;
 use x11rb::protocol::Event;
+use x11rb::protocol::damage::{ConnectionExt as _, Damage, ReportLevel};
 use x11rb::protocol::xproto::{
     Atom, AtomEnum, ChangeWindowAttributesAux, ClientMessageEvent, ConnectionExt as _, EventMask, Window,
 };
 
+use super::answers::Answers;
 use super::connect::Display;
 use super::{Cancel, DisplayAddress, X11Error};
 
@@ -65,8 +68,8 @@ impl Pulse {
         self.counts.beats.load(Ordering::Relaxed)
     }
 
-    /// For how many round trips the active window has left a ping unanswered; 0 while it answers, and for windows that
-    /// do not take part.
+    /// For how many round trips the active window has left a ping unanswered, without anything being drawn; 0 while it
+    /// answers, and for windows that do not take part or have never answered.
     #[must_use]
     pub fn unanswered(&self) -> u64 {
         self.counts.unanswered.load(Ordering::Relaxed)
@@ -85,8 +88,8 @@ fn beat(address: &DisplayAddress, counts: &Counts, cancel: &Cancel) -> Result<()
     let atoms = Atoms::of(&display)?;
     let mask = ChangeWindowAttributesAux::new().event_mask(EventMask::SUBSTRUCTURE_NOTIFY);
     display.x.change_window_attributes(display.root(), &mask)?;
-    let mut pinged: Option<(Window, u32)> = None;
-    let mut serial = 0;
+    let damage = watch_drawing(&display)?;
+    let mut answers = Answers::default();
     loop {
         // Ends by its cancel, not by a deadline: who reads the count decides.
         display
@@ -95,47 +98,52 @@ fn beat(address: &DisplayAddress, counts: &Counts, cancel: &Cancel) -> Result<()
             .reply()
             .map_err(X11Error::reply("a round trip"))?;
         counts.beats.fetch_add(1, Ordering::Relaxed);
+        let mut drawn = false;
         while let Some(event) = display.x.poll_for_event()? {
             match event {
                 Event::ClientMessage(message) if message.type_ == atoms.protocols && message.format == 32 => {
-                    let [protocol, answered, ..] = message.data.as_data32();
-                    if protocol == atoms.ping && pinged.is_some_and(|(_, serial)| serial == answered) {
-                        pinged = None;
+                    let [protocol, serial, ..] = message.data.as_data32();
+                    if protocol == atoms.ping {
+                        answers.answered(serial);
                     }
                 }
-                // The next program is often given the same number for its window: it was never asked.
-                Event::DestroyNotify(gone) if pinged.is_some_and(|(window, _)| window == gone.window) => {
-                    pinged = None;
-                }
-                Event::Error(error) if pinged.is_some_and(|(window, _)| window == error.bad_value) => pinged = None,
+                Event::DestroyNotify(gone) => answers.gone(gone.window),
+                Event::Error(error) => answers.gone(error.bad_value),
+                Event::DamageNotify(_) => drawn = true,
                 _ => {}
             }
         }
-        let active = active_window(&display, &atoms)?;
-        match (pinged, active) {
-            // The user looks at another window now, or at none.
-            (Some((window, _)), active) if active != Some(window) => {
-                pinged = None;
-                counts.unanswered.store(0, Ordering::Relaxed);
-            }
-            (Some(_), _) => {
-                counts.unanswered.fetch_add(1, Ordering::Relaxed);
-            }
-            (None, Some(window)) => {
-                counts.unanswered.store(0, Ordering::Relaxed);
-                if answers_pings(&display, &atoms, window)? {
-                    serial += 1;
-                    ping(&display, &atoms, window, serial)?;
-                    pinged = Some((window, serial));
-                }
-            }
-            (None, None) => counts.unanswered.store(0, Ordering::Relaxed),
+        if drawn && let Some(damage) = damage {
+            // Only then is the next drawing told of: one event a beat, however much is drawn.
+            display.x.damage_subtract(damage, x11rb::NONE, x11rb::NONE)?;
         }
+        let active = active_window(&display, &atoms)?;
+        if let Some((window, serial)) = answers.beat(active, drawn)
+            && answers_pings(&display, &atoms, window)?
+        {
+            ping(&display, &atoms, window, serial)?;
+            answers.asked(window, serial);
+        }
+        counts.unanswered.store(answers.silent(), Ordering::Relaxed);
         thread::sleep(BEAT);
         if cancel.is_cancelled() {
             return Ok(());
         }
     }
+}
+
+/// Tells when anything is drawn on the display. `None` for a display without that extension, of which the capture tells.
+fn watch_drawing(display: &Display) -> Result<Option<Damage>, X11Error> {
+    // Refused before anything is sent where the server has none.
+    let Ok(version) = display.x.damage_query_version(1, 1) else {
+        return Ok(None);
+    };
+    version.reply().map_err(X11Error::reply("the version of DAMAGE"))?;
+    let damage = display.x.generate_id()?;
+    display
+        .x
+        .damage_create(damage, display.root(), ReportLevel::NON_EMPTY)?;
+    Ok(Some(damage))
 }
 
 #[derive(Debug)]

@@ -2,6 +2,7 @@ import { confirmable } from '../lib/confirm.js';
 import { h, setText } from '../lib/dom.js';
 import { plural } from '../lib/format.js';
 import { icon } from './icons.js';
+import { WindowList } from './windows.js';
 
 /** @typedef {import('../viewer/element.js').HeliostatViewer} HeliostatViewer */
 
@@ -24,6 +25,12 @@ export class Toolbar {
   #count = 0;
   /** What this viewer was last. @type {import('../viewer/protocol.js').Role | null} */
   #role = null;
+
+  #windows = new WindowList({
+    choose: id => this.viewer.activateWindow(id),
+    // What is typed next is for the program.
+    closed: () => this.viewer.focus(),
+  });
 
   /** @param {HeliostatViewer} viewer @param {{fullScreen: () => void, share: () => void, terminate: () => Promise<void>}} actions */
   constructor(viewer, actions) {
@@ -64,6 +71,7 @@ export class Toolbar {
       this.#chip,
       this.#who,
       this.control,
+      this.#windows.node,
       gap,
       this.share,
       stats,
@@ -116,7 +124,7 @@ export class Toolbar {
   }
 
   #roles() {
-    const { role, holder, steers, state } = this.viewer;
+    const { role, holder, steers, state, status } = this.viewer;
     const live = state !== 'ended' && state !== 'error' && state !== 'idle';
     const count = this.#count;
     const others = live && count > 1 ? ` · ${plural(count, 'viewer')}` : '';
@@ -136,6 +144,7 @@ export class Toolbar {
     const canRelease = steers && (count > 1 || role !== 'owner');
     this.control.hidden = !live || !(canTake || canRelease);
     setText(this.control, steers ? 'Release control' : 'Take control');
+    this.#windows.show(live ? (status?.windows ?? []) : [], steers || own);
     this.terminate.hidden = !(role === 'owner' || role === 'admin') || !live;
     this.share.hidden = this.terminate.hidden;
   }

@@ -129,6 +129,11 @@ export class HeliostatViewer extends HTMLElement {
     this.#link?.request({ type: 'grant_control', viewer_id: viewerId });
   }
 
+  /** Shows a window of the app, one of `status.windows`, and gives it the keys. @param {number} id */
+  activateWindow(id) {
+    this.#link?.request({ type: 'activate_window', window: id });
+  }
+
   /** Starts the instance's app again; rejects with an ApiError. */
   async restart() {
     await this.#api.restart(this.instance);

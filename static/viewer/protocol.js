@@ -30,7 +30,10 @@ export function socketUrl(host) {
  * @property {string[]} [output] the app's last lines
  * @property {number} [retry_in_ms] until the next attempt to start it
  * @property {number} [restarts]
+ * @property {AppWindow[]} [windows] for who may choose among them, where there is something to choose
  */
+
+/** A window of the app. @typedef {{id: number, title: string, active: boolean, hidden: boolean}} AppWindow */
 
 /** @typedef {{viewer_id: string, role: Role}} ViewerEntry */
 

@@ -152,7 +152,13 @@ export function step(facts, input, now) {
 }
 
 /** What an `instance` message leaves out, it takes back. */
-const cleared = { reason: undefined, message: undefined, output: undefined, retry_in_ms: undefined };
+const cleared = {
+  reason: undefined,
+  message: undefined,
+  output: undefined,
+  retry_in_ms: undefined,
+  windows: undefined,
+};
 
 /**
  * The one state to show.

@@ -4,8 +4,10 @@ mod frames;
 mod input;
 mod measure;
 mod pulse;
+mod resizing;
 mod screen;
 mod support;
+mod windows;
 
 use std::time::Duration;
 

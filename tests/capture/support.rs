@@ -39,7 +39,13 @@ impl TestDisplay {
     pub fn sized(width: u16, height: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = folder.path().join("authority");
-        create_authority(&Folder::open(folder.path()).unwrap(), "authority", Readers::Nobody).unwrap();
+        create_authority(
+            &Folder::open(folder.path()).unwrap(),
+            "authority",
+            &machine(),
+            Readers::Nobody,
+        )
+        .unwrap();
         let bytes = std::fs::read(&authority).unwrap();
         let cookie = bytes[bytes.len() - 16..].to_vec();
         let (reader, writer) = std::io::pipe().unwrap();
@@ -107,6 +113,12 @@ impl TestDisplay {
         self.server.kill().unwrap();
         self.server.wait().unwrap();
     }
+}
+
+/// What this machine is called.
+fn machine() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// A program that ends with the test.

@@ -70,7 +70,7 @@ impl Xvfb {
         let until = Instant::now() + deadline;
         let scratch = Scratch::new(owner).map_err(|error| XvfbError::File("a temporary folder", error))?;
         let readers = owner.map_or(Readers::Nobody, |owner| Readers::Group(owner.gid));
-        create_authority(scratch.folder(), XAUTHORITY, readers).map_err(XvfbError::Authority)?;
+        create_authority(scratch.folder(), XAUTHORITY, "", readers).map_err(XvfbError::Authority)?;
         let log = scratch
             .folder()
             .append(LOG)

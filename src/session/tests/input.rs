@@ -11,10 +11,10 @@ use crate::protocol::words::Role;
 use crate::session::testing::Bench;
 use crate::session::{Identity, Wish};
 
-const SOON: Duration = Duration::from_secs(5);
+pub(super) const SOON: Duration = Duration::from_secs(5);
 
 /// Somebody's tab that watches, with a peer.
-async fn watching(bench: &Bench, running: &Running, who: &Identity) -> (Speaker, PeerId, OutboundTexts) {
+pub(super) async fn watching(bench: &Bench, running: &Running, who: &Identity) -> (Speaker, PeerId, OutboundTexts) {
     let (speaker, socket) = tab(who.session);
     let join = Join {
         who: speaker.clone(),
@@ -27,7 +27,7 @@ async fn watching(bench: &Bench, running: &Running, who: &Identity) -> (Speaker,
     (speaker, peer, socket)
 }
 
-async fn owned(bench: &Bench) -> (Identity, Running) {
+pub(super) async fn owned(bench: &Bench) -> (Identity, Running) {
     let pass = bench.admins.pass(None, Some(&bench.token)).unwrap();
     let (owner, _) = bench.book.create(Some(&pass)).await.unwrap();
     let running = bench.instance(owner.session).await;

@@ -4,6 +4,7 @@
 
 mod input;
 mod model;
+mod windows;
 mod world;
 
 use std::cell::Cell;
