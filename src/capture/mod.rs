@@ -19,9 +19,9 @@ mod args;
 mod client;
 mod client_error;
 mod codec;
-mod debt;
 mod encoders;
 mod exit;
+mod keys;
 mod link;
 mod outbox;
 mod pacing;
@@ -29,6 +29,7 @@ mod privileges;
 pub mod process;
 #[cfg(debug_assertions)]
 mod sabotage;
+mod sharpness;
 mod socket;
 
 pub use args::CaptureArgs;

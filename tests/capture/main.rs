@@ -4,6 +4,7 @@ mod frames;
 mod input;
 mod measure;
 mod pulse;
+mod quality;
 mod screen;
 mod support;
 
