@@ -5,9 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::debt::Debt;
 use super::outbox::Outbox;
-use crate::gst::{ENCODERS, Encoder, GstError, Pipeline, PipelineConfig};
+use super::sharpness::Sharpness;
+use crate::gst::{ENCODERS, Encoder, GstError, Picture, Pipeline, PipelineConfig};
 use crate::media::{Codec, Frame, PlanarPicture};
 use crate::x11::Wake;
 
@@ -33,11 +33,11 @@ impl Outlet {
     }
 }
 
-/// One that runs, and what it has spent ahead of its rate.
+/// One that runs, and how good is what it has sent.
 #[derive(Debug)]
 struct Running {
     pipeline: Pipeline,
-    debt: Arc<Mutex<Debt>>,
+    sharpness: Arc<Mutex<Sharpness>>,
 }
 
 /// One that does not start, or no longer works.
@@ -177,11 +177,12 @@ impl Encoders {
                 threads: (thread::available_parallelism().map_or(1, usize::from) / 2).clamp(1, 2),
             };
             let outlet = Arc::clone(&self.outlet);
-            let debt = Arc::new(Mutex::new(Debt::new(config.kbps, self.fps)));
-            let spent = Arc::clone(&debt);
+            let sharpness = Sharpness::new(config.kbps, self.fps, encoder.counts_frames());
+            let sharpness = Arc::new(Mutex::new(sharpness));
+            let judged = Arc::clone(&sharpness);
             let output = move |frame: Option<Frame>| {
                 if let Some(frame) = frame {
-                    lock(&spent).spent(frame.data.len() as u64);
+                    lock(&judged).encoded(frame.pts_us, frame.data.len() as u64);
                     if let Some(outbox) = &*lock(&outlet.current) {
                         outbox.frame(codec, frame);
                     }
@@ -190,7 +191,7 @@ impl Encoders {
                 outlet.wake.raise();
             };
             match Pipeline::start(config, output) {
-                Ok(pipeline) => return Ok(Running { pipeline, debt }),
+                Ok(pipeline) => return Ok(Running { pipeline, sharpness }),
                 Err(error) => {
                     log::warn!("codec={codec} encoder={} does not start: {error}", encoder.element);
                     failures.push(EncoderFailure {
@@ -208,21 +209,41 @@ impl Encoders {
         self.running.values().all(|r| r.pipeline.ready())
     }
 
-    /// How many frames the one that is deepest in debt needs to pay it back.
-    pub(super) fn debt_frames(&self) -> u64 {
-        self.running.values().map(|r| lock(&r.debt).frames()).max().unwrap_or(0)
+    /// Whether all have sent the last picture as well as they can.
+    pub(super) fn sharp(&self) -> bool {
+        self.running.values().all(|r| lock(&r.sharpness).sharp())
+    }
+
+    /// Whether any earns what it may spend by frames, not by time.
+    pub(super) fn count_frames(&self) -> bool {
+        self.running
+            .values()
+            .any(|r| r.pipeline.config().encoder.counts_frames())
+    }
+
+    /// Whether nothing large has changed for a while.
+    pub(super) fn calm(&self, now: u64) -> bool {
+        self.running.values().all(|r| lock(&r.sharpness).calm(now))
     }
 
     /// Encodes a picture with every one.
-    pub(super) fn push(&self, picture: &PlanarPicture, pts_us: u64) {
+    pub(super) fn push(&self, picture: &PlanarPicture, pts_us: u64, what: Picture) {
         for running in self.running.values() {
-            running.pipeline.push(picture.clone(), pts_us);
+            lock(&running.sharpness).begins(what == Picture::New);
+            running.pipeline.push(picture.clone(), pts_us, what);
         }
     }
 
-    /// Makes the next picture a key frame. Says whether that encoder runs.
-    pub(super) fn force_key(&self, codec: Codec) -> bool {
-        self.running.get(&codec).inspect(|r| r.pipeline.force_key()).is_some()
+    /// Whether the one of this codec runs.
+    pub(super) fn runs(&self, codec: Codec) -> bool {
+        self.running.contains_key(&codec)
+    }
+
+    /// Makes the next picture a key frame.
+    pub(super) fn force_key(&self, codec: Codec) {
+        if let Some(running) = self.running.get(&codec) {
+            running.pipeline.force_key();
+        }
     }
 
     /// Changes a rate, now and for later starts.
@@ -230,7 +251,7 @@ impl Encoders {
         self.kbps.insert(codec, kbps);
         if let Some(running) = self.running.get(&codec) {
             running.pipeline.set_kbps(kbps);
-            lock(&running.debt).set_rate(kbps, self.fps);
+            lock(&running.sharpness).set_rate(kbps);
         }
     }
 

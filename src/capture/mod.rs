@@ -19,9 +19,9 @@ mod args;
 mod client;
 mod client_error;
 mod codec;
-mod debt;
 mod encoders;
 mod exit;
+mod keys;
 mod link;
 mod outbox;
 mod pacing;
@@ -30,6 +30,7 @@ pub mod process;
 mod resizing;
 #[cfg(debug_assertions)]
 mod sabotage;
+mod sharpness;
 mod socket;
 
 pub use args::CaptureArgs;

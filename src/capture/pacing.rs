@@ -8,14 +8,18 @@ const EARLY_BURST: u64 = 4;
 const EARLY_REFILL_US: u64 = 100_000;
 /// Two grabs are never closer than this, so that an early one does not follow on one that shows the same.
 const EARLY_GAP_US: u64 = 2_000;
-/// A small change is encoded once more this long after it was made.
+/// A change that came out sharp is encoded once more this long after it was made.
 const SETTLE_SMALL_US: u64 = 500_000;
-/// After a large change the picture is encoded again and again at this interval, until its quality has settled.
+/// A picture that is not sharp is encoded again and again at this interval.
 const SETTLE_US: u64 = 33_000;
-/// So often after the encoder has paid its debt: that is when it spends bytes on what is missing.
-const SHARPEN_TIMES: u8 = 10;
-/// But never more often than this altogether.
-const SETTLE_TIMES: u8 = 45;
+/// Changes that are no further apart than this are movement: each holds what the rate allows of the rest of the screen,
+/// so that only after a longer pause something is left to do.
+const MOVING_US: u64 = 100_000;
+/// A picture is encoded again so often at most: what is not sharp then never will be.
+const SETTLE_TIMES: u8 = 75;
+/// The last picture is encoded again this long after the last frame, whatever it is: a browser that is sent nothing for
+/// 3 s asks for a key frame. Such a frame holds next to nothing.
+const KEEP_US: u64 = 2_000_000;
 /// A picture that is to be repeated waits this long for a change that is due.
 const REPEAT_US: u64 = 20_000;
 
@@ -28,8 +32,6 @@ pub(super) enum Step {
     Settle,
     /// Nothing before this time, unless something happens.
     Wait(u64),
-    /// Nothing until something happens.
-    Idle,
 }
 
 /// Decides when a change is grabbed: at once if the last grab is a frame's time ago, and at once if it probably is
@@ -43,14 +45,20 @@ pub(super) struct Pacing {
     next_us: u64,
     last_grab_us: Option<u64>,
     expecting_until_us: u64,
+    /// Since when input has come without a pause, and the last of it.
+    input_since_us: u64,
+    input_us: Option<u64>,
     early_left: u64,
     early_since_us: u64,
-    /// How often the last change was encoded again.
+    /// The last change came soon after the one before.
+    moving: bool,
+    /// How often the last change, or key frame, was encoded again.
     settled: u8,
-    settled_at_us: u64,
-    /// How often it still has to be, after the debt is paid; `None` after a small change.
-    sharpen_left: Option<u8>,
-    debt: u64,
+    encoded_us: u64,
+    sharp: bool,
+    /// It was so when the last picture was encoded again.
+    closed: bool,
+    settle_us: u64,
 }
 
 impl Pacing {
@@ -63,12 +71,16 @@ impl Pacing {
             next_us: 0,
             last_grab_us: None,
             expecting_until_us: 0,
+            input_since_us: 0,
+            input_us: None,
             early_left: EARLY_BURST,
             early_since_us: 0,
-            settled: SETTLE_TIMES,
-            settled_at_us: 0,
-            sharpen_left: None,
-            debt: 0,
+            moving: false,
+            settled: 0,
+            encoded_us: 0,
+            sharp: false,
+            closed: false,
+            settle_us: SETTLE_US,
         }
     }
 
@@ -80,11 +92,27 @@ impl Pacing {
     /// The last picture has to be encoded once more, now: somebody waits for a key frame.
     pub(super) const fn repeat(&mut self) {
         self.repeat = true;
+        self.settled = 0;
     }
 
     /// An input was injected.
-    pub(super) const fn expect_change(&mut self, now: u64) {
+    pub(super) fn expect_change(&mut self, now: u64) {
+        if self.input_us.is_none_or(|last| now.saturating_sub(last) > EXPECT_US) {
+            self.input_since_us = now;
+        }
+        self.input_us = Some(now);
         self.expecting_until_us = now + EXPECT_US;
+    }
+
+    /// Whether the encoders have sent the last picture as well as they can, and whether one of them earns by frames what
+    /// it may spend, so that frames have to be made for it.
+    pub(super) fn judge(&mut self, sharp: bool, by_frames: bool) {
+        self.sharp = sharp;
+        self.settle_us = if by_frames {
+            self.interval_us
+        } else {
+            self.interval_us.max(SETTLE_US)
+        };
     }
 
     /// What to do at `now`.
@@ -101,32 +129,31 @@ impl Pacing {
         if self.repeat {
             return Step::Settle;
         }
-        // A picture that an input is about to cause must not wait for the encoder behind an old one.
-        match self.settle_at().map(|at| at.max(self.expecting_until_us)) {
-            Some(at) if at <= now => Step::Settle,
-            Some(at) => Step::Wait(at),
-            None => Step::Idle,
+        match self.settle_at() {
+            at if at <= now => Step::Settle,
+            at => Step::Wait(at),
         }
     }
 
-    fn settle_at(&self) -> Option<u64> {
-        let wait = match self.sharpen_left {
-            _ if self.settled >= SETTLE_TIMES => return None,
-            _ if self.debt > 0 => SETTLE_US,
-            Some(0) => return None,
-            Some(_) => SETTLE_US,
-            None if self.settled == 0 => SETTLE_SMALL_US,
-            None => return None,
+    /// Whether the encoders were given the last picture once more when it was sharp, and so know that it is still.
+    pub(super) const fn closed(&self) -> bool {
+        self.closed
+    }
+
+    fn settle_at(&self) -> u64 {
+        let wait = if self.sharp && self.settled == 0 {
+            SETTLE_SMALL_US
+        } else if (self.sharp && self.closed) || self.settled >= SETTLE_TIMES {
+            KEEP_US
+        } else if self.moving && self.settled == 0 {
+            MOVING_US
+        } else {
+            self.settle_us
         };
-        Some(self.settled_at_us + wait)
-    }
-
-    /// How many frames the encoders need to pay back what they have spent ahead.
-    pub(super) const fn owe(&mut self, frames: u64) {
-        self.debt = frames;
-        if frames > 0 {
-            self.sharpen_left = Some(SHARPEN_TIMES);
-        }
+        // A picture that an input is about to cause must not wait for the encoder behind an old one. But a pointer that
+        // moves over a still picture, or a key that is held, must not keep it coarse.
+        let hold = self.expecting_until_us.min(self.input_since_us + EXPECT_US);
+        (self.encoded_us + wait).max(hold)
     }
 
     fn grab_at(&self, now: u64) -> u64 {
@@ -150,21 +177,21 @@ impl Pacing {
         self.dirty = false;
         self.repeat = false;
         self.expecting_until_us = 0;
+        self.moving = self
+            .last_grab_us
+            .is_some_and(|last| now.saturating_sub(last) <= MOVING_US);
         self.last_grab_us = Some(now);
         self.settled = 0;
-        self.settled_at_us = now;
-        // A change within another's settling goes on with it.
-        self.sharpen_left = self.sharpen_left.filter(|left| *left > 0);
+        self.encoded_us = now;
+        self.closed = false;
     }
 
     /// The last picture was encoded again.
-    pub(super) fn settled(&mut self, now: u64) {
+    pub(super) const fn settled(&mut self, now: u64) {
         self.repeat = false;
+        self.closed = self.sharp;
         self.settled = self.settled.saturating_add(1);
-        self.settled_at_us = now;
-        if self.debt == 0 {
-            self.sharpen_left = self.sharpen_left.map(|left| left.saturating_sub(1));
-        }
+        self.encoded_us = now;
     }
 
     fn early(&self, now: u64) -> u64 {
@@ -222,56 +249,115 @@ mod tests {
         );
     }
 
-    /// Encodes again until it rests: how often, and when the last time was.
-    fn settle(pacing: &mut Pacing, mut owed: u64) -> (u64, u64) {
-        let (mut now, mut times) = (START, 0);
+    /// Encodes again until nothing is left but to keep the stream alive: how often, and when the last time was. The
+    /// picture is sharp after so many times, counted on from one call to the next.
+    fn settle(pacing: &mut Pacing, sharp_after: u64, from: u64) -> (u64, u64) {
+        let (mut now, mut times) = (from, 0);
+        let mut last = from;
         loop {
-            pacing.owe(owed);
+            pacing.judge(times >= sharp_after, false);
             match pacing.step(now) {
+                Step::Wait(at) if at >= last + KEEP_US => return (times, last - from),
                 Step::Wait(at) => now = at,
                 Step::Settle => {
                     pacing.settled(now);
-                    owed = owed.saturating_sub(1);
+                    last = now;
                     times += 1;
                 }
-                Step::Idle => return (times, now - START),
                 Step::Grab => panic!("nothing changed"),
             }
         }
     }
 
     #[test]
-    fn a_small_change_is_encoded_once_more_and_then_the_screen_rests() {
-        assert_eq!(settle(&mut still(), 0), (1, SETTLE_SMALL_US));
+    fn a_change_that_is_sharp_at_once_is_encoded_once_more() {
+        assert_eq!(settle(&mut still(), 0, START), (1, SETTLE_SMALL_US));
     }
 
     #[test]
-    fn a_large_change_is_encoded_until_it_is_sharp() {
-        let (times, took) = settle(&mut still(), 9);
-        assert_eq!(times, 9 + u64::from(SHARPEN_TIMES));
-        assert!(took < 700_000, "{took}");
+    fn a_change_is_encoded_until_it_is_sharp() {
+        // And once more, so that the encoders know.
+        assert_eq!(settle(&mut still(), 20, START), (21, 21 * SETTLE_US));
     }
 
     #[test]
-    fn settling_ends_even_if_the_debt_is_never_paid() {
+    fn settling_ends_even_if_it_never_is_sharp() {
         let mut pacing = still();
-        let times = settle(&mut pacing, 1_000_000).0;
-        assert_eq!(times, u64::from(SETTLE_TIMES));
-        pacing.grabbed(START + 10_000_000);
-        assert!(
-            matches!(pacing.step(START + 10_000_000), Step::Wait(_)),
-            "the next change settles, too"
-        );
+        assert_eq!(settle(&mut pacing, u64::MAX, START).0, u64::from(SETTLE_TIMES));
+        let later = START + 10_000_000;
+        pacing.grabbed(later);
+        assert_eq!(settle(&mut pacing, 10, later).0, 11, "the next change settles, too");
     }
 
     #[test]
-    fn a_wish_for_a_key_frame_repeats_the_picture_even_when_still() {
+    fn a_key_frame_of_a_still_screen_settles_as_a_change_does() {
         let mut pacing = still();
-        settle(&mut pacing, 0);
+        settle(&mut pacing, 5, START);
+        let later = START + 60_000_000;
+        pacing.judge(true, false);
         pacing.repeat();
-        assert_eq!(pacing.step(START + 60_000_000), Step::Settle);
-        pacing.settled(START + 60_000_000);
-        assert_eq!(pacing.step(START + 60_000_000), Step::Idle);
+        assert_eq!(pacing.step(later), Step::Settle);
+        pacing.settled(later);
+        assert_eq!(settle(&mut pacing, 12, later), (13, 13 * SETTLE_US));
+    }
+
+    #[test]
+    fn a_still_screen_is_encoded_again_before_a_browser_misses_anything() {
+        let mut pacing = still();
+        settle(&mut pacing, 0, START);
+        pacing.judge(true, false);
+        let mut now = START + SETTLE_SMALL_US;
+        for _ in 0..100 {
+            assert_eq!(pacing.step(now), Step::Wait(now + KEEP_US));
+            now += KEEP_US;
+            assert_eq!(pacing.step(now), Step::Settle);
+            pacing.settled(now);
+        }
+    }
+
+    #[test]
+    fn a_pointer_that_hovers_does_not_put_settling_off() {
+        let mut pacing = still();
+        pacing.judge(false, false);
+        let mut settled = 0;
+        for ms in 0..1000 {
+            let now = START + ms * 1000;
+            if ms % 8 == 0 {
+                pacing.expect_change(now);
+            }
+            if pacing.step(now) == Step::Settle {
+                assert!(ms >= 150, "a change may follow the first of it: {ms}");
+                pacing.settled(now);
+                settled += 1;
+            }
+        }
+        assert!(settled >= 24, "{settled}");
+        // After a pause, an input is waited for again.
+        let later = START + 2_000_000;
+        pacing.expect_change(later);
+        assert_eq!(pacing.step(later), Step::Wait(later + EXPECT_US));
+    }
+
+    #[test]
+    fn movement_is_not_encoded_twice_and_settles_when_it_ends() {
+        let mut pacing = still();
+        pacing.judge(false, false);
+        let mut now = START;
+        for _ in 0..24 {
+            now += 41_667;
+            pacing.damaged();
+            assert_eq!(pacing.step(now), Step::Grab);
+            pacing.grabbed(now);
+            assert_eq!(pacing.step(now), Step::Wait(now + MOVING_US));
+        }
+        assert_eq!(pacing.step(now + MOVING_US), Step::Settle);
+    }
+
+    #[test]
+    fn an_encoder_that_earns_by_frames_is_given_all_of_them() {
+        let mut pacing = still();
+        pacing.judge(false, true);
+        assert_eq!(pacing.step(START + 16_666), Step::Settle);
     }
 
     proptest! {

@@ -12,12 +12,13 @@ use nix::sys::socket::{getsockopt, sockopt};
 use super::args::CaptureArgs;
 use super::encoders::{EncoderFailure, Encoders, NoneStarts, Outlet};
 use super::exit::CaptureExit;
+use super::keys::{Due, Keys};
 use super::link::Link;
 use super::pacing::{Pacing, Step};
 use super::privileges;
 use super::resizing::{Follow, Resizing};
 use crate::clock::monotonic_us;
-use crate::gst::{Encoder, GstError, init, probe};
+use crate::gst::{Encoder, GstError, Picture, init, probe};
 use crate::media::{Planar, PlanarPicture};
 use crate::protocol::capture::{CaptureMessage, HostMessage, VERSION};
 use crate::x11::{DisplayAddress, Grabber, Wake, X11Error, wait_readable};
@@ -106,6 +107,7 @@ struct Process {
     planar: Planar,
     resizing: Resizing,
     last: Option<PlanarPicture>,
+    keys: Keys,
     grabbed: u64,
     damage: u64,
     alive_at_us: u64,
@@ -161,6 +163,7 @@ impl Process {
             planar,
             resizing: Resizing::default(),
             last: None,
+            keys: Keys::default(),
             grabbed: 0,
             damage: 0,
             alive_at_us: 0,
@@ -222,8 +225,9 @@ impl Process {
             });
         }
         for codec in link.outbox.key_frames_needed() {
-            self.encoders.force_key(codec);
-            self.pacing.repeat();
+            if self.encoders.runs(codec) {
+                self.keys.want(codec, now);
+            }
         }
         let due = match follow {
             Follow::Wait(until) => until,
@@ -250,10 +254,19 @@ impl Process {
     /// Grabs or repeats if it is time; says when it will be.
     fn encode(&mut self, now: u64) -> Result<Option<u64>, Failure> {
         loop {
-            self.pacing.owe(self.encoders.debt_frames());
+            let sharp = self.encoders.sharp();
+            self.pacing.judge(sharp, self.encoders.count_frames());
+            let key = self.keys.due(now, self.encoders.calm(now), sharp);
+            if matches!(key, Due::Now | Due::Still) {
+                self.pacing.repeat();
+            }
             match self.pacing.step(now) {
-                Step::Wait(at) => return Ok(Some(at)),
-                Step::Idle => return Ok(None),
+                Step::Wait(at) => {
+                    return Ok(Some(match key {
+                        Due::At(latest) => latest.min(at),
+                        _ => at,
+                    }));
+                }
                 // An encoder that is behind raises the flag when it has room again.
                 Step::Grab | Step::Settle if !self.encoders.ready() => return Ok(None),
                 Step::Grab => {
@@ -264,18 +277,32 @@ impl Process {
                     self.grabbed += 1;
                     // Always of the grabber's size.
                     self.last = self.planar.convert(picture);
+                    if key == Due::Now {
+                        self.force_keys();
+                    }
                     if let Some(picture) = &self.last {
-                        self.encoders.push(picture, now);
+                        self.encoders.push(picture, now, Picture::New);
                     }
                     self.pacing.grabbed(now);
                 }
                 Step::Settle => {
+                    // What the encoders have saved counts from the picture after one that they know to be still.
+                    if key == Due::Now || (key == Due::Still && self.pacing.closed()) {
+                        self.force_keys();
+                    }
                     if let Some(last) = &self.last {
-                        self.encoders.push(last, now);
+                        self.encoders
+                            .push(last, now, if sharp { Picture::Still } else { Picture::Again });
                     }
                     self.pacing.settled(now);
                 }
             }
+        }
+    }
+
+    fn force_keys(&mut self) {
+        for codec in self.keys.take() {
+            self.encoders.force_key(codec);
         }
     }
 
@@ -355,8 +382,8 @@ impl Process {
                 }
             }
             HostMessage::KeyFrame(codec) => {
-                if self.encoders.force_key(codec.into()) {
-                    self.pacing.repeat();
+                if self.encoders.runs(codec.into()) {
+                    self.keys.want(codec.into(), now);
                 }
             }
             HostMessage::Bitrate { codec, kbps } => self.encoders.set_kbps(codec.into(), kbps),

@@ -6,12 +6,17 @@ use gstreamer as gst;
 use gstreamer::glib;
 use gstreamer::prelude::*;
 
+use super::budget::{Budget, Share};
 use super::{GstError, plugins};
 use crate::media::Codec;
 
 /// Rates beyond these make no picture or no sense; elements refuse some of them.
 const MIN_KBPS: u32 = 50;
 const MAX_KBPS: u32 = 500_000;
+/// What the element x264enc takes at most.
+const X264_MAX_KBPS: u32 = 2_048_000;
+/// Differences that VP8 leaves as they are.
+const VP8_STATIC: &str = "100";
 
 /// An encoder element that can be used for a codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,15 +77,33 @@ impl Encoder {
             },
             &threads,
         );
-        self.set_kbps(&element, kbps);
+        self.set_rate(&element, kbps, Budget::first());
         Ok(element)
     }
 
-    /// Sets the rate; also while PLAYING.
-    pub(super) fn set_kbps(&self, element: &gst::Element, kbps: u32) {
+    /// Whether its rate control counts frames, but can be told what time has passed.
+    pub(super) const fn takes_shares(&self) -> bool {
+        matches!(self.element.as_bytes(), b"x264enc")
+    }
+
+    /// Whether its rate control counts frames and cannot be told: OpenH264 answers each change of its rate with a key
+    /// frame. It earns by pictures, not by time.
+    #[must_use]
+    pub const fn counts_frames(&self) -> bool {
+        matches!(self.element.as_bytes(), b"openh264enc")
+    }
+
+    /// Sets the rate, and what the next picture may take of it; also while PLAYING.
+    pub(super) fn set_rate(&self, element: &gst::Element, kbps: u32, share: Share) {
         let kbps = kbps.clamp(MIN_KBPS, MAX_KBPS);
         match self.element {
-            "x264enc" => set(element, "bitrate", kbps),
+            "x264enc" => {
+                // Its buffer is refilled with a frame's share of the rate after each frame, however late that comes.
+                // So it is told a multiple of the rate, and of its buffer the part that leaves it as it is.
+                let frames = share.frames.min(X264_MAX_KBPS / kbps).max(1);
+                set(element, "bitrate", kbps * frames);
+                set(element, "vbv-buf-capacity", share.window_ms.div_ceil(frames));
+            }
             "openh264enc" => {
                 // The upper limit first, or it refuses a rate above the old limit.
                 set(element, "max-bitrate", u64::from(kbps) * 1500);
@@ -88,6 +111,19 @@ impl Encoder {
             }
             _ => set(element, "target-bitrate", u64::from(kbps) * 1000),
         }
+    }
+
+    /// Tells whether the pictures that follow are the last one once more, and nothing is missing of that.
+    pub(super) fn set_still(&self, element: &gst::Element, still: bool) {
+        if self.element == "vp8enc" {
+            // It finds no end: 3 kB a frame of a photograph, where 240 bytes say that it is the same.
+            set(element, "static-threshold", if still { "1000" } else { VP8_STATIC });
+        }
+    }
+
+    /// Whether its rate control knows time, so that it makes a key frame right after another picture a coarse one.
+    pub(super) const fn knows_time(&self) -> bool {
+        matches!(self.element.as_bytes(), b"vp8enc")
     }
 
     /// What comes out.
@@ -109,7 +145,11 @@ impl Encoder {
                 ("speed-preset", "ultrafast"),
                 ("bframes", "0"),
                 ("rc-lookahead", "0"),
-                ("vbv-buf-capacity", "200"),
+                // No better than this, and worse only where the rate does not allow it. Its own control of a rate pays
+                // for a large frame with the next hundreds, which a still screen does not have (ADR 17).
+                ("pass", "qual"),
+                ("quantizer", "16"),
+                ("qp-min", "12"),
                 ("sliced-threads", "true"),
                 ("key-int-max", "100000"),
                 ("byte-stream", "true"),
@@ -119,7 +159,10 @@ impl Encoder {
                 ("complexity", "low"),
                 ("rate-control", "bitrate"),
                 ("gop-size", "100000"),
-                ("usage-type", "screen"),
+                // Its settings for screens stop at 38 dB, those for what does not move at 41 dB (ADR 17).
+                ("usage-type", "camera"),
+                ("background-detection", "false"),
+                ("adaptive-quantization", "false"),
                 ("enable-frame-skip", "false"),
                 ("scene-change-detection", "false"),
             ],
@@ -131,8 +174,8 @@ impl Encoder {
                 ("keyframe-max-dist", "2147483647"),
                 ("lag-in-frames", "0"),
                 ("error-resilient", "default"),
-                ("static-threshold", "100"),
-                ("buffer-initial-size", "100"),
+                ("static-threshold", VP8_STATIC),
+                ("buffer-initial-size", "400"),
                 ("buffer-optimal-size", "200"),
                 ("buffer-size", "400"),
                 ("undershoot", "95"),

@@ -2,34 +2,39 @@
 
 use std::collections::VecDeque;
 
-/// Pictures that went in and have not come out, with the host clock's time of each.
+/// Pictures that went in and have not come out, with the host clock's time of each, and the time that the encoder was told.
 ///
 /// Encoders shift time (x264 by 1000 hours, so that decoding times are never negative) but keep its differences, and
 /// with these settings they keep the order. So the first picture that goes in, which is never dropped, fixes the shift
 /// when it comes out.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
-    waiting: VecDeque<u64>,
+    waiting: VecDeque<(u64, u64)>,
     shift_us: Option<i128>,
 }
 
 impl Ledger {
-    /// A picture of time `pts_us` goes in. Times must rise.
-    pub(super) fn pushed(&mut self, pts_us: u64) {
-        self.waiting.push_back(pts_us);
+    /// A picture of time `pts_us` goes in; the encoder is told `told_us`. Times must rise.
+    pub(super) fn pushed(&mut self, told_us: u64, pts_us: u64) {
+        self.waiting.push_back((told_us, pts_us));
     }
 
     /// A frame that the encoder says is of time `out_us` comes out: its picture's time. Pictures before it were
     /// dropped on the way in. `None` if nothing went in.
     pub(super) fn came_out(&mut self, out_us: u64) -> Option<u64> {
-        let first = *self.waiting.front()?;
+        let (first, _) = *self.waiting.front()?;
         let shift = *self.shift_us.get_or_insert(i128::from(out_us) - i128::from(first));
         let pts = i128::from(out_us) - shift;
         // Half a tick of the coarsest time base (90 kHz) may have been rounded away.
-        while self.waiting.len() > 1 && self.waiting.get(1).is_some_and(|next| i128::from(*next) <= pts + 6) {
+        while self.waiting.len() > 1
+            && self
+                .waiting
+                .get(1)
+                .is_some_and(|(next, _)| i128::from(*next) <= pts + 6)
+        {
             self.waiting.pop_front();
         }
-        self.waiting.pop_front()
+        self.waiting.pop_front().map(|(_, pts_us)| pts_us)
     }
 
     /// How many went in and have not come out.
@@ -39,7 +44,7 @@ impl Ledger {
 
     /// The time of the one that has waited longest.
     pub(super) fn oldest(&self) -> Option<u64> {
-        self.waiting.front().copied()
+        self.waiting.front().map(|(_, pts_us)| *pts_us)
     }
 }
 
@@ -59,10 +64,10 @@ mod tests {
             let mut first = true;
             for (step, lost) in steps {
                 now += step;
-                ledger.pushed(now);
+                ledger.pushed(now + 500, now);
                 // The first one always comes out: the queue before the encoder has room for all that may be in flight.
                 if first || !lost {
-                    prop_assert_eq!(ledger.came_out(now + shift), Some(now));
+                    prop_assert_eq!(ledger.came_out(now + 500 + shift), Some(now));
                     prop_assert_eq!(ledger.len(), 0);
                     first = false;
                 }
@@ -79,7 +84,7 @@ mod tests {
     fn pictures_that_wait_are_counted() {
         let mut ledger = Ledger::default();
         for pts in [10, 30, 50] {
-            ledger.pushed(pts);
+            ledger.pushed(pts, pts);
         }
         assert_eq!((ledger.len(), ledger.oldest()), (3, Some(10)));
         assert_eq!(ledger.came_out(3_600_000_000_010), Some(10));

@@ -10,6 +10,7 @@
 //!
 //! Faults it notices: an element's error, and pictures that go in without anything coming out.
 
+mod budget;
 mod encoder;
 mod error;
 mod ledger;
@@ -21,6 +22,6 @@ pub use encoder::{ENCODERS, Encoder};
 pub use error::GstError;
 #[cfg(debug_assertions)]
 pub use pipeline::FAIL_ENCODER;
-pub use pipeline::{Pipeline, PipelineConfig};
+pub use pipeline::{Picture, Pipeline, PipelineConfig};
 pub use plugins::init;
 pub use probe::{Probe, probe};

@@ -11,6 +11,7 @@ use gstreamer_app as gst_app;
 use gstreamer_video as gst_video;
 
 use super::GstError;
+use super::budget::{Budget, Share};
 use super::encoder::Encoder;
 use super::ledger::Ledger;
 use crate::media::{Frame, PlanarPicture};
@@ -21,6 +22,9 @@ const STALL_US: u64 = 2_000_000;
 /// Pictures that may be on their way at once. A second one would only wait, and be older than one that is grabbed when
 /// the encoder is free: at an encoder that is too slow for the rate, two doubled the delay and gave no more frames.
 const MAX_IN_FLIGHT: usize = 1;
+
+/// An encoder that knows time makes a sharp key frame of a still screen when it believes that so much has passed. µs.
+const KEY_AFTER_US: u64 = 400_000;
 
 /// Names encoders that fail a moment after their start, separated by commas: for tests, and not in a release build.
 #[cfg(debug_assertions)]
@@ -39,12 +43,49 @@ pub struct PipelineConfig {
     pub width: u16,
     /// Pixels.
     pub height: u16,
-    /// The highest rate that pictures come at; the rate control counts on it.
+    /// The highest rate that pictures come at.
     pub fps: u16,
     /// Kilobits per second.
     pub kbps: u32,
     /// Threads of the encoder itself.
     pub threads: usize,
+}
+
+/// What a picture is to the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// The screen has changed.
+    New,
+    /// The same once more, since something is missing.
+    Again,
+    /// The same once more, and nothing is missing: a key frame now, or after it, may take all that has been saved.
+    Still,
+}
+
+/// What the encoder was told last.
+#[derive(Debug)]
+struct Told {
+    kbps: u32,
+    share: Share,
+    still: bool,
+    /// The next picture is to be a key frame.
+    key: bool,
+    /// Its time, and how far that is ahead of the pictures'.
+    time_us: u64,
+    ahead_us: u64,
+}
+
+impl Told {
+    const fn first(kbps: u32) -> Self {
+        Self {
+            kbps,
+            share: Budget::first(),
+            still: false,
+            key: false,
+            time_us: 0,
+            ahead_us: 0,
+        }
+    }
 }
 
 /// A running encoder. Dropping it stops it, which may take long or for ever in a broken driver: only a process that
@@ -55,6 +96,7 @@ pub struct Pipeline {
     source: gst_app::AppSrc,
     encoder: gst::Element,
     sink: gst_app::AppSink,
+    told: Mutex<Told>,
     shared: Arc<Shared>,
 }
 
@@ -76,9 +118,9 @@ fn refuse_if_told(element: &str) -> Result<(), GstError> {
     Ok(())
 }
 
-#[derive(Default)]
 struct Shared {
     ledger: Mutex<Ledger>,
+    budget: Mutex<Budget>,
     error: Mutex<Option<GstError>>,
     failed: AtomicBool,
     /// The time of the first picture.
@@ -126,7 +168,7 @@ impl Pipeline {
             .leaky_type(gst_app::AppLeakyType::Downstream)
             .build();
         let encoder = config.encoder.make(config.kbps, config.threads)?;
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(&config));
         let output = Arc::new(output);
         let sink = gst_app::AppSink::builder()
             .caps(&config.encoder.caps())
@@ -152,6 +194,7 @@ impl Pipeline {
             source,
             encoder,
             sink,
+            told: Mutex::new(Told::first(config.kbps)),
             shared,
         };
         if let Err(error) = this.pipeline.set_state(gst::State::Playing) {
@@ -172,18 +215,51 @@ impl Pipeline {
 
     /// Encodes a picture of time `pts_us` (`CLOCK_MONOTONIC`, rising from call to call); to be called when
     /// [`Self::ready`]. Its memory is used without a copy and let go when it has been encoded.
-    pub fn push(&self, picture: PlanarPicture, pts_us: u64) {
+    pub fn push(&self, picture: PlanarPicture, pts_us: u64, what: Picture) {
+        let told_us = self.tell(pts_us, what);
         let mut buffer = gst::Buffer::from_slice(picture);
         if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(gst::ClockTime::from_useconds(pts_us));
+            buffer.set_pts(gst::ClockTime::from_useconds(told_us));
         }
-        self.shared.ledger().pushed(pts_us);
+        self.shared.ledger().pushed(told_us, pts_us);
         #[cfg(debug_assertions)]
         self.fail_if_told(pts_us);
         // An error here means that the pipeline failed, which the bus has told.
         if let Err(flow) = self.source.push_buffer(buffer) {
             log::debug!("encoder={} takes no more pictures: {flow}", self.config.encoder.element);
         }
+    }
+
+    /// Tells the encoder the rate and what the next picture may take of it, where that has changed. Returns the time
+    /// that it is to be told of the picture.
+    fn tell(&self, pts_us: u64, what: Picture) -> u64 {
+        let still = what == Picture::Still;
+        let (kbps, share) = {
+            let mut budget = self.shared.budget();
+            (budget.kbps(), budget.next(pts_us, still))
+        };
+        let encoder = &self.config.encoder;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.kbps != kbps || (told.share != share && encoder.takes_shares()) {
+            encoder.set_rate(&self.encoder, kbps, share);
+        }
+        if told.still != still {
+            encoder.set_still(&self.encoder, still);
+        }
+        let key = std::mem::take(&mut told.key);
+        let mut time_us = pts_us + told.ahead_us;
+        if still && key && encoder.knows_time() {
+            time_us = time_us.max(told.time_us + KEY_AFTER_US);
+        }
+        *told = Told {
+            kbps,
+            share,
+            still,
+            key: false,
+            ahead_us: time_us - pts_us,
+            time_us,
+        };
+        time_us
     }
 
     /// For tests, and not in a release build: fails as an encoder does that the environment names, once it has run for
@@ -202,6 +278,7 @@ impl Pipeline {
 
     /// Makes the next picture that is pushed a key frame, with its headers.
     pub fn force_key(&self) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).key = true;
         let event = gst_video::UpstreamForceKeyUnitEvent::builder()
             .all_headers(true)
             .build();
@@ -212,7 +289,7 @@ impl Pipeline {
 
     /// Changes the rate from the next picture on.
     pub fn set_kbps(&self, kbps: u32) {
-        self.config.encoder.set_kbps(&self.encoder, kbps);
+        self.shared.budget().set_kbps(kbps);
     }
 
     /// Whether it takes another picture now. Its `output` is called when one has come out.
@@ -263,6 +340,21 @@ impl Drop for Pipeline {
 }
 
 impl Shared {
+    fn new(config: &PipelineConfig) -> Self {
+        Self {
+            ledger: Mutex::default(),
+            budget: Mutex::new(Budget::new(config.kbps, config.fps)),
+            error: Mutex::default(),
+            failed: AtomicBool::new(false),
+            #[cfg(debug_assertions)]
+            first_us: std::sync::OnceLock::new(),
+        }
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn ledger(&self) -> MutexGuard<'_, Ledger> {
         // Nothing in there is left half done by a panic.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
@@ -293,6 +385,7 @@ fn callbacks<F: Fn(Option<Frame>) + Send + Sync + 'static>(
             let data = buffer
                 .into_mapped_buffer_readable()
                 .map_err(|_| gst::FlowError::Error)?;
+            shared.budget().spent(data.len() as u64);
             let pts_us = shared.ledger().came_out(out_us);
             if let Some(pts_us) = pts_us {
                 output(Some(Frame {

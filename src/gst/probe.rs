@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ENCODERS, Encoder, GstError, Pipeline, PipelineConfig};
+use super::{ENCODERS, Encoder, GstError, Picture, Pipeline, PipelineConfig};
 use crate::clock::monotonic_us;
 use crate::media::{Codec, Frame, Planar};
 
@@ -71,7 +71,7 @@ fn first_frame(encoder: Encoder) -> Result<Frame, GstError> {
         .map(|n| (n / 7 % 251) as u8)
         .collect();
     if let Some(picture) = Planar::new(WIDTH, HEIGHT).convert(&pattern) {
-        pipeline.push(picture, monotonic_us());
+        pipeline.push(picture, monotonic_us(), Picture::New);
     }
     match answers.recv_timeout(DEADLINE) {
         Ok(Some(frame)) => Ok(frame),

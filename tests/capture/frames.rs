@@ -11,7 +11,7 @@ use heliostat::media::{Codec, Hub};
 use tokio::runtime::Handle;
 
 use crate::SOON;
-use crate::support::{Capture, Decoder, Painter, TestDisplay, frame_within, nal_types, quiet_for};
+use crate::support::{Capture, Decoder, Painter, TestDisplay, frame_within, key_within, nal_types, quiet_for};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_on_the_screen_yields_a_frame_and_a_still_screen_none() {
@@ -46,10 +46,7 @@ async fn a_key_frame_can_be_had_of_a_still_screen() {
         assert!(frame_within(&mut viewer, SOON).await.expect("a first frame").key);
         quiet_for(&mut viewer, Duration::from_secs(1), SOON).await;
         viewer.request_key();
-        assert!(
-            frame_within(&mut viewer, SOON).await.expect("a key frame").key,
-            "{codec}"
-        );
+        assert!(key_within(&mut viewer, SOON).await.is_some(), "{codec}");
     }
 }
 
@@ -305,10 +302,12 @@ async fn an_encoder_that_fails_while_running_is_named_and_the_next_one_goes_on()
     let status = capture.exit_within(SOON).expect("it ends");
     assert_eq!(CaptureExit::from_status(status), Some(CaptureExit::EncoderFailed));
 
+    // What the first one encoded may still lie in the slot.
+    while frame_within(&mut viewer, Duration::ZERO).await.is_some() {}
     let order = ["--encoder", "openh264enc", "--encoder", "x264enc"];
     let capture = Capture::with(&display, &order, &failing);
     let client = capture.client(&hub);
-    // What the first one encoded may still lie in the slot; the next one begins with a key frame.
+    // The next one begins with a key frame.
     let resumed = async {
         while !frame_within(&mut viewer, SOON)
             .await

@@ -5,6 +5,7 @@ mod input;
 mod measure;
 mod pulse;
 mod resizing;
+mod quality;
 mod screen;
 mod support;
 mod windows;

@@ -234,6 +234,19 @@ impl Painter {
         self.x.flush().unwrap();
     }
 
+    /// Draws a picture of the window's size, 4 bytes a pixel.
+    pub fn picture(&self, bgrx: &[u8]) {
+        let row = usize::from(self.size.0) * 4;
+        for (n, rows) in bgrx.chunks(row * 32).enumerate() {
+            let (y, height) = ((n * 32) as i16, (rows.len() / row) as u16);
+            let format = x11rb::protocol::xproto::ImageFormat::Z_PIXMAP;
+            self.x
+                .put_image(format, self.window, self.gc, self.size.0, height, 0, y, 0, 24, rows)
+                .unwrap();
+        }
+        self.sync();
+    }
+
     /// Fills the window with something that is hard to compress.
     pub fn noise(&self, seed: u32) {
         let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
@@ -408,6 +421,19 @@ impl Drop for Capture {
 /// The next frame, if it comes within `deadline`.
 pub async fn frame_within(viewer: &mut Subscription, deadline: Duration) -> Option<Arc<Frame>> {
     tokio::time::timeout(deadline, viewer.next()).await.ok().flatten()
+}
+
+/// The next key frame, if it comes within `deadline`.
+pub async fn key_within(viewer: &mut Subscription, deadline: Duration) -> Option<Arc<Frame>> {
+    let next = async {
+        loop {
+            let frame = viewer.next().await?;
+            if frame.key {
+                return Some(frame);
+            }
+        }
+    };
+    tokio::time::timeout(deadline, next).await.ok().flatten()
 }
 
 /// Waits until no frame comes for `quiet`; panics if that takes longer than `deadline`.

@@ -1,0 +1,168 @@
+//! What an encoder may spend on its next picture, in time. Pure.
+
+/// What is saved up for pictures that change: so long, at most, does a frame take on a line that has just the rate.
+const CHANGE_US: u64 = 200_000;
+/// What is saved up for key frames of a still screen, where nothing waits behind them. x264 takes the first of them for
+/// half as large again as it gets.
+const STILL_US: u64 = 1_500_000;
+/// Pictures that came early have spent what those after them would have; not for longer than this many.
+const AHEAD: i64 = 4;
+
+/// What a rate control that counts frames is told, so that it holds its rate in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    /// For how many frames' time this picture stands.
+    pub(super) frames: u32,
+    /// For how long it may have saved, in ms.
+    pub(super) window_ms: u32,
+}
+
+/// The rate of one encoder, and what it has saved.
+///
+/// Rate controls count frames: one that has encoded nothing for a minute has saved nothing, and owes what it owed then.
+/// So time is counted here, and each picture stands for the time since the one before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    kbps: u32,
+    interval_us: u64,
+    last_us: Option<u64>,
+    /// Time that has passed and that no picture has stood for yet; below zero where they came early.
+    carried_us: i64,
+    /// What may be spent at once, as the time in which it is earned.
+    saved_us: u64,
+}
+
+impl Budget {
+    /// Of an encoder that has encoded nothing yet.
+    pub(super) const fn new(kbps: u32, fps: u16) -> Self {
+        let fps = if fps == 0 { 1 } else { fps };
+        Self {
+            kbps,
+            interval_us: 1_000_000 / fps as u64,
+            last_us: None,
+            carried_us: 0,
+            saved_us: CHANGE_US,
+        }
+    }
+
+    /// The share of the first picture.
+    pub(super) const fn first() -> Share {
+        Share {
+            frames: 1,
+            window_ms: (CHANGE_US / 1000) as u32,
+        }
+    }
+
+    /// Kilobits per second.
+    pub(super) const fn kbps(&self) -> u32 {
+        self.kbps
+    }
+
+    /// The rate has changed.
+    pub(super) const fn set_kbps(&mut self, kbps: u32) {
+        self.kbps = kbps;
+    }
+
+    /// A picture of time `pts_us` is to be encoded, `still` if it is the last one once more and nothing is missing of that.
+    /// x264 grants what it stands for when it has been encoded, to the one that follows.
+    pub(super) fn next(&mut self, pts_us: u64, still: bool) -> Share {
+        let passed = self
+            .last_us
+            .map_or(self.interval_us, |last| pts_us.saturating_sub(last));
+        self.last_us = Some(pts_us);
+        self.saved_us = (self.saved_us + passed).min(STILL_US);
+        let interval = i64::try_from(self.interval_us).unwrap_or(i64::MAX);
+        let most = i64::from(Self::frames(CHANGE_US, self.interval_us));
+        self.carried_us = self
+            .carried_us
+            .saturating_add(i64::try_from(passed).unwrap_or(i64::MAX))
+            .min(most * interval);
+        let frames = (self.carried_us / interval).max(1);
+        self.carried_us = (self.carried_us - frames * interval).max(-AHEAD * interval);
+        if still && self.saved_us > CHANGE_US {
+            return Share {
+                frames: Self::frames(self.saved_us, self.interval_us),
+                window_ms: u32::try_from(self.saved_us / 1000).unwrap_or(u32::MAX),
+            };
+        }
+        Share {
+            frames: u32::try_from(frames).unwrap_or(1),
+            ..Self::first()
+        }
+    }
+
+    /// A frame of `bytes` came out.
+    pub(super) fn spent(&mut self, bytes: u64) {
+        self.saved_us = self
+            .saved_us
+            .saturating_sub(bytes.saturating_mul(8000) / u64::from(self.kbps.max(1)));
+    }
+
+    /// The frames that fit into a window. One less than that, or x264 takes the window for too small.
+    fn frames(window_us: u64, interval_us: u64) -> u32 {
+        u32::try_from((window_us / interval_us).saturating_sub(1).max(1)).unwrap_or(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const FRAME: u64 = 16_667;
+
+    fn begun() -> Budget {
+        let mut budget = Budget::new(4000, 60);
+        budget.next(1_000_000, false);
+        budget
+    }
+
+    #[test]
+    fn at_the_full_rate_each_picture_stands_for_one_frame() {
+        let mut budget = begun();
+        for n in 1..600 {
+            let share = budget.next(1_000_000 + n * FRAME, false);
+            assert_eq!(share, Budget::first(), "picture {n}");
+        }
+    }
+
+    #[test]
+    fn a_change_after_a_pause_has_what_has_been_saved_and_not_more_than_its_window() {
+        let mut budget = begun();
+        budget.spent(1_000_000);
+        let share = budget.next(61_000_000, false);
+        assert_eq!((share.frames, share.window_ms), (11, 200));
+    }
+
+    #[test]
+    fn a_still_picture_has_what_has_been_saved_and_not_without_end() {
+        let mut budget = begun();
+        let share = budget.next(61_000_000, true);
+        assert_eq!((share.frames, share.window_ms), (90 - 1, 1500));
+        // 250 kB at 4 Mbit/s are half a second.
+        budget.spent(250_000);
+        assert_eq!(budget.next(61_100_000, true).window_ms, 1100);
+        budget.spent(750_000);
+        assert_eq!(budget.next(61_133_000, true).window_ms, 200, "spent");
+    }
+
+    proptest! {
+        #[test]
+        fn pictures_stand_for_no_more_time_than_has_passed(
+            gaps in prop::collection::vec(2_000u64..400_000, 1..300),
+            fps in 1u16..=240,
+        ) {
+            let mut budget = Budget::new(4000, fps);
+            let (mut now, mut granted) = (1_000_000, 0);
+            budget.next(now, false);
+            let interval = 1_000_000 / u64::from(fps);
+            let begun = now;
+            for gap in &gaps {
+                // The limiter: early pictures are few.
+                now += (*gap).max(interval);
+                granted += u64::from(budget.next(now, false).frames) * interval;
+            }
+            prop_assert!(granted <= now - begun + 5 * interval);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+// How near what the page shows is to what is on the display: brightness, pixel by pixel.
+
+/**
+ * @typedef {object} Likeness
+ * @property {number} psnr of the brightness, dB; from 48 on nobody sees a difference
+ * @property {number} ssim the mean over blocks of 8×8; 1 is the same
+ * @property {number} frames that were compared; the worst of them counts
+ */
+
+/** Runs in the page: what the others there need. */
+function prepare() {
+  const page = /** @type {any} */ (window);
+  /** BT.601, 16 to 235: as the host converts. @param {Uint8ClampedArray} rgba */
+  const brightness = rgba => {
+    const luma = new Uint8Array(rgba.length / 4);
+    for (let i = 0, n = 0; n < luma.length; i += 4, n += 1)
+      luma[n] = 16.5 + (65.481 * rgba[i] + 128.553 * rgba[i + 1] + 24.966 * rgba[i + 2]) / 255;
+    return luma;
+  };
+  /** @param {CanvasImageSource} image @param {number} width @param {number} height */
+  const drawn = (image, width, height) => {
+    const brush = /** @type {any} */ (new OffscreenCanvas(width, height)).getContext('2d', {
+      willReadFrequently: true,
+    });
+    brush.drawImage(image, 0, 0);
+    return brightness(brush.getImageData(0, 0, width, height).data);
+  };
+  page.testReference = async (/** @type {string} */ address) => {
+    const answer = await fetch(address, { cache: 'no-store' });
+    if (!answer.ok) throw new Error(`no screenshot: ${answer.status}`);
+    const image = await createImageBitmap(await answer.blob());
+    page.testWanted = {
+      luma: drawn(image, image.width, image.height),
+      width: image.width,
+      height: image.height,
+    };
+  };
+  /** The decoder's own brightness where the browser gives it; else by way of its colours. */
+  page.testSeen = async () => {
+    const { video } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+    const { width, height } = page.testWanted;
+    if (video.videoWidth !== width) throw new Error(`the picture is ${video.videoWidth} wide, not ${width}`);
+    if (!page.VideoFrame) return drawn(video, width, height);
+    const frame = new page.VideoFrame(video);
+    try {
+      if (!/^(I420|NV12)/.test(frame.format ?? '')) return drawn(frame, width, height);
+      const bytes = new Uint8Array(frame.allocationSize());
+      const [{ offset, stride }] = await frame.copyTo(bytes);
+      if (offset === 0 && stride === width) return bytes.subarray(0, width * height);
+      const luma = new Uint8Array(width * height);
+      for (let y = 0; y < height; y += 1)
+        luma.set(bytes.subarray(offset + y * stride, offset + y * stride + width), y * width);
+      return luma;
+    } finally {
+      frame.close();
+    }
+  };
+  page.testPsnr = (/** @type {Uint8Array} */ seen) => {
+    const { luma } = page.testWanted;
+    let squares = 0;
+    for (let i = 0; i < luma.length; i += 1) squares += (luma[i] - seen[i]) ** 2;
+    return squares === 0 ? 99 : 10 * Math.log10((255 * 255 * luma.length) / squares);
+  };
+  /** Wang et al., 2004, over blocks that do not overlap. @param {Uint8Array} seen */
+  page.testSsim = seen => {
+    const { luma, width, height } = page.testWanted;
+    let sum = 0;
+    let blocks = 0;
+    for (let top = 0; top + 8 <= height; top += 8)
+      for (let left = 0; left + 8 <= width; left += 8) {
+        let [a, b, aa, bb, ab] = [0, 0, 0, 0, 0];
+        for (let y = top; y < top + 8; y += 1)
+          for (let i = y * width + left; i < y * width + left + 8; i += 1) {
+            const [p, q] = [luma[i], seen[i]];
+            a += p;
+            b += q;
+            aa += p * p;
+            bb += q * q;
+            ab += p * q;
+          }
+        const [ma, mb] = [a / 64, b / 64];
+        const [va, vb, cov] = [aa / 64 - ma * ma, bb / 64 - mb * mb, ab / 64 - ma * mb];
+        sum += ((2 * ma * mb + 6.5) * (2 * cov + 58.5)) / ((ma * ma + mb * mb + 6.5) * (va + vb + 58.5));
+        blocks += 1;
+      }
+    return sum / blocks;
+  };
+}
+
+/** Compares the picture of a stream page with the display's. */
+export class Fidelity {
+  /** @param {import('./viewer.js').Viewer} viewer */
+  constructor(viewer) {
+    this.viewer = viewer;
+  }
+
+  /** Takes what is on the display now as what is to be seen. */
+  async take() {
+    const { page, instanceId } = this.viewer;
+    await page.evaluate(prepare);
+    await page.evaluate(
+      address => /** @type {any} */ (window).testReference(address),
+      `/api/v1/instances/${instanceId}/screenshot`,
+    );
+  }
+
+  /** The frame that is shown now. @returns {Promise<Likeness>} */
+  look() {
+    return this.viewer.page.evaluate(async () => {
+      const page = /** @type {any} */ (window);
+      const seen = await page.testSeen();
+      return { psnr: page.testPsnr(seen), ssim: page.testSsim(seen), frames: 1 };
+    });
+  }
+
+  /** The worst of all frames that are shown within a time. @param {number} ms @returns {Promise<Likeness>} */
+  watch(ms) {
+    return this.viewer.page.evaluate(async span => {
+      const page = /** @type {any} */ (window);
+      const { video } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+      const worst = { psnr: 99, ssim: 1, frames: 0 };
+      const end = performance.now() + span;
+      const shown = () =>
+        Promise.race([
+          new Promise(done => video.requestVideoFrameCallback(() => done(true))),
+          new Promise(done => setTimeout(() => done(false), Math.max(0, end - performance.now()))),
+        ]);
+      while (performance.now() < end) {
+        if (!(await shown())) break;
+        const seen = await page.testSeen();
+        worst.frames += 1;
+        const psnr = page.testPsnr(seen);
+        if (psnr < worst.psnr) Object.assign(worst, { psnr, ssim: page.testSsim(seen) });
+      }
+      return worst;
+    }, ms);
+  }
+
+  /** What the browser received: codec, key frames decoded and asked for, bytes. */
+  received() {
+    return this.viewer.page.evaluate(async () => {
+      const { peerConnection } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+      const report = await peerConnection.getStats();
+      for (const entry of report.values()) {
+        if (entry.type !== 'inbound-rtp' || entry.kind !== 'video') continue;
+        const { pliCount = 0, firCount = 0, bytesReceived, framesDecoded, keyFramesDecoded = 0 } = entry;
+        const codec = report.get(entry.codecId)?.mimeType ?? '';
+        return { codec, asked: pliCount + firCount, bytesReceived, framesDecoded, keyFramesDecoded };
+      }
+      throw new Error('nothing is received');
+    });
+  }
+}
