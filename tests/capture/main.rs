@@ -1,11 +1,13 @@
 //! The capture process, its client, and the X server side, against a real Xvfb.
 
+mod editors;
 mod frames;
 mod input;
 mod measure;
 mod pulse;
 mod screen;
 mod support;
+mod typing;
 
 use std::time::Duration;
 
