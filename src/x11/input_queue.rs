@@ -14,7 +14,7 @@ const CAPACITY: usize = 1024;
 /// it. Any thread pushes, one at a time pops.
 #[derive(Debug)]
 pub struct InputQueue {
-    // overflow: moves replace the move before them; beyond the capacity the oldest event that releases nothing is
+    // overflow: moves replace the move before them, repeats of a key the repeat before them; beyond the capacity the oldest event that releases nothing is
     // dropped; if all release something, one ReleaseAll takes their place.
     events: Mutex<VecDeque<InputEvent>>,
     wake: Wake,
@@ -83,6 +83,8 @@ fn enqueue(events: &mut VecDeque<InputEvent>, event: InputEvent, capacity: usize
             *last = event;
             return;
         }
+        // Whoever is slow gets no more of a held key than it can take.
+        (Some(last @ InputEvent::Repeat { .. }), InputEvent::Repeat { .. }) if *last == event => return,
         (Some(InputEvent::RelativeMove { dx, dy }), InputEvent::RelativeMove { dx: more_x, dy: more_y }) => {
             if let (Some(x), Some(y)) = (dx.checked_add(*more_x), dy.checked_add(*more_y)) {
                 (*dx, *dy) = (x, y);
@@ -171,6 +173,18 @@ mod tests {
             // Presses may be lost, so less may be down than was meant, but never more.
             prop_assert!(down(&queue).is_subset(&down(&events)));
         }
+    }
+
+    #[test]
+    fn repeats_of_a_key_do_not_pile_up() {
+        let queue = InputQueue::new().unwrap();
+        let repeat = |usage| InputEvent::Repeat { usage, keysym: 0 };
+        for _ in 0..100 {
+            queue.push(repeat(0x4c));
+        }
+        queue.push(repeat(0x2a));
+        queue.push(repeat(0x4c));
+        assert_eq!(queue.take(), [repeat(0x4c), repeat(0x2a), repeat(0x4c)]);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! Faults it survives: a server that dies, hangs or answers with errors; a keymap or screen size that changes.
 
 mod auth;
+mod chord;
 mod connect;
 mod error;
 mod grab;

@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 
 use x11rb::connection::Connection as _;
 use x11rb::protocol::Event;
+use x11rb::protocol::xkb::{ConnectionExt as _, ID};
 use x11rb::protocol::xproto::{
-    BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ChangeWindowAttributesAux, ConnectionExt as _, EventMask,
-    KEY_PRESS_EVENT, KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT, Mapping,
+    AutoRepeatMode, BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ChangeKeyboardControlAux, ChangeWindowAttributesAux,
+    ConnectionExt as _, EventMask, KEY_PRESS_EVENT, KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT, Mapping, ModMask,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 
+use super::chord::{Chord, chord, keypad_level};
 use super::connect::Display;
 use super::held::{HeldInput, KeyName};
 use super::keymap::{Keymap, SHIFT_L, Stroke, is_applied, is_printable, keysym_of};
@@ -23,6 +25,8 @@ use crate::protocol::input::InputEvent;
 
 /// Keysyms of `AltGr`.
 const ALT_GR: [u32; 2] = [0xfe03, 0xff7e];
+/// Usages of the modifiers, which do not repeat.
+const MODIFIER_USAGES: std::ops::RangeInclusive<u16> = 0xe0..=0xe7;
 
 /// How keys are injected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +72,10 @@ impl Injector {
                 .xtest_get_version(2, 2)?
                 .reply()
                 .map_err(|_| X11Error::MissingExtension("XTEST"))?;
+            let xkb = display.x.xkb_use_extension(1, 0)?.reply();
+            if !xkb.is_ok_and(|xkb| xkb.supported) {
+                return Err(X11Error::MissingExtension("XKEYBOARD"));
+            }
             // Tells when the screen changes its size.
             let watch = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
             display.x.change_window_attributes(display.root(), &watch)?;
@@ -140,6 +148,7 @@ impl Injector {
                 }
             }
             InputEvent::Key { pressed, usage, keysym } => self.key(*pressed, *usage, *keysym)?,
+            InputEvent::Repeat { usage, keysym } => self.repeat(*usage, *keysym)?,
             InputEvent::Text(text) => self.text(text)?,
             InputEvent::ReleaseAll => self.release_all()?,
             InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. } => return Ok(false),
@@ -188,11 +197,7 @@ impl Injector {
     }
 
     fn key(&mut self, pressed: bool, usage: u16, keysym: u32) -> Result<(), X11Error> {
-        let name = if usage != 0 {
-            KeyName::Usage(usage)
-        } else {
-            KeyName::Keysym(keysym)
-        };
+        let name = name_of(usage, keysym);
         if ALT_GR.contains(&keysym) {
             self.alt_gr = pressed;
         }
@@ -213,7 +218,34 @@ impl Injector {
         if !self.held.press_key(name, stroke.code) {
             return Ok(());
         }
+        self.repeat_nothing()?;
         self.with_modifiers(stroke, &lifted, |this| this.fake(KEY_PRESS_EVENT, stroke.code, (0, 0)))
+    }
+
+    /// The display repeats no key by itself: it would go on while the viewer's release is stuck on its way. Said before
+    /// every press, because programs may turn it on.
+    fn repeat_nothing(&self) -> Result<(), X11Error> {
+        let off = ChangeKeyboardControlAux::new().auto_repeat_mode(AutoRepeatMode::OFF);
+        drop(self.display.x.change_keyboard_control(&off)?);
+        Ok(())
+    }
+
+    /// Presses a held key once more, as the X server repeats keys: a release and a press at the same time.
+    fn repeat(&mut self, usage: u16, keysym: u32) -> Result<(), X11Error> {
+        let Some(code) = self.held.repeated_key(name_of(usage, keysym)) else {
+            return Ok(());
+        };
+        if MODIFIER_USAGES.contains(&usage) {
+            return Ok(());
+        }
+        let (stroke, lifted) = self.stroke(usage, keysym)?;
+        // Another key by now, because a modifier has come: then that one goes on.
+        let (stroke, lifted) = match stroke.filter(|stroke| stroke.code == code) {
+            Some(stroke) => (stroke, lifted),
+            None => (Stroke { code, shift: None }, Vec::new()),
+        };
+        self.fake(KEY_RELEASE_EVENT, code, (0, 0))?;
+        self.with_modifiers(stroke, &lifted, |this| this.fake(KEY_PRESS_EVENT, code, (0, 0)))
     }
 
     /// Which key to press, and which modifiers would spoil it.
@@ -222,6 +254,12 @@ impl Injector {
         let place = keycode(usage);
         let by_place = place.map(|code| Stroke { code, shift: None });
         let by_meaning = self.keymap.find(keysym, place);
+        if let Some(digits) = keypad_level(keysym) {
+            // What Shift does to the keypad, Num Lock undoes.
+            self.num_lock(digits != self.shift_down())?;
+            let key = by_meaning.or(by_place).map(|s| Stroke { shift: None, ..s });
+            return Ok((key, Vec::new()));
+        }
         if self.mode == KeyboardMode::Physical {
             return Ok((by_place.or(by_meaning), Vec::new()));
         }
@@ -232,12 +270,12 @@ impl Injector {
             .iter()
             .any(|usage| self.held.key_is_down(KeyName::Usage(*usage)));
         if command && !self.alt_gr {
-            // Control and the letter that the viewer's layout has there, not the one that ours has; but Shift is part
-            // of the command and stays as it is.
-            let shifted = self.shift_down();
-            let fits = by_meaning.filter(|s| s.shift.is_none_or(|shift| shift == shifted));
-            let kept = fits.map(|s| Stroke { shift: None, ..s });
-            return Ok((kept.or(by_place), Vec::new()));
+            let meant = match chord(usage, keysym, self.shift_down()) {
+                Chord::Letter(letter) => self.keymap.find(letter, place).map(|s| Stroke { shift: None, ..s }),
+                Chord::Character => by_meaning,
+                Chord::Place => None,
+            };
+            return Ok((meant.or(by_place), Vec::new()));
         }
         let stroke = match by_meaning {
             Some(stroke) => Some(stroke),
@@ -258,6 +296,9 @@ impl Injector {
                 None => self.bind(keysym)?,
             };
             let Some(stroke) = stroke else { continue };
+            // Pasted by Ctrl+Shift+V: Shift is no part of Enter.
+            let shift = Some(stroke.shift == Some(true));
+            let stroke = Stroke { shift, ..stroke };
             self.with_modifiers(stroke, &lifted, |this| {
                 this.fake(KEY_PRESS_EVENT, stroke.code, (0, 0))?;
                 this.fake(KEY_RELEASE_EVENT, stroke.code, (0, 0))
@@ -326,6 +367,24 @@ impl Injector {
         Ok(())
     }
 
+    /// Sets Num Lock, which programs see in the state of each key, without pressing its key.
+    fn num_lock(&self, on: bool) -> Result<(), X11Error> {
+        // Of the core keyboard; every keymap of xkeyboard-config has Num Lock on this modifier.
+        let (affected, wanted) = (ModMask::M2, if on { ModMask::M2 } else { ModMask::default() });
+        let group = 0u8.into();
+        drop(self.display.x.xkb_latch_lock_state(
+            ID::USE_CORE_KBD.into(),
+            affected,
+            wanted,
+            false,
+            group,
+            ModMask::default(),
+            false,
+            0,
+        )?);
+        Ok(())
+    }
+
     fn shift_down(&self) -> bool {
         let held = self.held.keycodes();
         self.keymap.shift_codes().iter().any(|code| held.contains(code))
@@ -342,6 +401,14 @@ impl Injector {
 
     fn fake(&self, kind: u8, detail: u8, (x, y): (i16, i16)) -> Result<(), X11Error> {
         fake(&self.display, kind, detail, (x, y))
+    }
+}
+
+const fn name_of(usage: u16, keysym: u32) -> KeyName {
+    if usage != 0 {
+        KeyName::Usage(usage)
+    } else {
+        KeyName::Keysym(keysym)
     }
 }
 

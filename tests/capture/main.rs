@@ -2,6 +2,7 @@
 
 mod frames;
 mod input;
+mod keyboard;
 mod measure;
 mod pulse;
 mod screen;
