@@ -120,6 +120,7 @@ impl Manager {
             app: AppLabel {
                 name: self.catalogue().name_of(&row.app),
                 id: row.app,
+                keyboard: None,
             },
             size: Size {
                 width: pixels(row.width),

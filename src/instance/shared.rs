@@ -95,6 +95,7 @@ impl InstanceShared {
             app: AppLabel {
                 id: self.spec.app.id.clone(),
                 name: self.spec.app.name.clone(),
+                keyboard: Some(self.spec.app.keyboard),
             },
             size: Size {
                 width: self.spec.width,

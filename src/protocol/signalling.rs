@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 pub use super::words::{CloseReason, InstanceStatus, Role};
+use crate::config::Keyboard;
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 
 /// The sub-protocol (RFC 6455 section 1.9).
@@ -151,6 +152,9 @@ pub struct AppLabel {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// How keys arrive at it; not known of one that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyboard: Option<Keyboard>,
 }
 
 /// The size of a picture in pixels.

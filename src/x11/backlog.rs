@@ -13,7 +13,7 @@ const TEXT_BUDGET: usize = 64 * 1024;
 /// Events in their order.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    // overflow: moves replace the move before them. Beyond the capacity the oldest event that releases nothing is
+    // overflow: moves replace the move before them, repeats of a key the repeat before them. Beyond the capacity the oldest event that releases nothing is
     // dropped; if all release something, one ReleaseAll takes their place. Text over the budget is refused, and what
     // follows it as well until none waits any more: a text ends early rather than lacking its middle. Characters that
     // are dropped are counted.
@@ -51,7 +51,12 @@ impl Backlog {
 
     /// Takes a move out that may pass the text and the keys before it: where the pointer is says nothing about those.
     pub(super) fn pop_passing_move(&mut self) -> Option<InputEvent> {
-        let waits = |e: &InputEvent| matches!(e, InputEvent::Text(_) | InputEvent::Key { .. });
+        let waits = |e: &InputEvent| {
+            matches!(
+                e,
+                InputEvent::Text(_) | InputEvent::Key { .. } | InputEvent::Repeat { .. }
+            )
+        };
         let first = self.events.iter().position(|e| !waits(e))?;
         if self.events.get(first).is_some_and(InputEvent::is_move) {
             self.events.remove(first)
@@ -82,6 +87,8 @@ impl Backlog {
                 *last = event;
                 return;
             }
+            // Whoever is slow gets no more of a held key than it can take.
+            (Some(last @ InputEvent::Repeat { .. }), InputEvent::Repeat { .. }) if *last == event => return,
             (Some(InputEvent::RelativeMove { dx, dy }), InputEvent::RelativeMove { dx: more_x, dy: more_y }) => {
                 if let (Some(x), Some(y)) = (dx.checked_add(*more_x), dy.checked_add(*more_y)) {
                     (*dx, *dy) = (x, y);

@@ -123,6 +123,19 @@ mod tests {
     }
 
     #[test]
+    fn repeats_of_a_key_do_not_pile_up() {
+        let queue = InputQueue::new().unwrap();
+        let repeat = |usage| InputEvent::Repeat { usage, keysym: 0 };
+        for _ in 0..100 {
+            queue.push(repeat(0x4c));
+        }
+        queue.push(repeat(0x2a));
+        queue.push(repeat(0x4c));
+        let expected = [repeat(0x4c), repeat(0x2a), repeat(0x4c)];
+        assert_eq!(queue.take().events.iter().cloned().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn who_takes_over_does_not_find_the_text_of_who_was_before() {
         let queue = InputQueue::new().unwrap();
         queue.push(InputEvent::Text("theirs".into()));

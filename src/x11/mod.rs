@@ -15,6 +15,7 @@ mod auth;
 mod backlog;
 mod bindings;
 mod charset;
+mod chord;
 mod connect;
 mod echo;
 mod error;

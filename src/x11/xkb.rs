@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use x11rb::connection::Connection as _;
-use x11rb::protocol::xkb::{ConnectionExt as _, GetMapReply, KeySymMap, KeyType, MapPart, SetMapAux, SetMapFlags};
+use x11rb::protocol::xkb::{ConnectionExt as _, GetMapReply, ID, KeySymMap, KeyType, MapPart, SetMapAux, SetMapFlags};
 use x11rb::protocol::xproto::{ConnectionExt as _, ModMask};
 
 use super::bindings::Levels;
@@ -11,7 +11,6 @@ use super::connect::Display;
 use super::usage::reachable;
 use super::{X11Error, keymap};
 
-const CORE_KEYBOARD: u16 = 0x100;
 /// The first two types are the same on every server.
 const TWO_LEVEL: u8 = 1;
 /// Keys that programs know by their place, whatever they mean: Chromium reloads its page, goes back or forward, changes
@@ -36,7 +35,7 @@ impl ServerMap {
         let none = MapPart::from(0u16);
         let wanted = MapPart::KEY_TYPES | MapPart::KEY_SYMS;
         let map = display.x.xkb_get_map(
-            CORE_KEYBOARD,
+            ID::USE_CORE_KBD.into(),
             wanted,
             none,
             0,
@@ -152,7 +151,7 @@ impl ServerMap {
         let values = SetMapAux::new().syms(syms);
         // Its error, if it has one, comes as an event and is logged.
         display.x.xkb_set_map(
-            CORE_KEYBOARD,
+            ID::USE_CORE_KBD.into(),
             SetMapFlags::RECOMPUTE_ACTIONS,
             min,
             max,

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use x11rb::connection::Connection as _;
+use x11rb::protocol::xkb::{ConnectionExt as _, ID};
 use x11rb::protocol::xproto::{
-    BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ChangeWindowAttributesAux, ConnectionExt as _, EventMask,
-    KEY_PRESS_EVENT, KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT, Mapping,
+    AutoRepeatMode, BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ChangeKeyboardControlAux, ChangeWindowAttributesAux,
+    ConnectionExt as _, EventMask, KEY_PRESS_EVENT, KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT, Mapping, ModMask,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::protocol::{ErrorKind, Event};
 
 use super::backlog::Backlog;
+use super::chord::{Chord, chord, keypad_level};
 use super::connect::Display;
 use super::held::{HeldInput, KeyName};
 use super::input_queue::Waiting;
@@ -25,6 +27,8 @@ use crate::protocol::input::InputEvent;
 
 /// Keysyms of `AltGr`.
 const ALT_GR: [u32; 2] = [0xfe03, 0xff7e];
+/// Usages of the modifiers, which do not repeat.
+const MODIFIER_USAGES: std::ops::RangeInclusive<u16> = 0xe0..=0xe7;
 
 /// How keys are injected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -217,6 +221,7 @@ impl Injector {
                 }
             }
             InputEvent::Key { usage, keysym, .. } => self.release(*usage, *keysym)?,
+            InputEvent::Repeat { usage, keysym } => self.repeat(*usage, *keysym)?,
             InputEvent::ReleaseAll => self.release_all()?,
             InputEvent::Text(_) | InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. } => {
                 return Ok(false);
@@ -299,9 +304,38 @@ impl Injector {
         if !self.held.press_key(name_of(usage, keysym), stroke.code) {
             return Ok(None);
         }
+        self.repeat_nothing()?;
         self.with_modifiers(stroke, &lifted, |this| this.fake(KEY_PRESS_EVENT, stroke.code, (0, 0)))?;
         self.typist.typed(&self.display, stroke, now)?;
         Ok(None)
+    }
+
+    /// The display repeats no key by itself: it would go on while the viewer's release is stuck on its way. Said before
+    /// every press, because programs may turn it on.
+    fn repeat_nothing(&self) -> Result<(), X11Error> {
+        let off = ChangeKeyboardControlAux::new().auto_repeat_mode(AutoRepeatMode::OFF);
+        drop(self.display.x.change_keyboard_control(&off)?);
+        Ok(())
+    }
+
+    /// Presses a held key once more, as the X server repeats keys: a release and a press at the same time.
+    fn repeat(&mut self, usage: u16, keysym: u32) -> Result<(), X11Error> {
+        let Some(code) = self.held.repeated_key(name_of(usage, keysym)) else {
+            return Ok(());
+        };
+        if MODIFIER_USAGES.contains(&usage) {
+            return Ok(());
+        }
+        let now = Instant::now();
+        let (reach, lifted) = self.stroke(usage, keysym, now)?;
+        // Another key by now, because a modifier has come: then that one goes on. A key that is held keeps its meaning.
+        let (stroke, lifted) = match reach {
+            Some(Reach::Stroke(stroke)) if stroke.code == code => (stroke, lifted),
+            _ => (Stroke::new(code, None), Vec::new()),
+        };
+        self.fake(KEY_RELEASE_EVENT, code, (0, 0))?;
+        self.with_modifiers(stroke, &lifted, |this| this.fake(KEY_PRESS_EVENT, code, (0, 0)))?;
+        self.typist.typed(&self.display, stroke, now)
     }
 
     /// Which key to press, and which modifiers would spoil it.
@@ -310,6 +344,12 @@ impl Injector {
         let place = keycode(usage);
         let by_place = place.map(|code| Stroke::new(code, None));
         let by_meaning = self.typist.keymap.find(keysym, place);
+        if let Some(digits) = keypad_level(keysym) {
+            // What Shift does to the keypad, Num Lock undoes.
+            self.num_lock(digits != self.shift_down())?;
+            let key = by_meaning.or(by_place).map(|s| Stroke { shift: None, ..s });
+            return Ok((key.map(Reach::Stroke), Vec::new()));
+        }
         if self.mode == KeyboardMode::Physical || !is_printable(keysym) {
             return Ok((by_place.or(by_meaning).map(Reach::Stroke), Vec::new()));
         }
@@ -317,13 +357,16 @@ impl Injector {
             .iter()
             .any(|usage| self.held.key_is_down(KeyName::Usage(*usage)));
         if command && !self.alt_gr {
-            // Control and the letter that the viewer's layout has there, not the one that ours has; but Shift is part
-            // of the command and stays as it is. A letter that the layout lacks goes by its place: one that stands on
-            // a key of our own making would be a command that no program knows.
-            let shifted = self.shift_down();
-            let fits = by_meaning.filter(|s| s.shift.is_none_or(|shift| shift == shifted));
-            let kept = fits.map(|s| Stroke { shift: None, ..s });
-            return Ok((kept.or(by_place).map(Reach::Stroke), Vec::new()));
+            // Only keys of the layout: a character on a key of our own making would be a command that no program knows.
+            let meant = match chord(usage, keysym, self.shift_down()) {
+                Chord::Letter(letter) => {
+                    let stroke = self.typist.keymap.find(letter, place);
+                    stroke.map(|s| Stroke { shift: None, ..s })
+                }
+                Chord::Character => by_meaning,
+                Chord::Place => None,
+            };
+            return Ok((meant.or(by_place).map(Reach::Stroke), Vec::new()));
         }
         let reach = self.reach(keysym, place, now)?;
         // Some systems send AltGr as Control and Alt.
@@ -345,6 +388,9 @@ impl Injector {
             Reach::Later(due) => return Ok(Some(due)),
             Reach::Never => self.not_typed = self.not_typed.saturating_add(1),
             Reach::Stroke(stroke) => {
+                // Pasted by Ctrl+Shift+V: Shift is no part of Enter.
+                let shift = Some(stroke.shift == Some(true));
+                let stroke = Stroke { shift, ..stroke };
                 // Pasting is usually done with Control held down.
                 self.with_modifiers(stroke, &self.command_codes(), |this| {
                     this.fake(KEY_PRESS_EVENT, stroke.code, (0, 0))?;
@@ -397,6 +443,24 @@ impl Injector {
         if std::mem::take(&mut self.keymap_is_stale) {
             self.typist.reread(&self.display, now)?;
         }
+        Ok(())
+    }
+
+    /// Sets Num Lock, which programs see in the state of each key, without pressing its key.
+    fn num_lock(&self, on: bool) -> Result<(), X11Error> {
+        // Of the core keyboard; every keymap of xkeyboard-config has Num Lock on this modifier.
+        let (affected, wanted) = (ModMask::M2, if on { ModMask::M2 } else { ModMask::default() });
+        let group = 0u8.into();
+        drop(self.display.x.xkb_latch_lock_state(
+            ID::USE_CORE_KBD.into(),
+            affected,
+            wanted,
+            false,
+            group,
+            ModMask::default(),
+            false,
+            0,
+        )?);
         Ok(())
     }
 

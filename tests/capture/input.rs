@@ -46,7 +46,7 @@ impl Fixture {
 }
 
 /// Starts a thread and waits until it is connected.
-fn start(
+pub fn start(
     display: &TestDisplay,
     mode: KeyboardMode,
     queue: &Arc<InputQueue>,

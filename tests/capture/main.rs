@@ -3,6 +3,7 @@
 mod editors;
 mod frames;
 mod input;
+mod keyboard;
 mod measure;
 mod pulse;
 mod screen;
