@@ -261,7 +261,7 @@ impl Handler<Join> for InstanceActor {
         }
         shared.control_event(steered);
         if steered.is_some_and(|was| !shared.roster.with(|v| v.may_steer(was))) {
-            shared.release_input();
+            shared.hand_input_over();
         }
         let living = peer.filter(|p| believed == Some(*p) && shared.peer(*p).is_some());
         if let Some(peer_id) = believed.filter(|p| living != Some(*p)) {
@@ -320,7 +320,11 @@ impl Handler<Control> for InstanceActor {
                 .roster
                 .tell(to, &ServerMessage::Instance(shared.instance_message(role)));
         }
-        self.shared.release_input();
+        if shared.roster.with(|v| v.holder()) == before {
+            shared.release_input();
+        } else {
+            shared.hand_input_over();
+        }
         self.shared.roster.announce(Instant::now());
         Ok(())
     }

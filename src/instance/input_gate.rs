@@ -2,9 +2,11 @@
 //!
 //! Called on the media runtime for every event; nothing in here waits.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
+use super::lateness::Lateness;
 use super::roster::Roster;
 use crate::ids::{PeerId, ViewerId};
 use crate::peer::{InputChannel, InputSink};
@@ -23,6 +25,8 @@ pub struct ViewerInput {
     next: AtomicU32,
     /// Events of a viewer who may send none.
     refused: AtomicU64,
+    begun: Instant,
+    lateness: Mutex<Lateness>,
 }
 
 impl ViewerInput {
@@ -36,6 +40,8 @@ impl ViewerInput {
             queue,
             next: AtomicU32::new(0),
             refused: AtomicU64::new(0),
+            begun: Instant::now(),
+            lateness: Mutex::default(),
         }
     }
 
@@ -45,7 +51,11 @@ impl ViewerInput {
         self.refused.load(Ordering::Relaxed)
     }
 
-    fn apply(&self, frame: InputFrame) {
+    fn apply(&self, frame: InputFrame, late: bool) {
+        if late && matches!(frame.event, InputEvent::Repeat { .. }) {
+            // Whoever held that key while the line stood still did not mean all of them.
+            return;
+        }
         let next = self.next.load(Ordering::Relaxed);
         let newer = is_newer(frame.seq, next);
         if frame.event.is_move() && !newer {
@@ -98,11 +108,16 @@ fn is_newer(seq: u32, next: u32) -> bool {
 impl InputSink for ViewerInput {
     fn accept(&self, frame: InputFrame, _: InputChannel) {
         // What a page says of itself steers nothing.
+        let late = self
+            .lateness
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_late(frame.time_ms, self.begun.elapsed());
         let steers = !matches!(
             frame.event,
             InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. }
         );
-        if !self.roster.steer(self.viewer, self.peer, || self.apply(frame)) && steers {
+        if !self.roster.steer(self.viewer, self.peer, || self.apply(frame, late)) && steers {
             self.note_refusal();
         }
     }
@@ -202,6 +217,30 @@ mod tests {
         assert_eq!(queue.len(), 1);
         input.accept(frame(6, MOVE), InputChannel::Moves);
         assert_eq!(queue.len(), 2);
+    }
+
+    #[test]
+    fn repeats_that_were_held_up_on_their_way_are_dropped_and_nothing_else_is() {
+        let (roster, queue, id, _socket) = owned();
+        let input = ViewerInput::new(id, watching(&roster, id), roster, Arc::clone(&queue));
+        let key = |pressed| InputEvent::Key {
+            pressed,
+            usage: 0x4c,
+            keysym: 0xffff,
+        };
+        let repeat = InputEvent::Repeat {
+            usage: 0x4c,
+            keysym: 0xffff,
+        };
+        // The browser's clock of frames that all come at the same moment: 12 s of a held key, and its release.
+        let send = |seq, time_ms, event| input.accept(InputFrame { seq, time_ms, event }, InputChannel::Input);
+        send(1, 12_500, CLICK);
+        send(2, 500, key(true));
+        for i in 0..360 {
+            send(3 + i, 533 + 33 * i, repeat.clone());
+        }
+        send(400, 12_450, key(false));
+        assert_eq!(queue.len(), 4, "the click, the press, one repeat, and the release");
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod folder_work;
 mod handle;
 mod input_gate;
 mod kept_homes;
+mod lateness;
 mod leaving;
 mod manager;
 mod mending;

@@ -120,6 +120,7 @@ impl Manager {
             app: AppLabel {
                 name: self.catalogue().name_of(&row.app),
                 id: row.app,
+                keyboard: None,
             },
             size: Size {
                 width: pixels(row.width),
@@ -129,6 +130,7 @@ impl Manager {
             retry_in_ms: None,
             restarts: u32::try_from(row.restarts).unwrap_or(0),
             windows: Vec::new(),
+            text_not_typed: 0,
         }
     }
 

@@ -96,6 +96,7 @@ impl InstanceShared {
             app: AppLabel {
                 id: self.spec.app.id.clone(),
                 name: self.spec.app.name.clone(),
+                keyboard: Some(self.spec.app.keyboard),
             },
             size: Size {
                 width: self.spec.width,
@@ -115,6 +116,7 @@ impl InstanceShared {
             } else {
                 Vec::new()
             },
+            text_not_typed: self.desktop.facts.get().text_not_typed,
         }
     }
 
@@ -247,6 +249,11 @@ impl InstanceShared {
     /// Lets everything go that is held down.
     pub fn release_input(&self) {
         self.desktop.input.push(InputEvent::ReleaseAll);
+    }
+
+    /// Somebody else has the say, or nobody: lets everything go that is held down, and forgets what waits.
+    pub fn hand_input_over(&self) {
+        self.desktop.input.hand_over();
     }
 
     /// Removes what it has on disk.

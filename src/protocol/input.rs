@@ -29,6 +29,7 @@ const RELEASE_ALL: u8 = 7;
 const HIDDEN: u8 = 8;
 const VISIBLE: u8 = 9;
 const PING: u8 = 10;
+const REPEAT: u8 = 11;
 const PONG: u8 = 0x81;
 const STATUS: u8 = 0x82;
 const CLOSED: u8 = 0x85;
@@ -79,6 +80,14 @@ pub enum InputEvent {
         /// The physical key: USB HID usage of the keyboard page (7).
         usage: u16,
         /// The X11 keysym the browser's layout gives it, 0 for none.
+        keysym: u32,
+    },
+    /// A key that is held down makes its character once more. The viewer's own keyboard says when: the display repeats
+    /// nothing by itself.
+    Repeat {
+        /// As in [`InputEvent::Key`].
+        usage: u16,
+        /// As in [`InputEvent::Key`].
         keysym: u32,
     },
     /// Text without keys (paste, input methods): 1 to [`MAX_TEXT`] bytes of UTF-8.
@@ -264,6 +273,15 @@ fn decode_body(kind: u8, body: &[u8]) -> Result<InputEvent, InputError> {
                 keysym: u32::from_le_bytes([k0, k1, k2, k3]),
             })
         }
+        REPEAT => {
+            let &[u0, u1, k0, k1, k2, k3] = body else {
+                return Err(wrong_length());
+            };
+            Ok(InputEvent::Repeat {
+                usage: u16::from_le_bytes([u0, u1]),
+                keysym: u32::from_le_bytes([k0, k1, k2, k3]),
+            })
+        }
         TEXT => {
             if body.is_empty() {
                 return Err(wrong_length());
@@ -331,6 +349,11 @@ pub fn encode(frame: &InputFrame) -> Vec<u8> {
             out.extend(keysym.to_le_bytes());
             KEY
         }
+        InputEvent::Repeat { usage, keysym } => {
+            out.extend(usage.to_le_bytes());
+            out.extend(keysym.to_le_bytes());
+            REPEAT
+        }
         InputEvent::Text(text) => {
             out.extend(text.as_bytes());
             TEXT
@@ -385,6 +408,7 @@ mod tests {
                 .prop_map(|(number, pressed, x, y)| InputEvent::Button { number, pressed, x, y }),
             any::<(i16, i16, u16, u16)>().prop_map(|(dx, dy, x, y)| InputEvent::Wheel { dx, dy, x, y }),
             any::<(bool, u16, u32)>().prop_map(|(pressed, usage, keysym)| InputEvent::Key { pressed, usage, keysym }),
+            any::<(u16, u32)>().prop_map(|(usage, keysym)| InputEvent::Repeat { usage, keysym }),
             "\\PC{1,256}".prop_map(InputEvent::Text),
             Just(InputEvent::ReleaseAll),
             Just(InputEvent::Hidden),
@@ -408,7 +432,7 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_panic_and_have_one_reading(
-            kind in 0u8..12,
+            kind in 0u8..13,
             mut bytes in prop::collection::vec(any::<u8>(), 0..1100),
             framed: bool,
         ) {
@@ -462,7 +486,7 @@ mod tests {
         assert_eq!(code(&[]), "bad_length");
         assert_eq!(code(&[2, 7, 0, 0, 0, 0, 0, 0, 0, 0]), "bad_version");
         assert_eq!(code(&header(0)), "unknown_type");
-        assert_eq!(code(&header(11)), "unknown_type");
+        assert_eq!(code(&header(12)), "unknown_type");
         assert_eq!(code(&[header(3), vec![5, 0, 0, 0, 0, 0]].concat()), "out_of_range");
         assert_eq!(code(&[header(3), vec![4, 2, 0, 0, 0, 0]].concat()), "out_of_range");
         assert_eq!(code(&[header(5), vec![2, 0, 0, 0, 0, 0, 0]].concat()), "out_of_range");

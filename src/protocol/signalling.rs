@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::windows::WindowEntry;
 pub use super::words::{CloseReason, InstanceStatus, Role};
+use crate::config::Keyboard;
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 
 /// The sub-protocol (RFC 6455 section 1.9).
@@ -157,6 +158,9 @@ pub struct AppLabel {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// How keys arrive at it; not known of one that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keyboard: Option<Keyboard>,
 }
 
 /// The size of a picture in pixels.
@@ -196,6 +200,14 @@ pub struct InstanceMessage {
     /// The app's windows, for who may choose among them, where there is something to choose.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<WindowEntry>,
+    /// How many characters could not be typed since the launch.
+    #[serde(skip_serializing_if = "none")]
+    pub text_not_typed: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// One viewer in the list.

@@ -41,7 +41,7 @@ impl HeldInput {
         held.keys.is_empty() && held.buttons.is_empty()
     }
 
-    /// A key went down as X keycode `code`. False if it is down already: a repeat, of which the X server makes its own.
+    /// A key went down as X keycode `code`. False if it is down already.
     pub(super) fn press_key(&self, name: KeyName, code: u8) -> bool {
         let mut held = lock(&self.inner);
         if held.keys.contains_key(&name) {
@@ -56,6 +56,13 @@ impl HeldInput {
         let mut held = lock(&self.inner);
         let code = held.keys.remove(&name)?;
         (!held.keys.values().any(|other| *other == code)).then_some(code)
+    }
+
+    /// The keycode by which a key is down, which is to be pressed once more: none if another key holds it down, too.
+    pub(super) fn repeated_key(&self, name: KeyName) -> Option<u8> {
+        let held = lock(&self.inner);
+        let code = *held.keys.get(&name)?;
+        (held.keys.values().filter(|other| **other == code).count() == 1).then_some(code)
     }
 
     /// A button changes; false if it is so already.
@@ -95,7 +102,8 @@ mod tests {
     fn a_key_is_released_by_the_code_that_was_pressed() {
         let held = HeldInput::new();
         assert!(held.press_key(KeyName::Usage(4), 38));
-        assert!(!held.press_key(KeyName::Usage(4), 99), "a repeat");
+        assert!(!held.press_key(KeyName::Usage(4), 99), "it is down already");
+        assert_eq!(held.repeated_key(KeyName::Usage(4)), Some(38));
         assert_eq!(held.release_key(KeyName::Usage(4)), Some(38));
         assert_eq!(held.release_key(KeyName::Usage(4)), None);
     }
@@ -105,8 +113,10 @@ mod tests {
         let held = HeldInput::new();
         held.press_key(KeyName::Usage(4), 38);
         held.press_key(KeyName::Keysym(0x61), 38);
+        assert_eq!(held.repeated_key(KeyName::Usage(4)), None);
         assert_eq!(held.release_key(KeyName::Usage(4)), None);
         assert_eq!(held.release_key(KeyName::Keysym(0x61)), Some(38));
+        assert_eq!(held.repeated_key(KeyName::Usage(4)), None);
     }
 
     proptest! {

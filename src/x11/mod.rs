@@ -13,7 +13,12 @@
 
 mod answers;
 mod auth;
+mod backlog;
+mod bindings;
+mod charset;
+mod chord;
 mod connect;
+mod echo;
 mod error;
 mod grab;
 mod held;
@@ -24,12 +29,14 @@ mod manager;
 mod picture;
 mod pulse;
 mod screenshot;
-mod spare;
 mod steward;
+mod typing;
+mod uptake;
 mod usage;
 mod wake;
 mod wheel;
 mod windows;
+mod xkb;
 mod xtest;
 
 pub use auth::create_authority;
@@ -43,6 +50,7 @@ pub use manager::wait_for_window_manager;
 pub use pulse::Pulse;
 pub use screenshot::screenshot;
 pub use steward::{Steward, StewardHooks, WindowOrders};
+pub use typing::prepare_keyboard;
 pub use wake::{Wake, wait_readable};
 pub use windows::{DrawnWindow, wait_for_drawn_window};
 pub use xtest::{Injector, KeyboardMode};

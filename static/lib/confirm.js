@@ -22,10 +22,13 @@ export function confirmable({ label, question, run, yes = label }) {
   /** @param {boolean} asking */
   const show = asking => {
     clearTimeout(timer);
+    const answered = !asking && !ask.hidden;
     const focused = node.contains(document.activeElement);
     ask.hidden = !asking;
     first.hidden = asking;
     if (focused) (asking ? not : first).focus();
+    // For whoever has the focus otherwise.
+    if (answered) node.dispatchEvent(new Event('keep'));
     if (asking) timer = window.setTimeout(() => show(false), PATIENCE_MS);
   };
   first.addEventListener('click', () => show(true));

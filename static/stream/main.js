@@ -18,7 +18,7 @@ const stage = /** @type {HTMLElement} */ (document.getElementById('stage'));
 const viewer = new HeliostatViewer();
 viewer.setAttribute('muted', '');
 
-const share = new ShareDialog(api, instance);
+const share = new ShareDialog(api, instance, () => viewer.takeKeyboard());
 const toolbar = new Toolbar(viewer, {
   share: () => share.show(),
   fullScreen: () => void fullScreen(document.documentElement, viewer),
@@ -33,15 +33,14 @@ stage.append(viewer, toolbar.node);
 viewer.addEventListener('statechange', () => {
   toolbar.state();
   hide.pinned = viewer.state !== 'connected';
+  if (viewer.state === 'connected') focusViewer();
 });
 viewer.addEventListener('status', () => {
   const name = viewer.status?.app?.name;
   if (name) document.title = `${name} · Heliostat`;
   toolbar.state();
 });
-viewer.addEventListener('firstframe', () => {
-  if (document.activeElement === document.body || document.activeElement === null) viewer.focus();
-});
+viewer.addEventListener('firstframe', focusViewer);
 viewer.addEventListener('wayout', () => {
   hide.show();
   toolbar.focus();
@@ -58,6 +57,11 @@ viewer.addEventListener('error', event => {
   // What ends the viewing is shown by the viewer itself.
   if (detail?.message && viewer.state === 'connected') toolbar.toast(detail.message);
 });
+
+/** The keyboard is the program's, unless the user is elsewhere. */
+function focusViewer() {
+  if (document.activeElement === document.body || document.activeElement === null) viewer.focus();
+}
 
 async function launch() {
   const app = viewer.status?.app?.id;

@@ -32,10 +32,11 @@ export class ShareDialog {
   /** Items by the id of their link. @type {Map<string, {node: HTMLElement, role: Node, detail: Node}>} */
   #items = new Map();
 
-  /** @param {import('../lib/api.js').Api} api @param {string} instance */
-  constructor(api, instance) {
+  /** @param {import('../lib/api.js').Api} api @param {string} instance @param {() => void} closed whatever closed it */
+  constructor(api, instance, closed) {
     this.api = api;
     this.instance = instance;
+    this.closed = closed;
     const title = h('h2', {}, 'Share');
     title.id = 'share-title';
     const form = h(
@@ -68,6 +69,7 @@ export class ShareDialog {
       h('div', { class: 'actions' }, this.#close),
     );
     this.node.addEventListener('close', () => {
+      this.closed();
       this.#poll.stop();
       // The secret is on no page that nobody looks at.
       this.#url.value = '';
@@ -77,7 +79,7 @@ export class ShareDialog {
     this.node.addEventListener('keydown', event => event.stopPropagation());
   }
 
-  /** Opens the dialog; Escape and Close end it, and the focus goes back to where it was. */
+  /** Opens the dialog; Escape and Close end it. */
   show() {
     setText(this.#problem, '');
     if (!this.node.isConnected) document.body.append(this.node);

@@ -56,6 +56,9 @@ export class Toolbar {
       viewer.statsShown = !viewer.statsShown;
       stats.setAttribute('aria-pressed', String(viewer.statsShown));
     });
+    const keyboard = this.#icon('keyboard', 'Keyboard', () => viewer.openKeyboard());
+    // Where fingers are, a keyboard may be missing.
+    keyboard.hidden = !matchMedia('(any-pointer: coarse)').matches;
     const full = this.#icon('full', 'Full screen', actions.fullScreen);
     this.terminate = confirmable({
       label: 'Terminate',
@@ -75,11 +78,15 @@ export class Toolbar {
       gap,
       this.share,
       stats,
+      keyboard,
       full,
       this.terminate,
     );
     this.handle = h('button', { class: 'handle', type: 'button', 'aria-label': 'Show the toolbar' });
     this.handle.append(h('i', { class: 'dot' }), this.#short);
+    this.bar.addEventListener('click', () => this.#giveBack());
+    this.terminate.addEventListener('keep', () => this.#giveBack());
+    this.bar.addEventListener('keydown', event => event.key === 'Escape' && this.#giveBack());
     this.node = h('div', { class: 'chrome' }, this.bar, this.handle, this.#toast, this.#spoken);
     viewer.addEventListener('latency', () => this.state());
     viewer.addEventListener('control', () => {
@@ -111,6 +118,12 @@ export class Toolbar {
 
   focus() {
     this.home.focus();
+  }
+
+  /** The keyboard is the program's again, unless the bar asks for an answer or something has opened. */
+  #giveBack() {
+    const asks = this.bar.querySelector('.confirm:not([hidden]), [aria-expanded="true"]');
+    if (!asks && !document.querySelector('dialog[open]')) this.viewer.takeKeyboard();
   }
 
   /** @param {string} text */
@@ -149,7 +162,7 @@ export class Toolbar {
     this.share.hidden = this.terminate.hidden;
   }
 
-  /** @param {'stats'|'full'} name @param {string} label @param {() => void} run */
+  /** @param {'stats'|'full'|'keyboard'} name @param {string} label @param {() => void} run */
   #icon(name, label, run) {
     return h(
       'button',

@@ -10,6 +10,10 @@ export class Controls {
   constructor(viewer, root) {
     /** @param {string} label @param {() => void} run */
     const button = (label, run) => h('button', { type: 'button', onclick: run }, label);
+    const keyboard = button('Keyboard', () => viewer.openKeyboard());
+    keyboard.hidden = !matchMedia('(any-pointer: coarse)').matches;
+    // Space and Enter are the program's again.
+    this.#node.addEventListener('click', () => viewer.takeKeyboard());
     const control = button('Take control', () => {
       if (viewer.steers) viewer.releaseControl();
       else viewer.requestControl();
@@ -23,6 +27,7 @@ export class Controls {
       button('Statistics', () => {
         viewer.statsShown = !viewer.statsShown;
       }),
+      keyboard,
       control,
     );
     root.append(this.#node);

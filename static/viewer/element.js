@@ -30,7 +30,11 @@ export class HeliostatViewer extends HTMLElement {
   #begun = null;
   #clock = new FrameClock(requestAnimationFrame.bind(window), now);
   #surface = new Surface(this.attachShadow({ mode: 'open', delegatesFocus: true }), {
-    send: event => this.#link?.send(event) ?? false,
+    send: event => {
+      const ignored = isDeed(event) ? this.#ignored() : '';
+      if (ignored) this.#surface.hint.say(ignored);
+      return this.#link?.send(event) ?? false;
+    },
     activity: () => this.#clock.poke(),
     wayOut: () => this.#emit('wayout', null),
     action: action => void this.#act(action),
@@ -45,6 +49,8 @@ export class HeliostatViewer extends HTMLElement {
   #controls = new Controls(this, this.#surface.root);
   #away = new AbortController();
   #active = false;
+  /** @type {import('./protocol.js').ViewerEntry[]} */
+  #viewers = [];
   /** Why nothing is watched, where the page knows. @type {Shown | null} */
   #refused = null;
 
@@ -108,6 +114,26 @@ export class HeliostatViewer extends HTMLElement {
   adopt(link) {
     this.#begun = link;
     this.instance = link.instance;
+  }
+
+  /** The keyboard is the program's, wherever the focus is. */
+  takeKeyboard() {
+    this.#surface.field.focus({ preventScroll: true });
+  }
+
+  /** Opens the on-screen keyboard of a phone or tablet; works while the user's touch is handled only. */
+  openKeyboard() {
+    this.#surface.keyboard.soft.open();
+  }
+
+  /** Why what the user does goes nowhere, where that is so for long. */
+  #ignored() {
+    if (this.state !== 'connected' || this.role === null || this.steers) return '';
+    if (this.role === 'spectator') return 'You are watching only.';
+    const holder = this.#viewers.find(({ viewer_id }) => viewer_id === this.holder);
+    // Input of all the tabs of the owner counts while one of them steers.
+    const others = this.role !== 'owner' || (holder && holder.role !== 'owner');
+    return others ? 'Take control to type and click.' : '';
   }
 
   /** Watches nothing and says why. @param {string} code stable word @param {string} message */
@@ -211,6 +237,12 @@ export class HeliostatViewer extends HTMLElement {
     });
     on('unreachable', () => void this.#checkSession(link));
     on('problem', problem => this.#emit('error', problem));
+    on('status', ({ app }) => {
+      this.#surface.keyboard.physical = app?.keyboard === 'physical';
+    });
+    on('viewers', ({ viewers }) => {
+      this.#viewers = viewers;
+    });
     for (const type of ['status', 'viewers', 'latency']) on(type, detail => this.#emit(type, detail));
     this.#surface.start();
     if (begun) {
@@ -297,5 +329,9 @@ export class HeliostatViewer extends HTMLElement {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
+
+/** Whether an event is something that the user meant to do. @param {import('./frames.js').InputEvent} event */
+const isDeed = event =>
+  event.type === 'text' || ((event.type === 'key' || event.type === 'button') && event.pressed);
 
 if (!customElements.get('heliostat-viewer')) customElements.define('heliostat-viewer', HeliostatViewer);

@@ -22,6 +22,7 @@ const FRAME = Object.freeze({
   HIDDEN: 8,
   VISIBLE: 9,
   PING: 10,
+  REPEAT: 11,
 });
 
 /** Types of the frames a host sends. */
@@ -40,6 +41,7 @@ const HOST_FRAME = Object.freeze({
  *   | {type: 'button', number: number, pressed: boolean, x: number, y: number}
  *   | {type: 'wheel', dx: number, dy: number, x: number, y: number}
  *   | {type: 'key', pressed: boolean, usage: number, keysym: number}
+ *   | {type: 'repeat', usage: number, keysym: number}
  *   | {type: 'text', text: string}
  *   | {type: 'release_all'} | {type: 'hidden'} | {type: 'visible'}
  *   | {type: 'ping', t: bigint}} InputEvent
@@ -116,6 +118,12 @@ export function encode(event, seq, time) {
       view.setUint8(10, event.pressed ? 1 : 0);
       view.setUint16(11, u16(event.usage), true);
       view.setUint32(13, event.keysym >>> 0, true);
+      return bytes;
+    }
+    case 'repeat': {
+      const { bytes, view } = frame(FRAME.REPEAT, seq, time, 6);
+      view.setUint16(10, u16(event.usage), true);
+      view.setUint32(12, event.keysym >>> 0, true);
       return bytes;
     }
     case 'text': {

@@ -78,7 +78,8 @@ export class PointerInput {
 
   /** @param {PointerEvent} event */
   #down(event) {
-    event.preventDefault();
+    // A touch's later mouse events. Those of a mouse are needed: only `mouseup` keeps Back and Forward from leaving the page.
+    if (event.pointerType !== 'mouse') event.preventDefault();
     if (this.#buttons === 0 && !onPicture(event.clientX, event.clientY, this.#picture)) return;
     try {
       this.video.setPointerCapture(event.pointerId);

@@ -25,7 +25,7 @@ export function socketUrl(host) {
  * @property {InstanceStatus} status
  * @property {string} [reason] stable code, e.g. `crash_loop`
  * @property {string} [message] the reason in words
- * @property {{id: string, name: string}} [app]
+ * @property {{id: string, name: string, keyboard?: 'text'|'physical'}} [app]
  * @property {{width: number, height: number}} [size] pixels
  * @property {string[]} [output] the app's last lines
  * @property {number} [retry_in_ms] until the next attempt to start it

@@ -20,7 +20,8 @@ export class Sender {
     if (!own && role === 'spectator') return false;
     const how = event.type === 'move' || event.type === 'relative_move' ? 'moves' : 'reliable';
     const frame = encode(event, this.#seq, Math.floor(this.env.now()));
-    const sent = peer?.send(frame, event.type === 'wheel' ? 'droppable' : how) ?? false;
+    const droppable = event.type === 'wheel' || event.type === 'repeat';
+    const sent = peer?.send(frame, droppable ? 'droppable' : how) ?? false;
     if (sent) this.#seq = (this.#seq + 1) >>> 0;
     return sent;
   }

@@ -46,6 +46,9 @@ button:disabled { opacity: .55; cursor: default; }
 .bar { position: absolute; left: 8px; right: 8px; bottom: 8px; display: flex; flex-wrap: wrap; gap: 6px; white-space: nowrap; pointer-events: none; opacity: 0; transition: opacity .2s; }
 :host(:hover) .bar, .bar:focus-within { opacity: 1; }
 .bar button { pointer-events: auto; margin: 0; padding: 5px 12px; font-size: 12px; color: #e9e6df; background: rgb(12 14 20 / .8); border: 1px solid rgb(255 255 255 / .16); border-radius: 8px; }
+.hint { position: absolute; left: 50%; bottom: 18px; margin: 0; padding: 7px 16px; max-width: min(520px, 88%); box-sizing: border-box; transform: translateX(-50%);
+  font-size: 13.5px; text-align: center; color: #e9e6df; background: rgb(12 14 20 / .84); border: 1px solid rgb(255 255 255 / .1); border-radius: 99px;
+  backdrop-filter: blur(10px); pointer-events: none; animation: in .25s ease-out; }
 @container (max-height: 260px) { .card { padding: 12px 16px; gap: 4px; } .beam { width: 24px; height: 24px; } .title { font-size: 15px; } }
 @keyframes ring { 0%, 45% { box-shadow: inset 0 0 0 2px var(--accent); } to { box-shadow: inset 0 0 0 2px transparent; } }
 @keyframes turn { to { transform: rotate(1turn); } }

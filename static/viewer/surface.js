@@ -1,5 +1,7 @@
 import { h } from '../lib/dom.js';
+import { Hint } from './hint.js';
 import { KeyboardInput } from './keyboard.js';
+import { isMac } from './keys.js';
 import { Overlay } from './overlay.js';
 import { PointerInput } from './pointer.js';
 import { StatsPanel } from './stats-panel.js';
@@ -40,6 +42,8 @@ export class Surface {
     part: 'video',
   });
 
+  hint = new Hint();
+
   /** @param {ShadowRoot} root @param {Hooks} hooks */
   constructor(root, hooks) {
     this.root = root;
@@ -48,14 +52,25 @@ export class Surface {
     this.stats = new StatsPanel(hooks.connection, hooks.latency, hooks.digest);
     root.adoptedStyleSheets = [viewerSheet()];
     const ring = h('div', { class: 'ring keyboard' });
-    root.append(this.field, this.video, ring, this.overlay.node, this.stats.node);
-    this.pointer = new PointerInput(this.video, hooks.send, hooks.activity);
-    this.keyboard = new KeyboardInput(this.field, hooks.send, hooks.activity, () => {
-      this.releaseAll();
-      this.field.blur();
-      hooks.wayOut();
+    root.append(this.field, this.video, ring, this.overlay.node, this.stats.node, this.hint.node);
+    this.keyboard = new KeyboardInput(this.field, {
+      send: hooks.send,
+      activity: hooks.activity,
+      wayOut: () => {
+        this.releaseAll();
+        this.field.blur();
+        hooks.wayOut();
+      },
+      hint: words => this.hint.say(words),
+      mac: isMac(navigator.platform),
+      now: hooks.now,
     });
-    this.video.addEventListener('pointerdown', () => this.field.focus({ preventScroll: true }));
+    // Before the click itself: a modifier may have been pressed or released where nobody saw it.
+    this.video.addEventListener('pointerdown', event => {
+      this.field.focus({ preventScroll: true });
+      this.keyboard.mend(event);
+    });
+    this.pointer = new PointerInput(this.video, hooks.send, hooks.activity);
     this.field.addEventListener('blur', () => this.releaseAll());
   }
 
@@ -66,6 +81,7 @@ export class Surface {
   stop() {
     this.stats.stop();
     this.overlay.stop();
+    this.hint.stop();
     this.video.srcObject = null;
   }
 

@@ -1,7 +1,9 @@
 //! The capture process, its client, and the X server side, against a real Xvfb.
 
+mod editors;
 mod frames;
 mod input;
+mod keyboard;
 mod measure;
 mod pulse;
 mod resizing;
@@ -9,6 +11,7 @@ mod quality;
 mod screen;
 mod support;
 mod windows;
+mod typing;
 
 use std::time::Duration;
 

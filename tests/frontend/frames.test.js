@@ -38,6 +38,13 @@ test('a key carries state, usage and keysym', () => {
   assert.deepEqual(body(key), [5, 1, 0x50, 0, 0xac, 0x20, 0, 1]);
 });
 
+test('a repeat carries usage and keysym', () => {
+  assert.deepEqual(
+    body({ type: 'repeat', usage: 0x50, keysym: 0x0100_20ac }),
+    [11, 0x50, 0, 0xac, 0x20, 0, 1],
+  );
+});
+
 test('text is UTF-8 to the end', () => {
   assert.deepEqual(body({ type: 'text', text: 'ä€' }), [6, 0xc3, 0xa4, 0xe2, 0x82, 0xac]);
 });

@@ -71,11 +71,51 @@ test('a mouse notch is a notch however many pixels the system gives it', () => {
   }
 });
 
+test('a notch is a notch at every zoom of the page', () => {
+  const wheel = new WheelScale();
+  for (const [i, zoom] of [0.5, 0.9, 1, 1.1, 1.5, 2.5, 3, 5].entries()) {
+    const event = { deltaX: 0, deltaY: 100 / zoom, deltaMode: 0, wheelDeltaY: -120, timeStamp: i * 50 };
+    assert.deepEqual(wheel.add(event), { dx: 0, dy: 120 }, String(zoom));
+  }
+});
+
+test('a notch of a mouse on a Mac is a notch, and faster turning is not a notch for every step', () => {
+  const wheel = new WheelScale();
+  const STEP = 4.000244140625;
+  /** @param {number} n */
+  const turn = n => wheel.add({ deltaX: 0, deltaY: n * STEP, deltaMode: 0, wheelDeltaY: -12 * n }).dy;
+  assert.equal(turn(1), 120);
+  assert.equal(turn(-1), -120);
+  assert.equal(turn(3), 120);
+  assert.equal(turn(20), 120);
+  assert.equal(turn(75), 360, 'a click for 100 pixels');
+  assert.equal(wheel.add({ deltaX: 0, deltaY: 4.0002, deltaMode: 0, wheelDeltaY: -12 }).dy, 120);
+});
+
 test('a touchpad is taken by its pixels, and its fractions add up', () => {
   const wheel = new WheelScale();
-  assert.deepEqual(wheel.add({ deltaX: 0, deltaY: 40, deltaMode: 0, wheelDeltaY: -120 }), { dx: 0, dy: 48 });
   let total = 0;
   for (let i = 0; i < 100; i++)
-    total += wheel.add({ deltaX: 0, deltaY: 0.5, deltaMode: 0, wheelDeltaY: -1.5 }).dy;
+    total += wheel.add({ deltaX: 0, deltaY: 0.5, deltaMode: 0, wheelDeltaY: -1.5, timeStamp: i * 8 }).dy;
   assert.ok(total >= 59 && total <= 60, String(total));
+  // Among its events are some that look like notches.
+  for (const deltaY of [38, 40, 41, 40, 80, 4])
+    total += wheel.add({ deltaX: 0, deltaY, deltaMode: 0, wheelDeltaY: -3 * deltaY, timeStamp: 810 }).dy;
+  assert.ok(Math.abs(total - 60 - 243 * 1.2) <= 1, String(total));
+});
+
+test('Firefox is asked for lines before its pixels', () => {
+  /** @type {string[]} */
+  const asked = [];
+  const event = new Proxy(
+    { deltaX: 0, deltaY: 3, deltaMode: 1 },
+    {
+      get(target, name) {
+        asked.push(String(name));
+        return Reflect.get(target, name);
+      },
+    },
+  );
+  assert.equal(new WheelScale().add(event).dy, 120);
+  assert.equal(asked[0], 'deltaMode');
 });

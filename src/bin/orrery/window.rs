@@ -42,6 +42,8 @@ pub enum Happening {
         code: u8,
         /// X11 keysym.
         keysym: u32,
+        /// The modifiers and buttons of that moment, as the event has them.
+        state: u16,
         /// Down or up.
         pressed: bool,
     },
@@ -281,6 +283,7 @@ impl Window {
         Happening::Key {
             code: event.detail,
             keysym: self.keymap.keysym(event.detail, event.state.into()),
+            state: event.state.into(),
             pressed,
         }
     }

@@ -130,6 +130,17 @@ export const terminal = () => ({
   ...size,
 });
 
+/** A terminal whose program says what it was told, line by line. */
+export const listener = () => ({
+  id: 'listener',
+  command: 'sh',
+  args: [
+    '-c',
+    `: > "$HOME/heard"; tail -f "$HOME/heard" & exec xterm -u8 -fn 10x20 -e sh -c 'sed -u "s/^/heard: /" > "$HOME/heard"'`,
+  ],
+  ...size,
+});
+
 /** A browser that shows one page and nothing else. @param {Paths} paths */
 export const browser = ({ folder }) => ({
   id: 'browser',

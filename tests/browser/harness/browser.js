@@ -59,10 +59,10 @@ const WINDOW = { width: 1280, height: 800 };
  * A user: cookies and storage of their own.
  *
  * @param {import('playwright-core').Browser} browser
- * @param {{ viewport?: { width: number, height: number } }} [options]
+ * @param {{ viewport?: { width: number, height: number }, hasTouch?: boolean, permissions?: string[] }} [options]
  */
-export async function newUser(browser, { viewport = WINDOW } = {}) {
-  const context = await browser.newContext({ viewport });
+export async function newUser(browser, { viewport = WINDOW, ...more } = {}) {
+  const context = await browser.newContext({ viewport, ...more });
   context.setDefaultTimeout(30_000);
   return context;
 }

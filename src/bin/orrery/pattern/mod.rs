@@ -75,7 +75,12 @@ pub fn run(window: &mut Window, args: &Args, aids: &Aids) -> Result<End, DemoErr
         let happening = window.next(aids.sooner(frame_at))?;
         let read_us = monotonic_us();
         match happening {
-            Some(Happening::Key { keysym, pressed, code }) => {
+            Some(Happening::Key {
+                code,
+                keysym,
+                state,
+                pressed,
+            }) => {
                 if pressed {
                     flips = flips.wrapping_add(1);
                     let text_changed = typed.key(keysym);
@@ -91,7 +96,7 @@ pub fn run(window: &mut Window, args: &Args, aids: &Aids) -> Result<End, DemoErr
                         kind,
                         pressed,
                         flips,
-                        &format!("code={code} keysym={keysym:#x}"),
+                        &format!("code={code} keysym={keysym:#x} state={state:#x}"),
                     );
                 }
                 if pressed {

@@ -317,6 +317,7 @@ mod tests {
         state.happening(Happening::Key {
             code: 0,
             keysym,
+            state: 0,
             pressed: true,
         })
     }
