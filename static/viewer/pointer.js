@@ -26,6 +26,8 @@ export function buttonChanges(before, after) {
  */
 export class PointerInput {
   #buttons = 0;
+  /** Whether the pointer was beside the picture when it moved last. */
+  #outside = true;
   #lastMove = -Infinity;
   /** Where the last move sent was. */
   #at = { x: -1, y: -1 };
@@ -106,7 +108,10 @@ export class PointerInput {
     if (event.buttons !== this.#buttons && this.#buttons !== 0) this.#buttonsNow(event);
     if (!aligned && event.timeStamp - this.#lastMove < MOVE_EVERY_MS) return;
     const picture = this.#picture;
-    if (this.#buttons === 0 && !onPicture(event.clientX, event.clientY, picture)) return;
+    const outside = !onPicture(event.clientX, event.clientY, picture);
+    // Where it leaves the picture is the edge, at which programs, and windows too large for the display, wait for it.
+    if (this.#buttons === 0 && outside && this.#outside) return;
+    this.#outside = outside;
     this.#lastMove = event.timeStamp;
     const point = picturePoint(event.clientX, event.clientY, picture);
     // The same movement is reported twice, raw and aligned.

@@ -1,10 +1,14 @@
 //! A program that changes the size of the screen (RandR), and restores it.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use heliostat::media::{Codec, Frame, Hub, Subscription};
+use heliostat::protocol::input::InputEvent;
+use heliostat::x11::{HeldInput, InputHooks, InputQueue, InputThread, KeyboardMode};
 use x11rb::connection::Connection as _;
 use x11rb::protocol::randr::{ConnectionExt as _, Rotation};
+use x11rb::protocol::xproto::ConnectionExt as _;
 
 use crate::SOON;
 use crate::support::{Capture, HEIGHT, Painter, TestDisplay, WIDTH, frame_within};
@@ -79,4 +83,33 @@ async fn a_screen_of_a_few_pixels_and_one_that_changes_without_end_cost_no_captu
     resize(&painter, 300, 200);
     size_becomes(&mut viewer, (300, 200)).await;
     assert_eq!(capture.exit_within(Duration::ZERO), None);
+}
+
+#[test]
+fn the_pointer_points_to_the_same_part_of_the_picture_on_a_screen_of_another_size() {
+    let display = TestDisplay::start();
+    let painter = Painter::new(&display);
+    let queue = InputQueue::new().unwrap();
+    let hooks = InputHooks {
+        ready: Box::new(|| ()),
+        injected: Box::new(|| ()),
+        ended: Box::new(|_| ()),
+    };
+    let held = Arc::new(HeldInput::new());
+    let (address, mode) = (display.address.clone(), KeyboardMode::Text);
+    let _thread = InputThread::start(address, mode, Arc::clone(&queue), held, hooks).unwrap();
+    for (width, height) in [(WIDTH, HEIGHT), (400, 300), (WIDTH, HEIGHT)] {
+        resize(&painter, width, height);
+        let until = Instant::now() + SOON;
+        loop {
+            queue.push(InputEvent::Move { x: 65535, y: 32768 });
+            let root = painter.x.setup().roots[0].root;
+            let at = painter.x.query_pointer(root).unwrap().reply().unwrap();
+            if (at.root_x.cast_unsigned(), at.root_y.cast_unsigned()) == (width - 1, height / 2) {
+                break;
+            }
+            assert!(Instant::now() < until, "{width}x{height}: {} {}", at.root_x, at.root_y);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }

@@ -24,8 +24,9 @@ const MAX_TRIES: u32 = 3;
 const GRIP: i32 = 100;
 /// How far in from the top that has to be.
 const TITLE: i32 = 24;
-/// A pointer so close to an edge of the display draws in what lies beyond.
-const EDGE: i32 = 2;
+/// A pointer so close to an edge of the display draws in what lies beyond: one that leaves the picture on the page is
+/// seldom seen at the edge itself.
+const EDGE: i32 = 8;
 /// By so much at once.
 const PAN: i32 = 40;
 
