@@ -177,7 +177,7 @@ impl Encoders {
                 threads: (thread::available_parallelism().map_or(1, usize::from) / 2).clamp(1, 2),
             };
             let outlet = Arc::clone(&self.outlet);
-            let sharpness = Sharpness::new(config.kbps, self.fps, encoder.counts_frames());
+            let sharpness = Sharpness::new(config.kbps, self.fps, self.size, encoder.counts_frames());
             let sharpness = Arc::new(Mutex::new(sharpness));
             let judged = Arc::clone(&sharpness);
             let output = move |frame: Option<Frame>| {

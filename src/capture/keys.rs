@@ -1,14 +1,14 @@
 //! When a key frame that somebody waits for is made. Pure.
 //!
 //! All who watch a codec see its key frames. One of a still screen must not be coarser than what is there, so it waits until
-//! the encoder has saved what a sharp one takes; that is less than a second after the one before.
+//! the encoder has saved what a sharp one takes; that is less than a second after the one before, where the machine has time.
 
 use std::collections::BTreeSet;
 
 use crate::media::Codec;
 
 /// Nobody waits longer than this for a key frame. µs.
-const PATIENCE_US: u64 = 1_000_000;
+const PATIENCE_US: u64 = 2_000_000;
 
 /// What is to be done about key frames now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +78,8 @@ mod tests {
         let mut keys = Keys::default();
         keys.want(Codec::Vp8, 1_000);
         keys.want(Codec::H264, 500_000);
-        assert_eq!(keys.due(600_000, true, false), Due::At(1_001_000));
+        assert_eq!(keys.due(600_000, true, false), Due::At(2_001_000));
         assert_eq!(keys.due(600_000, true, true), Due::Still);
-        assert_eq!(keys.due(1_001_000, true, false), Due::Now);
+        assert_eq!(keys.due(2_001_000, true, false), Due::Now);
     }
 }

@@ -16,7 +16,7 @@ const SETTLE_US: u64 = 33_000;
 /// so that only after a longer pause something is left to do.
 const MOVING_US: u64 = 100_000;
 /// A picture is encoded again so often at most: what is not sharp then never will be.
-const SETTLE_TIMES: u8 = 75;
+const SETTLE_TIMES: u8 = 120;
 /// The last picture is encoded again this long after the last frame, whatever it is: a browser that is sent nothing for
 /// 3 s asks for a key frame. Such a frame holds next to nothing.
 const KEEP_US: u64 = 2_000_000;
