@@ -74,6 +74,8 @@ test('modifiers differ by side and the pad by place', () => {
   assert.equal(keysymOf('Enter', 3), 0xff8d);
   assert.equal(keysymOf('7', 3), 0xffb7);
   assert.equal(keysymOf('7', 0), 0x37);
+  assert.equal(keysymOf('.', 3), 0xffae);
+  assert.equal(keysymOf(',', 3), 0x2c, 'of a German keypad: no US keymap has a key for it');
 });
 
 test('keys without a meaning have no keysym', () => {
