@@ -17,7 +17,9 @@ function look(name) {
   canvas.width = video.videoWidth;
   canvas.height = video.videoHeight;
   if (canvas.width === 0) return Number.POSITIVE_INFINITY;
-  const brush = /** @type {CanvasRenderingContext2D} */ (canvas.getContext('2d', { willReadFrequently: true }));
+  const brush = /** @type {CanvasRenderingContext2D} */ (
+    canvas.getContext('2d', { willReadFrequently: true })
+  );
   brush.drawImage(video, 0, 0);
   const { data } = brush.getImageData(0, 0, canvas.width, canvas.height);
   const luma = new Uint8Array(data.length / 4);
@@ -26,7 +28,8 @@ function look(name) {
   const before = page[`kept-${name}`];
   const compared = before?.length === luma.length ? before : null;
   let different = compared ? 0 : Number.POSITIVE_INFINITY;
-  if (compared) for (let i = 0; i < luma.length; i += 1) different += Math.abs(luma[i] - compared[i]) > 40 ? 1 : 0;
+  if (compared)
+    for (let i = 0; i < luma.length; i += 1) different += Math.abs(luma[i] - compared[i]) > 40 ? 1 : 0;
   if (name === 'last' || !before) page[`kept-${name}`] = luma;
   return different;
 }

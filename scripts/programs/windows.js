@@ -6,12 +6,12 @@ import { readFileSync } from 'node:fs';
 import { pidOf } from '../../tests/browser/harness/proc.js';
 
 /**
- * Whether one of its windows covers the display.
+ * Whether its windows are whole on the display, and where they are.
  *
  * @param {string} instance @param {{ width: number, height: number }} size
- * @returns {Promise<{ covers: boolean, words: string }>}
+ * @returns {Promise<{ whole: boolean, fills: boolean, words: string }>}
  */
-export async function covers(instance, size) {
+export async function windows(instance, size) {
   const pid = await pidOf(instance, 'render');
   const env = Object.fromEntries(
     readFileSync(`/proc/${pid}/environ`, 'utf8')
@@ -36,14 +36,21 @@ export async function covers(instance, size) {
       height: number(/Height: (\d+)/),
     };
   });
-  const whole = boxes.some(({ x, y, width, height }) => {
+  const fills = boxes.some(({ x, y, width, height }) => {
     const [right, bottom] = [x + width, y + height];
-    return x <= 2 && y <= 2 && right >= size.width - 12 && bottom >= size.height - 24 && right <= size.width + 2;
+    return (
+      x <= 2 && y <= 2 && right >= size.width - 12 && bottom >= size.height - 24 && right <= size.width + 2
+    );
   });
-  const words = whole
-    ? boxes.length > 1
-      ? `whole, of ${boxes.length}`
-      : 'whole'
-    : boxes.map(({ x, y, width, height }) => `${width}×${height} at ${x},${y}`).join(' and ') || 'missing';
-  return { covers: whole, words };
+  const beyond = boxes.filter(
+    ({ x, y, width, height }) =>
+      x < -2 || y < -2 || x + width > size.width + 2 || y + height > size.height + 2,
+  );
+  const whole = boxes.length > 0 && beyond.length === 0;
+  const said = boxes.map(({ x, y, width, height }) => `${width}×${height} at ${x},${y}`).join(' and ');
+  return {
+    whole,
+    fills,
+    words: whole && fills ? `fills it${boxes.length > 1 ? `, of ${boxes.length}` : ''}` : said || 'missing',
+  };
 }
