@@ -12,9 +12,13 @@ use super::siblings;
 use super::takeover::Tenure;
 use crate::protocol::keeper::Exit;
 use crate::supervision::{ChildContext, ExitReason};
+use crate::x11;
 
 /// What an X server takes to say its number; usually 40 ms.
 const START_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What the keymap takes to be set; usually 5 ms.
+const KEYBOARD_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The life of a display: up, until its process ends. Everything started after it hangs on it.
 pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
@@ -57,6 +61,9 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         number,
         generation: process.started.generation,
     };
+    if !process.started.attached {
+        prepare_keyboard(&shared, id).await;
+    }
     let tenure = Tenure::begin(&shared, &cx, |shared| {
         shared.display.send_replace(None);
     });
@@ -89,6 +96,19 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     };
     tenure.over();
     reason
+}
+
+/// Before anything else is on the display: programs read its keymap when they start, and need not read it again.
+async fn prepare_keyboard(shared: &Arc<DesktopShared>, id: DisplayId) {
+    let address = shared.address(id);
+    let prepared = tokio::task::spawn_blocking(move || x11::prepare_keyboard(&address, KEYBOARD_DEADLINE)).await;
+    let error = match prepared {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error.to_string(),
+        Err(error) => error.to_string(),
+    };
+    // Who injects input does it as well, and says whether that works.
+    log::warn!("instance={} the keymap is not set: {error}", shared.id);
 }
 
 /// What people read about the end of an X server: why, in its own words, where it gave any. All of them are kept for the

@@ -106,6 +106,8 @@ pub struct Facts {
     pub cause: Option<String>,
     /// How often a process of it was started again since the launch.
     pub restarts: u32,
+    /// How many characters could not be typed since the launch.
+    pub text_not_typed: u32,
     /// When the next try of something lost is due.
     pub retry_at: Option<Instant>,
     /// It has failed.

@@ -53,6 +53,15 @@ async fn life(shared: &Arc<DesktopShared>, cx: &ChildContext) -> ExitReason {
             let shared = Arc::clone(shared);
             Box::new(move || shared.expect_change())
         },
+        not_typed: {
+            let shared = Arc::clone(shared);
+            Box::new(move |characters| {
+                log::warn!("instance={} not_typed={characters} characters", shared.id);
+                shared
+                    .facts
+                    .update(|f| f.text_not_typed = f.text_not_typed.saturating_add(characters));
+            })
+        },
         ended: Box::new(move |error| {
             let _ = ended.send(error);
         }),

@@ -247,7 +247,7 @@ impl Handler<Join> for InstanceActor {
         }
         shared.control_event(steered);
         if steered.is_some_and(|was| !shared.roster.with(|v| v.may_steer(was))) {
-            shared.release_input();
+            shared.hand_input_over();
         }
         let living = peer.filter(|p| believed == Some(*p) && shared.peer(*p).is_some());
         if let Some(peer_id) = believed.filter(|p| living != Some(*p)) {
@@ -298,7 +298,11 @@ impl Handler<Control> for InstanceActor {
     fn handle(&mut self, msg: Control, _: &mut Self::Context) -> Self::Result {
         let before = self.shared.roster.control(&msg.who, msg.wish)?;
         self.shared.control_event(before);
-        self.shared.release_input();
+        if self.shared.roster.with(|v| v.holder()) == before {
+            self.shared.release_input();
+        } else {
+            self.shared.hand_input_over();
+        }
         self.shared.roster.announce(Instant::now());
         Ok(())
     }

@@ -29,7 +29,7 @@ impl InstanceShared {
         let Some(peer) = go() else { return };
         // From here on its peer's input goes nowhere, releases included.
         if steered {
-            self.release_input();
+            self.hand_input_over();
         }
         log::log!(
             self.lines.level(),
@@ -54,7 +54,7 @@ impl InstanceShared {
         let holder = self.roster.with(|v| v.holder());
         let regraded = self.roster.regrade();
         if self.roster.with(|v| v.holder()) != holder {
-            self.release_input();
+            self.hand_input_over();
             self.control_event(holder);
         }
         if regraded.changed {

@@ -129,6 +129,7 @@ impl Manager {
             output,
             retry_in_ms: None,
             restarts: u32::try_from(row.restarts).unwrap_or(0),
+            text_not_typed: 0,
         }
     }
 

@@ -110,6 +110,7 @@ impl InstanceShared {
                 .retry_in
                 .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
             restarts: self.desktop.facts.get().restarts,
+            text_not_typed: self.desktop.facts.get().text_not_typed,
         }
     }
 
@@ -234,6 +235,11 @@ impl InstanceShared {
     /// Lets everything go that is held down.
     pub fn release_input(&self) {
         self.desktop.input.push(InputEvent::ReleaseAll);
+    }
+
+    /// Somebody else has the say, or nobody: lets everything go that is held down, and forgets what waits.
+    pub fn hand_input_over(&self) {
+        self.desktop.input.hand_over();
     }
 
     /// Removes what it has on disk.

@@ -191,6 +191,14 @@ pub struct InstanceMessage {
     pub retry_in_ms: Option<u64>,
     /// How often a process of it was started again.
     pub restarts: u32,
+    /// How many characters could not be typed since the launch.
+    #[serde(skip_serializing_if = "none")]
+    pub text_not_typed: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// One viewer in the list.

@@ -21,6 +21,8 @@ pub struct InputHooks {
     pub ready: Box<dyn FnOnce() + Send>,
     /// Input was just injected: the display probably changes.
     pub injected: Box<dyn Fn() + Send>,
+    /// So many characters could not be typed.
+    pub not_typed: Box<dyn Fn(u32) + Send>,
     /// The thread ends: `None` if it was asked to.
     pub ended: Box<dyn FnOnce(Option<X11Error>) + Send>,
 }
@@ -63,11 +65,16 @@ impl InputThread {
         let thread = {
             let (stop, queue) = (Arc::clone(&stop), Arc::clone(&queue));
             thread::Builder::new().name("x-input".into()).spawn(move || {
-                let InputHooks { ready, injected, ended } = hooks;
+                let InputHooks {
+                    ready,
+                    injected,
+                    not_typed,
+                    ended,
+                } = hooks;
                 let result = Injector::connect(&address, held, mode, CONNECT, &stop.cancel).and_then(|mut injector| {
                     queue.take();
                     ready();
-                    work(&mut injector, &queue, &stop, &injected)
+                    work(&mut injector, &queue, &stop, (&injected, &not_typed))
                 });
                 let asked = stop.wanted.load(Ordering::Acquire);
                 ended(result.err().filter(|_| !asked));
@@ -107,24 +114,31 @@ impl Drop for InputThread {
     }
 }
 
-fn work(injector: &mut Injector, queue: &InputQueue, stop: &Stop, injected: &dyn Fn()) -> Result<(), X11Error> {
+fn work(
+    injector: &mut Injector,
+    queue: &InputQueue,
+    stop: &Stop,
+    (injected, not_typed): (&dyn Fn(), &dyn Fn(u32)),
+) -> Result<(), X11Error> {
     loop {
         injector.drain()?;
-        let events = queue.take();
-        let mut effective = false;
-        for event in &events {
-            effective |= injector.inject(event)?;
-        }
+        injector.offer(queue.take());
+        let (effective, again) = injector.advance(Instant::now())?;
         if effective {
-            injector.flush()?;
             injected();
+        }
+        match injector.take_not_typed() {
+            0 => {}
+            characters => not_typed(characters),
         }
         if stop.wanted.load(Ordering::Acquire) {
             injector.release_all()?;
             return injector.flush();
         }
-        if events.is_empty() {
-            wait_readable([Some(injector.fd()), Some(queue.fd())], None).map_err(X11Error::io("wait for input"))?;
+        // What came along with replies meanwhile would not wake.
+        let heard = injector.drain()?;
+        if !(heard && again.is_some()) {
+            wait_readable([Some(injector.fd()), Some(queue.fd())], again).map_err(X11Error::io("wait for input"))?;
         }
     }
 }

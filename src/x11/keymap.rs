@@ -1,17 +1,56 @@
-//! The keymap of the X server: which key makes a keysym, and which keys are spare. Pure.
+//! The keymap of the X server: which key makes a keysym. Pure.
+//!
+//! These are the keys that keyboards have. Those that none has belong to [`super::bindings`] and are left out here, so
+//! that commands (Control and a letter) are never made by a character that only stands on one of those: Control and a
+//! letter of another script goes by its place, where this keymap has the Latin letter.
+
+use super::bindings::Slot;
 
 /// Keysyms of the modifiers that change what other keys mean.
 pub(super) const SHIFT_L: u32 = 0xffe1;
 const SHIFT_R: u32 = 0xffe2;
+/// Switches to the third level of a key, as `AltGr` does.
+pub(super) const LEVEL_THREE: u32 = 0xfe03;
 /// Keysyms of the locks and level shifts that a viewer's keyboard has already applied to the keysyms that it sends.
 const APPLIED: [u32; 6] = [0xffe5, 0xffe6, 0xff7f, 0xfe03, 0xff7e, 0xfe11];
 
-/// A key and whether it needs Shift.
+/// A key and the modifiers it needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stroke {
     pub(super) code: u8,
     /// `None` if Shift makes no difference.
     pub(super) shift: Option<bool>,
+    /// With the key of the third level.
+    pub(super) level_three: bool,
+}
+
+impl Stroke {
+    /// A key of the layout.
+    pub(super) const fn new(code: u8, shift: Option<bool>) -> Self {
+        Self {
+            code,
+            shift,
+            level_three: false,
+        }
+    }
+
+    /// A key that no keyboard has.
+    pub(super) const fn of(slot: Slot) -> Self {
+        Self {
+            code: slot.code,
+            shift: Some(slot.level & 1 != 0),
+            level_three: slot.level & 2 != 0,
+        }
+    }
+
+    /// Which slot it makes.
+    pub(super) const fn slot(self) -> Slot {
+        let shift = matches!(self.shift, Some(true));
+        Slot {
+            code: self.code,
+            level: shift as u8 | (self.level_three as u8) << 1,
+        }
+    }
 }
 
 /// A copy of the server's table.
@@ -23,18 +62,23 @@ pub(super) struct Keymap {
 }
 
 impl Keymap {
-    /// From the reply to `GetKeyboardMapping`: keysyms of each keycode from `first` on, `per_code` each.
-    pub(super) fn new(first: u8, per_code: u8, keysyms: Vec<u32>) -> Self {
+    /// From the reply to `GetKeyboardMapping`: keysyms of each keycode from `first` on, `per_code` each; `without` those
+    /// that are not the layout's.
+    pub(super) fn new(first: u8, per_code: u8, mut keysyms: Vec<u32>, without: &[u8]) -> Self {
+        let per_code = usize::from(per_code.max(1));
+        for index in without.iter().filter_map(|code| code.checked_sub(first)) {
+            let start = usize::from(index) * per_code;
+            keysyms
+                .iter_mut()
+                .skip(start)
+                .take(per_code)
+                .for_each(|keysym| *keysym = 0);
+        }
         Self {
             first,
-            per_code: usize::from(per_code.max(1)),
+            per_code,
             keysyms,
         }
-    }
-
-    /// How many keysyms each keycode has.
-    pub(super) const fn per_code(&self) -> usize {
-        self.per_code
     }
 
     fn codes(&self) -> impl Iterator<Item = (u8, &[u32])> {
@@ -57,15 +101,9 @@ impl Keymap {
         let stroke = |(code, keysyms): (u8, &[u32])| {
             let (plain, shifted) = Self::levels(keysyms);
             match (plain == keysym, shifted == keysym) {
-                (true, true) => Some(Stroke { code, shift: None }),
-                (true, false) => Some(Stroke {
-                    code,
-                    shift: Some(false),
-                }),
-                (false, true) => Some(Stroke {
-                    code,
-                    shift: Some(true),
-                }),
+                (true, true) => Some(Stroke::new(code, None)),
+                (true, false) => Some(Stroke::new(code, Some(false))),
+                (false, true) => Some(Stroke::new(code, Some(true))),
                 (false, false) => None,
             }
         };
@@ -76,17 +114,6 @@ impl Keymap {
             .or_else(|| self.codes().find_map(stroke))
     }
 
-    /// The keycodes that mean nothing, the highest first: those are the least likely to be taken by a layout.
-    pub(super) fn spare(&self) -> Vec<u8> {
-        let mut codes: Vec<u8> = self
-            .codes()
-            .filter(|(_, keysyms)| keysyms.iter().all(|k| *k == 0))
-            .map(|(code, _)| code)
-            .collect();
-        codes.reverse();
-        codes
-    }
-
     /// The keycodes of the Shift keys.
     pub(super) fn shift_codes(&self) -> Vec<u8> {
         let shift = |keysyms: &[u32]| keysyms.first().is_some_and(|k| matches!(*k, SHIFT_L | SHIFT_R));
@@ -94,17 +121,6 @@ impl Keymap {
             .filter(|(_, keysyms)| shift(keysyms))
             .map(|(code, _)| code)
             .collect()
-    }
-
-    /// Notes that a keycode now makes `keysym` whatever is held.
-    pub(super) fn bind(&mut self, code: u8, keysym: u32) {
-        let Some(index) = code.checked_sub(self.first) else {
-            return;
-        };
-        let start = usize::from(index) * self.per_code;
-        if let Some(keysyms) = self.keysyms.get_mut(start..start + self.per_code) {
-            keysyms.fill(keysym);
-        }
     }
 }
 
@@ -139,54 +155,40 @@ mod tests {
 
     /// 8: a, 9: 1 !, 10: nothing, 11: Shift, 12: !, 13: nothing.
     fn keymap() -> Keymap {
-        Keymap::new(8, 2, vec![0x61, 0, 0x31, 0x21, 0, 0, SHIFT_L, 0, 0x21, 0x3f, 0, 0])
+        Keymap::new(8, 2, vec![0x61, 0, 0x31, 0x21, 0, 0, SHIFT_L, 0, 0x21, 0x3f, 0, 0], &[])
     }
 
     #[test]
     fn a_letter_without_a_second_keysym_has_its_capital_with_shift() {
-        assert_eq!(
-            keymap().find(0x41, None),
-            Some(Stroke {
-                code: 8,
-                shift: Some(true)
-            })
-        );
-        assert_eq!(
-            keymap().find(0x61, None),
-            Some(Stroke {
-                code: 8,
-                shift: Some(false)
-            })
-        );
+        assert_eq!(keymap().find(0x41, None), Some(Stroke::new(8, Some(true))));
+        assert_eq!(keymap().find(0x61, None), Some(Stroke::new(8, Some(false))));
+        assert_eq!(keymap().shift_codes(), [11]);
     }
 
     #[test]
     fn the_key_that_was_really_pressed_is_preferred() {
-        assert_eq!(
-            keymap().find(0x21, Some(9)),
-            Some(Stroke {
-                code: 9,
-                shift: Some(true)
-            })
-        );
-        assert_eq!(
-            keymap().find(0x21, Some(8)),
-            Some(Stroke {
-                code: 12,
-                shift: Some(false)
-            })
-        );
+        assert_eq!(keymap().find(0x21, Some(9)), Some(Stroke::new(9, Some(true))));
+        assert_eq!(keymap().find(0x21, Some(8)), Some(Stroke::new(12, Some(false))));
         assert_eq!(keymap().find(0xe9, Some(8)), None);
     }
 
     #[test]
-    fn a_spare_key_can_be_bound() {
-        let mut keymap = keymap();
-        assert_eq!(keymap.spare(), [13, 10]);
-        assert_eq!(keymap.shift_codes(), [11]);
-        keymap.bind(13, 0xe9);
-        assert_eq!(keymap.find(0xe9, None), Some(Stroke { code: 13, shift: None }));
-        assert_eq!(keymap.spare(), [10]);
+    fn keys_that_are_not_the_layouts_are_left_out() {
+        let keymap = Keymap::new(8, 2, vec![0x61, 0, 0xe9, 0xc9, 0x62, 0], &[9, 200, 3]);
+        assert_eq!(keymap.find(0xe9, None), None);
+        assert_eq!(keymap.find(0x62, None), Some(Stroke::new(10, Some(false))));
+    }
+
+    #[test]
+    fn a_level_is_reached_by_its_modifiers() {
+        let modifiers = |level| {
+            let stroke = Stroke::of(Slot { code: 9, level });
+            (stroke.shift, stroke.level_three)
+        };
+        assert_eq!(modifiers(0), (Some(false), false));
+        assert_eq!(modifiers(1), (Some(true), false));
+        assert_eq!(modifiers(2), (Some(false), true));
+        assert_eq!(modifiers(3), (Some(true), true));
     }
 
     #[test]

@@ -12,8 +12,12 @@
 //! Faults it survives: a server that dies, hangs or answers with errors; a keymap or screen size that changes.
 
 mod auth;
+mod backlog;
+mod bindings;
+mod charset;
 mod chord;
 mod connect;
+mod echo;
 mod error;
 mod grab;
 mod held;
@@ -24,11 +28,13 @@ mod manager;
 mod picture;
 mod pulse;
 mod screenshot;
-mod spare;
+mod typing;
+mod uptake;
 mod usage;
 mod wake;
 mod wheel;
 mod windows;
+mod xkb;
 mod xtest;
 
 pub use auth::create_authority;
@@ -41,6 +47,7 @@ pub use input_thread::{InputHooks, InputThread};
 pub use manager::wait_for_window_manager;
 pub use pulse::Pulse;
 pub use screenshot::screenshot;
+pub use typing::prepare_keyboard;
 pub use wake::{Wake, wait_readable};
 pub use windows::{DrawnWindow, wait_for_drawn_window};
 pub use xtest::{Injector, KeyboardMode};

@@ -139,14 +139,14 @@ fn beat(address: &DisplayAddress, counts: &Counts, cancel: &Cancel) -> Result<()
 }
 
 #[derive(Debug)]
-struct Atoms {
-    protocols: Atom,
-    ping: Atom,
+pub(super) struct Atoms {
+    pub(super) protocols: Atom,
+    pub(super) ping: Atom,
     active: Atom,
 }
 
 impl Atoms {
-    fn of(display: &Display) -> Result<Self, X11Error> {
+    pub(super) fn of(display: &Display) -> Result<Self, X11Error> {
         let atom = |name: &[u8]| -> Result<Atom, X11Error> {
             let reply = display.x.intern_atom(false, name)?.reply();
             Ok(reply.map_err(X11Error::reply("an atom"))?.atom)
@@ -171,7 +171,7 @@ fn active_window(display: &Display, atoms: &Atoms) -> Result<Option<Window>, X11
         .filter(|window| *window != x11rb::NONE))
 }
 
-fn answers_pings(display: &Display, atoms: &Atoms, window: Window) -> Result<bool, X11Error> {
+pub(super) fn answers_pings(display: &Display, atoms: &Atoms, window: Window) -> Result<bool, X11Error> {
     let property = display
         .x
         .get_property(false, window, atoms.protocols, AtomEnum::ATOM, 0, MAX_PROTOCOLS)?;
@@ -185,7 +185,7 @@ fn answers_pings(display: &Display, atoms: &Atoms, window: Window) -> Result<boo
 
 /// EWMH, "_NET_WM_PING": the client sends the same message on to the root window. The number stands where a time stamp
 /// is expected; it only has to come back. The end of the window is asked for as well: no answer comes after it.
-fn ping(display: &Display, atoms: &Atoms, window: Window, serial: u32) -> Result<(), X11Error> {
+pub(super) fn ping(display: &Display, atoms: &Atoms, window: Window, serial: u32) -> Result<(), X11Error> {
     let destroyed = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
     display.x.change_window_attributes(window, &destroyed)?;
     let data = [atoms.ping, serial, window, 0, 0];

@@ -64,6 +64,11 @@ pub(super) fn keycode(usage: u16) -> Option<u8> {
     Some(evdev + 8)
 }
 
+/// Whether a physical key of a viewer has this keycode.
+pub(super) fn reachable(code: u8) -> bool {
+    (0..=0xe7).any(|usage| keycode(usage) == Some(code))
+}
+
 /// The usages of Control, Alt and Meta, either side: with one of these down a key is a command, not text.
 pub(super) const COMMAND_USAGES: [u16; 6] = [0xe0, 0xe2, 0xe3, 0xe4, 0xe6, 0xe7];
 

@@ -1,23 +1,25 @@
 //! Injects input by the XTEST extension.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use x11rb::connection::Connection as _;
-use x11rb::protocol::Event;
 use x11rb::protocol::xkb::{ConnectionExt as _, ID};
 use x11rb::protocol::xproto::{
     AutoRepeatMode, BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ChangeKeyboardControlAux, ChangeWindowAttributesAux,
     ConnectionExt as _, EventMask, KEY_PRESS_EVENT, KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT, Mapping, ModMask,
 };
 use x11rb::protocol::xtest::ConnectionExt as _;
+use x11rb::protocol::{ErrorKind, Event};
 
+use super::backlog::Backlog;
 use super::chord::{Chord, chord, keypad_level};
 use super::connect::Display;
 use super::held::{HeldInput, KeyName};
-use super::keymap::{Keymap, SHIFT_L, Stroke, is_applied, is_printable, keysym_of};
-use super::spare::SpareKeys;
+use super::input_queue::Waiting;
+use super::keymap::{SHIFT_L, Stroke, is_applied, is_printable};
+use super::typing::{Reach, Typist, keysyms_of};
 use super::usage::{COMMAND_USAGES, keycode};
 use super::wheel::Wheel;
 use super::{Cancel, DisplayAddress, X11Error};
@@ -44,9 +46,12 @@ pub struct Injector {
     display: Display,
     held: Arc<HeldInput>,
     mode: KeyboardMode,
-    keymap: Keymap,
+    typist: Typist,
     keymap_is_stale: bool,
-    spare: SpareKeys,
+    /// What has not been injected yet, behind the rest of a text.
+    backlog: Backlog,
+    text: VecDeque<u32>,
+    not_typed: u32,
     wheel: Wheel,
     alt_gr: bool,
     size: (u16, u16),
@@ -66,30 +71,29 @@ impl Injector {
     ) -> Result<Self, X11Error> {
         let display = Display::connect(address, deadline)?;
         cancel.attach(&display)?;
-        let keymap = display.within(deadline, |display| {
+        let typist = display.within(deadline, |display| {
             display
                 .x
                 .xtest_get_version(2, 2)?
                 .reply()
                 .map_err(|_| X11Error::MissingExtension("XTEST"))?;
-            let xkb = display.x.xkb_use_extension(1, 0)?.reply();
-            if !xkb.is_ok_and(|xkb| xkb.supported) {
-                return Err(X11Error::MissingExtension("XKEYBOARD"));
-            }
-            // Tells when the screen changes its size.
-            let watch = ChangeWindowAttributesAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
+            // Tells when the screen changes its size, and brings the answers to pings.
+            let mask = EventMask::STRUCTURE_NOTIFY | EventMask::SUBSTRUCTURE_NOTIFY;
+            let watch = ChangeWindowAttributesAux::new().event_mask(mask);
             display.x.change_window_attributes(display.root(), &watch)?;
             release_whatever_is_down(display, &held)?;
-            read_keymap(display)
+            Typist::new(display)
         })?;
         let size = (display.screen().width_in_pixels, display.screen().height_in_pixels);
         Ok(Self {
             display,
             held,
             mode,
-            keymap,
+            typist,
             keymap_is_stale: false,
-            spare: SpareKeys::default(),
+            backlog: Backlog::default(),
+            text: VecDeque::new(),
+            not_typed: 0,
             wheel: Wheel::default(),
             alt_gr: false,
             size,
@@ -102,22 +106,31 @@ impl Injector {
         self.display.fd()
     }
 
-    /// Looks at what the server said, without waiting.
+    /// Looks at what the server said, without waiting. Says whether it was anything.
     ///
     /// # Errors
     /// [`X11Error::DisplayLost`].
-    pub fn drain(&mut self) -> Result<(), X11Error> {
+    pub fn drain(&mut self) -> Result<bool, X11Error> {
+        let mut any = false;
         while let Some(event) = self.display.x.poll_for_event()? {
+            any = true;
             match event {
                 Event::MappingNotify(event) if event.request == Mapping::KEYBOARD => self.keymap_is_stale = true,
                 Event::ConfigureNotify(event) if event.window == self.display.root() => {
                     self.size = (event.width, event.height);
                 }
+                Event::ClientMessage(message) if message.type_ == self.typist.protocols() && message.format == 32 => {
+                    let [protocol, answer, ..] = message.data.as_data32();
+                    self.typist.answered(protocol, answer, Instant::now());
+                }
+                Event::DestroyNotify(gone) => self.typist.gone(gone.window),
+                // Asked a window that had just gone.
+                Event::Error(error) if error.error_kind == ErrorKind::Window => self.typist.gone(error.bad_value),
                 Event::Error(error) => log::warn!("x11 error while injecting: {:?}", error.error_kind),
                 _ => {}
             }
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Hands everything injected so far to the server.
@@ -128,11 +141,71 @@ impl Injector {
         Ok(self.display.x.flush()?)
     }
 
-    /// Injects one event; it takes effect with the next [`Self::flush`]. Says whether it was one that can have one.
+    /// Takes what waits.
+    pub(super) fn offer(&mut self, mut waiting: Waiting) {
+        if waiting.forget {
+            self.backlog.forget();
+            self.text.clear();
+        }
+        self.not_typed = self.not_typed.saturating_add(waiting.events.take_lost());
+        while let Some(event) = waiting.events.pop() {
+            self.backlog.push(event);
+        }
+        self.not_typed = self.not_typed.saturating_add(self.backlog.take_lost());
+    }
+
+    /// Injects what can be injected now, and hands it to the server. Says whether anything was, and when to call again
+    /// at the latest if something waits.
     ///
     /// # Errors
     /// [`X11Error::DisplayLost`].
-    pub fn inject(&mut self, event: &InputEvent) -> Result<bool, X11Error> {
+    pub(super) fn advance(&mut self, now: Instant) -> Result<(bool, Option<Instant>), X11Error> {
+        let mut effective = false;
+        let mut later = None;
+        while later.is_none() {
+            if let Some(keysym) = self.text.front().copied() {
+                later = self.type_next(keysym, now)?;
+                effective |= later.is_none();
+                continue;
+            }
+            let Some(event) = self.backlog.pop() else { break };
+            match event {
+                InputEvent::Text(text) => {
+                    let (keysyms, lost) = keysyms_of(&text);
+                    self.text = keysyms;
+                    self.not_typed = self.not_typed.saturating_add(lost);
+                }
+                InputEvent::Key {
+                    pressed: true,
+                    usage,
+                    keysym,
+                } => {
+                    later = self.press(usage, keysym, now)?;
+                    if later.is_some() {
+                        self.backlog.put_back(event);
+                    } else {
+                        effective = true;
+                    }
+                }
+                event => effective |= self.inject(&event)?,
+            }
+        }
+        if later.is_some() {
+            while let Some(step) = self.backlog.pop_passing_move() {
+                effective |= self.inject(&step)?;
+            }
+        }
+        self.flush()?;
+        Ok((effective, later))
+    }
+
+    /// How many characters could not be typed since the last call.
+    pub(super) fn take_not_typed(&mut self) -> u32 {
+        std::mem::take(&mut self.not_typed)
+    }
+
+    /// Injects an event that needs no character. Says whether it was one that can have an effect.
+    fn inject(&mut self, event: &InputEvent) -> Result<bool, X11Error> {
         match event {
             InputEvent::Move { x, y } => self.move_to(*x, *y)?,
             InputEvent::RelativeMove { dx, dy } => self.fake(MOTION_NOTIFY_EVENT, 1, (*dx, *dy))?,
@@ -147,11 +220,12 @@ impl Injector {
                     self.fake(BUTTON_RELEASE_EVENT, button, (0, 0))?;
                 }
             }
-            InputEvent::Key { pressed, usage, keysym } => self.key(*pressed, *usage, *keysym)?,
+            InputEvent::Key { usage, keysym, .. } => self.release(*usage, *keysym)?,
             InputEvent::Repeat { usage, keysym } => self.repeat(*usage, *keysym)?,
-            InputEvent::Text(text) => self.text(text)?,
             InputEvent::ReleaseAll => self.release_all()?,
-            InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. } => return Ok(false),
+            InputEvent::Text(_) | InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. } => {
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -196,30 +270,44 @@ impl Injector {
         Ok(())
     }
 
-    fn key(&mut self, pressed: bool, usage: u16, keysym: u32) -> Result<(), X11Error> {
-        let name = name_of(usage, keysym);
+    fn release(&mut self, usage: u16, keysym: u32) -> Result<(), X11Error> {
         if ALT_GR.contains(&keysym) {
-            self.alt_gr = pressed;
+            self.alt_gr = false;
         }
-        if !pressed {
-            return match self.held.release_key(name) {
-                Some(code) => self.fake(KEY_RELEASE_EVENT, code, (0, 0)),
-                None => Ok(()),
-            };
+        match self.held.release_key(name_of(usage, keysym)) {
+            Some(code) => self.fake(KEY_RELEASE_EVENT, code, (0, 0)),
+            None => Ok(()),
+        }
+    }
+
+    /// Presses a key; or says when to try again, if it has to wait for its character.
+    fn press(&mut self, usage: u16, keysym: u32, now: Instant) -> Result<Option<Instant>, X11Error> {
+        if ALT_GR.contains(&keysym) {
+            self.alt_gr = true;
         }
         if self.mode == KeyboardMode::Text && is_applied(keysym) {
-            return Ok(());
+            return Ok(None);
         }
-        let (stroke, lifted) = self.stroke(usage, keysym)?;
-        let Some(stroke) = stroke else {
-            log::debug!("no key for usage {usage:#x}");
-            return Ok(());
+        let (reach, lifted) = self.stroke(usage, keysym, now)?;
+        let stroke = match reach {
+            Some(Reach::Stroke(stroke)) => stroke,
+            Some(Reach::Later(due)) => return Ok(Some(due)),
+            Some(Reach::Never) => {
+                self.not_typed = self.not_typed.saturating_add(1);
+                return Ok(None);
+            }
+            None => {
+                log::debug!("no key for usage {usage:#x}");
+                return Ok(None);
+            }
         };
-        if !self.held.press_key(name, stroke.code) {
-            return Ok(());
+        if !self.held.press_key(name_of(usage, keysym), stroke.code) {
+            return Ok(None);
         }
         self.repeat_nothing()?;
-        self.with_modifiers(stroke, &lifted, |this| this.fake(KEY_PRESS_EVENT, stroke.code, (0, 0)))
+        self.with_modifiers(stroke, &lifted, |this| this.fake(KEY_PRESS_EVENT, stroke.code, (0, 0)))?;
+        self.typist.typed(&self.display, stroke, now)?;
+        Ok(None)
     }
 
     /// The display repeats no key by itself: it would go on while the viewer's release is stuck on its way. Said before
@@ -238,100 +326,111 @@ impl Injector {
         if MODIFIER_USAGES.contains(&usage) {
             return Ok(());
         }
-        let (stroke, lifted) = self.stroke(usage, keysym)?;
-        // Another key by now, because a modifier has come: then that one goes on.
-        let (stroke, lifted) = match stroke.filter(|stroke| stroke.code == code) {
-            Some(stroke) => (stroke, lifted),
-            None => (Stroke { code, shift: None }, Vec::new()),
+        let now = Instant::now();
+        let (reach, lifted) = self.stroke(usage, keysym, now)?;
+        // Another key by now, because a modifier has come: then that one goes on. A key that is held keeps its meaning.
+        let (stroke, lifted) = match reach {
+            Some(Reach::Stroke(stroke)) if stroke.code == code => (stroke, lifted),
+            _ => (Stroke::new(code, None), Vec::new()),
         };
         self.fake(KEY_RELEASE_EVENT, code, (0, 0))?;
-        self.with_modifiers(stroke, &lifted, |this| this.fake(KEY_PRESS_EVENT, code, (0, 0)))
+        self.with_modifiers(stroke, &lifted, |this| this.fake(KEY_PRESS_EVENT, code, (0, 0)))?;
+        self.typist.typed(&self.display, stroke, now)
     }
 
     /// Which key to press, and which modifiers would spoil it.
-    fn stroke(&mut self, usage: u16, keysym: u32) -> Result<(Option<Stroke>, Vec<u8>), X11Error> {
-        self.refresh_keymap()?;
+    fn stroke(&mut self, usage: u16, keysym: u32, now: Instant) -> Result<(Option<Reach>, Vec<u8>), X11Error> {
+        self.refresh_keymap(now)?;
         let place = keycode(usage);
-        let by_place = place.map(|code| Stroke { code, shift: None });
-        let by_meaning = self.keymap.find(keysym, place);
+        let by_place = place.map(|code| Stroke::new(code, None));
+        let by_meaning = self.typist.keymap.find(keysym, place);
         if let Some(digits) = keypad_level(keysym) {
             // What Shift does to the keypad, Num Lock undoes.
             self.num_lock(digits != self.shift_down())?;
             let key = by_meaning.or(by_place).map(|s| Stroke { shift: None, ..s });
-            return Ok((key, Vec::new()));
+            return Ok((key.map(Reach::Stroke), Vec::new()));
         }
-        if self.mode == KeyboardMode::Physical {
-            return Ok((by_place.or(by_meaning), Vec::new()));
-        }
-        if !is_printable(keysym) {
-            return Ok((by_place.or(by_meaning), Vec::new()));
+        if self.mode == KeyboardMode::Physical || !is_printable(keysym) {
+            return Ok((by_place.or(by_meaning).map(Reach::Stroke), Vec::new()));
         }
         let command = COMMAND_USAGES
             .iter()
             .any(|usage| self.held.key_is_down(KeyName::Usage(*usage)));
         if command && !self.alt_gr {
+            // Only keys of the layout: a character on a key of our own making would be a command that no program knows.
             let meant = match chord(usage, keysym, self.shift_down()) {
-                Chord::Letter(letter) => self.keymap.find(letter, place).map(|s| Stroke { shift: None, ..s }),
+                Chord::Letter(letter) => {
+                    let stroke = self.typist.keymap.find(letter, place);
+                    stroke.map(|s| Stroke { shift: None, ..s })
+                }
                 Chord::Character => by_meaning,
                 Chord::Place => None,
             };
-            return Ok((meant.or(by_place), Vec::new()));
+            return Ok((meant.or(by_place).map(Reach::Stroke), Vec::new()));
         }
-        let stroke = match by_meaning {
-            Some(stroke) => Some(stroke),
-            None => self.bind(keysym)?,
-        };
+        let reach = self.reach(keysym, place, now)?;
         // Some systems send AltGr as Control and Alt.
         let lifted = if command { self.command_codes() } else { Vec::new() };
-        Ok((stroke.or(by_place), lifted))
+        Ok((Some(reach), lifted))
     }
 
-    fn text(&mut self, text: &str) -> Result<(), X11Error> {
-        // Pasting is usually done with Control held down.
-        let lifted = self.command_codes();
-        for keysym in text.chars().filter_map(keysym_of) {
-            self.refresh_keymap()?;
-            let stroke = match self.keymap.find(keysym, None) {
-                Some(stroke) => Some(stroke),
-                None => self.bind(keysym)?,
-            };
-            let Some(stroke) = stroke else { continue };
-            // Pasted by Ctrl+Shift+V: Shift is no part of Enter.
-            let shift = Some(stroke.shift == Some(true));
-            let stroke = Stroke { shift, ..stroke };
-            self.with_modifiers(stroke, &lifted, |this| {
-                this.fake(KEY_PRESS_EVENT, stroke.code, (0, 0))?;
-                this.fake(KEY_RELEASE_EVENT, stroke.code, (0, 0))
-            })?;
+    fn reach(&mut self, keysym: u32, place: Option<u8>, now: Instant) -> Result<Reach, X11Error> {
+        let text = self.text.iter().copied();
+        let ahead = text.chain(self.backlog.iter().flat_map(keysyms_in));
+        let held = self.held.keycodes();
+        self.typist.reach(&self.display, keysym, place, ahead, &held, now)
+    }
+
+    /// Types the first character of the text; or says when to try again.
+    fn type_next(&mut self, keysym: u32, now: Instant) -> Result<Option<Instant>, X11Error> {
+        self.refresh_keymap(now)?;
+        match self.reach(keysym, None, now)? {
+            Reach::Later(due) => return Ok(Some(due)),
+            Reach::Never => self.not_typed = self.not_typed.saturating_add(1),
+            Reach::Stroke(stroke) => {
+                // Pasted by Ctrl+Shift+V: Shift is no part of Enter.
+                let shift = Some(stroke.shift == Some(true));
+                let stroke = Stroke { shift, ..stroke };
+                // Pasting is usually done with Control held down.
+                self.with_modifiers(stroke, &self.command_codes(), |this| {
+                    this.fake(KEY_PRESS_EVENT, stroke.code, (0, 0))?;
+                    this.fake(KEY_RELEASE_EVENT, stroke.code, (0, 0))
+                })?;
+                self.typist.typed(&self.display, stroke, now)?;
+            }
         }
-        Ok(())
+        self.text.pop_front();
+        Ok(None)
     }
 
-    /// Does `work` with Shift as the stroke needs it and without the `lifted` keys, then puts everything back.
+    /// Does `work` with Shift and the third level as the stroke needs them and without the `lifted` keys, then puts everything back.
     fn with_modifiers(
         &self,
         stroke: Stroke,
         lifted: &[u8],
         work: impl FnOnce(&Self) -> Result<(), X11Error>,
     ) -> Result<(), X11Error> {
-        let shifts = self.keymap.shift_codes();
+        let shifts = self.typist.keymap.shift_codes();
         let held = self.held.keycodes();
         let down: Vec<u8> = shifts.iter().copied().filter(|code| held.contains(code)).collect();
-        let (mut up, mut press) = (lifted.to_vec(), None);
+        let (mut up, mut press) = (lifted.to_vec(), Vec::new());
         match stroke.shift {
-            Some(true) if down.is_empty() => press = self.keymap.find(SHIFT_L, None).map(|s| s.code),
+            Some(true) if down.is_empty() => press.extend(self.typist.keymap.find(SHIFT_L, None).map(|s| s.code)),
             Some(false) => up.extend(&down),
             _ => {}
+        }
+        if stroke.level_three {
+            press.extend(self.typist.level_three());
         }
         for code in &up {
             self.fake(KEY_RELEASE_EVENT, *code, (0, 0))?;
         }
-        if let Some(code) = press {
-            self.fake(KEY_PRESS_EVENT, code, (0, 0))?;
+        for code in &press {
+            self.fake(KEY_PRESS_EVENT, *code, (0, 0))?;
         }
         work(self)?;
-        if let Some(code) = press {
-            self.fake(KEY_RELEASE_EVENT, code, (0, 0))?;
+        for code in press.iter().rev() {
+            self.fake(KEY_RELEASE_EVENT, *code, (0, 0))?;
         }
         for code in &up {
             self.fake(KEY_PRESS_EVENT, *code, (0, 0))?;
@@ -339,30 +438,10 @@ impl Injector {
         Ok(())
     }
 
-    /// Makes a spare key mean `keysym`.
-    fn bind(&mut self, keysym: u32) -> Result<Option<Stroke>, X11Error> {
-        let now = Instant::now();
-        let Some((code, wait)) = self.spare.choose(&self.keymap, &self.held.keycodes(), now) else {
-            log::warn!("no spare key is left for a keysym");
-            return Ok(None);
-        };
-        if !wait.is_zero() {
-            // Programs look a key's meaning up when they read its event: let them read the last ones first.
-            self.flush()?;
-            thread::sleep(wait);
-        }
-        let per_code = u8::try_from(self.keymap.per_code()).unwrap_or(1);
-        let keysyms = vec![keysym; self.keymap.per_code()];
-        self.display.x.change_keyboard_mapping(1, code, per_code, &keysyms)?;
-        self.keymap.bind(code, keysym);
-        self.spare.bound(code, now + wait);
-        Ok(Some(Stroke { code, shift: None }))
-    }
-
-    fn refresh_keymap(&mut self) -> Result<(), X11Error> {
+    fn refresh_keymap(&mut self, now: Instant) -> Result<(), X11Error> {
         self.drain()?;
         if std::mem::take(&mut self.keymap_is_stale) {
-            self.keymap = read_keymap(&self.display)?;
+            self.typist.reread(&self.display, now)?;
         }
         Ok(())
     }
@@ -387,7 +466,7 @@ impl Injector {
 
     fn shift_down(&self) -> bool {
         let held = self.held.keycodes();
-        self.keymap.shift_codes().iter().any(|code| held.contains(code))
+        self.typist.keymap.shift_codes().iter().any(|code| held.contains(code))
     }
 
     fn command_codes(&self) -> Vec<u8> {
@@ -404,14 +483,6 @@ impl Injector {
     }
 }
 
-const fn name_of(usage: u16, keysym: u32) -> KeyName {
-    if usage != 0 {
-        KeyName::Usage(usage)
-    } else {
-        KeyName::Keysym(keysym)
-    }
-}
-
 fn fake(display: &Display, kind: u8, detail: u8, (x, y): (i16, i16)) -> Result<(), X11Error> {
     // Its error, if it has one, comes as an event and is logged.
     drop(
@@ -422,15 +493,23 @@ fn fake(display: &Display, kind: u8, detail: u8, (x, y): (i16, i16)) -> Result<(
     Ok(())
 }
 
-fn read_keymap(display: &Display) -> Result<Keymap, X11Error> {
-    let setup = display.x.setup();
-    let (first, last) = (setup.min_keycode, setup.max_keycode);
-    let reply = display
-        .x
-        .get_keyboard_mapping(first, last - first + 1)?
-        .reply()
-        .map_err(X11Error::reply("the keymap"))?;
-    Ok(Keymap::new(first, reply.keysyms_per_keycode, reply.keysyms))
+fn name_of(usage: u16, keysym: u32) -> KeyName {
+    if usage != 0 {
+        KeyName::Usage(usage)
+    } else {
+        KeyName::Keysym(keysym)
+    }
+}
+
+/// The characters that an event types.
+fn keysyms_in(event: &InputEvent) -> VecDeque<u32> {
+    match event {
+        InputEvent::Text(text) => keysyms_of(text).0,
+        InputEvent::Key {
+            pressed: true, keysym, ..
+        } if is_printable(*keysym) => [*keysym].into(),
+        _ => VecDeque::new(),
+    }
 }
 
 fn release_whatever_is_down(display: &Display, held: &HeldInput) -> Result<(), X11Error> {

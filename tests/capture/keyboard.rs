@@ -72,7 +72,14 @@ impl Program {
         // Whatever came before this has been seen when this is.
         let mark = self.marks.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         let x = if mark { 100 } else { 200 };
-        self.queue.push(InputEvent::Move { x: x * 102, y: 0 });
+        // Not a move: those pass text that waits for its keys.
+        let (dx, dy) = (0, 0);
+        self.queue.push(InputEvent::Wheel {
+            dx,
+            dy,
+            x: x * 102,
+            y: 0,
+        });
         let mut presses = Vec::new();
         self.painter.wait_for("the mark", |event| match event {
             Event::KeyPress(e) => {

@@ -1,5 +1,6 @@
 //! The capture process, its client, and the X server side, against a real Xvfb.
 
+mod editors;
 mod frames;
 mod input;
 mod keyboard;
@@ -7,6 +8,7 @@ mod measure;
 mod pulse;
 mod screen;
 mod support;
+mod typing;
 
 use std::time::Duration;
 

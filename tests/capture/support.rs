@@ -289,11 +289,13 @@ impl Painter {
             });
             let reply = self.x.get_keyboard_mapping(code, 1).unwrap().reply().unwrap();
             let plain = reply.keysyms[0];
-            if (0xffe1..=0xffee).contains(&plain) {
+            if (0xffe1..=0xffee).contains(&plain) || plain == 0xfe03 {
                 continue;
             }
             assert_eq!(state & 0b1100, 0, "control or alt is down");
-            let keysym = if state & 1 == 0 { plain } else { reply.keysyms[1] };
+            // Third and fourth level stand behind the second group (XKB protocol, section 12.4).
+            let third = if state & 0x80 == 0 { 0 } else { 4 };
+            let keysym = reply.keysyms[usize::from(third + (state & 1))];
             let letter = match keysym {
                 0x20ac => '€',
                 0x06d1 => 'я',
@@ -303,13 +305,6 @@ impl Painter {
             };
             return letter.to_string();
         }
-    }
-
-    /// How many keys mean nothing.
-    pub fn spare_keys(&self) -> u32 {
-        let reply = self.x.get_keyboard_mapping(8, 248).unwrap().reply().unwrap();
-        let keys = reply.keysyms.chunks(usize::from(reply.keysyms_per_keycode));
-        u32::try_from(keys.filter(|keysyms| keysyms.iter().all(|k| *k == 0)).count()).unwrap()
     }
 
     /// The keycodes that are down and the mask of the buttons.
