@@ -129,7 +129,7 @@ export class KeyboardInput {
     this.#option = false;
     // macOS sends no keyup for keys pressed together with Command.
     if (event.key === 'Meta') this.#releaseAll(({ modifier }) => modifier === null);
-    const { release } = mended(event, this.#modifiers(), null);
+    const { release } = mended(event, this.#modifiers());
     this.#releaseAll(({ modifier }) => modifier !== null && release.includes(modifier));
   }
 
