@@ -273,6 +273,7 @@ fn a_program_that_takes_the_keymap_again_and_again_holds_nobody_up() {
     let queue = InputQueue::new().unwrap();
     let (_thread, not_typed) = typist(&display, &queue);
     let other = display.connect();
+    // overflow: holds nothing, its end being dropped is the message.
     let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(0);
     let fight = std::thread::spawn(move || {
         while stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Disconnected) {
@@ -293,6 +294,28 @@ fn a_program_that_takes_the_keymap_again_and_again_holds_nobody_up() {
         assert!(Instant::now() < until, "{}", not_typed.load(Ordering::Relaxed));
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_flood_of_rare_characters_holds_up_nobody_who_takes_over() {
+    let display = TestDisplay::start();
+    let program = Pinged::new(&display);
+    let queue = InputQueue::new().unwrap();
+    let (_thread, not_typed) = typist(&display, &queue);
+    let flood: Vec<char> = (0x4e00..0x9fff).filter_map(char::from_u32).collect();
+    for part in flood.chunks(300) {
+        queue.push(InputEvent::Text(part.iter().collect()));
+    }
+    for _ in 0..200 {
+        program.read();
+    }
+    queue.hand_over();
+    let begun = Instant::now();
+    queue.push(InputEvent::Text("1".into()));
+    // The key of 1, which nothing else makes.
+    while program.read() != Some(10) {}
+    assert!(begun.elapsed() < crate::SOON / 2, "{:?}", begun.elapsed());
+    assert_eq!(not_typed.load(Ordering::Relaxed), 0, "it was taken back, not lost");
 }
 
 #[test]
