@@ -26,6 +26,7 @@ mod input_thread;
 mod keymap;
 mod manager;
 mod picture;
+mod presses;
 mod pulse;
 mod screenshot;
 mod typing;

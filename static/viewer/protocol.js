@@ -30,6 +30,7 @@ export function socketUrl(host) {
  * @property {string[]} [output] the app's last lines
  * @property {number} [retry_in_ms] until the next attempt to start it
  * @property {number} [restarts]
+ * @property {number} [text_not_typed] characters that could not be typed since the launch
  */
 
 /** @typedef {{viewer_id: string, role: Role}} ViewerEntry */
