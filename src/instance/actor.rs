@@ -36,6 +36,8 @@ pub struct InstanceActor {
     pub(super) shared: Arc<InstanceShared>,
     context: ChildContext,
     told: Option<StatusReport>,
+    /// Of how many characters that could not be typed the viewers know.
+    told_not_typed: u32,
     doing: Doing,
 }
 
@@ -48,6 +50,7 @@ impl InstanceActor {
             context: context.clone(),
             told: None,
             doing: Doing::Nothing,
+            told_not_typed: 0,
         }
     }
 
@@ -63,6 +66,10 @@ impl InstanceActor {
         let report = self.shared.report();
         let shown = |r: &StatusReport| (r.status, r.reason.clone(), r.message.clone(), r.retry_in.is_some());
         let changed = self.told.as_ref().is_none_or(|told| shown(told) != shown(&report));
+        let not_typed = self.shared.desktop.facts.get().text_not_typed;
+        if std::mem::replace(&mut self.told_not_typed, not_typed) != not_typed && !changed {
+            self.shared.announce_status();
+        }
         if changed {
             log::info!(
                 "instance={} status={} reason={}",

@@ -7,8 +7,8 @@ use crate::protocol::input::InputEvent;
 
 /// Events that may wait: more than a viewer makes in several seconds.
 const CAPACITY: usize = 1024;
-/// Bytes of text that may wait: a long paste, which takes a slow program minutes.
-const TEXT_BUDGET: usize = 64 * 1024;
+/// Bytes of text that may wait: the longest that the page pastes (256 Ki units of UTF-16).
+const TEXT_BUDGET: usize = 768 * 1024;
 
 /// Events in their order.
 #[derive(Debug, Default)]
@@ -235,16 +235,20 @@ mod tests {
     fn a_text_that_is_too_long_ends_early_and_is_counted() {
         let mut backlog = Backlog::default();
         let piece = || InputEvent::Text("x".repeat(1024));
-        for _ in 0..100 {
+        for _ in 0..10_240 {
             backlog.push(piece());
         }
-        assert_eq!((backlog.len(), backlog.take_lost()), (64, 36 * 1024));
+        assert_eq!(
+            (backlog.len(), backlog.take_lost()),
+            (768, (10_240 - 768) * 1024),
+            "10 MiB"
+        );
         // Room again, but its rest would stand in the wrong place.
-        for _ in 0..40 {
+        for _ in 0..700 {
             backlog.pop();
         }
         backlog.push(piece());
-        assert_eq!((backlog.len(), backlog.take_lost()), (24, 1024));
+        assert_eq!((backlog.len(), backlog.take_lost()), (68, 1024));
         while backlog.pop().is_some() {}
         backlog.push(piece());
         assert_eq!((backlog.len(), backlog.take_lost()), (1, 0));

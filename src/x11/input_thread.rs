@@ -12,6 +12,8 @@ use super::wake::wait_readable;
 use super::xtest::{Injector, KeyboardMode};
 use super::{Cancel, DisplayAddress, X11Error};
 
+/// Between two reports of what could not be typed.
+const BETWEEN_REPORTS: Duration = Duration::from_millis(500);
 /// How long the display may take to answer at start.
 const CONNECT: Duration = Duration::from_secs(10);
 
@@ -120,6 +122,7 @@ fn work(
     stop: &Stop,
     (injected, not_typed): (&dyn Fn(), &dyn Fn(u32)),
 ) -> Result<(), X11Error> {
+    let mut reported: Option<Instant> = None;
     loop {
         injector.drain()?;
         injector.offer(queue.take());
@@ -127,10 +130,15 @@ fn work(
         if effective {
             injected();
         }
-        match injector.take_not_typed() {
-            0 => {}
-            characters => not_typed(characters),
+        let now = Instant::now();
+        let report_at = injector
+            .has_not_typed()
+            .then(|| reported.map_or(now, |at| at + BETWEEN_REPORTS));
+        if report_at.is_some_and(|at| at <= now) {
+            not_typed(injector.take_not_typed());
+            reported = Some(now);
         }
+        let again = again.into_iter().chain(report_at.filter(|at| *at > now)).min();
         if stop.wanted.load(Ordering::Acquire) {
             injector.release_all()?;
             return injector.flush();

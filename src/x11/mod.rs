@@ -27,6 +27,7 @@ mod input_thread;
 mod keymap;
 mod manager;
 mod picture;
+mod presses;
 mod pulse;
 mod screenshot;
 mod steward;

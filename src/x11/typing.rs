@@ -32,6 +32,9 @@ const CHANGE_REST: Duration = Duration::from_millis(50);
 const ROUNDS: u8 = 3;
 /// How long after the last answer: for that second connection.
 const AFTER_ROUNDS: Duration = Duration::from_millis(30);
+/// How often the keymap is taken back from a program in this time; then what needs it cannot be typed for a while.
+const MOST_RESTORED: usize = 5;
+const FIGHT: Duration = Duration::from_secs(10);
 /// Never woken sooner, whatever is due.
 const SHORTEST: Duration = Duration::from_millis(1);
 /// How many characters are typed between two marks.
@@ -82,6 +85,8 @@ pub(super) struct Typist {
     /// The keycodes that it is about.
     changing: BTreeSet<u8>,
     changed_at: Option<Instant>,
+    /// When the keymap was taken back from somebody last.
+    restored: VecDeque<Instant>,
     since_mark: u32,
 }
 
@@ -101,6 +106,7 @@ impl Typist {
             change: None,
             changing: BTreeSet::new(),
             changed_at: None,
+            restored: VecDeque::new(),
             since_mark: 0,
         };
         typist.restore(display, Instant::now())?;
@@ -123,10 +129,17 @@ impl Typist {
     fn restore(&mut self, display: &Display, now: Instant) -> Result<(), X11Error> {
         let differs = |code: &u8| self.server.meaning(*code) != Some(self.expected(*code));
         let codes: BTreeSet<u8> = self.bindings.codes().iter().copied().filter(differs).collect();
-        if !codes.is_empty() {
-            self.write(display, &codes, now)?;
+        if codes.is_empty() || !self.may_restore(now) {
+            return Ok(());
         }
-        Ok(())
+        self.restored.push_back(now);
+        self.write(display, &codes, now)
+    }
+
+    /// Whether there was no fight about the keymap lately.
+    fn may_restore(&mut self, now: Instant) -> bool {
+        self.restored.retain(|at| now.saturating_duration_since(*at) < FIGHT);
+        self.restored.len() < MOST_RESTORED
     }
 
     fn expected(&self, code: u8) -> super::bindings::Levels {
@@ -182,6 +195,13 @@ impl Typist {
         }
         self.uptake.pass(now);
         let slot = self.bindings.find(keysym);
+        if slot.is_some_and(|slot| self.server.meaning(slot.code) != Some(self.expected(slot.code))) {
+            // Somebody else has the last word about the keymap.
+            if !self.may_restore(now) {
+                return Ok(Reach::Never);
+            }
+            self.restore(display, now)?;
+        }
         if let Some(slot) = slot.filter(|slot| !self.changing.contains(&slot.code)) {
             return Ok(Reach::Stroke(Stroke::of(slot)));
         }

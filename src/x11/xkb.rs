@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use x11rb::connection::Connection as _;
-use x11rb::protocol::xkb::{ConnectionExt as _, GetMapReply, ID, KeySymMap, KeyType, MapPart, SetMapAux, SetMapFlags};
+use x11rb::protocol::xkb::{
+    ConnectionExt as _, EventType, GetMapReply, ID, KeySymMap, KeyType, MapPart, SelectEventsAux, SetMapAux,
+    SetMapFlags,
+};
 use x11rb::protocol::xproto::{ConnectionExt as _, ModMask};
 
 use super::bindings::Levels;
@@ -202,11 +205,23 @@ fn four_levels(kind: &KeyType) -> Option<u16> {
     fits.then_some(other)
 }
 
-/// Opens the extension on a connection.
+/// Opens the extension on a connection, and asks to be told when the keymap changes: who has opened it is not told by
+/// `MappingNotify`.
 pub(super) fn open(display: &Display) -> Result<(), X11Error> {
     let reply = display.x.xkb_use_extension(1, 0)?.reply();
-    match reply {
-        Ok(reply) if reply.supported => Ok(()),
-        _ => Err(X11Error::MissingExtension("XKEYBOARD")),
+    if !reply.is_ok_and(|reply| reply.supported) {
+        return Err(X11Error::MissingExtension("XKEYBOARD"));
     }
+    let events = EventType::NEW_KEYBOARD_NOTIFY | EventType::MAP_NOTIFY;
+    let parts = MapPart::KEY_TYPES | MapPart::KEY_SYMS | MapPart::MODIFIER_MAP;
+    let none = SelectEventsAux::new();
+    display.x.xkb_select_events(
+        ID::USE_CORE_KBD.into(),
+        EventType::from(0u16),
+        events,
+        parts,
+        parts,
+        &none,
+    )?;
+    Ok(())
 }

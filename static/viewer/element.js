@@ -51,6 +51,8 @@ export class HeliostatViewer extends HTMLElement {
   #active = false;
   /** @type {import('./protocol.js').ViewerEntry[]} */
   #viewers = [];
+  /** How many characters could not be typed, as far as it was told. @type {number | null} */
+  #notTyped = null;
   /** Why nothing is watched, where the page knows. @type {Shown | null} */
   #refused = null;
 
@@ -237,8 +239,9 @@ export class HeliostatViewer extends HTMLElement {
     });
     on('unreachable', () => void this.#checkSession(link));
     on('problem', problem => this.#emit('error', problem));
-    on('status', ({ app }) => {
+    on('status', ({ app, text_not_typed = 0 }) => {
       this.#surface.keyboard.physical = app?.keyboard === 'physical';
+      this.#tellNotTyped(text_not_typed);
     });
     on('viewers', ({ viewers }) => {
       this.#viewers = viewers;
@@ -254,6 +257,16 @@ export class HeliostatViewer extends HTMLElement {
     }
   }
 
+  /** @param {number} characters since the launch */
+  #tellNotTyped(characters) {
+    const more = characters - (this.#notTyped ?? characters);
+    this.#notTyped = characters;
+    if (more <= 0 || !this.steers) return;
+    this.#surface.hint.say(
+      `${more === 1 ? 'A character' : `${more} characters`} could not be typed into the program.`,
+    );
+  }
+
   /** A browser that has a session need not wait for it. @param {Link} link */
   async #begin(link) {
     // Refused: the socket says so in words, or lets a spectator in.
@@ -266,6 +279,7 @@ export class HeliostatViewer extends HTMLElement {
     this.#surface.stop();
     this.#link?.stop();
     this.#link = null;
+    this.#notTyped = null;
     this.#changed(shownOf(initial()));
   }
 

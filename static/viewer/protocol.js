@@ -31,6 +31,7 @@ export function socketUrl(host) {
  * @property {number} [retry_in_ms] until the next attempt to start it
  * @property {number} [restarts]
  * @property {AppWindow[]} [windows] for who may choose among them, where there is something to choose
+ * @property {number} [text_not_typed] characters that could not be typed since the launch
  */
 
 /** A window of the app. @typedef {{id: number, title: string, active: boolean, hidden: boolean}} AppWindow */

@@ -338,7 +338,8 @@ pub fn difference(wanted: &str, got: &str) -> String {
     )
 }
 
-fn typist(display: &TestDisplay, queue: &Arc<InputQueue>) -> (InputThread, Arc<std::sync::atomic::AtomicU32>) {
+/// Who types on a display, and how many characters were reported as not typed.
+pub fn typist(display: &TestDisplay, queue: &Arc<InputQueue>) -> (InputThread, Arc<std::sync::atomic::AtomicU32>) {
     let not_typed = Arc::new(std::sync::atomic::AtomicU32::new(0));
     // overflow: one message is ever sent.
     let (ready, is_ready) = std::sync::mpsc::sync_channel(1);
