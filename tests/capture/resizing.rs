@@ -94,6 +94,7 @@ fn the_pointer_points_to_the_same_part_of_the_picture_on_a_screen_of_another_siz
         ready: Box::new(|| ()),
         injected: Box::new(|| ()),
         ended: Box::new(|_| ()),
+        not_typed: Box::new(|_| ()),
     };
     let held = Arc::new(HeldInput::new());
     let (address, mode) = (display.address.clone(), KeyboardMode::Text);
