@@ -6,12 +6,12 @@ mod input;
 mod keyboard;
 mod measure;
 mod pulse;
-mod resizing;
 mod quality;
+mod resizing;
 mod screen;
 mod support;
-mod windows;
 mod typing;
+mod windows;
 
 use std::time::Duration;
 
