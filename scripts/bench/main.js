@@ -11,9 +11,9 @@ import { benchFolder } from './places.js';
 import { report } from './report.js';
 import { h264, vp8 } from './rows/heliostat.js';
 import { tuned, untuned } from './rows/novnc.js';
-import { webrtc, websockets } from './rows/selkies.js';
+import { striped, webrtc, websockets } from './rows/selkies.js';
 
-const ROWS = [h264, vp8, untuned, tuned, webrtc, websockets];
+const ROWS = [h264, vp8, untuned, tuned, webrtc, websockets, striped];
 const CONTENTS = ['still', 'animation', 'text'];
 
 const { values } = parseArgs({
@@ -33,7 +33,7 @@ if (values.report) {
   process.exit(0);
 }
 
-const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 6));
 const clicks = Number(values.clicks ?? (values.quick ? 20 : 100));
 const loads = values.quick ? 3 : 10;
 const wanted = values.rows?.split(',');

@@ -44,8 +44,31 @@ fn names(server: &ServerConfig) -> Vec<String> {
     } else {
         vec![listen]
     };
-    let machine = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    own_names(&addresses, machine.as_deref(), &hosts(server))
+    own_names(&addresses, &machine_names(), &hosts(server))
+}
+
+/// What this machine calls itself: its name, and the one that its neighbours find it by (RFC 6762 section 3).
+fn machine_names() -> Vec<String> {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    name.map_or_else(Vec::new, |name| names_of_machine(&name))
+}
+
+fn names_of_machine(name: &str) -> Vec<String> {
+    let name = name.to_ascii_lowercase();
+    let label = name.split('.').next().unwrap_or_default().to_owned();
+    let mut names = vec![format!("{label}.local"), label, name];
+    names.dedup();
+    names.retain(|name| !name.is_empty() && name != ".local");
+    names
+}
+
+/// Every name that a browser may reach the pages by: those that are configured, this machine's, and the certificate's.
+fn known_hosts(server: &ServerConfig, tls: Option<&Tls>) -> Vec<String> {
+    let certified = tls.map_or_else(Vec::new, |tls| tls.facts().names);
+    let mut known = hosts(server);
+    known.extend(machine_names());
+    known.extend(certified.iter().map(|name| name.to_ascii_lowercase()));
+    known
 }
 
 /// The further host names, without ports.
@@ -72,7 +95,7 @@ pub fn front(server: &ServerConfig, tls: Option<Arc<Tls>>) -> Front {
     let from_files = tls.as_ref().is_some_and(|tls| !tls.is_self_signed());
     Front {
         origins: OriginPolicy {
-            hosts: hosts(server),
+            hosts: known_hosts(server, tls.as_deref()),
             origins: server.embedders.clone(),
         },
         transport: Transport {
@@ -153,4 +176,19 @@ fn remind(tls: &Tls) {
 /// Seconds since 1970.
 fn now() -> i64 {
     unix_ms() / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_is_known_by_its_names_and_by_what_its_neighbours_call_it() {
+        assert_eq!(names_of_machine("Dome"), ["dome.local", "dome"]);
+        assert_eq!(
+            names_of_machine("dome.museum.example"),
+            ["dome.local", "dome", "dome.museum.example"]
+        );
+        assert!(names_of_machine("").is_empty());
+    }
 }

@@ -78,7 +78,13 @@ impl Parts {
             return Err(StartError::NoEncoder);
         }
         let exports = export(&program, &apps).map_err(StartError::AppsFolder)?;
-        let entries = catalogue::catalogue(&config.apps, &exports.demo, &sources.search_path(), sandboxing.nests());
+        let entries = catalogue::catalogue(
+            &config.apps,
+            &exports.demo,
+            &sources.search_path(),
+            sandboxing.nests(),
+            &config.locale(sources),
+        );
         let catalogue = Arc::new(Catalogue::new(entries));
         let report = sweep(&state.instances());
         for id in &report.swept {

@@ -15,8 +15,8 @@ use super::notify::{self, News};
 use super::parts::Parts;
 use super::signals::{Signal, Signals};
 use super::{control_socket, encoders, pages, public_address, sign_in, tree, watchdog};
-use crate::config::{AppOwner, Config, Sources, StateDir, TlsSource, catalogue};
-use crate::desktop::EndReason;
+use crate::config::{AppEntry, AppOwner, Config, Sources, StateDir, TlsSource, catalogue};
+use crate::desktop::{EndReason, commands};
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
 use crate::ice::Handout;
 use crate::instance::{Catalogue, Manager, Services};
@@ -55,6 +55,7 @@ pub fn run(sources: &Sources) -> Result<u8, StartError> {
     for warning in warnings {
         log::warn!("config: {warning}");
     }
+    say_missing(&config.apps);
     // The port was the last thing that may need more. Before there are other threads: rights are each thread's own.
     privileges::give_up(&[privileges::NET_BIND_SERVICE]);
     let media = tokio::runtime::Builder::new_multi_thread()
@@ -357,17 +358,33 @@ async fn drain(manager: &Manager, reason: Option<EndReason>) {
     }
 }
 
+/// Names the entries that cannot be launched as they stand.
+fn say_missing(configured: &[AppEntry]) {
+    let search_path: Vec<PathBuf> = std::env::split_paths(commands::PATH).collect();
+    for missing in catalogue::missing_programs(configured, &search_path) {
+        log::warn!("config: {missing}");
+    }
+}
+
 /// Reads the catalogue again, away from the thread of the actors.
 fn reload(sources: Sources, catalogue: Arc<Catalogue>, nesting: bool) {
-    tokio::task::spawn_blocking(move || match Config::reload_apps(&sources) {
-        Ok(configured) => {
+    tokio::task::spawn_blocking(move || match Config::load(&sources) {
+        // The configuration itself stays as it is; half of a broken file is not to be trusted.
+        Ok((config, _)) => {
+            say_missing(&config.apps);
             let old = catalogue.apps();
             // The demo stays where it was found at start.
             let beside = old
                 .iter()
                 .find(|a| a.id == "orrery")
                 .map_or_else(PathBuf::new, |a| folder_of(Path::new(&a.command)));
-            let apps = catalogue::catalogue(&configured, &beside, &sources.search_path(), nesting);
+            let apps = catalogue::catalogue(
+                &config.apps,
+                &beside,
+                &sources.search_path(),
+                nesting,
+                &config.locale(&sources),
+            );
             log::info!("catalogue read again, {} apps", apps.len());
             catalogue.replace(apps);
         }

@@ -8,9 +8,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::app_table::{self, FIELDS};
+use super::bounds::{CPU_PERCENT, FOLDER_MIB, MAX_FPS, MAX_SIDE, MEMORY_MIB, MIN_FPS, MIN_SIDE, OPEN_FILES, PROCESSES};
 use super::error::ConfigError;
 use super::file::{Text, raw};
-use super::keys::{CPU_PERCENT, FOLDER_MIB, MAX_FPS, MAX_SIDE, MEMORY_MIB, MIN_FPS, MIN_SIDE, OPEN_FILES, PROCESSES};
 use super::ready::Ready;
 use super::suggest;
 use super::value::{Kind, Raw, Value};
@@ -320,6 +320,7 @@ impl AppEntry {
                         key: format!("app.{}", other.chars().take(200).collect::<String>()),
                         origin: file.origin(reader.at),
                         suggestion: suggestion.map(|name| format!("app.{name}")),
+                        existing: FIELDS.iter().map(|field| field.name).collect(),
                     });
                 }
             }

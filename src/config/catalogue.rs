@@ -3,6 +3,7 @@
 //! The project's demo, those of a few well-known programs that are installed, and the configuration's entries. An
 //! entry of the configuration replaces a built-in one of the same id.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -15,9 +16,16 @@ pub const DEMO_PROGRAM: &str = "heliostat-orrery";
 
 /// All apps, in the order in which they are shown: the demo, the installed ones, the configured ones.
 ///
-/// `beside` is the folder of the running program, `search_path` the folders where programs are looked for.
+/// `beside` is the folder of the running program, `search_path` the folders where programs are looked for, `locale` the
+/// variables that every app has ([`super::Config::locale`]).
 #[must_use]
-pub fn catalogue(configured: &[AppEntry], beside: &Path, search_path: &[PathBuf], nesting: bool) -> Vec<AppEntry> {
+pub fn catalogue(
+    configured: &[AppEntry],
+    beside: &Path,
+    search_path: &[PathBuf],
+    nesting: bool,
+    locale: &BTreeMap<String, String>,
+) -> Vec<AppEntry> {
     let mut apps = vec![demo(beside)];
     for app in builtin(nesting) {
         if let Some(program) = find_program(&app.command, search_path) {
@@ -31,6 +39,11 @@ pub fn catalogue(configured: &[AppEntry], beside: &Path, search_path: &[PathBuf]
         match apps.iter_mut().find(|app| app.id == entry.id) {
             Some(app) => *app = entry.clone(),
             None => apps.push(entry.clone()),
+        }
+    }
+    for app in &mut apps {
+        for (name, value) in locale {
+            app.env.entry(name.clone()).or_insert_with(|| value.clone());
         }
     }
     apps
@@ -55,6 +68,36 @@ pub fn find_program(command: &str, search_path: &[PathBuf]) -> Option<PathBuf> {
         return Some(PathBuf::from(command)).filter(is_program);
     }
     search_path.iter().map(|folder| folder.join(command)).find(is_program)
+}
+
+/// Entries whose program is not there, in words. It may be installed later, so an entry stays.
+#[must_use]
+pub fn missing_programs(configured: &[AppEntry], search_path: &[PathBuf]) -> Vec<String> {
+    let missing = configured
+        .iter()
+        .filter(|app| find_program(&app.command, search_path).is_none());
+    missing
+        .map(|app| {
+            format!(
+                "app {}: there is no program {:?}{}",
+                app.id,
+                app.command,
+                advice(&app.command)
+            )
+        })
+        .collect()
+}
+
+/// What is to be done about a command that names no program.
+#[must_use]
+pub fn advice(command: &str) -> &'static str {
+    if command.starts_with('~') {
+        "; `~` means nothing in a command: give the whole path"
+    } else if command.contains(char::is_whitespace) {
+        "; a command is the program alone: its arguments belong in `args`"
+    } else {
+        ""
+    }
 }
 
 fn app(id: &str, command: &str, name: &str, description: &str, args: &[&str]) -> AppEntry {
@@ -190,7 +233,13 @@ pub(crate) mod tests {
     fn only_what_is_installed_is_offered_and_the_demo_always() {
         let folder = programs(&["xterm", "glxgears"]);
         std::fs::write(folder.path().join("chromium"), "not to be executed").unwrap();
-        let apps = catalogue(&[], Path::new("/opt/heliostat"), &[folder.path().to_owned()], false);
+        let apps = catalogue(
+            &[],
+            Path::new("/opt/heliostat"),
+            &[folder.path().to_owned()],
+            false,
+            &BTreeMap::new(),
+        );
         assert_eq!(ids(&apps), ["orrery", "xterm", "glxgears"]);
         assert_eq!(apps[0].command, "/opt/heliostat/heliostat-orrery");
         assert_eq!(apps[1].command, folder.path().join("xterm").to_str().unwrap());
@@ -200,7 +249,13 @@ pub(crate) mod tests {
     fn a_configured_entry_replaces_the_builtin_one_in_its_place() {
         let folder = programs(&["xterm", "glxgears"]);
         let configured = [AppEntry::new("xterm", "/usr/bin/uxterm"), AppEntry::new("mine", "mine")];
-        let apps = catalogue(&configured, Path::new("/x"), &[folder.path().to_owned()], false);
+        let apps = catalogue(
+            &configured,
+            Path::new("/x"),
+            &[folder.path().to_owned()],
+            false,
+            &BTreeMap::new(),
+        );
         assert_eq!(ids(&apps), ["orrery", "xterm", "glxgears", "mine"]);
         assert_eq!(apps[1].command, "/usr/bin/uxterm");
     }
@@ -256,5 +311,32 @@ pub(crate) mod tests {
         assert_eq!(places.fill("{width}x{height}@{fps}"), "800x600@30");
         assert_eq!(places.fill("{home}/x"), "/h/{tmp}/x");
         assert_eq!(places.fill("{\"a\": {tmp}} {x} {"), "{\"a\": /t} {x} {");
+    }
+
+    #[test]
+    fn every_app_has_the_language_and_time_zone_of_the_host_unless_it_has_its_own() {
+        let locale =
+            [("LANG", "de_DE.UTF-8"), ("TZ", "Europe/Berlin")].map(|(name, value)| (name.into(), value.into()));
+        let mut own = AppEntry::new("own", "/bin/true");
+        own.env.insert("LANG".into(), "fr_FR.UTF-8".into());
+        let apps = catalogue(&[own], Path::new("/x"), &[], false, &locale.into());
+        let of = |id: &str| &apps.iter().find(|app| app.id == id).unwrap().env;
+        assert_eq!(
+            (of(DEMO)["LANG"].as_str(), of(DEMO)["TZ"].as_str()),
+            ("de_DE.UTF-8", "Europe/Berlin")
+        );
+        assert_eq!(
+            (of("own")["LANG"].as_str(), of("own")["TZ"].as_str()),
+            ("fr_FR.UTF-8", "Europe/Berlin")
+        );
+    }
+
+    #[test]
+    fn an_entry_whose_program_is_missing_is_named_with_what_to_do() {
+        let entries = ["xterm -e sh", "~/bin/viewer", "/no/such/program", "/bin/sh"].map(|c| AppEntry::new("it", c));
+        let said = missing_programs(&entries, &[PathBuf::from("/bin")]);
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(said[0].contains("\"xterm -e sh\"") && said[0].contains("belong in `args`"));
+        assert!(said[1].contains("whole path"));
     }
 }

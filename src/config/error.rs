@@ -35,7 +35,7 @@ pub enum ConfigError {
         origin: Origin,
     },
     /// A key that does not exist.
-    #[error("unknown key `{key}` ({origin}){}; `heliostat config` lists all keys", hint(.suggestion))]
+    #[error("unknown key `{key}` ({origin}){}; {}", hint(.suggestion), known(.existing))]
     UnknownKey {
         /// The key as it was written.
         key: String,
@@ -43,6 +43,8 @@ pub enum ConfigError {
         origin: Origin,
         /// The nearest key that exists.
         suggestion: Option<String>,
+        /// The keys that exist there, where they are few.
+        existing: Vec<&'static str>,
     },
     /// A value that its key does not allow.
     #[error("`{key}` = {value} is not allowed ({origin}); allowed: {allowed}")]
@@ -113,6 +115,14 @@ fn hint(suggestion: &Option<String>) -> String {
     suggestion
         .as_ref()
         .map_or_else(String::new, |key| format!("; did you mean `{key}`?"))
+}
+
+fn known(existing: &[&str]) -> String {
+    if existing.is_empty() {
+        "`heliostat config` lists all keys".to_owned()
+    } else {
+        format!("the keys there are {}", existing.join(", "))
+    }
 }
 
 /// Something that is probably a mistake, but does not keep the host from starting.

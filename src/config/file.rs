@@ -103,11 +103,13 @@ fn unknown_section(name: &str, origin: Origin) -> ConfigError {
             key: name.to_owned(),
             origin,
             suggestion: Some(key.name.to_owned()),
+            existing: Vec::new(),
         },
         None => ConfigError::UnknownKey {
             key: name.chars().take(200).collect(),
             origin,
             suggestion,
+            existing: Vec::new(),
         },
     }
 }

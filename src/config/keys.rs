@@ -1,30 +1,10 @@
 //! The table of everything that can be configured, except app entries (see [`super::app_table`]).
 
+use super::bounds::{
+    CPU_PERCENT, FOLDER_MIB, MAX_BITRATE_KBPS, MAX_FPS, MAX_SIDE, MEMORY_MIB, MIN_BITRATE_KBPS, MIN_FPS, MIN_SIDE,
+    OPEN_FILES, PROCESSES,
+};
 use super::value::Kind;
-
-/// The smallest width or height of a picture, in pixels.
-pub const MIN_SIDE: u64 = 64;
-/// The largest width or height of a picture, in pixels.
-pub const MAX_SIDE: u64 = 7680;
-/// The lowest frame rate, per second.
-pub const MIN_FPS: u64 = 1;
-/// The highest frame rate, per second.
-pub const MAX_FPS: u64 = 240;
-/// The lowest bit rate of a picture, in kbit/s.
-pub const MIN_BITRATE_KBPS: u64 = 100;
-/// The highest bit rate of a picture, in kbit/s.
-pub const MAX_BITRATE_KBPS: u64 = 200_000;
-
-/// The least and the most of each limit of an app; 0 is none.
-pub const MEMORY_MIB: (u64, u64) = (16, 1 << 20);
-/// In percent of a core.
-pub const CPU_PERCENT: (u64, u64) = (5, 100_000);
-/// Processes and threads.
-pub const PROCESSES: (u64, u64) = (8, 100_000);
-/// Of a process.
-pub const OPEN_FILES: (u64, u64) = (64, 1 << 20);
-/// Homes and temporary folders.
-pub const FOLDER_MIB: (u64, u64) = (1, 1 << 20);
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -148,7 +128,8 @@ pub const KEYS: &[Key] = &[
         "server.hosts",
         Kind::Words,
         "",
-        "Further host names (`name` or `name:port`) under which browsers reach the pages, as behind a proxy.",
+        "Further host names (`name` or `name:port`) under which browsers reach the pages, as behind a proxy. Known without are \
+         `localhost`, addresses, this machine's name, with `.local` as well, and the names in `server.tls_certificate`.",
     ),
     key(
         "server.embedders",
@@ -197,6 +178,13 @@ pub const KEYS: &[Key] = &[
         Kind::Span(1_000, 3_600_000),
         "60s",
         "An app that is not ready by then has failed (`not_ready`).",
+    ),
+    key(
+        "instances.lang",
+        Kind::Name,
+        "C.UTF-8",
+        "The locale of apps whose entry sets no `LANG` in its `env`; it has to be installed (`locale -a`). Their time zone is \
+         the host's own `TZ`, else the system's.",
     ),
     key(
         "video.width",

@@ -36,7 +36,7 @@ impl Config {
             .into_iter()
             .chain(from_env)
             .chain(sources.settings_of_flags()?);
-        let values = Values::new(settings)?;
+        let values = Values::new(settings, sources.home().as_deref())?;
         let config = values.into_config(sources, contents.apps)?;
         let mut warnings: Vec<Warning> = strangers
             .into_iter()
@@ -46,15 +46,6 @@ impl Config {
             .collect();
         warnings.extend(config.oddities());
         Ok((config, warnings))
-    }
-
-    /// Reads the app entries again. The configuration itself stays as it is, mistakes in the file's other parts are
-    /// errors nevertheless: half of a broken file is not to be trusted.
-    ///
-    /// # Errors
-    /// Whatever [`ConfigError`] names; the caller keeps the entries it has.
-    pub fn reload_apps(sources: &Sources) -> Result<Vec<AppEntry>, ConfigError> {
-        Self::load(sources).map(|(config, _)| config.apps)
     }
 
     /// Every key with its effective value, where that comes from, and what is allowed; then the app entries.
@@ -129,7 +120,7 @@ struct Values(BTreeMap<&'static str, (Value, Origin)>);
 
 impl Values {
     /// Later settings override earlier ones. One that is wrong is an error even when another overrides it.
-    fn new(settings: impl Iterator<Item = Setting>) -> Result<Self, ConfigError> {
+    fn new(settings: impl Iterator<Item = Setting>, home: Option<&Path>) -> Result<Self, ConfigError> {
         let defaults = KEYS
             .iter()
             .map(|key| (key.name, Raw::Text(key.default.to_owned()), Origin::Default))
@@ -137,12 +128,16 @@ impl Values {
         let mut values = BTreeMap::new();
         for (name, raw, origin) in defaults.into_iter().chain(settings) {
             let Some(key) = find(name) else { continue };
-            let value = key.kind.parse(&raw).ok_or_else(|| ConfigError::BadValue {
-                key: name.to_owned(),
-                value: without_password(&key.kind.shown(&raw)),
-                origin: origin.clone(),
-                allowed: key.kind.allowed(),
-            })?;
+            let expanded = key.kind.at_home(&raw, home);
+            let value = expanded
+                .as_ref()
+                .and_then(|raw| key.kind.parse(raw))
+                .ok_or_else(|| ConfigError::BadValue {
+                    key: name.to_owned(),
+                    value: without_password(&key.kind.shown(&raw)),
+                    origin: origin.clone(),
+                    allowed: key.kind.allowed(),
+                })?;
             values.insert(name, (value, origin));
         }
         Ok(Self(values))
@@ -346,6 +341,7 @@ impl Values {
                 idle_timeout: self.span_or_never("instances.idle_timeout"),
                 host_absence: self.span("instances.host_absence"),
                 readiness_timeout: self.span("instances.readiness_timeout"),
+                lang: self.text("instances.lang"),
             },
             video: VideoConfig {
                 width: self.number("video.width"),

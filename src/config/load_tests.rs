@@ -354,9 +354,9 @@ fn mistakes_in_app_entries_are_named() {
 #[test]
 fn a_mistake_in_the_file_leaves_the_apps_of_before_to_the_caller() {
     let bench = Bench::new().file(APPS);
-    assert_eq!(Config::reload_apps(&bench.sources).unwrap().len(), 2);
+    assert_eq!(bench.load().apps.len(), 2);
     let bench = bench.file("[[app]]\nid = 'x'\n");
-    assert_eq!(Config::reload_apps(&bench.sources).unwrap_err().code(), "missing_key");
+    assert_eq!(bench.error().code(), "missing_key");
 }
 
 #[test]
@@ -379,7 +379,7 @@ proptest! {
     fn no_file_makes_the_reading_panic(text in "(\\[\\[?(app|video|server|media|x)\\]\\]?\n)?(\\PC{0,20} ?= ?[\\[{'\"]?\\PC{0,20}\n){0,4}") {
         let path = PathBuf::from("any.toml");
         if let Ok(contents) = file::parse(file::Text { path: &path, text: &text }) {
-            let _ = Values::new(contents.keys.into_iter());
+            let _ = Values::new(contents.keys.into_iter(), None);
         }
     }
 
@@ -451,4 +451,41 @@ fn proxies_are_addresses_and_ranges_and_everybody_is_warned_of() {
     assert!(warnings[0].text.contains("trusted_proxies"), "{warnings:?}");
     let wrong = bench.flag("--set", "server.trusted_proxies", "proxy.example");
     assert_eq!(wrong.error().code(), "bad_value");
+}
+
+#[test]
+fn a_path_below_the_home_may_begin_with_a_tilde_and_somebody_elses_may_not() {
+    let bench = Bench::new().env("HOME", "/home/u");
+    let state = |bench: Bench, text: &str| bench.file(&format!("[server]\nstate = '{text}'\n"));
+    assert_eq!(
+        state(bench, "~/here").load().server.state,
+        PathBuf::from("/home/u/here")
+    );
+    let bench = Bench::new().env("HOME", "/home/u").flag("--state", "server.state", "~");
+    assert_eq!(bench.load().server.state, PathBuf::from("/home/u"));
+    for bench in [
+        state(Bench::new().env("HOME", "/home/u"), "~them/x"),
+        state(Bench::new().env("HOME", ""), "~/x"),
+    ] {
+        let error = bench.error();
+        assert_eq!(error.code(), "bad_value");
+        assert!(error.to_string().contains("`~/`"), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_told_which_keys_there_are() {
+    let error = Bench::new()
+        .file("[[app]]\nid = 'x'\ncommand = 'x'\nzzzzzz = 1\n")
+        .error()
+        .to_string();
+    assert!(
+        error.contains("app.zzzzzz") && error.contains("command") && error.contains("window_manager"),
+        "{error}"
+    );
+    let error = Bench::new().file("[video]\nzzzzzz = 1\n").error().to_string();
+    assert!(
+        error.contains("video.width") && !error.contains("server.listen"),
+        "{error}"
+    );
 }

@@ -11,12 +11,13 @@
 //!
 //! A wrong key or value, wherever it stands, is a [`ConfigError`] that names the key, the value, its origin and what
 //! is allowed; nothing is guessed. The configuration is read once at start and is immutable then; only the app
-//! entries are read again on request ([`Config::reload_apps`]), and a mistake in them leaves the old ones in place.
+//! entries are taken again on request, and a mistake anywhere leaves the old ones in place.
 
 pub mod address_range;
 pub mod app_entry;
 pub mod app_table;
 pub mod apps_dir;
+mod bounds;
 pub mod catalogue;
 pub mod duration;
 pub mod error;
@@ -26,6 +27,7 @@ pub mod hidden;
 pub mod ice_url;
 pub mod keys;
 pub mod load;
+mod locale;
 pub mod origin;
 pub mod owner;
 pub mod ready;

@@ -79,7 +79,14 @@ impl Sources {
     #[must_use]
     pub fn file_to_read(&self) -> Option<PathBuf> {
         if let Some(file) = &self.file {
-            return Some(self.folder.join(file));
+            // A shell leaves the `~` of `--config=~/x` alone.
+            let home = self.home();
+            let below = file
+                .strip_prefix("~")
+                .ok()
+                .zip(home)
+                .map(|(rest, home)| home.join(rest));
+            return Some(below.unwrap_or_else(|| self.folder.join(file)));
         }
         let here = self.folder.join(FILE_NAME);
         let of_user = self
@@ -111,6 +118,11 @@ impl Sources {
     }
 
     /// The XDG base directory specification has relative paths ignored.
+    /// The home of the user who starts the host.
+    pub(super) fn home(&self) -> Option<PathBuf> {
+        self.absolute("HOME")
+    }
+
     fn absolute(&self, variable: &str) -> Option<PathBuf> {
         self.env
             .get(Path::new(variable).as_os_str())
@@ -159,6 +171,7 @@ impl Sources {
                     key: name,
                     origin,
                     suggestion,
+                    existing: Vec::new(),
                 });
             }
             strangers.push(name);
@@ -189,6 +202,11 @@ pub(super) fn unknown(key: &str, origin: Origin) -> ConfigError {
         key: key.chars().take(200).collect(),
         origin,
         suggestion,
+        existing: keys::KEYS
+            .iter()
+            .filter(|known| Some(known.section()) == key.split_once('.').map(|(section, _)| section))
+            .map(|known| known.name)
+            .collect(),
     }
 }
 

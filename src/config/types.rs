@@ -151,6 +151,8 @@ pub struct InstancesConfig {
     pub host_absence: Duration,
     /// How long an app may take to be ready.
     pub readiness_timeout: Duration,
+    /// The locale of apps that set none.
+    pub lang: String,
 }
 
 /// The picture, where an app or a user does not say.

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use super::address_range::AddressRange;
@@ -164,6 +165,22 @@ fn joined(items: &[impl ToString]) -> String {
 }
 
 impl Kind {
+    /// A path with its `~` put into words, where this is one; `None` for one that cannot be: a shell would know other homes.
+    pub(super) fn at_home(&self, raw: &Raw, home: Option<&Path>) -> Option<Raw> {
+        let (Self::File | Self::Folder | Self::Database, Raw::Text(text)) = (self, raw) else {
+            return Some(raw.clone());
+        };
+        let (scheme, path) = match text.strip_prefix("sqlite:") {
+            Some(path) => ("sqlite:", path),
+            None => ("", text.as_str()),
+        };
+        let Some(below) = path.strip_prefix('~') else {
+            return Some(raw.clone());
+        };
+        let home = home.filter(|_| below.is_empty() || below.starts_with('/'))?.to_str()?;
+        Some(Raw::Text(format!("{scheme}{home}{below}")))
+    }
+
     /// Reads a value; `None` when this kind does not allow it.
     #[must_use]
     pub fn parse(&self, raw: &Raw) -> Option<Value> {
@@ -274,8 +291,8 @@ impl Kind {
                 "IP addresses and ranges such as 10.0.0.0/8: a list in a file, else separated by commas".to_owned()
             }
             Self::Ports => "LOW-HIGH, with 1024 <= LOW <= HIGH <= 65535".to_owned(),
-            Self::File => "the path of a file".to_owned(),
-            Self::Folder => "the path of a folder".to_owned(),
+            Self::File => "the path of a file; `~/` is the home of who starts the host".to_owned(),
+            Self::Folder => "the path of a folder; `~/` is the home of who starts the host".to_owned(),
             Self::IceServers => "`stun:HOST[:PORT]`, `turn:HOST[:PORT]`, `turn:HOST[:PORT]?transport=tcp` or \
                                  `turns:HOST[:PORT]`: a list in a file, else separated by commas"
                 .to_owned(),
@@ -284,7 +301,9 @@ impl Kind {
                     .to_owned()
             }
             Self::PublicAddress => "`stun`, or IP addresses: a list in a file, else separated by commas".to_owned(),
-            Self::Database => "`sqlite:PATH`, or a path within the state folder".to_owned(),
+            Self::Database => {
+                "`sqlite:PATH`, or a path within the state folder; `~/` is the home of who starts the host".to_owned()
+            }
             Self::Words => "words without spaces: a list in a file, else separated by commas".to_owned(),
             Self::Name => "1 to 64 letters, digits, `.`, `_` or `-`".to_owned(),
             Self::LogFilter => {

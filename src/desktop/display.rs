@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::commands::DisplayId;
 use super::facts::Part;
-use super::process_child::{LifeEnd, News, Process, describe, keeper_gone, tell_stopped};
+use super::process_child::{Ended, LifeEnd, News, Process, describe, keeper_gone, tell_stopped};
 use super::pulse::watch;
 use super::shared::{DesktopShared, role};
 use super::siblings;
 use super::takeover::Tenure;
+use crate::protocol::keeper::Exit;
 use crate::supervision::{ChildContext, ExitReason};
 
 /// What an X server takes to say its number; usually 40 ms.
@@ -39,10 +40,7 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             |_| Err("the display did not start in time".to_owned()),
             |news| match news {
                 News::Display(number) => Ok(number),
-                News::Ended(ended) => {
-                    log::warn!("instance={} xvfb: {}", shared.id, ended.tail.join(" | "));
-                    Err(describe("the display", ended.exit))
-                }
+                News::Ended(ended) => Err(ended_with(&shared, ended)),
                 News::Stopped(_) => Err("the display was stopped before it had started".to_owned()),
                 News::KeeperGone => Err("the keeper is gone".to_owned()),
             },
@@ -79,7 +77,7 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         life = process.life(tell_stopped(&shared, "the display", |f| &mut f.display)) => {
             shared.display.send_replace(None);
             match life {
-                LifeEnd::Ended(ended) => down(&shared, "display_lost", describe("the display", ended.exit)),
+                LifeEnd::Ended(ended) => down(&shared, "display_lost", ended_with(&shared, ended)),
                 LifeEnd::Stalled => stalled(&shared, &process, "the display was stopped again and again").await,
                 LifeEnd::KeeperGone => keeper_gone(),
             }
@@ -91,6 +89,29 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     };
     tenure.over();
     reason
+}
+
+/// What people read about the end of an X server: why, in its own words, where it gave any. All of them are kept for the
+/// page, and logged where they are not what the one before said.
+fn ended_with(shared: &DesktopShared, ended: Ended) -> String {
+    let end = describe("the display", ended.exit);
+    // Whoever was killed from outside had no reason of its own.
+    let by_itself = matches!(ended.exit, Exit::Code(_));
+    let Some(said) = cause(&ended.tail, by_itself).map(str::to_owned) else {
+        return end;
+    };
+    if shared.last_output() != ended.tail {
+        log::warn!("instance={} {end}: {}", shared.id, ended.tail.join(" | "));
+        shared.set_last_output(ended.tail);
+    }
+    format!("{end}: {said}")
+}
+
+/// The line that says why: the last one that an X server marks as an error (`(EE)`), else, `if_any`, the last.
+fn cause(tail: &[String], if_any: bool) -> Option<&str> {
+    let said = || tail.iter().rev().map(|line| line.trim());
+    let error = said().find_map(|line| line.strip_prefix("(EE)").map(str::trim).filter(|line| !line.is_empty()));
+    error.or_else(|| said().find(|line| if_any && !line.is_empty()))
 }
 
 /// Kills what does not answer.
@@ -109,4 +130,22 @@ fn down(shared: &DesktopShared, code: &'static str, message: String) -> ExitReas
         f.restarts += 1;
     });
     ExitReason::error(code, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_that_an_x_server_marks_as_an_error_says_why_it_ended() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let xvfb = lines(
+            "_XSERVTransmkdir: ERROR\n(EE) \nFatal server error:\n(EE) Cannot establish any listening sockets\n(EE) \n",
+        );
+        assert_eq!(cause(&xvfb, false), Some("Cannot establish any listening sockets"));
+        let other = lines("bwrap: no such file\n\n");
+        assert_eq!(cause(&other, true), Some("bwrap: no such file"));
+        assert_eq!(cause(&other, false), None);
+        assert_eq!(cause(&[], true), None);
+    }
 }

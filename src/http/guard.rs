@@ -14,6 +14,9 @@ use super::transport::{level, quoted};
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// So much is quoted of a name that is not ours, in characters.
+const NAME_QUOTED: usize = 64;
+
 /// Refuses what comes under a foreign name or from a foreign page (403), before any handler sees it.
 ///
 /// # Errors
@@ -50,7 +53,11 @@ fn check(request: &ServiceRequest) -> Result<(), Problem> {
     };
     let host = client.host.as_deref();
     let forbidden = |e: super::origin::OriginError| Problem::new(StatusCode::FORBIDDEN, e.code(), e.to_string());
-    policy.check_host(host).map_err(forbidden)?;
+    policy.check_host(host).map_err(|e| {
+        let name: String = host.unwrap_or_default().chars().take(NAME_QUOTED).collect();
+        let detail = format!("{e} ({name:?}): if it is its own, add it to server.hosts in the configuration");
+        Problem::new(StatusCode::FORBIDDEN, e.code(), detail)
+    })?;
     let changes = !request.method().is_safe() || request.headers().contains_key(UPGRADE);
     if changes {
         policy

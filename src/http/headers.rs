@@ -19,7 +19,7 @@ const NOT_A_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; ba
 const PERMISSIONS: HeaderValue = HeaderValue::from_static(
     "fullscreen=(self), autoplay=(self), clipboard-read=(self), clipboard-write=(self), gamepad=(self), \
      keyboard-map=(self), picture-in-picture=(self), screen-wake-lock=(self), camera=(), microphone=(), geolocation=(), \
-     display-capture=(), midi=(), payment=(), usb=(), serial=(), hid=(), bluetooth=()",
+     display-capture=(), midi=(), payment=(), usb=(), serial=(), hid=()",
 );
 
 /// For a year, this very host (RFC 6797 section 6.1).

@@ -24,6 +24,7 @@ mod limits;
 mod links;
 mod origin;
 mod problem;
+mod refusal;
 mod routes;
 mod server;
 mod sessions;

@@ -121,6 +121,8 @@ impl ResponseError for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // For who makes a page of it.
+        response.extensions_mut().insert(self.clone());
         response
     }
 }

@@ -11,7 +11,7 @@ use log::Level;
 use super::client::{Client, Proxies};
 use super::idle::{Carried, Connection};
 use super::problem::Problem;
-use super::{cookies, headers, slow_body};
+use super::{cookies, headers, refusal, slow_body};
 use crate::observe::Lines;
 
 /// What is written down of all requests that are refused or fail.
@@ -74,6 +74,7 @@ pub async fn transport(
             problem.detail()
         );
     }
+    response = refusal::page_for_people(response);
     cookies::outgoing(response.headers_mut(), https);
     headers::complete(response.headers_mut(), https && way.only_https);
     Ok(response)

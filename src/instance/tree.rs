@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::actor::InstanceActor;
 use super::places::Places;
 use super::shared::InstanceShared;
-use crate::desktop::{self, Failure};
+use crate::desktop::{self, Failure, Part};
 use crate::supervision::{
     AutoShutdown, ChildRef, ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorSpec,
 };
@@ -57,8 +57,12 @@ fn desktop_child(shared: &Arc<InstanceShared>) -> ChildSpec {
         };
         let output = failed.desktop.last_output();
         failed.desktop.facts.update(|f| {
+            let (code, message) = match &f.display {
+                Part::Lost { reason } => ("display_failed", reason.clone()),
+                _ => ("desktop_failed", message),
+            };
             f.failure.get_or_insert(Failure {
-                code: "desktop_failed".into(),
+                code: code.into(),
                 message,
                 output,
             });

@@ -193,10 +193,10 @@ pub fn self_signed_in(folder: &Path) -> Option<Facts> {
 
 /// The names for a certificate of the host's own: where it listens, this machine, and what else it is called.
 #[must_use]
-pub fn own_names(listen: &[IpAddr], machine: Option<&str>, hosts: &[String]) -> Vec<String> {
+pub fn own_names(listen: &[IpAddr], machine: &[String], hosts: &[String]) -> Vec<String> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     let addresses = listen.iter().map(|address| address.to_canonical().to_string());
-    let hosts = machine.into_iter().chain(hosts.iter().map(String::as_str));
+    let hosts = machine.iter().chain(hosts).map(String::as_str);
     for name in addresses.chain(hosts.filter(|name| is_host_name(name)).map(str::to_ascii_lowercase)) {
         if !names.contains(&name) {
             names.push(name);

@@ -149,7 +149,7 @@ fn a_certificate_that_ends_soon_is_warned_of() {
 fn only_what_can_be_in_a_certificate_is_asked_for() {
     let names = own_names(
         &["192.0.2.7".parse().unwrap(), "::ffff:127.0.0.1".parse().unwrap()],
-        Some("Dome"),
+        &["Dome".to_owned()],
         &["sky.example".to_owned(), "bad name".to_owned(), String::new()],
     );
     assert_eq!(

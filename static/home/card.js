@@ -1,7 +1,7 @@
 import { confirmable } from '../lib/confirm.js';
 import { h, setText } from '../lib/dom.js';
 import { age, countdown, plural } from '../lib/format.js';
-import { words } from '../viewer/states.js';
+import { said, words } from '../viewer/states.js';
 import { Thumbnail } from './thumbnail.js';
 
 /** @typedef {import('../lib/api.js').Instance} Instance */
@@ -96,7 +96,7 @@ export class InstanceCard {
     this.#reap.title =
       left === null ? '' : 'Instances without a viewer are ended after a while. Rejoin to keep it.';
     if (over || status === 'RESTARTING') {
-      setText(this.#problem, instance.message ?? words(instance.reason));
+      setText(this.#problem, said(instance.message) ?? words(instance.reason));
     } else if (this.#problem.textContent && this.#output.textContent) setText(this.#problem, '');
     const output = status === 'FAILED' ? (instance.output ?? []).slice(-12).join('\n') : '';
     setText(this.#output, output);

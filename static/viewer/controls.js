@@ -1,7 +1,7 @@
 import { h, setText } from '../lib/dom.js';
 
 /**
- * The small bar of an embedded viewer (attribute `controls`): full screen, statistics, sound, control.
+ * The small bar of an embedded viewer (attribute `controls`): full screen, statistics, control.
  */
 export class Controls {
   #node = h('div', { class: 'bar', part: 'controls', hidden: true, role: 'toolbar', 'aria-label': 'Viewer' });
@@ -14,9 +14,6 @@ export class Controls {
       if (viewer.steers) viewer.releaseControl();
       else viewer.requestControl();
     });
-    const sound = button('Sound', () => {
-      viewer.video.muted = !viewer.video.muted;
-    });
     viewer.addEventListener('control', () => {
       control.hidden = viewer.role === 'spectator';
       setText(control, viewer.steers ? 'Release control' : 'Take control');
@@ -26,7 +23,6 @@ export class Controls {
       button('Statistics', () => {
         viewer.statsShown = !viewer.statsShown;
       }),
-      sound,
       control,
     );
     root.append(this.#node);

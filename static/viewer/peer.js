@@ -3,7 +3,7 @@
  *
  * Events: `state` (detail: RTCPeerConnectionState), `track` (detail: MediaStreamTrack), `candidate` (detail:
  * RTCIceCandidateInit or null), `channel` (the `input` channel opened), `message` (detail: ArrayBuffer), `hopeless`
- * (no path of this machine may be tried).
+ * (only relays may be tried, and there is none).
  */
 
 /** @typedef {{iceServers: RTCIceServer[], iceTransportPolicy: RTCIceTransportPolicy}} Ice */
@@ -204,7 +204,11 @@ export class Peer extends EventTarget {
   #found(found) {
     const candidate = found?.toJSON() ?? null;
     if (candidate?.candidate) this.#evidence.found.push(found?.type ?? 'host');
-    else if (!candidate && this.#evidence.found.length === 0) this.#emit('hopeless', null);
+    else if (!candidate && this.#evidence.found.length === 0 && this.#evidence.policy === 'relay') {
+      // Otherwise ICE may connect all the same, by a peer-reflexive candidate: a browser without a default route names
+      // none of its own.
+      this.#emit('hopeless', null);
+    }
     if (!candidate) this.#gathered?.();
     if (this.#known) this.#emit('candidate', candidate);
     else if (this.#mine.length < CANDIDATE_LIMIT) this.#mine.push(candidate);

@@ -29,6 +29,7 @@ import { afterClose, closeWords } from './close-reasons.js';
  * @property {boolean} silent whether the host answers nothing over a connection that counts as connected
  * @property {boolean} offline whether this machine has no network
  * @property {boolean} seen whether this viewer has had a picture of this instance
+ * @property {boolean} ran whether the instance is known to have got as far as running, or failing
  * @property {InstanceMessage | null} instance
  * @property {string | null} ended close reason that ends the instance for good
  * @property {import('./ladder.js').Rung} rung what is tried while the path is lost
@@ -74,6 +75,7 @@ export function initial() {
     silent: false,
     offline: false,
     seen: false,
+    ran: false,
     instance: null,
     ended: null,
     rung: 'steady',
@@ -87,6 +89,8 @@ export function initial() {
 
 /** Statuses of an instance that is, or will be, running. */
 const ALIVE = new Set(['INITIALIZING', 'RUNNING', 'RESTARTING']);
+/** Statuses of an instance whose next start is another one. */
+const BEGUN = new Set(['RUNNING', 'RESTARTING', 'FAILED']);
 
 /**
  * @param {Facts} facts
@@ -123,6 +127,7 @@ export function step(facts, input, now) {
       return {
         ...facts,
         instance: { ...facts.instance, ...cleared, ...message },
+        ran: facts.ran || BEGUN.has(message.status),
         // An instance that lives again (Restart) takes back an earlier end or fault.
         ended: ALIVE.has(message.status) ? null : facts.ended,
         fault: null,
@@ -193,9 +198,8 @@ export function shown(facts) {
   }
   if (facts.peer === 'connected' && !interrupted) {
     if (status === 'INITIALIZING') {
-      return facts.seen
-        ? view('restarting', status, `${name} is starting`, 'Waiting for its first picture.')
-        : view('connecting', status, `${name} is starting`, '');
+      const begun = facts.seen && facts.ran ? 'restarting' : 'connecting';
+      return view(begun, status, `${name} is starting`, 'Waiting for its first picture.');
     }
     if (reason === 'not_responding') {
       const detail = 'It may be busy. What it shows is the last that it drew.';
@@ -245,6 +249,7 @@ function view(state, code, title, detail) {
 
 /** Without its picture the program itself may be well. @param {string} name @param {string | undefined} reason */
 function failedTitle(name, reason) {
+  if (reason === 'display_failed') return `The display of ${name} has failed`;
   return reason === 'capture_failed' || reason === 'encoders_failed'
     ? `The picture of ${name} has failed`
     : `${name} has failed`;

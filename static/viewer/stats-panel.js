@@ -1,5 +1,5 @@
 import { h, setText } from '../lib/dom.js';
-import { digest, rows } from './stats.js';
+import { digest, NOTHING, rows } from './stats.js';
 
 const EVERY_MS = 1000;
 
@@ -54,6 +54,9 @@ export class StatsPanel {
         this.onDigest(read.digest);
         if (!this.node.hidden) this.#show(rows(read.digest, this.latency()));
       }
+    } else if (!this.node.hidden) {
+      // What was measured before is true of nothing any more.
+      this.#show(NOTHING);
     }
     this.start();
   }

@@ -91,6 +91,9 @@ const tenth = value => Math.round(value * 10) / 10;
 /** @param {number} seconds @param {number} count */
 const mean = (seconds, count) => (count > 0 ? tenth((seconds * 1000) / count) : null);
 
+/** What there is to say without a connection. @type {[string, string][]} */
+export const NOTHING = [['Connection', 'none']];
+
 /**
  * The digest as rows for a panel: label, value.
  * @param {Digest} d @param {number | null} latency ms over the data channel
@@ -104,7 +107,7 @@ export function rows(d, latency) {
     ['Codec', d.codec || '–'],
     ['Frame rate', `${d.fps} fps`],
     ['Bitrate', d.kbps >= 1000 ? `${tenth(d.kbps / 1000)} Mbit/s` : `${d.kbps} kbit/s`],
-    ['Latency', or(latency, 'ms')],
+    ['Round trip (data)', or(latency, 'ms')],
     ['Round trip (ICE)', or(d.rtt_ms, 'ms')],
     ['Loss', `${d.loss_percent} %`],
     ['Jitter buffer', or(d.jitter_buffer_ms, 'ms')],

@@ -19,7 +19,7 @@ textarea:focus-visible ~ .ring.keyboard { animation: ring 1.6s ease-out forwards
   text-align: center; gap: 10px; padding: 28px 32px; border-radius: 16px; background: rgb(17 19 26 / .82);
   border: 1px solid rgb(255 255 255 / .09); box-shadow: 0 24px 60px rgb(0 0 0 / .5); backdrop-filter: blur(14px); box-sizing: border-box; }
 .words { min-width: 0; max-width: 100%; }
-.title { margin: 0; font-size: 19px; line-height: 1.3; font-weight: 620; letter-spacing: -.01em; text-wrap: balance; }
+.title { margin: 0; font-size: 19px; line-height: 1.3; font-weight: 620; letter-spacing: -.01em; text-wrap: balance; overflow-wrap: anywhere; }
 .detail { margin: 6px 0 0; color: #b4b0a7; overflow-wrap: anywhere; }
 .detail:empty { display: none; }
 .count { margin: 0; color: #b4b0a7; font-size: 13px; font-variant-numeric: tabular-nums; }

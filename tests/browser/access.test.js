@@ -1,6 +1,7 @@
 // Who may do what.
 
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 
 import { pattern } from './harness/apps.js';
 import { isAlive, pidOf } from './harness/proc.js';
@@ -10,7 +11,14 @@ import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
 import { never, until } from './harness/wait.js';
 
-const { scenario } = suite({ sections: { instances: { capacity: 4 } }, apps: paths => [pattern(paths)] });
+const MACHINE = hostname().toLowerCase();
+
+const { scenario } = suite({
+  // Names lead here whatever they are, but for this one.
+  flags: ['--host-resolver-rules=MAP * 127.0.0.1, EXCLUDE localhost'],
+  sections: { instances: { capacity: 4 } },
+  apps: paths => [pattern(paths)],
+});
 
 scenario('a visitor without the token is told how to get in', async stage => {
   const user = await stage.stranger();
@@ -141,6 +149,25 @@ scenario('pages of other origins can change nothing and open no socket', async s
   assert.ok(isAlive(app));
   assert.equal((await client.instances()).length, 1, 'nothing was launched');
 });
+
+scenario(
+  'the pages are there by the names of the machine, and under a foreign one a page says what to set',
+  async stage => {
+    const page = await (await stage.stranger()).newPage();
+    for (const name of [MACHINE, `${MACHINE.split('.')[0]}.local`]) {
+      const answer = await page.goto(`http://${name}:${stage.host.port}/`);
+      assert.equal(answer?.status(), 200, name);
+    }
+    const answer = await page.goto(`http://foreign.test:${stage.host.port}/`);
+    assert.equal(answer?.status(), 403);
+    const said = ((await page.locator('main').textContent()) ?? '').replace(/\s+/g, ' ');
+    assert.match(said, /not known under the name .*foreign\.test.* add it to server\.hosts/);
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).color), 'rgb(236, 233, 226)');
+    const nothing = await page.goto(`${stage.host.origin}/stream/nonsense`);
+    assert.equal(nothing?.status(), 404);
+    assert.match((await page.locator('h1').textContent()) ?? '', /nothing here/);
+  },
+);
 
 scenario('the page of an instance that does not exist says so', async stage => {
   const { page } = await stage.visitor();

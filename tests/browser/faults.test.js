@@ -200,6 +200,33 @@ scenario(
   },
 );
 
+scenario(
+  'a display that ends again and again is what has failed, and Restart starts another',
+  async stage => {
+    const viewer = await launched(stage);
+    const { page } = viewer;
+    const client = await stage.rest(page.context());
+    const killed = new Set();
+    await until('it has failed', async () => {
+      const [display] = processesOf(viewer.instanceId).filter(
+        one => one.role === 'xvfb' && !killed.has(one.pid),
+      );
+      if (display) {
+        killed.add(display.pid);
+        process.kill(display.pid, 'SIGKILL');
+      }
+      return (await client.instance(viewer.instanceId)).status === 'FAILED';
+    });
+    assert.equal((await client.instance(viewer.instanceId)).reason, 'display_failed');
+    await viewer.stateBecomes('failed');
+    const said = await viewer.says();
+    assert.match(said, /The display of .+ has failed The display was killed by signal 9\./);
+    await page.getByRole('button', { name: 'Restart' }).click();
+    await viewer.connected();
+    await answers(viewer, '');
+  },
+);
+
 scenario('a program that does not respond is reported, and goes on when it responds again', async stage => {
   const viewer = await launched(stage, 'troubled');
   await viewer.page.keyboard.press('F9');

@@ -208,3 +208,9 @@ networked('the picture comes to a viewer that has IPv6 alone', async (stage, net
   assert.match((await pathOf(viewer)).address, /^2001:db8:/);
   await viewer.picture.goesOn(10);
 });
+
+networked('a viewer without a default route has its picture', async (stage, net) => {
+  net.join('a', { only: true });
+  const viewer = await watching(stage, net.host.four);
+  await viewer.picture.goesOn(10);
+});

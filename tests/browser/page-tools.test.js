@@ -36,7 +36,7 @@ scenario('the statistics say what the connection does, and go away again', async
   assert.equal(seen.Picture, '640×360');
   assert.match(seen.Codec, /H264|VP8/);
   assert.match(seen.Bitrate, /^\d[\d.]* [kM]bit\/s$/);
-  assert.match(seen.Latency, /^\d[\d.]* ms$/);
+  assert.match(seen['Round trip (data)'], /^\d[\d.]* ms$/);
   assert.match(seen.Path, /host|prflx/);
   await page.getByRole('button', { name: 'Statistics' }).click();
   assert.equal(await statistics(page), null);
@@ -81,3 +81,37 @@ scenario(
     assert.equal(await home.app('third').count(), 0);
   },
 );
+
+scenario('statistics of a connection that is over are not shown', async stage => {
+  const { home, page } = await stage.visitor();
+  const viewer = await home.launch('pattern', stage.host);
+  await viewer.connected();
+  await page.locator('.handle').focus();
+  await page.getByRole('button', { name: 'Statistics' }).click();
+  await until('they are there', async () => (await statistics(page))?.Codec);
+  await (await stage.rest(page.context())).delete(`/api/v1/instances/${viewer.instanceId}`);
+  await viewer.stateBecomes('ended');
+  await until('they are gone', async () => {
+    const rows = await statistics(page);
+    if (JSON.stringify(rows) !== '{"Connection":"none"}') throw new Error(JSON.stringify(rows));
+    return true;
+  });
+});
+
+scenario('no page complains in the console of the browser', async stage => {
+  const { home, page, user } = await stage.visitor();
+  /** @type {string[]} */
+  const said = [];
+  user.on('console', message => said.push(`${page.url()}: ${message.text()}`));
+  user.on('weberror', error => said.push(`${page.url()}: ${error.error().stack}`));
+  await page.reload();
+  await page.locator('article[data-app]').first().waitFor();
+  const viewer = await home.launch('pattern', stage.host);
+  await viewer.connected();
+  await viewer.click(400, 100);
+  await page.goto(`${stage.host.origin}/admin`);
+  await page.locator('#tree').getByText('root').first().waitFor();
+  await page.goto(stage.host.origin);
+  await page.locator('article[data-instance]').first().waitFor();
+  assert.deepEqual(said, []);
+});

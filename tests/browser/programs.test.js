@@ -6,9 +6,39 @@ import { browser, terminal, typingPage } from './harness/apps.js';
 import { pidOf } from './harness/proc.js';
 import { suite } from './harness/suite.js';
 
+/** Says where and when it believes to be, and fails, so that what it said is shown. */
+const local = (/** @type {Record<string, string>} */ env) => ({
+  command: 'sh',
+  args: ['-c', 'echo "zone $(date +%Z) language $LANG"; exit 3'],
+  restart: 'temporary',
+  env,
+});
+
 const { scenario } = suite({
-  sections: { instances: { capacity: 4 } },
-  apps: paths => [terminal(), browser(paths)],
+  sections: { instances: { capacity: 4, lang: 'C' } },
+  env: { TZ: 'Asia/Tokyo' },
+  apps: paths => [
+    terminal(),
+    browser(paths),
+    { id: 'local', ...local({}) },
+    { id: 'foreign', ...local({ LANG: 'POSIX', TZ: 'Europe/Athens' }) },
+  ],
+});
+
+scenario("programs have the host's time zone and language, or those of their entry", async stage => {
+  const client = await stage.client();
+  for (const [app, said] of [
+    ['local', /^zone JST language C$/],
+    ['foreign', /^zone EES?T language POSIX$/],
+  ]) {
+    const { instance_id: id } = await client.launch(String(app));
+    await client.statusBecomes(id, 'FAILED');
+    const { output } = await client.instance(id);
+    assert.ok(
+      output.some((/** @type {string} */ line) => /** @type {RegExp} */ (said).test(line)),
+      output.join(),
+    );
+  }
 });
 
 scenario('a command typed into xterm does its work, and the terminal outlives the host', async stage => {

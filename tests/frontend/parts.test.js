@@ -109,7 +109,7 @@ test('statistics are rates between two reports', () => {
   const text = Object.fromEntries(rows(/** @type {any} */ (second).digest, 4.2));
   assert.equal(text.Picture, '1280×720');
   assert.equal(text.Bitrate, '1 Mbit/s');
-  assert.equal(text.Latency, '4.2 ms');
+  assert.equal(text['Round trip (data)'], '4.2 ms');
 });
 
 test('totals of another connection make no negative rates', () => {

@@ -28,7 +28,13 @@ test('the way to a picture', () => {
 test('an app that is still starting is not yet connected', () => {
   assert.equal(
     state(open, instance('INITIALIZING'), peer('connected'), instance('INITIALIZING')),
+    'connecting',
+    'nothing was restarted, however long it takes',
+  );
+  assert.equal(
+    state(open, instance('RUNNING'), peer('connected'), instance('INITIALIZING')),
     'restarting',
+    'it has run before',
   );
   assert.equal(state(open, peer('connected'), instance('RUNNING')), 'connected');
 });

@@ -7,13 +7,17 @@ import { until } from '../../../tests/browser/harness/wait.js';
 import { targetArgs } from '../display.js';
 import { freePort, orrery, program, temporaryFolder } from '../places.js';
 import { commandLine, start, stop, tree } from '../processes.js';
+import { KBPS } from '../rate.js';
 
 /** What a process of a host is, by its command line. @param {number} pid */
 function role(pid) {
   const [path = '', command = ''] = commandLine(pid);
   const name = path.split('/').pop() ?? '';
   if (name === 'heliostat') return { serve: 'host', keep: 'keeper', capture: 'capture' }[command] ?? 'other';
-  return { Xvfb: 'display', 'heliostat-orrery': 'app', openbox: 'window manager', bwrap: 'sandboxes' }[name] ?? 'other';
+  return (
+    { Xvfb: 'display', 'heliostat-orrery': 'app', openbox: 'window manager', bwrap: 'sandboxes' }[name] ??
+    'other'
+  );
 }
 
 /** Offers VP8 alone. */
@@ -41,9 +45,22 @@ export async function startHost(content, limits = {}) {
   writeFileSync(config, text.join('\n'));
   const flags = ['--config', config, '--listen', `127.0.0.1:${port}`, '--state', join(folder, 'state')];
   const log = join(folder, 'host.log');
-  const child = start(program, ['serve', ...flags, '--auth', 'open', '--set', 'instances.capacity=2'], {
-    log,
-  });
+  const child = start(
+    program,
+    [
+      'serve',
+      ...flags,
+      '--auth',
+      'open',
+      '--set',
+      'instances.capacity=2',
+      '--set',
+      `video.bitrate_kbps=${KBPS}`,
+    ],
+    {
+      log,
+    },
+  );
   await until('the host answers', () => fetch(`${origin}/readyz`).then(r => r.ok)).catch(error => {
     child.kill('SIGKILL');
     throw new Error(`${error.message}\n${readFileSync(log, 'utf8')}`);

@@ -1,10 +1,11 @@
 //! What can be launched: the demo and the entries of the catalogue.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
 use crate::config::AppEntry;
-use crate::config::catalogue::{DEMO, DEMO_PROGRAM, builtin, catalogue, find_program};
+use crate::config::catalogue::{DEMO, DEMO_PROGRAM, builtin, catalogue, find_program, missing_programs};
 
 const DEMO_CHECK: &str = "demo";
 const CATALOGUE: &str = "catalogue";
@@ -12,7 +13,7 @@ const CATALOGUE: &str = "catalogue";
 /// `host_path` is where the host looks for the built-in programs, `search_path` where an instance looks for a command.
 pub fn check(configured: &[AppEntry], program: &Path, host_path: &[PathBuf], search_path: &[PathBuf]) -> Vec<Finding> {
     let beside = program.parent().unwrap_or(Path::new("/"));
-    let apps = catalogue(configured, beside, host_path, false);
+    let apps = catalogue(configured, beside, host_path, false, &BTreeMap::new());
     let is_there = |app: &&AppEntry| find_program(&app.command, search_path).is_some();
     let mut found = Vec::new();
     if !configured.iter().any(|app| app.id == DEMO) {
@@ -25,8 +26,7 @@ pub fn check(configured: &[AppEntry], program: &Path, host_path: &[PathBuf], sea
     } else {
         Finding::ok(CATALOGUE, format!("{} can be launched", usable.join(", ")))
     });
-    for app in configured.iter().filter(|app| !is_there(app)) {
-        let text = format!("app {}: there is no program {}", app.id, app.command);
+    for text in missing_programs(configured, search_path) {
         found.push(Finding::note(CATALOGUE, text).hint("install it, or give its whole path as command"));
     }
     let missing: Vec<String> = builtin(false)

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use crate::config::catalogue::advice;
 use crate::protocol::keeper::{Failure, FailureCode};
 
 /// Where commands are looked for when the environment has no `PATH`.
@@ -35,7 +36,7 @@ pub(super) fn candidates(program: &str, path: Option<&str>) -> Result<Vec<String
         )),
         (true, None) => Err(Failure::new(
             FailureCode::CommandNotFound,
-            format!("{program} is not in {path}"),
+            format!("{program} is not in {path}{}", advice(program)),
         )),
     }
 }

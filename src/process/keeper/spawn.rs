@@ -307,7 +307,11 @@ fn explain(spec: &Spec, programs: &[String], stage: Stage, errno: Errno) -> Fail
             )
         }
         (Stage::Exec, Errno::ENOENT | Errno::ENOTDIR) => {
-            (FailureCode::CommandNotFound, format!("{program} does not exist"))
+            let advice = crate::config::catalogue::advice(program);
+            (
+                FailureCode::CommandNotFound,
+                format!("{program} does not exist{advice}"),
+            )
         }
         (Stage::Exec, Errno::EACCES | Errno::EPERM | Errno::ENOEXEC | Errno::EISDIR) => (
             FailureCode::NotExecutable,

@@ -1,6 +1,6 @@
-// Headless Chromium, and users of it: each a context with cookies and storage of its own.
+// Headless browsers, and users of them: each a context with cookies and storage of its own.
 
-import { chromium } from 'playwright-core';
+import { chromium, firefox } from 'playwright-core';
 
 const flags = [
   '--no-sandbox',
@@ -30,6 +30,25 @@ export function launchBrowser(more = [], executablePath = program) {
     executablePath,
     headless: true,
     args: [...flags, ...more],
+  });
+}
+
+/**
+ * Debian's Firefox, by WebDriver BiDi. It has no H.264 in WebRTC.
+ */
+export function launchFirefox() {
+  return firefox.launch({
+    // Selects BiDi; what is run is named below.
+    channel: 'moz-firefox',
+    executablePath: process.env.HELIOSTAT_TEST_FIREFOX ?? '/usr/bin/firefox-esr',
+    headless: true,
+    firefoxUserPrefs: {
+      'media.autoplay.default': 0,
+      // As for Chromium: loopback is the only network there is.
+      'media.peerconnection.ice.loopback': true,
+      'media.peerconnection.ice.obfuscate_host_addresses': false,
+      'datareporting.policy.dataSubmissionEnabled': false,
+    },
   });
 }
 

@@ -116,23 +116,27 @@ export class Network {
   }
 
   /**
-   * The viewer gets addresses by one of the ways; with both, it takes the first.
+   * The viewer gets addresses by one of the ways; with both, it takes the first. `only`: its route leads to the host, and
+   * nowhere else, as in the closed networks of museums and laboratories.
    *
-   * @param {'a' | 'b'} way @param {{ four?: boolean, six?: boolean }} [families]
+   * @param {'a' | 'b'} way @param {{ four?: boolean, six?: boolean, only?: boolean }} [families]
    */
-  join(way, { four = true, six = false } = {}) {
+  join(way, { four = true, six = false, only = false } = {}) {
     const n = this.#number;
     const metric = `metric ${way === 'a' ? 10 : 20}`;
     const lines = [`link set dev ${way} up`];
     if (four) {
       lines.push(
         `addr add ${this.at(way)}/30 dev ${way}`,
-        `route add default via 198.19.${n}.${way === 'a' ? 1 : 5} ${metric}`,
+        `route add ${only ? `198.18.${n}.0/30` : 'default'} via 198.19.${n}.${way === 'a' ? 1 : 5} ${metric}`,
       );
     }
     if (six) {
       const prefix = `2001:db8:${n}:${way}:`;
-      lines.push(`addr add ${prefix}:2/64 dev ${way} nodad`, `route add default via ${prefix}:1 ${metric}`);
+      lines.push(
+        `addr add ${prefix}:2/64 dev ${way} nodad`,
+        `route add ${only ? `2001:db8:${n}::/64` : 'default'} via ${prefix}:1 ${metric}`,
+      );
     }
     ip(['-n', this.viewer, '-batch', '-'], `${lines.join('\n')}\n`);
   }

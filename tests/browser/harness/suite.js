@@ -2,7 +2,7 @@
 
 import { after, before, test } from 'node:test';
 
-import { launchBrowser } from './browser.js';
+import { launchBrowser, launchFirefox } from './browser.js';
 import { Host } from './host.js';
 import { Stage } from './stage.js';
 
@@ -14,8 +14,8 @@ const LIMIT =
 /**
  * Declares what the scenarios of this file share.
  *
- * @param {Parameters<typeof Host.start>[0] & { flags?: string[], program?: string }} options of the host; further flags
- *   of the browser, and what runs it
+ * @param {Parameters<typeof Host.start>[0] & { flags?: string[], program?: string, engine?: 'chromium' | 'firefox' }}
+ *   options of the host; further flags of Chromium, and what runs it; which browser
  */
 export function suite(options) {
   /** @type {Host | undefined} */
@@ -26,7 +26,10 @@ export function suite(options) {
 
   const start = async () => {
     host = await Host.start(options);
-    browser = await launchBrowser(options?.flags, options?.program);
+    browser =
+      options?.engine === 'firefox'
+        ? await launchFirefox()
+        : await launchBrowser(options?.flags, options?.program);
   };
   const stop = async () => {
     await browser?.close();
