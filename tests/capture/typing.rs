@@ -90,7 +90,7 @@ fn a_program_that_takes_its_time_is_waited_for() {
 
 /// The table of docs/programs.md: `scripts/text`.
 #[test]
-#[ignore = "takes half an hour and a dozen programs"]
+#[ignore = "takes ten minutes and a dozen programs"]
 fn measure_what_arrives_in_every_program() {
     let only = std::env::var("ONLY").unwrap_or_default();
     let text = mixed();
