@@ -46,7 +46,12 @@ fn rare(count: u32) -> String {
 
 fn check(editor: Editor, text: &str) {
     let desk = Desk::open(editor);
-    for (way, slowly) in [("typed", true), ("pasted", false)] {
+    // Of the last, more than can be lent a key at once.
+    for (way, text, slowly) in [
+        ("typed", text, true),
+        ("pasted", text, false),
+        ("rare", &rare(120), false),
+    ] {
         let got = desk.arrives(text, PATIENCE, |desk| {
             if slowly {
                 desk.type_at(text, PER_SECOND);
@@ -54,7 +59,7 @@ fn check(editor: Editor, text: &str) {
                 desk.paste(text);
             }
         });
-        assert!(got == text, "{way}: {}", difference(text, &got));
+        assert!(got == *text, "{way}: {}", difference(text, &got));
     }
     assert_eq!(desk.not_typed.load(Ordering::Relaxed), 0);
 }
