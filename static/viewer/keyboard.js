@@ -129,12 +129,15 @@ export class KeyboardInput {
     this.#option = false;
     // macOS sends no keyup for keys pressed together with Command.
     if (event.key === 'Meta') this.#releaseAll(({ modifier }) => modifier === null);
-    const { release } = mended(event, this.#modifiers(), null);
+    const { release } = mended(event, this.#modifiers());
     this.#releaseAll(({ modifier }) => modifier !== null && release.includes(modifier));
   }
 
-  /** Makes the modifiers at the host those that an event says are down. @param {Key | PointerEvent} event */
-  mend(event) {
+  /**
+   * Makes the modifiers at the host those that an event says are down.
+   * @param {Key | MouseEvent} event @param {boolean} [presses] false: only releases; a pinch calls itself Ctrl and the wheel
+   */
+  mend(event, presses = true) {
     this.#option = false;
     const none = { key: '', code: '', location: 0 };
     const { key: name, code, location } = 'key' in event ? event : none;
@@ -148,7 +151,7 @@ export class KeyboardInput {
     }
     const { release, press } = mended(seen, held);
     this.#releaseAll(({ modifier }) => modifier !== null && release.includes(modifier));
-    for (const modifier of press) {
+    for (const modifier of presses ? press : []) {
       const code = `${modifier}Left`;
       this.#press(code, { usage: usageOf(code), keysym: keysymOf(modifier, 1) }, modifier);
     }
@@ -246,7 +249,7 @@ export class KeyboardInput {
   }
 }
 
-/** @param {Key | PointerEvent} event */
+/** @param {Key | MouseEvent} event */
 function flags(event) {
   const { ctrlKey, shiftKey, altKey, metaKey } = event;
   return {

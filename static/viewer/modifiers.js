@@ -13,10 +13,9 @@ export const modifierOf = key => ALL.find(name => name === key) ?? null;
  * Which modifiers an event says are down. Systems swallow releases, and presses while the page has no focus; the flags
  * of each event are true.
  * @param {Key} event @param {ReadonlySet<Modifier>} held those that were pressed here and not released
- * @param {Modifier | null} [own] the one that the event itself presses
  * @returns {{release: Modifier[], press: Modifier[]}} what makes the two agree
  */
-export function mended(event, held, own = modifierOf(event.key)) {
+export function mended(event, held) {
   const graph = isAltGraph(event);
   /** @type {Record<Modifier, boolean>} */
   const down = {
@@ -27,6 +26,8 @@ export function mended(event, held, own = modifierOf(event.key)) {
     // Not every event can say.
     AltGraph: event.getModifierState ? graph : held.has('AltGraph'),
   };
+  // Of its own kind an event may say anything: that none is down, while the other Shift is.
+  const own = modifierOf(event.key);
   const others = ALL.filter(name => name !== own);
   return {
     release: others.filter(name => held.has(name) && !down[name]),

@@ -70,6 +70,7 @@ export class Surface {
       this.field.focus({ preventScroll: true });
       this.keyboard.mend(event);
     });
+    this.video.addEventListener('wheel', event => this.keyboard.mend(event, false));
     this.pointer = new PointerInput(this.video, hooks.send, hooks.activity);
     this.field.addEventListener('blur', () => this.releaseAll());
   }

@@ -90,6 +90,25 @@ scenario(
   },
 );
 
+scenario('a key that was held while the host heard nothing does not go on afterwards', async stage => {
+  const { keys, seen } = await used(stage);
+  await keys.press('Delete', 'Delete');
+  await until('it arrived', () => seen.presses().length === 1);
+  const pid = stage.host.pid;
+  process.kill(pid, 'SIGSTOP');
+  try {
+    // As a keyboard does, for longer than the answer to a ping may take.
+    for (const begun = Date.now(); Date.now() - begun < 2_500; ) await keys.repeat('Delete', 'Delete');
+    await keys.release('Delete', 'Delete');
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  await keys.tap('KeyZ', 'z');
+  await until('the next key arrived', () => seen.presses().at(-1) === 'z');
+  const deletes = seen.presses().filter(key => key === 'Delete').length;
+  assert.ok(deletes < 12, `${deletes} times`);
+});
+
 scenario('a program that reads places gets the keypad, dead keys and those of input methods', async stage => {
   const { keys, seen } = await used(stage, { app: 'places' });
   await keys.tap('KeyY', 'z');

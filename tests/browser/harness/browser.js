@@ -24,24 +24,32 @@ const flags = [
 /** What is run. */
 export const program = process.env.HELIOSTAT_TEST_CHROMIUM ?? '/usr/bin/chromium';
 
-/** @param {string[]} [more] further flags @param {string} [executablePath] what runs it */
-export function launchBrowser(more = [], executablePath = program) {
+/** @param {string[]} [more] further flags @param {string} [executablePath] what runs it @param {string} [display] to be seen on */
+export function launchBrowser(more = [], executablePath = program, display = '') {
   return chromium.launch({
     executablePath,
-    headless: true,
+    ...shownOn(display),
     args: [...flags, ...more],
   });
 }
 
+/** @param {string} display none: nowhere */
+const shownOn = display => ({
+  headless: display === '',
+  ...(display ? { env: { .../** @type {Record<string, string>} */ (process.env), DISPLAY: display } } : {}),
+});
+
 /**
  * Debian's Firefox, by WebDriver BiDi. It has no H.264 in WebRTC.
+ *
+ * @param {string} [display] to be seen on
  */
-export function launchFirefox() {
+export function launchFirefox(display = '') {
   return firefox.launch({
     // Selects BiDi; what is run is named below.
     channel: 'moz-firefox',
     executablePath: process.env.HELIOSTAT_TEST_FIREFOX ?? '/usr/bin/firefox-esr',
-    headless: true,
+    ...shownOn(display),
     firefoxUserPrefs: {
       'media.autoplay.default': 0,
       // As for Chromium: loopback is the only network there is.
