@@ -46,7 +46,12 @@ fn rare(count: u32) -> String {
 
 fn check(editor: Editor, text: &str) {
     let desk = Desk::open(editor);
-    for (way, slowly) in [("typed", true), ("pasted", false)] {
+    // Of the last, more than can be lent a key at once.
+    for (way, text, slowly) in [
+        ("typed", text, true),
+        ("pasted", text, false),
+        ("rare", &rare(120), false),
+    ] {
         let got = desk.arrives(text, PATIENCE, |desk| {
             if slowly {
                 desk.type_at(text, PER_SECOND);
@@ -54,7 +59,7 @@ fn check(editor: Editor, text: &str) {
                 desk.paste(text);
             }
         });
-        assert!(got == text, "{way}: {}", difference(text, &got));
+        assert!(got == *text, "{way}: {}", difference(text, &got));
     }
     assert_eq!(desk.not_typed.load(Ordering::Relaxed), 0);
 }
@@ -90,7 +95,7 @@ fn a_program_that_takes_its_time_is_waited_for() {
 
 /// The table of docs/programs.md: `scripts/text`.
 #[test]
-#[ignore = "takes half an hour and a dozen programs"]
+#[ignore = "takes ten minutes and a dozen programs"]
 fn measure_what_arrives_in_every_program() {
     let only = std::env::var("ONLY").unwrap_or_default();
     let text = mixed();
