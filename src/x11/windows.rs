@@ -116,6 +116,18 @@ impl Watch<'_> {
 
     /// Handles what has happened; the first window that has drawn, if there is one.
     fn look(&mut self) -> Result<Option<DrawnWindow>, X11Error> {
+        let plain: Vec<Window> = self
+            .windows
+            .iter()
+            .filter(|(_, c)| c.is_due())
+            .map(|(w, _)| *w)
+            .collect();
+        for window in plain {
+            if let Some(size) = self.visible_size(window)? {
+                return Ok(Some(size));
+            }
+        }
+        // Last: replies bring events along, of which the socket tells no more.
         while let Some(event) = self.display.x.poll_for_event()? {
             match event {
                 Event::CreateNotify(e) if !e.override_redirect && !self.is_managers(e.window) => {
@@ -137,17 +149,6 @@ impl Watch<'_> {
                 // Windows vanish between a message about them and a question about them.
                 Event::Error(error) => log::debug!("x11 error while watching windows: {:?}", error.error_kind),
                 _ => {}
-            }
-        }
-        let plain: Vec<Window> = self
-            .windows
-            .iter()
-            .filter(|(_, c)| c.is_due())
-            .map(|(w, _)| *w)
-            .collect();
-        for window in plain {
-            if let Some(size) = self.visible_size(window)? {
-                return Ok(Some(size));
             }
         }
         Ok(None)
