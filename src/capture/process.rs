@@ -251,53 +251,53 @@ impl Process {
         Ok(follow)
     }
 
-    /// Grabs or repeats if it is time; says when it will be.
+    /// Grabs or repeats once if it is time; says when it will be again.
     fn encode(&mut self, now: u64) -> Result<Option<u64>, Failure> {
-        loop {
-            let sharp = self.encoders.sharp();
-            self.pacing.judge(sharp, self.encoders.count_frames());
-            let key = self.keys.due(now, self.encoders.calm(now), sharp);
-            if matches!(key, Due::Now | Due::Still) {
-                self.pacing.repeat();
+        let sharp = self.encoders.sharp();
+        self.pacing.judge(sharp, self.encoders.count_frames());
+        let key = self.keys.due(now, self.encoders.calm(now), sharp);
+        if matches!(key, Due::Now | Due::Still) {
+            self.pacing.repeat();
+        }
+        match self.pacing.step(now) {
+            Step::Wait(at) => {
+                return Ok(Some(match key {
+                    Due::At(latest) => latest.min(at),
+                    _ => at,
+                }));
             }
-            match self.pacing.step(now) {
-                Step::Wait(at) => {
-                    return Ok(Some(match key {
-                        Due::At(latest) => latest.min(at),
-                        _ => at,
-                    }));
+            // An encoder that is behind raises the flag when it has room again.
+            Step::Grab | Step::Settle if !self.encoders.ready() => return Ok(None),
+            Step::Grab => {
+                // The screen has just become smaller: that is looked at first.
+                let Some(picture) = self.grabber.grab()? else {
+                    return Ok(Some(now));
+                };
+                self.grabbed += 1;
+                // Always of the grabber's size.
+                self.last = self.planar.convert(picture);
+                if key == Due::Now {
+                    self.force_keys();
                 }
-                // An encoder that is behind raises the flag when it has room again.
-                Step::Grab | Step::Settle if !self.encoders.ready() => return Ok(None),
-                Step::Grab => {
-                    // The screen has just become smaller: that is looked at first.
-                    let Some(picture) = self.grabber.grab()? else {
-                        return Ok(Some(now));
-                    };
-                    self.grabbed += 1;
-                    // Always of the grabber's size.
-                    self.last = self.planar.convert(picture);
-                    if key == Due::Now {
-                        self.force_keys();
-                    }
-                    if let Some(picture) = &self.last {
-                        self.encoders.push(picture, now, Picture::New);
-                    }
-                    self.pacing.grabbed(now);
+                if let Some(picture) = &self.last {
+                    self.encoders.push(picture, now, Picture::New);
                 }
-                Step::Settle => {
-                    // What the encoders have saved counts from the picture after one that they know to be still.
-                    if key == Due::Now || (key == Due::Still && self.pacing.closed()) {
-                        self.force_keys();
-                    }
-                    if let Some(last) = &self.last {
-                        self.encoders
-                            .push(last, now, if sharp { Picture::Still } else { Picture::Again });
-                    }
-                    self.pacing.settled(now);
+                self.pacing.grabbed(now);
+            }
+            Step::Settle => {
+                // What the encoders have saved counts from the picture after one that they know to be still.
+                if key == Due::Now || (key == Due::Still && self.pacing.closed()) {
+                    self.force_keys();
                 }
+                if let Some(last) = &self.last {
+                    self.encoders
+                        .push(last, now, if sharp { Picture::Still } else { Picture::Again });
+                }
+                self.pacing.settled(now);
             }
         }
+        // What is due next is of a later time: an encoder that is done at once is not given two pictures of one.
+        Ok(Some(now))
     }
 
     fn force_keys(&mut self) {

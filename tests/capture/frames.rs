@@ -114,7 +114,9 @@ async fn frame_times_rise_and_are_the_machines_clock() {
         painter.fill(n * 0x0008_0402);
         let frame = frame_within(&mut viewer, SOON).await.expect("a frame");
         let now = monotonic_us();
-        assert!(frame.pts_us > last && frame.pts_us <= now && now - frame.pts_us < 5_000_000);
+        let pts = frame.pts_us;
+        assert!(pts > last && pts <= now, "{n}: {last} < {pts} <= {now}");
+        assert!(now - pts < 5_000_000, "{n}: {pts} is long before {now}");
         last = frame.pts_us;
     }
     let info = client.handle().info().borrow().clone().unwrap();
