@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { browser } from './harness/apps.js';
 import { Fidelity } from './harness/fidelity.js';
+import { insatiable, onlyCodec } from './harness/receivers.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
 import { until } from './harness/wait.js';
@@ -30,6 +31,9 @@ const terminal = {
   args: ['-e', 'sh', '-c', 'ls -la --color=always /usr/bin | head -60; exec sh'],
   ...size,
 };
+
+/** The same, with a caret that blinks. */
+const blinking = { ...terminal, id: 'blinking', args: ['-bc', ...terminal.args] };
 
 /** @typedef {import('./harness/apps.js').Paths} Paths */
 
@@ -90,7 +94,7 @@ const apps = paths => {
     writeFileSync(join(paths.folder, name), text);
     chmodSync(join(paths.folder, name), 0o644);
   }
-  return [terminal, shows(paths, 'text.html'), shows(paths, 'photo.html')];
+  return [terminal, blinking, shows(paths, 'text.html'), shows(paths, 'photo.html')];
 };
 
 const sections = { instances: { capacity: 6, per_session: 4 } };
@@ -163,17 +167,6 @@ class Seat {
   }
 }
 
-/** Runs in the page: offers one codec alone. @param {string} codec */
-function onlyCodec(codec) {
-  const add = RTCPeerConnection.prototype.addTransceiver;
-  RTCPeerConnection.prototype.addTransceiver = function (...args) {
-    const transceiver = add.apply(this, args);
-    const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
-    transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === `video/${codec}`));
-    return transceiver;
-  };
-}
-
 chromium.scenario(
   'a still screen is sharp, whatever it shows and whoever joins, and stays so',
   async stage => {
@@ -232,6 +225,58 @@ chromium.scenario(
       assert.equal(last[n].asked, then[n].asked, `${seat.name}: key frames asked for`);
   },
 );
+
+chromium.scenario(
+  'neither a caret that blinks nor a pointer that hovers keeps the rest coarse',
+  async stage => {
+    const seat = await Seat.launch(stage, 'blinking');
+    await seat.viewer.connected();
+    await seat.viewer.click(300, 300);
+    const { x, y } = await seat.viewer.onPage(300, 300);
+    let hovers = true;
+    const hovering = (async () => {
+      for (let n = 0; hovers; n += 1) {
+        await seat.viewer.page.mouse.move(x + (n % 40), y + (n % 25));
+        await sleep(30);
+      }
+    })();
+    try {
+      await seat.becomesSharp('while a pointer hovers');
+      await seat.viewer.page.keyboard.type('clear; seq 4000 4060');
+      await seat.viewer.page.keyboard.press('Enter');
+      await seat.becomesSharp('while a pointer hovers, after a change');
+    } finally {
+      hovers = false;
+      await hovering;
+    }
+  },
+);
+
+chromium.scenario('a viewer that asks for key frames without end costs the others nothing', async stage => {
+  const seat = await Seat.launch(stage, 'listing');
+  await seat.viewer.connected();
+  await seat.becomesSharp('before the other comes');
+  const user = await stage.stranger({ bypassCSP: true });
+  const page = await user.newPage();
+  await page.addInitScript(insatiable);
+  await page.goto(`${stage.host.origin}/stream/${seat.viewer.instanceId}`);
+  const greedy = new Seat('the other', new Viewer(page));
+  await greedy.viewer.connected();
+  await until('it asks', async () => (await greedy.fidelity.received()).asked >= 10);
+
+  const before = await seat.fidelity.received();
+  const since = Date.now();
+  await seat.staysSharp('while the other asks for key frames', 10_000);
+  const after = await seat.fidelity.received();
+  const seconds = (Date.now() - since) / 1000;
+  const keys = (after.keyFramesDecoded - before.keyFramesDecoded) / seconds;
+  const kbps = ((after.bytesReceived - before.bytesReceived) * 8) / 1000 / seconds;
+  console.log(`  ${keys.toFixed(2)} key frames a second, ${kbps.toFixed(0)} kbit/s`);
+  assert.equal(after.asked, before.asked, 'it asks for none itself');
+  assert.ok(keys <= 1, `${keys} key frames a second`);
+  assert.ok(kbps <= 4000, `${kbps} kbit/s`);
+  await seat.becomesSharp('while the other still asks');
+});
 
 // Firefox gives its decoder's picture by way of its colours alone: what is cut off there, where text has strong ones, costs
 // some of the likeness.

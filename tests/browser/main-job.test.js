@@ -7,6 +7,7 @@ import { Home } from './harness/home.js';
 import { EVEN, FLIP, ODD } from './harness/pattern.js';
 import { distance } from './harness/picture.js';
 import { pidOf, programsOf } from './harness/proc.js';
+import { onlyCodec } from './harness/receivers.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
 import { never, until } from './harness/wait.js';
@@ -49,17 +50,6 @@ for (const codec of ['H264', 'VP8']) {
       await viewer.pattern.flipsBecome(flips + flip + 1);
     }
   });
-}
-
-/** Runs in the page: offers one codec alone. @param {string} codec */
-function onlyCodec(codec) {
-  const add = RTCPeerConnection.prototype.addTransceiver;
-  RTCPeerConnection.prototype.addTransceiver = function (...args) {
-    const transceiver = add.apply(this, args);
-    const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
-    transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === `video/${codec}`));
-    return transceiver;
-  };
 }
 
 scenario('the token is exchanged and no longer in the address', async stage => {

@@ -67,7 +67,8 @@ const WINDOW = { width: 1280, height: 800 };
  * A user: cookies and storage of their own.
  *
  * @param {import('playwright-core').Browser} browser
- * @param {{ viewport?: { width: number, height: number }, hasTouch?: boolean, permissions?: string[] }} [options]
+ * @typedef {{ width: number, height: number }} Size
+ * @param {{ viewport?: Size, hasTouch?: boolean, permissions?: string[], bypassCSP?: boolean }} [options]
  */
 export async function newUser(browser, { viewport = WINDOW, ...more } = {}) {
   const context = await browser.newContext({ viewport, ...more });
