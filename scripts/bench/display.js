@@ -12,8 +12,21 @@ import { start, stop } from './processes.js';
 const OPTIONS = ['-noreset', '-nolisten', 'tcp', '-screen', '0', '1280x720x24', '-dpi', '96'];
 const EXTENSIONS = ['+extension', 'GLX', '+extension', 'RANDR'];
 
-/** @param {string} content @returns {string[]} the arguments of the measuring target */
-export const targetArgs = content => ['--pattern', '--content', content, '--fps', '60', '--size', '1280x720'];
+/** A terminal full of coloured text, which a shell follows. */
+const LISTING = [
+  '-geometry',
+  '210x54',
+  '-e',
+  'sh',
+  '-c',
+  'ls -la --color=always /usr/bin | head -60; exec sh',
+];
+
+/** What is shown: the measuring target, or for `listing` a real program. @param {string} content */
+export const targetOf = content =>
+  content === 'listing'
+    ? { command: 'xterm', args: LISTING }
+    : { command: orrery(), args: ['--pattern', '--content', content, '--fps', '60', '--size', '1280x720'] };
 
 /**
  * Starts an Xvfb on the first free display.
@@ -36,7 +49,8 @@ export async function startDisplay(folder, more = []) {
 
 /** Starts the measuring target on a display. @param {string} display @param {string} content @param {string} folder */
 export function startTarget(display, content, folder) {
-  return start(orrery(), targetArgs(content), { log: join(folder, 'target.log'), env: { DISPLAY: display } });
+  const { command, args } = targetOf(content);
+  return start(command, args, { log: join(folder, 'target.log'), env: { DISPLAY: display } });
 }
 
 /**

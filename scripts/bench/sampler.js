@@ -77,8 +77,19 @@ export function sampler() {
     });
   }
 
+  let whole = null;
   let click = null;
   window.bench = {
+    /** The brightness of the whole picture (BT.601, of its colours), in base64; null without one. */
+    brightness() {
+      whole ??= new OffscreenCanvas(1280, 720).getContext('2d', { willReadFrequently: true });
+      const rgb = part(whole, 0, 0);
+      if (!rgb) return null;
+      let text = '';
+      for (let i = 0; i < rgb.length; i += 4)
+        text += String.fromCharCode(Math.round(0.299 * rgb[i] + 0.587 * rgb[i + 1] + 0.114 * rgb[i + 2]));
+      return btoa(text);
+    },
     colour,
     kind: () => current()?.localName ?? null,
     rect: () => current()?.getBoundingClientRect().toJSON() ?? null,

@@ -4,8 +4,8 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { until } from '../../../tests/browser/harness/wait.js';
-import { targetArgs } from '../display.js';
-import { freePort, orrery, program, temporaryFolder } from '../places.js';
+import { targetOf } from '../display.js';
+import { freePort, program, temporaryFolder } from '../places.js';
 import { commandLine, start, stop, tree } from '../processes.js';
 import { KBPS } from '../rate.js';
 
@@ -39,9 +39,10 @@ export async function startHost(content, limits = {}) {
   const port = await freePort();
   const origin = `http://127.0.0.1:${port}`;
   const config = join(folder, 'heliostat.toml');
-  const app = ['[[app]]', 'id = "target"', `command = ${JSON.stringify(orrery())}`];
+  const { command, args } = targetOf(content);
+  const app = ['[[app]]', 'id = "target"', `command = ${JSON.stringify(command)}`];
   const section = ['[limits]', ...Object.entries(limits).map(([key, value]) => `${key} = ${value}`)];
-  const text = [...section, ...app, `args = ${JSON.stringify(targetArgs(content))}`, ''];
+  const text = [...section, ...app, `args = ${JSON.stringify(args)}`, ''];
   writeFileSync(config, text.join('\n'));
   const flags = ['--config', config, '--listen', `127.0.0.1:${port}`, '--state', join(folder, 'state')];
   const log = join(folder, 'host.log');
