@@ -4,13 +4,14 @@ import { request as plain } from 'node:http';
 import { request as encrypted } from 'node:https';
 
 /**
+ * On a connection of its own: one that is kept is closed by the host after 5 s, just when another request may be on its way.
+ *
  * @param {string} url
  * @param {import('node:http').RequestOptions} options
  */
 export function request(url, options) {
-  return url.startsWith('https:')
-    ? encrypted(url, { ...options, rejectUnauthorized: false })
-    : plain(url, options);
+  const own = { agent: false, ...options };
+  return url.startsWith('https:') ? encrypted(url, { ...own, rejectUnauthorized: false }) : plain(url, own);
 }
 
 /** The status of an answer. @param {string} url @returns {Promise<number>} */
