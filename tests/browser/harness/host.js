@@ -20,7 +20,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { mountDisk, mounted, unmountDisk } from './disk.js';
 import { freePort, programOf, temporaryFolder } from './places.js';
-import { isAlive, processesIn, processesOf, staleDisplayLocks, unixSocketsBelow } from './proc.js';
+import {
+  displayLocks,
+  isAlive,
+  processesIn,
+  processesOf,
+  staleDisplayLocks,
+  unixSocketsBelow,
+} from './proc.js';
 import { statusOf } from './request.js';
 import { until } from './wait.js';
 
@@ -113,7 +120,8 @@ export class Host {
     this.auth = auth;
     this.origin = `${encrypted ? 'https' : 'http'}://127.0.0.1:${port}`;
     this.logFile = join(folder, 'host.log');
-    this.staleLocksBefore = new Set(staleDisplayLocks());
+    // Not only the stale ones: the number in an old lock may be another process's for a while.
+    this.locksBefore = new Set(displayLocks());
   }
 
   /**
@@ -275,7 +283,7 @@ export class Host {
     const ours = [...this.instances].flatMap(processesOf);
     const pids = new Set(ours.map(process => process.pid));
     const others = processesIn(this.state).filter(({ pid }) => !pids.has(pid) && pid !== this.process?.pid);
-    const locks = staleDisplayLocks().filter(path => !this.staleLocksBefore.has(path));
+    const locks = staleDisplayLocks().filter(path => !this.locksBefore.has(path));
     return [
       ...[...ours, ...others].map(
         process => `process ${process.pid} ${process.role ?? ''} ${process.command}`,

@@ -128,16 +128,20 @@ export function processesIn(folder) {
   });
 }
 
-/** The locks of X servers that are no longer there. */
-export function staleDisplayLocks() {
+/** The locks of X servers, of those that are no longer there as well. */
+export function displayLocks() {
   return readdirSync('/tmp')
     .filter(name => /^\.X\d+-lock$/.test(name))
-    .map(name => `/tmp/${name}`)
-    .filter(path => {
-      try {
-        return !existsSync(`/proc/${Number(readFileSync(path, 'utf8'))}`);
-      } catch {
-        return false;
-      }
-    });
+    .map(name => `/tmp/${name}`);
+}
+
+/** The locks of X servers that are no longer there. */
+export function staleDisplayLocks() {
+  return displayLocks().filter(path => {
+    try {
+      return !existsSync(`/proc/${Number(readFileSync(path, 'utf8'))}`);
+    } catch {
+      return false;
+    }
+  });
 }
