@@ -102,7 +102,6 @@ pub struct CaptureHandle {
 #[derive(Debug, Default)]
 struct Shared {
     expect_change: AtomicBool,
-    kbps: Mutex<BTreeMap<Codec, u32>>,
     changed: Notify,
     alive_us: AtomicU64,
     grabbed: AtomicU64,
@@ -117,12 +116,6 @@ impl CaptureHandle {
         if !self.shared.expect_change.swap(true, Ordering::AcqRel) {
             self.shared.changed.notify_one();
         }
-    }
-
-    /// Sets the rate of a codec. Coalesced: the latest counts.
-    pub fn set_bitrate(&self, codec: Codec, kbps: u32) {
-        self.shared.kbps().insert(codec, kbps);
-        self.shared.changed.notify_one();
     }
 
     /// How far it is.
@@ -150,12 +143,8 @@ impl CaptureHandle {
 }
 
 impl Shared {
-    fn kbps(&self) -> MutexGuard<'_, BTreeMap<Codec, u32>> {
-        // A map of numbers cannot be left half changed.
-        self.kbps.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn failed_encoders(&self) -> MutexGuard<'_, Vec<FailedEncoder>> {
+        // A list that is only added to cannot be left half changed.
         self.failed_encoders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -323,12 +312,14 @@ async fn receive(
 /// Passes on what the hub's viewers want: codecs first, then wishes as they come.
 async fn steer(mut writer: Writer, hub: &Arc<Hub>, shared: &Shared) -> Result<Never, CaptureError> {
     let mut wanted = hub.wanted();
+    let mut rates = hub.rates();
     let mut keys: KeyRequests = hub.key_requests();
     let mut told: BTreeMap<Codec, u32> = BTreeMap::new();
     for codec in Codec::ALL {
         hub.source_restarted(codec);
     }
     wanted.mark_changed();
+    rates.mark_changed();
     loop {
         tokio::select! {
             // The hub is borrowed, so its sender lives and this is no end.
@@ -341,8 +332,10 @@ async fn steer(mut writer: Writer, hub: &Arc<Hub>, shared: &Shared) -> Result<Ne
                 if shared.expect_change.swap(false, Ordering::AcqRel) {
                     writer.send(&HostMessage::ExpectChange).await?;
                 }
-                let kbps = shared.kbps().clone();
-                for (codec, kbps) in kbps {
+            }
+            _ = rates.changed() => {
+                let rates = rates.borrow_and_update().clone();
+                for (codec, kbps) in rates {
                     if told.insert(codec, kbps) != Some(kbps) {
                         writer.send(&HostMessage::Bitrate { codec: codec.into(), kbps }).await?;
                     }

@@ -391,7 +391,7 @@ impl Manager {
             },
             folder,
             readiness_timeout: limits.readiness_timeout,
-            hub: Hub::new(),
+            hub: Hub::with_rate(spec.bitrate_kbps),
             media: services.media.clone(),
             encoders: services.encoders.clone(),
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
+use super::capacity::{coalesced, rate};
 use super::{Codec, Frame};
 
 /// Frames a subscriber may have waiting: at 60 fps a fifth of a second. A machine that is short of processor time for
@@ -17,12 +18,16 @@ const SLOT: usize = 12;
 const KEY_INTERVAL: Duration = Duration::from_millis(300);
 /// Key frames on behalf of one slow subscriber: at most one in this time.
 const SLOW_KEY_INTERVAL: Duration = Duration::from_secs(2);
+/// The rate of a hub that is told none, in kbit/s.
+const USUAL_KBPS: u32 = 4000;
 
 /// Fans the frames of an instance's capture out to its peers. Shared by `Arc`; outlives both sides.
 pub struct Hub {
     inner: Mutex<Inner>,
     wanted: watch::Sender<BTreeSet<Codec>>,
+    rates: watch::Sender<BTreeMap<Codec, u32>>,
     key_wanted: Notify,
+    max_kbps: u32,
 }
 
 #[derive(Default)]
@@ -47,6 +52,10 @@ struct Subscriber {
     /// It has been given a frame.
     started: bool,
     slow_key_at: Option<Instant>,
+    /// What its path carries, in kbit/s; `None` until it has told.
+    capacity: Option<u32>,
+    /// Nobody looks at it.
+    paused: bool,
 }
 
 /// What went through a hub since it was made.
@@ -75,20 +84,34 @@ impl fmt::Debug for Hub {
 }
 
 impl Hub {
-    /// A hub without publisher and subscribers.
+    /// A hub without publisher and subscribers, of the usual rate.
     #[must_use]
     pub fn new() -> Arc<Self> {
+        Self::with_rate(USUAL_KBPS)
+    }
+
+    /// A hub without publisher and subscribers, whose encoders get `max_kbps` unless a subscriber's path carries less.
+    #[must_use]
+    pub fn with_rate(max_kbps: u32) -> Arc<Self> {
         Arc::new(Self {
             inner: Mutex::default(),
             wanted: watch::Sender::new(BTreeSet::new()),
+            rates: watch::Sender::new(BTreeMap::new()),
             key_wanted: Notify::new(),
+            max_kbps,
         })
     }
 
-    /// The codecs that have subscribers; changes as they come and go. An encoder runs only for these.
+    /// The codecs that somebody watches; changes as they come, go and pause. An encoder runs only for these.
     #[must_use]
     pub fn wanted(&self) -> watch::Receiver<BTreeSet<Codec>> {
         self.wanted.subscribe()
+    }
+
+    /// What each encoder should use, in kbit/s: what the least of its subscribers' paths carries, within bounds.
+    #[must_use]
+    pub fn rates(&self) -> watch::Receiver<BTreeMap<Codec, u32>> {
+        self.rates.subscribe()
     }
 
     /// The capture side's end of key-frame requests. One reader at a time.
@@ -113,11 +136,12 @@ impl Hub {
                 needs_key: true,
                 started: false,
                 slow_key_at: None,
+                capacity: None,
+                paused: false,
             },
         );
-        let wanted = inner.wanted();
+        self.publish_wanted(&inner);
         drop(inner);
-        self.publish_wanted(wanted);
         self.request_key(codec);
         Subscription {
             hub: Arc::downgrade(self),
@@ -163,7 +187,7 @@ impl Hub {
         for subscriber in inner.subscribers.values_mut().filter(|s| s.codec == codec) {
             subscriber.needs_key = true;
         }
-        let watched = inner.subscribers.values().any(|s| s.codec == codec);
+        let watched = inner.subscribers.values().any(|s| s.codec == codec && !s.paused);
         drop(inner);
         if watched {
             self.request_key(codec);
@@ -185,17 +209,55 @@ impl Hub {
     fn unsubscribe(&self, id: u64) {
         let mut inner = self.lock();
         inner.subscribers.remove(&id);
-        let wanted = inner.wanted();
-        drop(inner);
-        self.publish_wanted(wanted);
+        self.publish_wanted(&inner);
     }
 
-    fn publish_wanted(&self, wanted: BTreeSet<Codec>) {
+    /// Tells the publisher what is wanted now. Under the lock, so that what is told last is what counts.
+    fn publish_wanted(&self, inner: &Inner) {
+        let wanted = inner.wanted();
+        self.rates.send_if_modified(|current| {
+            let told = wanted.iter().map(|codec| {
+                let wish = rate(inner.capacities(*codec), self.max_kbps);
+                (*codec, coalesced(current.get(codec).copied(), wish))
+            });
+            let told = told.collect();
+            let changed = *current != told;
+            *current = told;
+            changed
+        });
         self.wanted.send_if_modified(|current| {
             let changed = *current != wanted;
             *current = wanted;
             changed
         });
+    }
+
+    fn set_capacity(&self, id: u64, kbps: u32) {
+        let mut inner = self.lock();
+        if let Some(subscriber) = inner.subscribers.get_mut(&id) {
+            subscriber.capacity = Some(kbps);
+            self.publish_wanted(&inner);
+        }
+    }
+
+    fn pause(&self, id: u64, paused: bool) {
+        let mut inner = self.lock();
+        let Some(subscriber) = inner.subscribers.get_mut(&id) else {
+            return;
+        };
+        if subscriber.paused == paused {
+            return;
+        }
+        subscriber.paused = paused;
+        subscriber.needs_key = true;
+        // The next key frame is asked for here, and not charged to it.
+        subscriber.started = false;
+        let codec = subscriber.codec;
+        self.publish_wanted(&inner);
+        drop(inner);
+        if !paused {
+            self.request_key(codec);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -206,13 +268,23 @@ impl Hub {
 
 impl Inner {
     fn wanted(&self) -> BTreeSet<Codec> {
-        self.subscribers.values().map(|s| s.codec).collect()
+        let watching = self.subscribers.values().filter(|s| !s.paused);
+        watching.map(|s| s.codec).collect()
+    }
+
+    /// What the paths of those carry who watch a codec, as far as they have told.
+    fn capacities(&self, codec: Codec) -> impl Iterator<Item = u32> {
+        let watching = self.subscribers.values().filter(move |s| !s.paused && s.codec == codec);
+        watching.filter_map(|s| s.capacity)
     }
 }
 
 impl Subscriber {
     /// Offers a frame; says whether a key frame has to be asked for on this subscriber's behalf.
     fn offer(&mut self, frame: &Arc<Frame>, now: Instant, skipped: &mut u64) -> bool {
+        if self.paused {
+            return false;
+        }
         if self.needs_key && !frame.key {
             *skipped += 1;
             // The first one was asked for when it came, and is not charged to it.
@@ -312,6 +384,21 @@ impl Subscription {
         }
     }
 
+    /// What this viewer's path carries for media, in kbit/s: less overhead and repeats. Whoever never tells is not counted.
+    pub fn set_capacity(&self, kbps: u32) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.set_capacity(self.id, kbps);
+        }
+    }
+
+    /// Nobody looks at this viewer's picture, or somebody does again: without frames, and not counted for rates, while
+    /// that lasts. It goes on with a key frame, which is asked for.
+    pub fn pause(&self, paused: bool) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.pause(self.id, paused);
+        }
+    }
+
     /// This viewer cannot keep up: throws away what waits and goes on with the next key frame, which is asked for.
     pub fn skip_to_key(&mut self) {
         while self.frames.try_recv().is_ok() {}
@@ -336,88 +423,4 @@ impl Drop for Subscription {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use bytes::Bytes;
-
-    fn frame(key: bool, pts_us: u64) -> Frame {
-        Frame {
-            data: Bytes::from_static(b"picture"),
-            key,
-            pts_us,
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_newcomer_gets_nothing_before_a_key_frame() {
-        let hub = Hub::new();
-        let mut viewer = hub.subscribe(Codec::H264);
-        hub.publish(Codec::H264, frame(false, 1));
-        hub.publish(Codec::H264, frame(true, 2));
-        hub.publish(Codec::H264, frame(false, 3));
-        assert_eq!(viewer.next().await.unwrap().pts_us, 2);
-        assert_eq!(viewer.next().await.unwrap().pts_us, 3);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_slow_viewer_skips_to_the_next_key_frame_and_others_lose_nothing() {
-        let hub = Hub::new();
-        let mut slow = hub.subscribe(Codec::Vp8);
-        let mut quick = hub.subscribe(Codec::Vp8);
-        let mut seen = 0;
-        for n in 0..20 {
-            hub.publish(Codec::Vp8, frame(n == 0 || n == 15, n));
-            seen += u64::from(quick.next().await.is_some());
-        }
-        assert_eq!(seen, 20);
-        let mut got = Vec::new();
-        while let Ok(f) = slow.frames.try_recv() {
-            got.push(f.pts_us);
-        }
-        assert_eq!(got, (0..SLOT as u64).collect::<Vec<_>>());
-        hub.publish(Codec::Vp8, frame(false, 20));
-        hub.publish(Codec::Vp8, frame(true, 21));
-        assert_eq!(slow.next().await.unwrap().pts_us, 21);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn many_requests_become_one_key_frame_each_300_ms() {
-        let hub = Hub::new();
-        let mut requests = hub.key_requests();
-        let begin = Instant::now();
-        let mut granted = 0;
-        while begin.elapsed() < Duration::from_secs(3) {
-            hub.request_key(Codec::H264);
-            if tokio::time::timeout(Duration::from_millis(10), requests.next())
-                .await
-                .is_ok()
-            {
-                granted += 1;
-            }
-        }
-        assert!((9..=11).contains(&granted), "{granted}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_codec_is_wanted_only_while_somebody_watches() {
-        let hub = Hub::new();
-        let wanted = hub.wanted();
-        let viewer = hub.subscribe(Codec::Vp8);
-        assert!(wanted.borrow().contains(&Codec::Vp8));
-        drop(viewer);
-        assert!(wanted.borrow().is_empty());
-        assert_eq!(hub.subscribers(), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_a_restart_of_the_source_only_a_key_frame_passes() {
-        let hub = Hub::new();
-        let mut viewer = hub.subscribe(Codec::H264);
-        hub.publish(Codec::H264, frame(true, 1));
-        assert_eq!(viewer.next().await.unwrap().pts_us, 1);
-        hub.source_restarted(Codec::H264);
-        hub.publish(Codec::H264, frame(false, 2));
-        hub.publish(Codec::H264, frame(true, 3));
-        assert_eq!(viewer.next().await.unwrap().pts_us, 3);
-    }
-}
+mod tests;

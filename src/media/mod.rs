@@ -7,12 +7,13 @@
 //! ```text
 //! capture client ── publish ──▶ Hub ── slot of a few frames ──▶ Subscription (one per peer)
 //!        ▲                        │
-//!        └─ wanted, key requests ─┘
+//!        └ wanted, rates, key requests ◀── what each one's path carries
 //! ```
 //!
 //! Faults it survives: a capture that restarts (sequence and time run on), a subscriber that stops reading (it skips
 //! to a key frame), a publisher whose clock steps back (time never does).
 
+mod capacity;
 mod frame;
 mod hub;
 mod planar;
