@@ -35,7 +35,7 @@ impl Packetizer {
         let sequence = random() as u16;
         Self {
             payloader,
-            clock: RtpClock::new(random()),
+            clock: RtpClock::new(codec, random()),
             sequence,
         }
     }
@@ -72,6 +72,7 @@ mod tests {
 
     fn frame(len: usize, pts_us: u64) -> Frame {
         Frame {
+            rendition: Codec::Vp8.into(),
             data: Bytes::from(vec![0x55; len]),
             key: true,
             pts_us,
@@ -107,6 +108,7 @@ mod tests {
             data.extend(nal);
         }
         let packets = Packetizer::new(Codec::H264).packets(&Frame {
+            rendition: Codec::H264.into(),
             data: data.into(),
             key: true,
             pts_us: 1,

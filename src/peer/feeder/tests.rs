@@ -29,14 +29,12 @@ fn feed() -> Fed {
 impl Fed {
     async fn frame(&self, key: bool, len: usize) {
         let data = Bytes::from(vec![u8::from(!key); len]);
-        self.hub.publish(
-            Codec::Vp8,
-            Frame {
-                data,
-                key,
-                pts_us: crate::clock::monotonic_us(),
-            },
-        );
+        self.hub.publish(Frame {
+            rendition: Codec::Vp8.into(),
+            data,
+            key,
+            pts_us: crate::clock::monotonic_us(),
+        });
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
@@ -63,13 +61,13 @@ async fn frames_that_come_before_the_connection_are_there_with_it() {
 async fn a_connection_that_comes_up_late_begins_with_a_new_key_frame() {
     let fed = feed();
     let mut requests = fed.hub.key_requests();
-    assert_eq!(requests.next().await, Codec::Vp8);
+    assert_eq!(requests.next().await, Codec::Vp8.into());
     for n in 0..EARLY_FRAMES + 2 {
         fed.frame(n == 0, 100).await;
     }
     fed.connect().await;
     assert_eq!(fed.connection.marked(), 0);
-    assert_eq!(requests.next().await, Codec::Vp8);
+    assert_eq!(requests.next().await, Codec::Vp8.into());
     fed.frame(false, 100).await;
     assert_eq!(fed.connection.marked(), 0);
     fed.frame(true, 100).await;
@@ -111,7 +109,7 @@ async fn a_browser_that_lost_its_picture_gets_a_key_frame() {
     fed.connect().await;
     fed.frame(true, 100).await;
     fed.connection.key.notify_one();
-    assert_eq!(requests.next().await, Codec::Vp8);
+    assert_eq!(requests.next().await, Codec::Vp8.into());
     assert_eq!(fed.counters.key_requests.load(Ordering::Relaxed), 1);
 }
 

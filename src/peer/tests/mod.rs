@@ -82,9 +82,9 @@ fn source(hub: &Arc<Hub>, codec: Codec) -> JoinHandle<()> {
         let mut key = true;
         loop {
             tokio::select! {
-                wanted = requests.next() => key |= wanted == codec,
+                wanted = requests.next() => key |= wanted == codec.into(),
                 _ = tick.tick() => {
-                    hub.publish(codec, picture(codec, key));
+                    hub.publish(picture(codec, key));
                     key = false;
                 }
             }
@@ -106,6 +106,7 @@ fn picture(codec: Codec, key: bool) -> Frame {
     }
     data.extend(std::iter::repeat_n(0x5a, if key { 8000 } else { 1500 }));
     Frame {
+        rendition: codec.into(),
         data: Bytes::from(data),
         key,
         pts_us: crate::clock::monotonic_us(),
