@@ -1,0 +1,78 @@
+//! What a peer makes of a line that carries only so much, with a source that follows what the hub says.
+
+use std::sync::atomic::Ordering;
+
+use super::line::{Call, Line};
+use super::*;
+
+/// 50 frames a second at the rate that the hub asks for; a key frame takes what 200 ms of that are.
+fn follows(hub: &Arc<Hub>, codec: Codec) -> JoinHandle<()> {
+    let hub = Arc::clone(hub);
+    tokio::spawn(async move {
+        let (mut requests, rates) = (hub.key_requests(), hub.rates());
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        let mut key = true;
+        loop {
+            tokio::select! {
+                wanted = requests.next() => key |= wanted == codec,
+                _ = tick.tick() => {
+                    let kbps = rates.borrow().get(&codec).copied().unwrap_or(4000) as usize;
+                    let len = if key { kbps * 25 } else { kbps * 5 / 2 };
+                    let mut data = vec![0x5a; len];
+                    data[0] = u8::from(!key);
+                    hub.publish(codec, Frame { data: Bytes::from(data), key, pts_us: crate::clock::monotonic_us() });
+                    key = false;
+                }
+            }
+        }
+    })
+}
+
+async fn over(kbps: u64) -> Call {
+    let line = Line {
+        rate: (kbps * 1000).into(),
+        ..Line::default()
+    };
+    Call::by(line, follows).await
+}
+
+/// The estimate in kbit/s.
+fn estimate(call: &Call) -> u64 {
+    u64::from(call.peer.stats().estimate_kbps)
+}
+
+fn frames(call: &Call) -> u64 {
+    call.browser.received.frames.load(Ordering::Relaxed)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_of_half_a_megabit_is_not_offered_more_and_shows_a_picture() {
+    let call = over(500).await;
+    assert!(until(10, || frames(&call) > 20).await, "{:?}", call.peer.stats());
+    assert!(until(10, || estimate(&call) < 600).await, "{:?}", call.peer.stats());
+    assert!(until(10, || call.hub.rates().borrow()[&Codec::Vp8] < 500).await);
+    // Whatever was too much at the beginning is gone by then; nor is it offered more in any moment after.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (bytes, arrived) = (call.line.bytes.load(Ordering::Relaxed), frames(&call));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let bits = (call.line.bytes.load(Ordering::Relaxed) - bytes) * 8;
+    assert!(bits < 5 * 600_000, "{bits} in 5 s: {:?}", call.peer.stats());
+    assert!(frames(&call) - arrived > 100, "{:?}", call.peer.stats());
+    call.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_becomes_narrow_and_wide_again_is_followed_both_ways() {
+    let call = over(8000).await;
+    assert!(until(20, || estimate(&call) > 5000).await, "{:?}", call.peer.stats());
+    call.line.rate.store(1_000_000, Ordering::Relaxed);
+    assert!(until(10, || estimate(&call) < 1200).await, "{:?}", call.peer.stats());
+    let stats = call.peer.stats();
+    assert!(
+        stats.round_trip_ms.is_some() && stats.target_kbps < stats.estimate_kbps,
+        "{stats:?}"
+    );
+    call.line.rate.store(8_000_000, Ordering::Relaxed);
+    assert!(until(20, || estimate(&call) > 4000).await, "{:?}", call.peer.stats());
+    call.end().await;
+}
