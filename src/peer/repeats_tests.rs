@@ -7,7 +7,10 @@ const PACKET: usize = 1200;
 /// A line on which nothing stands in the way.
 const FREE: Terms = Terms {
     budget: u64::MAX,
+    room: u64::MAX,
     overtaking: Duration::ZERO,
+    round_trip: Duration::ZERO,
+    key: None,
 };
 
 fn ms(ms: u64) -> Duration {
@@ -100,6 +103,29 @@ fn what_is_known_to_have_arrived_is_not_sent_again() {
     repeats.arrived(7);
     assert_eq!(repeats.again(7, FREE, begun + ms(5)), None);
     assert_eq!(repeats.again(8, FREE, begun + ms(5)), Some(1200));
+}
+
+#[test]
+fn what_was_sent_before_a_key_frame_is_needed_by_nobody() {
+    let (mut repeats, begun) = after(10);
+    let terms = |key| Terms { key: Some(key), ..FREE };
+    assert_eq!(repeats.again(4, terms(5), begun), None);
+    assert_eq!(repeats.again(5, terms(5), begun), Some(1200));
+    assert_eq!(repeats.again(6, terms(65_530), begun), Some(1200));
+}
+
+#[test]
+fn a_repeat_waits_for_room_and_for_word_of_the_one_before_it_however_long_the_queue_is() {
+    let (mut repeats, begun) = after(10);
+    let room = |room, ms| Terms {
+        room,
+        round_trip: Duration::from_millis(ms),
+        ..FREE
+    };
+    assert_eq!(repeats.again(7, room(1199, 0), begun), None);
+    assert_eq!(repeats.again(7, room(1200, 0), begun), Some(1200));
+    assert_eq!(repeats.again(7, room(1200, 300), begun + ms(299)), None);
+    assert_eq!(repeats.again(7, room(1200, 300), begun + ms(300)), Some(1200));
 }
 
 #[test]

@@ -65,6 +65,7 @@ pub(in super::super) struct Estimator {
     trains: Trains,
     rate: Rate,
     round_trip: Option<(Duration, Instant)>,
+    took: Duration,
     heard: Option<Instant>,
     silent: bool,
     raised_at: Option<Instant>,
@@ -91,6 +92,7 @@ impl Estimator {
             trains: Trains::default(),
             rate: Rate::default(),
             round_trip: None,
+            took: Duration::ZERO,
             heard: None,
             silent: false,
             raised_at: None,
@@ -187,6 +189,11 @@ impl Estimator {
     #[cfg(test)]
     pub(super) fn strange(&self) -> u64 {
         self.history.strange()
+    }
+
+    /// From a packet to the word about it, as it was last.
+    pub(in super::super) const fn took(&self) -> Duration {
+        self.took
     }
 
     /// How far packets have overtaken each other lately.
@@ -287,6 +294,7 @@ impl Estimator {
     }
 
     fn measure_round_trip(&mut self, took: Duration, now: Instant) {
+        self.took = took;
         let fresh = self
             .round_trip
             .filter(|(_, at)| now.saturating_duration_since(*at) < Duration::from_secs(10));

@@ -22,6 +22,8 @@ pub(in super::super) struct Sent {
     pub(in super::super) bytes: u32,
     /// Which packet of the picture it carries.
     pub(in super::super) media: Option<u16>,
+    /// Whether a browser that has it already throws it away unseen: then nothing follows from its never being told of.
+    pub(in super::super) twice: bool,
 }
 
 /// What left and is not settled.
@@ -124,12 +126,14 @@ impl History {
             }
             if !packet.settled {
                 self.open -= 1;
-                lost.push(Report {
-                    sent: packet.sent,
-                    bytes: packet.what.bytes,
-                    arrived: None,
-                    media: packet.what.media,
-                });
+                if !packet.what.twice {
+                    lost.push(Report {
+                        sent: packet.sent,
+                        bytes: packet.what.bytes,
+                        arrived: None,
+                        media: packet.what.media,
+                    });
+                }
             }
             self.packets.pop_front();
             self.first += 1;

@@ -13,6 +13,8 @@ const AT_ONCE: f64 = 0.010;
 const FEWEST_BITS: f64 = 2.0 * 1280.0 * 8.0;
 /// The queue that may be made at the line, by the estimate.
 const QUEUE: f64 = 0.100;
+/// No more is remembered, by the estimate.
+const FORGET: f64 = 0.300;
 /// It is let shrink a little more slowly than it does: what is not sent now is sent later.
 const DRAIN: f64 = 1.05;
 
@@ -42,13 +44,19 @@ impl Pacer {
         Duration::from_secs_f64(short.max(long).clamp(0.0, 1.0))
     }
 
+    /// Bits that may leave now beside what is paced: the queue that may be made has so much room.
+    pub(in super::super) fn room(&mut self, rate: f64, now: Instant) -> f64 {
+        self.leak(rate, now);
+        ((rate * QUEUE).max(FEWEST_BITS) - self.long).max(0.0)
+    }
+
     /// A packet of so many bytes leaves, whether it had to wait or not.
     pub(in super::super) fn sent(&mut self, bytes: u32, rate: f64, now: Instant) {
         self.leak(rate, now);
         let bits = f64::from(bytes) * 8.0;
         self.short += bits;
-        // What was sent without asking is forgotten after a second.
-        self.long = (self.long + bits).min(rate);
+        // More than that the line has lost, or its queue is longer than anybody can wait for.
+        self.long = (self.long + bits).min((rate * FORGET).max(FEWEST_BITS * 2.0));
     }
 
     fn leak(&mut self, rate: f64, now: Instant) {

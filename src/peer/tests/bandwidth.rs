@@ -76,3 +76,29 @@ async fn a_line_that_becomes_narrow_and_wide_again_is_followed_both_ways() {
     assert!(until(20, || estimate(&call) > 4000).await, "{:?}", call.peer.stats());
     call.end().await;
 }
+
+/// What happens, to be looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn measure_what_becomes_of_a_narrow_line() {
+    let kbps = std::env::var("KBPS").map_or(500, |kbps| kbps.parse().unwrap());
+    let call = over(kbps).await;
+    let mut before = (0, 0, 0, 0);
+    for tick in 1..=40 {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+        let (bytes, seen, lost) = (&call.line.bytes, &call.line.seen, &call.line.lost);
+        let now = [bytes, seen, lost].map(|n| n.load(Ordering::Relaxed));
+        let now = (now[0], now[1], now[2], frames(&call));
+        println!(
+            "{:.2} s: offered {} kbit/s, {} of {} packets lost, {} frames; {:?}",
+            f64::from(tick) / 4.0,
+            (now.0 - before.0) * 32 / 1000,
+            now.2 - before.2,
+            now.1 - before.1,
+            now.3 - before.3,
+            call.peer.stats()
+        );
+        before = now;
+    }
+    call.end().await;
+}

@@ -38,6 +38,8 @@ struct Inner {
     arrived: Vec<u16>,
     /// Packets that a train is short of.
     padding: usize,
+    /// The first packet of the last key frame.
+    key: Option<u16>,
 }
 
 impl Path {
@@ -50,6 +52,7 @@ impl Path {
                 repeats: LastSecond::default(),
                 arrived: Vec::new(),
                 padding: 0,
+                key: None,
             }),
             known: watch::Sender::new(Known::default()),
         };
@@ -87,6 +90,11 @@ impl Path {
         let train = inner.estimator.train(now).unwrap_or(0);
         inner.padding = train.saturating_sub(packets);
         train
+    }
+
+    /// A key frame begins with this packet.
+    pub(super) fn key_frame(&self, sequence: u16) {
+        self.lock().key = Some(sequence);
     }
 
     /// Whether packets are wanted beside the next ones, and how many.
@@ -145,10 +153,14 @@ impl Path {
 
     /// On what terms packets are sent again.
     pub(super) fn terms(&self, now: Instant) -> Terms {
-        let inner = self.lock();
+        let inner = &mut *self.lock();
+        let rate = inner.estimator.rate();
         Terms {
-            budget: bytes(inner.estimator.rate() * FOR_REPEATS),
+            budget: bytes(rate * FOR_REPEATS),
+            room: bytes(inner.pacer.room(rate, now)),
             overtaking: inner.estimator.overtaking(now),
+            round_trip: inner.estimator.took(),
+            key: inner.key,
         }
     }
 

@@ -43,12 +43,13 @@ impl Requests {
     /// The request without what is refused; `None` when nothing is left of it.
     fn granted(&mut self, request: &TransportLayerNack, now: Instant) -> Option<TransportLayerNack> {
         let mut nacks = Vec::new();
-        let terms = self.path.terms(now);
+        let mut terms = self.path.terms(now);
         for sequence in request.nacks.iter().flat_map(|pair| pair.into_iter()) {
             self.feedback.nacked.fetch_add(1, Ordering::Relaxed);
             let again = self.streams.get_mut(&request.media_ssrc);
             if let Some(bytes) = again.and_then(|stream| stream.again(sequence, terms, now)) {
                 self.feedback.repeated.fetch_add(u64::from(bytes), Ordering::Relaxed);
+                terms.room = terms.room.saturating_sub(u64::from(bytes));
                 nacks.push(NackPair::new(sequence));
             }
         }

@@ -65,6 +65,11 @@ impl Sender {
             .unwrap_or_else(PoisonError::into_inner)
             .packets(frame);
         let (count, mut bytes) = (packets.len(), 0);
+        if frame.key
+            && let Some(first) = packets.first()
+        {
+            self.path.key_frame(first.sequence);
+        }
         let together = if count >= MOVES {
             self.path.train(count, Instant::now())
         } else {

@@ -97,7 +97,12 @@ impl Transport {
             // Room for the number, so that it counts.
             number(packet, stream.number, 0);
             let bytes = u32::try_from(packet.marshal_size() + BELOW_RTP).unwrap_or(u32::MAX);
-            let left = Sent { bytes, media };
+            let left = Sent {
+                bytes,
+                media,
+                // The same number under the same SSRC: SRTP's protection against replays.
+                twice: again && !repeats,
+            };
             let by = self.path.left(left, again, stream.number.is_some(), tagged.now);
             number(packet, stream.number, by);
         }

@@ -10,6 +10,7 @@ fn packet(media: u16) -> Sent {
     Sent {
         bytes: 1250,
         media: Some(media),
+        twice: false,
     }
 }
 

@@ -87,9 +87,8 @@ pub(super) struct Simulation {
     waiting: VecDeque<u32>,
     next_frame: f64,
     next_feedback: f64,
-    /// When the line has sent what it holds.
+    /// When the line has sent what it holds, without what it has saved up.
     free_at: f64,
-    tokens: (f64, f64),
     /// Under way to the browser: when they arrive, their numbers.
     under_way: Vec<(f64, u16)>,
     arrived: Vec<(u16, f64)>,
@@ -114,7 +113,6 @@ impl Simulation {
             next_frame: 0.0,
             next_feedback: 0.0,
             free_at: 0.0,
-            tokens: (shape.burst, 0.0),
             under_way: Vec::new(),
             arrived: Vec::new(),
             told: VecDeque::new(),
@@ -224,26 +222,28 @@ impl Simulation {
 
     fn offer(&mut self, bytes: u32) {
         let now = self.at();
-        let number = self.estimator.sent(Sent { bytes, media: None }, now);
+        let number = self.estimator.sent(
+            Sent {
+                bytes,
+                media: None,
+                twice: false,
+            },
+            now,
+        );
         self.pacer.sent(bytes, self.estimator.rate(), now);
         let bits = f64::from(bytes) * 8.0;
         self.figures.offered += bits;
-        let queue = (self.free_at - self.now).max(0.0);
+        let saved = self.shape.burst * 8.0 / self.shape.rate;
+        let queue = (self.free_at - saved - self.now).max(0.0);
         self.figures.queue_ms = self.figures.queue_ms.max(queue * 1000.0);
         if self.away || queue * 1000.0 > self.shape.queue_ms || self.chance() < self.shape.loss {
             return;
         }
-        self.tokens.0 = (self.tokens.0 + (self.now - self.tokens.1) * self.shape.rate / 8.0).min(self.shape.burst);
-        self.tokens.1 = self.now;
-        if self.tokens.0 >= f64::from(bytes) {
-            self.tokens.0 -= f64::from(bytes);
-            self.free_at = self.free_at.max(self.now);
-        } else {
-            self.free_at = self.free_at.max(self.now) + bits / self.shape.rate;
-        }
+        self.free_at = self.free_at.max(self.now) + bits / self.shape.rate;
+        let leaves = (self.free_at - saved).max(self.now);
         self.figures.carried += bits;
         let jitter = self.chance() * self.shape.jitter_ms / 1000.0;
-        let mut arrives = self.free_at + self.shape.round_trip_ms / 2000.0 + jitter;
+        let mut arrives = leaves + self.shape.round_trip_ms / 2000.0 + jitter;
         if !self.shape.reorders {
             arrives = arrives.max(self.last_arrival);
         }
