@@ -74,16 +74,19 @@ pub(super) struct Channels {
     rate: Mutex<RateGuard>,
     /// Which labels are taken: each is read once.
     taken: Mutex<Vec<InputChannel>>,
+    /// Whether the page says that nobody sees it.
+    hidden: watch::Sender<bool>,
     /// The channel `input`, while it is open.
     input: Mutex<Option<Arc<dyn Channel>>>,
 }
 
 impl Channels {
-    /// `status` holds the newest text for the browser.
+    /// `status` holds the newest text for the browser; `hidden` is told whether anybody sees the page.
     pub(super) fn new(
         peer: PeerId,
         sink: Arc<dyn InputSink>,
         status: watch::Receiver<Option<String>>,
+        hidden: watch::Sender<bool>,
         counters: Arc<InputCounters>,
     ) -> Arc<Self> {
         let rate = Mutex::new(RateGuard::new(Duration::ZERO));
@@ -91,6 +94,7 @@ impl Channels {
             peer,
             sink,
             status,
+            hidden,
             counters,
             begun: Instant::now(),
             rate,
@@ -189,6 +193,12 @@ impl Channels {
     }
 
     async fn handle(&self, frame: InputFrame, which: InputChannel, channel: &dyn Channel) {
+        // However much else it says: nobody is left without a picture for having typed too fast.
+        match frame.event {
+            InputEvent::Hidden => self.see(true),
+            InputEvent::Visible => self.see(false),
+            _ => {}
+        }
         let allowed = self
             .rate
             .lock()
@@ -204,6 +214,11 @@ impl Channels {
         }
         self.counters.events.fetch_add(1, Ordering::Relaxed);
         self.sink.accept(frame, which);
+    }
+
+    fn see(&self, hidden: bool) {
+        self.hidden
+            .send_if_modified(|current| std::mem::replace(current, hidden) != hidden);
     }
 
     async fn send(&self, which: InputChannel, channel: &dyn Channel, message: &[u8]) {

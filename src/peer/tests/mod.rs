@@ -17,12 +17,14 @@ use crate::media::{Codec, Frame, Hub};
 use crate::protocol::input::InputFrame;
 
 mod addresses;
+mod bandwidth;
 mod browser;
 mod call;
 mod channels;
 mod closing;
 mod hostile;
 mod lifetime;
+mod line;
 mod refusals;
 mod repeats;
 mod restart;
