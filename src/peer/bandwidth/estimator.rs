@@ -7,10 +7,14 @@ use super::delay::Delay;
 use super::history::{History, Sent};
 use super::loss::Loss;
 use super::rate::Rate;
-use super::trains::{MADE_OF, Trains};
+use super::trains::{CERTAIN, MADE_OF, Shown, Trains};
 use super::trend::Queue;
 use super::{FLOOR, Report};
 
+/// So many bytes may leave before anything is known …
+const FIRST: u32 = 20_000;
+/// … and for so long nothing more does.
+const HELD: Duration = Duration::from_millis(400);
 /// Without a word for so long while packets are under way, nothing is sent but what keeps asking.
 const SILENCE: Duration = Duration::from_millis(1200);
 /// So many packets have to be under way for that.
@@ -71,6 +75,15 @@ pub(in super::super) struct Estimator {
     raised_at: Option<Instant>,
     distrust: (Option<Instant>, Duration),
     train: Train,
+    first: First,
+}
+
+/// What was sent before anything was known.
+#[derive(Debug, Default)]
+struct First {
+    begun: Option<Instant>,
+    bytes: u32,
+    known: bool,
 }
 
 /// When the next train is made.
@@ -101,12 +114,15 @@ impl Estimator {
                 due: Some(now),
                 pause: SELDOM,
             },
+            first: First::default(),
         }
     }
 
     /// A packet leaves: the number that it has to carry.
     pub(in super::super) fn sent(&mut self, packet: Sent, now: Instant) -> u16 {
         let number = self.history.sent(packet, now);
+        self.first.begun.get_or_insert(now);
+        self.first.bytes = self.first.bytes.saturating_add(packet.bytes);
         self.silent = self.history.under_way().is_some_and(|(count, first)| {
             let since = self.heard.map_or(first, |heard| heard.max(first));
             count >= UNHEARD && now.saturating_duration_since(since) > SILENCE
@@ -129,9 +145,6 @@ impl Estimator {
         let mut queue = Queue::Stays;
         for report in &reports {
             queue = self.take(report, queue, now);
-        }
-        if let Some(shown) = self.trains.end() {
-            self.shown(shown, now);
         }
         if std::mem::take(&mut self.silent) {
             // What was lost and late while the line was away says nothing of it.
@@ -201,6 +214,13 @@ impl Estimator {
         self.history.overtaking(now)
     }
 
+    /// Whether nothing more may leave before the first word about what has: a line that is slower than the seed would
+    /// lose it.
+    pub(in super::super) fn holds(&self, now: Instant) -> bool {
+        let waits = |begun: Instant| now.saturating_duration_since(begun) < HELD;
+        !self.first.known && self.first.bytes > FIRST && self.first.begun.is_some_and(waits)
+    }
+
     /// Something is about to be sent: whether it shall leave as a train, and of how many packets. Asked once, it is made.
     pub(in super::super) fn train(&mut self, now: Instant) -> Option<usize> {
         let due = self.train.due.is_some_and(|due| due <= now);
@@ -256,13 +276,21 @@ impl Estimator {
         }
     }
 
-    /// A train shows that the line carries so much.
-    fn shown(&mut self, shown: f64, now: Instant) {
+    /// A train shows what the line carries.
+    fn shown(&mut self, shown: Shown, now: Instant) {
+        if !std::mem::replace(&mut self.first.known, true) && shown.rate * SHOWN < self.rate.now() {
+            self.rate.begin(shown.rate * SHOWN);
+        }
+        if shown.arrived < CERTAIN {
+            return;
+        }
         let wait = RAISE_AFTER + self.round_trip();
         let early = self
             .raised_at
             .is_some_and(|at| now.saturating_duration_since(at) < wait);
-        let to = (shown * SHOWN).min(self.rate.now() * AT_ONCE).min(PLENTY * AT_ONCE);
+        let to = (shown.rate * SHOWN)
+            .min(self.rate.now() * AT_ONCE)
+            .min(PLENTY * AT_ONCE);
         if to < self.rate.now() * 1.1 || early || !self.trusted(now) || self.delay.standing() > DRAINED {
             return;
         }

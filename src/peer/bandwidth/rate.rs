@@ -106,6 +106,11 @@ impl Rate {
         self.set((self.now + by).min(through * PROVEN + 10_000.0).max(self.now));
     }
 
+    /// The first that is known.
+    pub(super) fn begin(&mut self, with: f64) {
+        self.set(with);
+    }
+
     /// It is proven to carry so much.
     pub(super) fn raise(&mut self, to: f64) {
         self.ceiling = None;

@@ -7,14 +7,25 @@ use super::Report;
 
 /// Packets of a train that is made.
 pub(super) const MADE_OF: usize = 8;
-/// So many have to arrive.
-const ARRIVED: u32 = 4;
+/// So many have to arrive to say anything, …
+const ARRIVED: u32 = 3;
+/// … and so many to say that the line carries more than was thought.
+pub(super) const CERTAIN: u32 = 4;
 /// Packets further apart did not leave together.
 const TOGETHER: Duration = Duration::from_micros(1500);
 /// A train is no longer: the rest is another one.
 const LONGEST: u32 = 40;
 /// Less is no time to measure by: arrivals are told in quarters of a millisecond.
 const LEAST: f64 = 0.001;
+
+/// What a train showed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Shown {
+    /// Bits a second.
+    pub(super) rate: f64,
+    /// Packets that arrived.
+    pub(super) arrived: u32,
+}
 
 /// A train being put together from what was reported.
 #[derive(Debug, Default)]
@@ -27,8 +38,8 @@ pub(super) struct Trains {
 }
 
 impl Trains {
-    /// What became of the next packet. When it begins a new train, the bits a second that the one before it showed.
-    pub(super) fn add(&mut self, report: &Report) -> Option<f64> {
+    /// What became of the next packet. When it begins a new train, what the one before it showed.
+    pub(super) fn add(&mut self, report: &Report) -> Option<Shown> {
         let apart = self.last.map(|last| report.sent.checked_duration_since(last));
         let goes_on = matches!(apart, Some(Some(apart)) if apart <= TOGETHER) && self.count < LONGEST;
         let shown = if goes_on { None } else { self.end() };
@@ -51,11 +62,13 @@ impl Trains {
         shown
     }
 
-    /// Nothing more belongs to it.
-    pub(super) fn end(&mut self) -> Option<f64> {
+    fn end(&mut self) -> Option<Shown> {
         let train = std::mem::take(self);
         let valid = (ARRIVED..=LONGEST).contains(&train.count);
         let span = train.end.saturating_sub(train.first?).as_secs_f64().max(LEAST);
-        valid.then(|| f64::from(train.bytes) * 8.0 / span)
+        valid.then(|| Shown {
+            rate: f64::from(train.bytes) * 8.0 / span,
+            arrived: train.count,
+        })
     }
 }

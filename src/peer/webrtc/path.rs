@@ -18,6 +18,8 @@ const FOR_MEDIA: f64 = 0.95 * 0.92;
 const LEAST_FOR_MEDIA: f64 = 0.5;
 /// Of what the line carries, what repeats may take.
 const FOR_REPEATS: f64 = 0.3;
+/// While nothing is known yet, between two looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(4);
 /// Bytes are added up over so long.
 const SECOND: Duration = Duration::from_secs(1);
 /// Entries of that. overflow: those of one moment are one, so that there are no more.
@@ -68,6 +70,9 @@ impl Path {
     /// How long the next packet has to wait.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         let inner = &mut *self.lock();
+        if inner.estimator.holds(now) {
+            return LOOK_AGAIN;
+        }
         inner.pacer.wait(inner.estimator.rate(), now)
     }
 

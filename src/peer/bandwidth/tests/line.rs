@@ -212,7 +212,7 @@ impl Simulation {
             self.waiting.clear();
         }
         while let Some(size) = self.waiting.front().copied() {
-            if !self.pacer.wait(self.estimator.rate(), self.at()).is_zero() {
+            if self.estimator.holds(self.at()) || !self.pacer.wait(self.estimator.rate(), self.at()).is_zero() {
                 break;
             }
             self.waiting.pop_front();
