@@ -207,7 +207,7 @@ impl Watcher {
     }
 
     /// Watches for a time, in which `wanted` is on the screen.
-    async fn watch(&mut self, wanted: &PlanarPicture, span: Duration) -> Seen {
+    pub async fn watch(&mut self, wanted: &PlanarPicture, span: Duration) -> Seen {
         let (begun, begun_us) = (Instant::now(), monotonic_us());
         let mut seen = Seen {
             first: 0.0,
