@@ -3,11 +3,11 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heliostat::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit};
 use heliostat::clock::monotonic_us;
-use heliostat::media::{Codec, Hub};
+use heliostat::media::{Codec, Hub, Subscription};
 use tokio::runtime::Handle;
 
 use crate::SOON;
@@ -157,19 +157,32 @@ async fn what_a_viewer_s_path_carries_counts_while_the_encoder_runs() {
     let hub = Hub::with_rate(8000);
     let _client = capture.client(&hub);
     let mut viewer = hub.subscribe(Codec::H264);
-    let mut bytes = [0usize; 2];
-    for (round, bytes) in bytes.iter_mut().enumerate() {
+    frame_within(&mut viewer, SOON).await.expect("a first frame");
+    let mut rates = [0usize; 2];
+    for (round, rate) in rates.iter_mut().enumerate() {
         if round == 1 {
             viewer.set_capacity(500);
         }
-        for n in 0..40 {
-            painter.noise(n);
-            let frame = frame_within(&mut viewer, SOON).await.expect("a frame");
-            // The first ones still follow the rate before.
-            *bytes += if n < 20 { 0 } else { frame.data.len() };
+        // The first ones still follow the rate before.
+        noise_for(&painter, &mut viewer, Duration::from_secs(2)).await;
+        *rate = noise_for(&painter, &mut viewer, Duration::from_secs(3)).await / 3 * 8 / 1000;
+    }
+    assert!(rates[0] > rates[1] * 2 && rates[1] < 750, "kbit/s: {rates:?}");
+}
+
+/// Changes the whole picture all the time: the bytes that come of it.
+async fn noise_for(painter: &Painter, viewer: &mut Subscription, span: Duration) -> usize {
+    let (begun, mut bytes) = (Instant::now(), 0);
+    for n in 0.. {
+        painter.noise(n);
+        if let Some(frame) = frame_within(viewer, Duration::from_millis(30)).await {
+            bytes += frame.data.len();
+        }
+        if begun.elapsed() > span {
+            break;
         }
     }
-    assert!(bytes[0] > bytes[1] * 2, "{bytes:?}");
+    bytes
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

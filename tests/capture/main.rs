@@ -4,7 +4,6 @@ mod editors;
 mod frames;
 mod input;
 mod keyboard;
-mod low_rates;
 mod measure;
 mod pulse;
 mod quality;
