@@ -19,7 +19,6 @@ async fn figures_of(loses: u64, secs: u64) -> (f64, f64, f64) {
     let of = |n: &AtomicU64| n.load(Ordering::Relaxed) as f64;
     let lost = 100.0 * of(&call.line.lost) / of(&call.line.seen);
     let stats = call.peer.stats();
-    println!("{stats:?}");
     let missing = 100.0 * (span - arrived.len() as f64) / span;
     call.end().await;
     (lost, missing, stats.repeated as f64 / stats.bytes as f64)
