@@ -150,17 +150,17 @@ async fn a_host_that_comes_back_gets_pictures_and_the_old_one_is_told_nothing_mo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_bit_rate_set_while_running_counts() {
+async fn what_a_viewer_s_path_carries_counts_while_the_encoder_runs() {
     let display = TestDisplay::start();
     let painter = Painter::new(&display);
     let capture = Capture::start(&display, &["--bitrate-kbps", "8000", "--fps", "30"]);
-    let hub = Hub::new();
-    let client = capture.client(&hub);
+    let hub = Hub::with_rate(8000);
+    let _client = capture.client(&hub);
     let mut viewer = hub.subscribe(Codec::H264);
     let mut bytes = [0usize; 2];
     for (round, bytes) in bytes.iter_mut().enumerate() {
         if round == 1 {
-            client.handle().set_bitrate(Codec::H264, 500);
+            viewer.set_capacity(500);
         }
         for n in 0..40 {
             painter.noise(n);
