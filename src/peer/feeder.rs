@@ -61,6 +61,8 @@ pub struct Feeder {
     key_by: Option<Instant>,
     /// How many the browser has asked for.
     asked: KeyRate,
+    /// Too much waits for the frame that is being sent: nothing more is taken before that has left.
+    overrun: bool,
 }
 
 impl std::fmt::Debug for Feeder {
@@ -92,6 +94,7 @@ impl Feeder {
             counters,
             key_by: None,
             asked: KeyRate::default(),
+            overrun: false,
         }
     }
 
@@ -138,10 +141,7 @@ impl Feeder {
                 Ok(()) = self.path.changed() => self.tell(),
                 frame = self.subscription.next() => {
                     let Some(frame) = frame else { return false };
-                    let kbps = self.path.borrow().media_kbps;
-                    if !self.waiting.push(frame, kbps) {
-                        self.congested();
-                    }
+                    self.wait_for_line(frame, sending.is_some());
                     self.tell();
                 }
                 hidden = self.seen.changed() => self.see(hidden),
@@ -193,13 +193,31 @@ impl Feeder {
         }
     }
 
+    /// A frame waits for the line, unless that is too much.
+    fn wait_for_line(&mut self, frame: Arc<Frame>, sending: bool) {
+        let kbps = self.path.borrow().media_kbps;
+        if self.overrun || self.waiting.push(frame, kbps) {
+            return;
+        }
+        if sending {
+            // A key frame that is made now would wait as well, and what follows it be too much again.
+            self.overrun = true;
+        } else {
+            self.congested();
+        }
+    }
+
     /// What became of a frame; false when the connection is gone.
     fn delivered(&mut self, delivery: Result<Delivery, PeerError>) -> bool {
+        let overrun = std::mem::take(&mut self.overrun);
         match delivery {
             Ok(Delivery::Sent { packets, bytes }) => {
                 self.counters.frames.fetch_add(1, Ordering::Relaxed);
                 self.counters.packets.fetch_add(packets, Ordering::Relaxed);
                 self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+                if overrun {
+                    self.congested();
+                }
             }
             Ok(Delivery::Congested) => self.congested(),
             Err(error) => {
@@ -222,6 +240,7 @@ impl Feeder {
     }
 
     fn begin_anew(&mut self) {
+        self.overrun = false;
         self.waiting.clear();
         self.subscription.skip_to_key();
         self.key_by = Some(Instant::now() + KEY_WITHIN);

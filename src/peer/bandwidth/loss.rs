@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 /// Loss is counted over so long, …
 const WINDOW: Duration = Duration::from_millis(300);
 /// … and over so many packets.
-const PACKETS: u32 = 30;
+const PACKETS: u32 = 50;
 /// Windows without so many packets end anyway, and those with fewer than some say nothing.
 const LONGEST: Duration = Duration::from_secs(1);
 const FEWEST: u32 = 10;
-/// The best window of so long.
+/// The best moment of so long, over some windows.
 const BEST_OF: Duration = Duration::from_secs(10);
 /// No more than that is the line's own: a line that throws away what is too much for it would look the same.
 const OWN_AT_MOST: f64 = 0.12;
@@ -37,9 +37,9 @@ pub(super) struct Loss {
     begun: Option<Instant>,
     packets: u32,
     missing: u32,
-    /// The windows of the last ten seconds. overflow: bounded by their length.
+    /// Loss, smoothed, in the last ten seconds. overflow: bounded by the length of windows.
     past: VecDeque<(Instant, f64)>,
-    smooth: f64,
+    smooth: Option<f64>,
     high: bool,
 }
 
@@ -72,8 +72,9 @@ impl Loss {
         }
         let own = self.past.iter().map(|(_, lost)| *lost).reduce(f64::min).unwrap_or(0.0);
         let own = own.min(OWN_AT_MOST);
-        self.past.push_back((now, lost));
-        self.smooth = self.smooth.mul_add(0.7, lost * 0.3);
+        let smooth = self.smooth.map_or(lost, |smooth| smooth.mul_add(0.7, lost * 0.3));
+        self.smooth = Some(smooth);
+        self.past.push_back((now, smooth));
         self.high = lost > own + GROWTH_BELOW;
         Window {
             lost,
@@ -82,8 +83,8 @@ impl Loss {
     }
 
     /// Share of the packets lost lately.
-    pub(super) const fn smooth(&self) -> f64 {
-        self.smooth
+    pub(super) fn smooth(&self) -> f64 {
+        self.smooth.unwrap_or(0.0)
     }
 
     /// Whether the last window lost too much for more to be tried.

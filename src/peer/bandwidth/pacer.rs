@@ -13,6 +13,8 @@ const AT_ONCE: f64 = 0.010;
 const FEWEST_BITS: f64 = 2.0 * 1280.0 * 8.0;
 /// The queue that may be made at the line, by the estimate.
 const QUEUE: f64 = 0.100;
+/// What is sent again goes before what is new.
+const QUEUE_OF_REPEATS: f64 = 0.180;
 /// No more is remembered, by the estimate.
 const FORGET: f64 = 0.300;
 /// It is let shrink a little more slowly than it does: what is not sent now is sent later.
@@ -44,10 +46,10 @@ impl Pacer {
         Duration::from_secs_f64(short.max(long).clamp(0.0, 1.0))
     }
 
-    /// Bits that may leave now beside what is paced: the queue that may be made has so much room.
+    /// Bits that may leave now before what is paced, which then waits for that much longer.
     pub(in super::super) fn room(&mut self, rate: f64, now: Instant) -> f64 {
         self.leak(rate, now);
-        ((rate * QUEUE).max(FEWEST_BITS) - self.long).max(0.0)
+        ((rate * QUEUE_OF_REPEATS).max(FEWEST_BITS * 2.0) - self.long).max(0.0)
     }
 
     /// A packet of so many bytes leaves, whether it had to wait or not.

@@ -123,9 +123,11 @@ async fn frames_wait_for_a_slow_one_until_it_is_too_much_and_none_is_sent_withou
     for _ in 0..30 {
         fed.frame(false, 3200).await;
     }
-    assert_eq!(fed.counters.congested.load(Ordering::Relaxed), 1);
+    let early = tokio::time::timeout(Duration::from_millis(1), requests.next()).await;
+    assert!(early.is_err(), "a key frame would have to wait as well");
     fed.connection.stuck.store(false, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(fed.counters.congested.load(Ordering::Relaxed), 1);
     requests.next().await;
     fed.frame(false, 100).await;
     assert_eq!(fed.connection.sent(), 13, "the one that was being sent");

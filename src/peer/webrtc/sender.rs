@@ -78,15 +78,8 @@ impl Sender {
         let begun = Instant::now();
         for (n, packet) in packets.into_iter().enumerate() {
             let (len, size) = (packet.payload.len(), packet.payload.len() + HEADERS + BELOW_RTP);
-            while n >= together {
-                let wait = self.path.wait(Instant::now());
-                if wait.is_zero() {
-                    break;
-                }
-                if begun.elapsed() > SENT_WITHIN {
-                    return Ok(Delivery::Congested);
-                }
-                sleep(wait).await;
+            if n >= together && !self.may_leave(begun).await {
+                return Ok(Delivery::Congested);
             }
             match timeout(WRITE_WITHIN, self.write(packet, payload_type)).await {
                 Ok(written) => written?,
@@ -101,6 +94,20 @@ impl Sender {
             packets: count as u64,
             bytes,
         })
+    }
+
+    /// Waits until the next packet of a frame may leave; false when the frame has taken too long.
+    async fn may_leave(&self, begun: Instant) -> bool {
+        loop {
+            let wait = self.path.wait(Instant::now());
+            if wait.is_zero() {
+                return true;
+            }
+            if begun.elapsed() > SENT_WITHIN {
+                return false;
+            }
+            sleep(wait).await;
+        }
     }
 
     async fn write(&self, packet: MediaPacket, payload_type: u8) -> Result<(), PeerError> {
