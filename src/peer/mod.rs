@@ -28,7 +28,7 @@
 //! - [`codec_choice`]: what to answer; [`candidate`]: which addresses to check; pure.
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
 //! - `feeder`, `packets`: the way of a frame; `repeats`: which packets are sent again, `key_rate`: how
-//!   often a key frame is made for one browser; pure. `channels`, `rate`: the way of an input event.
+//!   often a key frame is made for one browser; pure. `channels`, `events`, `rate`: the way of an input event.
 //! - [`ports`], [`addresses`](local_addresses): where it binds.
 
 mod addresses;
@@ -37,6 +37,7 @@ mod channels;
 pub mod codec_choice;
 pub mod connection;
 mod error;
+mod events;
 #[cfg(test)]
 pub(crate) mod fake;
 mod feeder;
@@ -55,6 +56,8 @@ pub mod webrtc;
 pub use addresses::{MediaAddresses, local_addresses};
 pub use channels::{InputChannel, InputSink};
 pub use error::PeerError;
+pub use events::{InputCounters, InputEvents};
+pub use key_rate::KeyRate;
 pub use peer::{Peer, PeerAnswer, PeerEvent, PeerEvents, PeerOptions, PeerStats};
 pub use ports::PortRange;
 pub use state::ConnectionState;
