@@ -9,6 +9,10 @@ import { parse, SUBPROTOCOL } from './protocol.js';
  * @typedef {object} Env
  * @property {typeof WebSocket} WebSocket
  * @property {typeof RTCPeerConnection} RTCPeerConnection
+ * @property {typeof VideoDecoder} [VideoDecoder] missing on pages without encryption, and in some browsers
+ * @property {typeof EncodedVideoChunk} [EncodedVideoChunk]
+ * @property {() => HTMLCanvasElement} [canvas] makes one
+ * @property {boolean} [secure] whether the page is one that browsers trust with everything
  * @property {(run: () => void, ms: number) => number} setTimeout
  * @property {(id: number) => void} clearTimeout
  * @property {() => number} now milliseconds, monotonic
