@@ -1,5 +1,5 @@
 import { afterClose } from './close-reasons.js';
-import { CONNECT_WITHIN_MS, DOUBT_MS, GOING_MS, STEADY_MS } from './deadlines.js';
+import { BLOCKED_MS, CONNECT_WITHIN_MS, DOUBT_MS, GOING_MS, STEADY_MS } from './deadlines.js';
 import { diagnose } from './diagnosis.js';
 import { Hearing } from './hearing.js';
 import { Paths } from './paths.js';
@@ -58,6 +58,7 @@ export class Carrying {
   #offering = false;
   #offerTimer = 0;
   #peerTimer = 0;
+  #doubtTimer = 0;
   /** @type {number | null} */
   #connectedAt = null;
 
@@ -159,8 +160,12 @@ export class Carrying {
     else this.lose(error.code, (error.retry_after ?? 0) * 1000);
   }
 
-  /** The current peer is of no more use: another one, at once or after a while. @param {string} reason @param {number} [atLeast] ms */
-  lose(reason, atLeast = 0) {
+  /**
+   * The current peer is of no more use: another one, at once or after a while.
+   * @param {string} reason @param {number} [atLeast] ms
+   * @param {import('./ways.js').Event} [event] what that means for the way
+   */
+  lose(reason, atLeast = 0, event = PATHLESS.has(reason) ? 'pathless' : 'gone') {
     const { env, around } = this;
     const now = env.now();
     const steady = this.#connectedAt !== null && now - this.#connectedAt > STEADY_MS;
@@ -170,7 +175,7 @@ export class Carrying {
     this.drop();
     this.#connectedAt = null;
     around.input({ type: 'closed', reason });
-    const other = this.ways.tell(PATHLESS.has(reason) ? 'pathless' : 'gone');
+    const other = this.ways.tell(event);
     // While another way is left, it is no matter.
     if (never && this.#noPath && !(other && this.ways.way === 'websocket'))
       around.input({ type: 'path', path: this.#noPath });
@@ -188,7 +193,7 @@ export class Carrying {
   drop() {
     this.#trial?.end();
     this.lostId = this.peer?.id ?? this.lostId;
-    this.env.clearTimeout(this.#peerTimer);
+    for (const timer of [this.#peerTimer, this.#doubtTimer]) this.env.clearTimeout(timer);
     this.hearing.stop();
     this.paths.drop();
     this.peer?.close();
@@ -349,6 +354,7 @@ export class Carrying {
     } else if (peer.kind === 'webrtc' && (state === 'disconnected' || (state === 'failed' && before))) {
       around.input({ type: 'peer', state: 'interrupted' });
       around.signalling.suspect();
+      this.#doubt();
       paths.tell(state === 'failed' ? 'failed' : 'interrupted');
     } else if (state === 'failed' || state === 'closed') {
       this.lose('ice_failed');
@@ -362,6 +368,20 @@ export class Carrying {
     this.paths.tell('silent');
     // What has taken the path may have taken the socket along, over which the way back is agreed on.
     around.signalling.suspect();
+    this.#doubt();
+  }
+
+  /** Nothing comes by WebRTC. If the host is heard by its socket, it is the path alone that is lost. */
+  #doubt() {
+    const { around, env, ways } = this;
+    if (!ways.both || !this.#webrtc) return;
+    const since = env.now();
+    env.clearTimeout(this.#doubtTimer);
+    this.#doubtTimer = env.setTimeout(() => {
+      const { peer, silent } = around.facts();
+      const away = silent || peer === 'interrupted';
+      if (away && around.signalling.heardSince(since)) this.lose('ice_failed', 0, 'blocked');
+    }, BLOCKED_MS);
   }
 
   #heard() {

@@ -61,6 +61,11 @@ export class Signalling extends EventTarget {
     return this.#socket?.readyState === 1;
   }
 
+  /** Whether something came since then by the socket that is open. @param {number} time ms */
+  heardSince(time) {
+    return this.open && this.#heard >= time;
+  }
+
   /** Attempts in a row that never opened. */
   get failedAttempts() {
     return this.#attempts;

@@ -2,7 +2,7 @@
  * By which way the picture comes: WebRTC, or a WebSocket where that finds no path. Pure.
  *
  * ```text
- *             not connected within 4 s, no path
+ *       not connected within 4 s, no path; lost alone
  *   webrtc ──────────────────────────────────────────────► websocket ──30 s, 60 s … 10 min; another network──► trial
  *      ▲                                                      │  ▲                                              │  │
  *      ├──────────────── never connected, not possible ───────┘  └──────────────── no path ─────────────────────┘  │
@@ -34,10 +34,11 @@ export const LAST_TRIAL_MS = 600_000;
  */
 
 /**
- * What happened. `begun`: a path is looked for. `connected`: it works. `pathless`: it has no path, or lost it. `gone`: its
+ * What happened. `begun`: a path is looked for. `connected`: it works. `pathless`: it has no path, or lost it. `blocked`: it
+ * lost it while the host is heard by its socket. `gone`: its
  * connection is gone for another reason. `tried`: the trial came to nothing; `changed`: it took over. `network`: the machine has
  * other networks. `tick`: time passed. `no_websocket`: it turns out not to be possible.
- * @typedef {'begun'|'connected'|'pathless'|'gone'|'tried'|'changed'|'network'|'tick'|'no_websocket'} Event
+ * @typedef {'begun'|'connected'|'pathless'|'blocked'|'gone'|'tried'|'changed'|'network'|'tick'|'no_websocket'} Event
  */
 
 /** What is to be done: give WebRTC up for now, or try it beside. @typedef {'fall'|'try'} Effect */
@@ -47,6 +48,7 @@ export const EVENTS = Object.freeze([
   'begun',
   'connected',
   'pathless',
+  'blocked',
   'gone',
   'tried',
   'changed',
@@ -92,6 +94,9 @@ export function turn(now, event, at) {
       return stay({ ...now, up: true, until: both(now) ? at + trialAfter(now.failures) : null });
     case 'pathless':
       return stay(pathless(now));
+    case 'blocked':
+      if (!webrtc || !both(now)) return stay(pathless(now));
+      return stay({ ...now, way: 'websocket', up: false, failures: now.failures + 1, until: null });
     case 'gone':
       return stay({ ...now, up: false, trying: false, until: null });
     case 'tried':

@@ -61,6 +61,11 @@ test('what worked is made anew in the same way before another one is tried', () 
   assert.equal(after(socket, 'begun', 'pathless').ways.way, 'webrtc');
 });
 
+test('a path that is lost alone is left at once', () => {
+  assert.equal(after(auto(), 'begun', 'connected', 'blocked').ways.way, 'websocket');
+  assert.equal(after(ways('webrtc', BOTH), 'begun', 'connected', 'blocked').ways.way, 'webrtc');
+});
+
 test('while the WebSocket works WebRTC is tried again, ever more seldom, and takes over when it connects', () => {
   let now = fallen();
   assert.equal(now.until, NOW + FIRST_TRIAL_MS);

@@ -254,6 +254,29 @@ test('an instance that ends by the media socket is not asked for again, and noth
   assert.equal(FakeSocket.signalling.sentOf('offer').length, 1);
 });
 
+test('a path that is lost while the host is heard by its socket is left for a WebSocket within seconds', async () => {
+  const { viewer, clock } = await watching();
+  await connect('p1');
+  await clock.advance(6000);
+  FakeConnection.last.channels.input.answers = false;
+  await clock.advance(3000);
+  assert.equal(viewer.shown.code, 'silent');
+  await clock.advance(2600);
+  assert.equal(viewer.way, 'websocket');
+  await shows();
+  assert.equal(viewer.shown.state, 'connected');
+});
+
+test('a host that is heard by nothing is waited for', async () => {
+  const { viewer, clock } = await watching();
+  await connect('p1');
+  await clock.advance(6000);
+  FakeConnection.last.channels.input.answers = FakeSocket.answers = false;
+  await clock.advance(8000);
+  assert.equal(viewer.way, 'webrtc');
+  assert.equal(FakeSocket.media, undefined);
+});
+
 test('a connection that works is not left for a WebSocket', async () => {
   const { viewer, clock } = await watching();
   await connect('p1');
