@@ -21,6 +21,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     rounds: { type: 'string' },
     clicks: { type: 'string' },
+    loads: { type: 'string' },
     rows: { type: 'string' },
     contents: { type: 'string' },
     report: { type: 'string' },
@@ -35,7 +36,7 @@ if (values.report) {
 
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 6));
 const clicks = Number(values.clicks ?? (values.quick ? 20 : 100));
-const loads = values.quick ? 3 : 10;
+const loads = Number(values.loads ?? (values.quick ? 3 : 10));
 const wanted = values.rows?.split(',');
 const contents = values.contents?.split(',') ?? CONTENTS;
 const unknown = wanted?.find(key => !ROWS.some(row => row.key === key));

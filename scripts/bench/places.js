@@ -14,6 +14,9 @@ mkdirSync(benchFolder, { recursive: true });
 /** The host under test: `HELIOSTAT_BIN`, or the release build. */
 export const program = places.programOf('release');
 
+/** Viewers without browsers (`tests/receivers`), built beside it. */
+export const receivers = join(dirname(program), 'examples/heliostat-receivers');
+
 /** Selkies' program, where `run` installed it. */
 export const selkies = join(benchFolder, 'selkies/bin/selkies');
 

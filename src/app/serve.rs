@@ -310,7 +310,7 @@ fn make_tree(
         ice,
         manager: manager.clone(),
         catalogue: Arc::clone(catalogue),
-        video: services.config.video,
+        video: services.config.video.clone(),
         store: services.store.clone(),
         journal: Arc::clone(&services.journal),
         tree,

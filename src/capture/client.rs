@@ -1,6 +1,6 @@
 //! The host's end of a capture process: feeds the hub, passes on what the hub's viewers want.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +18,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::client_error::CaptureError;
 use super::socket;
 use crate::clock::monotonic_us;
-use crate::media::{Codec, Frame, Hub, KeyRequests};
-use crate::protocol::capture::{CaptureMessage, CaptureProtocolError, HostMessage, VERSION, split_frame};
+use crate::media::{Codec, Frame, Hub, KeyRequests, Rendition};
+use crate::protocol::capture::{
+    CaptureMessage, CaptureProtocolError, HostMessage, RenditionForm, VERSION, split_frame,
+};
 
 /// A pause between two tries to connect.
 const RETRY: Duration = Duration::from_millis(20);
@@ -271,7 +273,7 @@ async fn receive(
     loop {
         match reader.next().await? {
             CaptureMessage::Frame {
-                codec,
+                rendition,
                 key,
                 pts_us,
                 data,
@@ -279,7 +281,12 @@ async fn receive(
                 shared.frames.fetch_add(1, Ordering::Relaxed);
                 // A time ahead of the machine's clock would push every later frame's time ahead, too.
                 let pts_us = pts_us.min(monotonic_us());
-                hub.publish(codec.into(), Frame { data, key, pts_us });
+                hub.publish(Frame {
+                    rendition: rendition.into(),
+                    data,
+                    key,
+                    pts_us,
+                });
                 // Many frames may have come at once, after this thread was held up. Who feeds a viewer takes each before
                 // the next one comes: a slot overflows where a viewer is slow, not where this host was.
                 tokio::task::yield_now().await;
@@ -309,39 +316,54 @@ async fn receive(
     }
 }
 
-/// Passes on what the hub's viewers want: codecs first, then wishes as they come.
+/// Passes on what the hub's viewers want: renditions first, then wishes as they come.
 async fn steer(mut writer: Writer, hub: &Arc<Hub>, shared: &Shared) -> Result<Never, CaptureError> {
     let mut wanted = hub.wanted();
     let mut rates = hub.rates();
     let mut keys: KeyRequests = hub.key_requests();
-    let mut told: BTreeMap<Codec, u32> = BTreeMap::new();
-    for codec in Codec::ALL {
-        hub.source_restarted(codec);
-    }
+    let mut told: BTreeMap<Rendition, u32> = BTreeMap::new();
+    hub.source_restarted();
     wanted.mark_changed();
-    rates.mark_changed();
     loop {
         tokio::select! {
+            never = hub.tend() => match never {},
             // The hub is borrowed, so its sender lives and this is no end.
             _ = wanted.changed() => {
-                let codecs: BTreeSet<Codec> = wanted.borrow_and_update().clone();
-                writer.send(&HostMessage::Want(codecs.into_iter().map(Into::into).collect())).await?;
+                let wanted = wanted.borrow_and_update().clone();
+                // What is wanted has its rate by then: the hub tells of that first.
+                told = rates.borrow_and_update().clone();
+                told.retain(|rendition, _| wanted.contains(rendition));
+                let forms = told.iter().map(|(rendition, kbps)| ((*rendition).into(), form(hub, *rendition, *kbps)));
+                writer.send(&HostMessage::Want(forms.collect())).await?;
             }
-            codec = keys.next() => writer.send(&HostMessage::KeyFrame(codec.into())).await?,
+            _ = rates.changed() => {
+                let rates = rates.borrow_and_update().clone();
+                for (rendition, kbps) in rates {
+                    // One that is not wanted yet will be, with its rate.
+                    if let Some(before) = told.get_mut(&rendition)
+                        && *before != kbps
+                    {
+                        *before = kbps;
+                        writer.send(&HostMessage::Bitrate { rendition: rendition.into(), kbps }).await?;
+                    }
+                }
+            }
+            rendition = keys.next() => writer.send(&HostMessage::KeyFrame(rendition.into())).await?,
             () = shared.changed.notified() => {
                 if shared.expect_change.swap(false, Ordering::AcqRel) {
                     writer.send(&HostMessage::ExpectChange).await?;
                 }
             }
-            _ = rates.changed() => {
-                let rates = rates.borrow_and_update().clone();
-                for (codec, kbps) in rates {
-                    if told.insert(codec, kbps) != Some(kbps) {
-                        writer.send(&HostMessage::Bitrate { codec: codec.into(), kbps }).await?;
-                    }
-                }
-            }
         }
+    }
+}
+
+fn form(hub: &Hub, rendition: Rendition, kbps: u32) -> RenditionForm {
+    let rung = hub.ladder().rung(rendition.rung);
+    RenditionForm {
+        percent: rung.percent,
+        fps: rung.fps,
+        kbps,
     }
 }
 

@@ -1,7 +1,7 @@
-//! The hub's codecs and the wire's.
+//! The hub's codecs and renditions and the wire's.
 
-use crate::media::Codec;
-use crate::protocol::capture::CodecNumber;
+use crate::media::{Codec, Rendition};
+use crate::protocol::capture::{CodecNumber, RenditionNumber};
 
 impl From<Codec> for CodecNumber {
     fn from(codec: Codec) -> Self {
@@ -18,5 +18,20 @@ impl From<CodecNumber> for Codec {
             CodecNumber::H264 => Self::H264,
             CodecNumber::Vp8 => Self::Vp8,
         }
+    }
+}
+
+impl From<Rendition> for RenditionNumber {
+    fn from(rendition: Rendition) -> Self {
+        Self {
+            codec: rendition.track.codec().into(),
+            rung: rendition.rung,
+        }
+    }
+}
+
+impl From<RenditionNumber> for Rendition {
+    fn from(number: RenditionNumber) -> Self {
+        Self::new(Codec::from(number.codec).into(), number.rung)
     }
 }

@@ -1,44 +1,13 @@
-//! The running encoders of a capture process, one per wanted codec.
+//! The running encoders of a capture process, one per wanted rendition.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
-use super::outbox::Outbox;
-use super::sharpness::Sharpness;
-use crate::gst::{ENCODERS, Encoder, GstError, Picture, Pipeline, PipelineConfig};
-use crate::media::{Codec, Frame, PlanarPicture};
-use crate::x11::Wake;
-
-/// Where encoded frames go: the outbox of whichever host is connected.
-#[derive(Debug)]
-pub(super) struct Outlet {
-    current: Mutex<Option<Arc<Outbox>>>,
-    wake: Arc<Wake>,
-}
-
-impl Outlet {
-    /// Without a host: frames are dropped.
-    pub(super) const fn new(wake: Arc<Wake>) -> Self {
-        Self {
-            current: Mutex::new(None),
-            wake,
-        }
-    }
-
-    /// Frames go to this host from now on.
-    pub(super) fn connect(&self, outbox: Option<Arc<Outbox>>) {
-        *lock(&self.current) = outbox;
-    }
-}
-
-/// One that runs, and how good is what it has sent.
-#[derive(Debug)]
-struct Running {
-    pipeline: Pipeline,
-    sharpness: Arc<Mutex<Sharpness>>,
-}
+use super::lane::{Common, Lane, Turn};
+use super::pictures::Pictures;
+use crate::gst::{ENCODERS, Encoder, GstError};
+use crate::media::{Codec, Rendition};
+use crate::protocol::capture::RenditionForm;
 
 /// One that does not start, or no longer works.
 #[derive(Debug, thiserror::Error)]
@@ -71,29 +40,30 @@ impl fmt::Display for NoneStarts {
 /// Without a look for this long, this whole process stood still, and its encoders with it.
 const PAUSED_US: u64 = 2_500_000;
 
+/// What is to be done for all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Some are to be given a picture.
+    pub(super) work: bool,
+    /// The screen has to be grabbed for that.
+    pub(super) grab: bool,
+    /// When to look again, if nothing happens before.
+    pub(super) until: Option<u64>,
+}
+
 /// The encoders.
 #[derive(Debug)]
 pub(super) struct Encoders {
-    running: BTreeMap<Codec, Running>,
-    kbps: BTreeMap<Codec, u32>,
+    lanes: BTreeMap<Rendition, (Lane, RenditionForm, Turn)>,
     chosen: BTreeMap<Codec, Vec<Encoder>>,
-    size: (u16, u16),
-    fps: u16,
-    default_kbps: u32,
-    outlet: Arc<Outlet>,
+    common: Common,
     checked_us: u64,
     resumed_us: u64,
 }
 
 impl Encoders {
     /// None running. `preferred` elements come before the installed others of their codec.
-    pub(super) fn new(
-        preferred: &[Encoder],
-        size: (u16, u16),
-        fps: u16,
-        default_kbps: u32,
-        outlet: Arc<Outlet>,
-    ) -> Self {
+    pub(super) fn new(preferred: &[Encoder], common: Common) -> Self {
         let mut chosen: BTreeMap<Codec, Vec<Encoder>> = BTreeMap::new();
         for encoder in preferred.iter().chain(&ENCODERS).filter(|e| e.installed()) {
             let list = chosen.entry(encoder.codec).or_default();
@@ -102,13 +72,9 @@ impl Encoders {
             }
         }
         Self {
-            running: BTreeMap::new(),
-            kbps: BTreeMap::new(),
+            lanes: BTreeMap::new(),
             chosen,
-            size,
-            fps,
-            default_kbps,
-            outlet,
+            common,
             checked_us: 0,
             resumed_us: 0,
         }
@@ -124,30 +90,34 @@ impl Encoders {
 
     /// Whether any runs.
     pub(super) fn any(&self) -> bool {
-        !self.running.is_empty()
+        !self.lanes.is_empty()
     }
 
     /// Runs exactly the wanted ones. Says what was started.
     ///
     /// # Errors
     /// A codec of which no encoder starts.
-    pub(super) fn want(&mut self, codecs: &BTreeSet<Codec>) -> Result<Vec<(Codec, &'static str)>, NoneStarts> {
-        self.running.retain(|codec, _| codecs.contains(codec));
+    pub(super) fn want(
+        &mut self,
+        forms: &BTreeMap<Rendition, RenditionForm>,
+    ) -> Result<Vec<(Rendition, &'static str)>, NoneStarts> {
+        self.lanes.retain(|rendition, _| forms.contains_key(rendition));
         let mut started = Vec::new();
-        for codec in codecs {
-            if self.running.contains_key(codec) {
+        for (rendition, form) in forms {
+            if let Some((lane, ..)) = self.lanes.get_mut(rendition) {
+                lane.set_kbps(form.kbps);
                 continue;
             }
-            let Some(candidates) = self.chosen.get(codec) else {
+            let codec = rendition.track.codec();
+            let Some(candidates) = self.chosen.get(&codec) else {
                 log::warn!("codec={codec} is wanted but no encoder is installed");
                 continue;
             };
-            let running = self.start(candidates).map_err(|failures| NoneStarts {
-                codec: *codec,
-                failures,
-            })?;
-            started.push((*codec, running.pipeline.config().encoder.element));
-            self.running.insert(*codec, running);
+            let lane = self
+                .start(candidates, *rendition, *form)
+                .map_err(|failures| NoneStarts { codec, failures })?;
+            started.push((*rendition, lane.encoder().element));
+            self.lanes.insert(*rendition, (lane, *form, Turn::Wait(None)));
         }
         Ok(started)
     }
@@ -157,101 +127,119 @@ impl Encoders {
     /// # Errors
     /// A codec of which no encoder starts.
     pub(super) fn resize(&mut self, size: (u16, u16)) -> Result<(), NoneStarts> {
-        let codecs = self.running.keys().copied().collect();
-        self.running.clear();
-        self.size = size;
-        self.want(&codecs).map(drop)
+        let forms = std::mem::take(&mut self.lanes)
+            .into_iter()
+            .map(|(rendition, (lane, form, _))| {
+                let kbps = lane.kbps();
+                (rendition, RenditionForm { kbps, ..form })
+            });
+        let forms = forms.collect();
+        self.common.size = size;
+        self.want(&forms).map(drop)
     }
 
     /// Starts the first one that can be started.
-    fn start(&self, candidates: &[Encoder]) -> Result<Running, Vec<EncoderFailure>> {
+    fn start(
+        &self,
+        candidates: &[Encoder],
+        rendition: Rendition,
+        form: RenditionForm,
+    ) -> Result<Lane, Vec<EncoderFailure>> {
         let mut failures = Vec::new();
-        for encoder in candidates {
-            let codec = encoder.codec;
-            let config = PipelineConfig {
-                encoder: *encoder,
-                width: self.size.0,
-                height: self.size.1,
-                fps: self.fps,
-                kbps: self.kbps.get(&codec).copied().unwrap_or(self.default_kbps),
-                threads: (thread::available_parallelism().map_or(1, usize::from) / 2).clamp(1, 2),
-            };
-            let outlet = Arc::clone(&self.outlet);
-            let sharpness = Sharpness::new(config.kbps, self.fps, self.size, encoder.counts_frames());
-            let sharpness = Arc::new(Mutex::new(sharpness));
-            let judged = Arc::clone(&sharpness);
-            let output = move |frame: Option<Frame>| {
-                if let Some(frame) = frame {
-                    lock(&judged).encoded(frame.pts_us, frame.data.len() as u64);
-                    if let Some(outbox) = &*lock(&outlet.current) {
-                        outbox.frame(codec, frame);
-                    }
-                }
-                // Room for the next picture, or a failure to look at.
-                outlet.wake.raise();
-            };
-            match Pipeline::start(config, output) {
-                Ok(pipeline) => return Ok(Running { pipeline, sharpness }),
+        for encoder in candidates.iter().copied() {
+            match Lane::start(&self.common, rendition, form, encoder) {
+                Ok(lane) => return Ok(lane),
                 Err(error) => {
-                    log::warn!("codec={codec} encoder={} does not start: {error}", encoder.element);
-                    failures.push(EncoderFailure {
-                        encoder: *encoder,
-                        error,
-                    });
+                    log::warn!(
+                        "rendition={rendition} encoder={} does not start: {error}",
+                        encoder.element
+                    );
+                    failures.push(EncoderFailure { encoder, error });
                 }
             }
         }
         Err(failures)
     }
 
-    /// Whether every one can take another picture.
-    pub(super) fn ready(&self) -> bool {
-        self.running.values().all(|r| r.pipeline.ready())
-    }
-
-    /// Whether all have sent the last picture as well as they can.
-    pub(super) fn sharp(&self) -> bool {
-        self.running.values().all(|r| lock(&r.sharpness).sharp())
-    }
-
-    /// Whether any earns what it may spend by frames, not by time.
-    pub(super) fn count_frames(&self) -> bool {
-        self.running
-            .values()
-            .any(|r| r.pipeline.config().encoder.counts_frames())
-    }
-
-    /// Whether nothing large has changed for a while.
-    pub(super) fn calm(&self, now: u64) -> bool {
-        self.running.values().all(|r| lock(&r.sharpness).calm(now))
-    }
-
-    /// Encodes a picture with every one.
-    pub(super) fn push(&self, picture: &PlanarPicture, pts_us: u64, what: Picture) {
-        for running in self.running.values() {
-            lock(&running.sharpness).begins(what == Picture::New);
-            running.pipeline.push(picture.clone(), pts_us, what);
+    /// The screen has changed.
+    pub(super) fn damaged(&mut self) {
+        for (lane, ..) in self.lanes.values_mut() {
+            lane.damaged();
         }
     }
 
-    /// Whether the one of this codec runs.
-    pub(super) fn runs(&self, codec: Codec) -> bool {
-        self.running.contains_key(&codec)
-    }
-
-    /// Makes the next picture a key frame.
-    pub(super) fn force_key(&self, codec: Codec) {
-        if let Some(running) = self.running.get(&codec) {
-            running.pipeline.force_key();
+    /// An input was injected.
+    pub(super) fn expect_change(&mut self, now: u64) {
+        for (lane, ..) in self.lanes.values_mut() {
+            lane.expect_change(now);
         }
     }
 
-    /// Changes a rate, now and for later starts.
-    pub(super) fn set_kbps(&mut self, codec: Codec, kbps: u32) {
-        self.kbps.insert(codec, kbps);
-        if let Some(running) = self.running.get(&codec) {
-            running.pipeline.set_kbps(kbps);
-            lock(&running.sharpness).set_rate(kbps);
+    /// What is to be done now, each by itself. `stale`: the last picture is not what is on the screen.
+    pub(super) fn plan(&mut self, stale: bool, now: u64) -> Plan {
+        for (lane, _, turn) in self.lanes.values_mut() {
+            *turn = lane.turn(now);
+        }
+        if stale {
+            self.share_grabs(now);
+        }
+        let mut plan = Plan::default();
+        plan.grab = stale && self.lanes.values().any(|(.., turn)| *turn == Turn::Grab);
+        for (lane, _, turn) in self.lanes.values_mut() {
+            if plan.grab && *turn != Turn::Grab && lane.joins(now) {
+                *turn = Turn::Grab;
+            }
+            match turn {
+                Turn::Grab | Turn::Again => plan.work = true,
+                Turn::Wait(until) => plan.until = plan.until.into_iter().chain(*until).min(),
+            }
+        }
+        plan
+    }
+
+    /// The one of the most frames grabs for the others, too, where it is about to.
+    fn share_grabs(&mut self, now: u64) {
+        let first = self.lanes.values().max_by_key(|(lane, ..)| lane.fps());
+        let Some((lane, _, Turn::Wait(Some(at)))) = first else {
+            return;
+        };
+        let (at, fps) = (*at, lane.fps());
+        if !lane.behind() || at > now + 1_000_000 / u64::from(fps.max(1)) {
+            return;
+        }
+        for (lane, _, turn) in self.lanes.values_mut() {
+            if lane.fps() < fps && *turn == Turn::Grab {
+                *turn = Turn::Wait(Some(at));
+            }
+        }
+    }
+
+    /// Gives those a picture for which [`Self::plan`] said so.
+    pub(super) fn push(&mut self, pictures: &mut Pictures, now: u64) {
+        for (lane, _, turn) in self.lanes.values_mut() {
+            match std::mem::replace(turn, Turn::Wait(None)) {
+                Turn::Grab => {
+                    if let Some(picture) = pictures.of(lane.size()) {
+                        lane.push(picture, now);
+                    }
+                }
+                Turn::Again => lane.push_again(pictures.of(lane.size()), now),
+                Turn::Wait(_) => {}
+            }
+        }
+    }
+
+    /// Somebody waits for a key frame of this.
+    pub(super) fn want_key(&mut self, rendition: Rendition, now: u64) {
+        if let Some((lane, ..)) = self.lanes.get_mut(&rendition) {
+            lane.want_key(now);
+        }
+    }
+
+    /// Changes a rate.
+    pub(super) fn set_kbps(&mut self, rendition: Rendition, kbps: u32) {
+        if let Some((lane, ..)) = self.lanes.get_mut(&rendition) {
+            lane.set_kbps(kbps);
         }
     }
 
@@ -265,22 +253,15 @@ impl Encoders {
             self.resumed_us = now_us;
         }
         self.checked_us = now_us;
-        self.running.values().try_for_each(|r| {
-            let checked = r.pipeline.check(now_us, self.resumed_us);
-            checked.map_err(|error| EncoderFailure {
-                encoder: r.pipeline.config().encoder,
-                error,
-            })
+        self.lanes.values().try_for_each(|(lane, ..)| {
+            let encoder = lane.encoder();
+            lane.check(now_us, self.resumed_us)
+                .map_err(|error| EncoderFailure { encoder, error })
         })
     }
 
     /// Lets go without stopping: a failed encoder may hang in being stopped, and the process ends anyway.
     pub(super) fn abandon(self) {
-        std::mem::forget(self.running);
+        std::mem::forget(self.lanes);
     }
-}
-
-/// Locks what no panic of another holder can leave half changed.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::media::{Codec, Frame};
+use crate::media::{Frame, Rendition};
 use crate::protocol::capture::{CaptureMessage, MAX_FRAME, frame_header};
 use crate::x11::Wake;
 
@@ -27,13 +27,13 @@ pub(super) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    // overflow: a frame that finds the queue full is dropped, and all of its codec up to the next key frame, which is
+    // overflow: a frame that finds the queue full is dropped, and all of its rendition up to the next key frame, which is
     // asked for as soon as the queue is empty. Other messages are dropped when there are too many.
     items: VecDeque<Item>,
     frames: usize,
     bytes: usize,
     messages: usize,
-    needs_key: BTreeSet<Codec>,
+    needs_key: BTreeSet<Rendition>,
     closed: bool,
     writing: bool,
 }
@@ -41,7 +41,7 @@ struct Queue {
 #[derive(Debug)]
 enum Item {
     Message(Vec<u8>),
-    Frame(Codec, Frame),
+    Frame(Frame),
 }
 
 impl Outbox {
@@ -75,28 +75,29 @@ impl Outbox {
     }
 
     /// Queues a frame, or drops it. Never waits.
-    pub(super) fn frame(&self, codec: Codec, frame: Frame) {
+    pub(super) fn frame(&self, frame: Frame) {
+        let rendition = frame.rendition;
         let mut queue = self.lock();
         if queue.closed {
             return;
         }
         let full = queue.frames >= MAX_FRAMES || queue.bytes + frame.data.len() > MAX_BYTES;
         let too_large = frame.data.len() > MAX_FRAME - 16;
-        if full || too_large || (queue.needs_key.contains(&codec) && !frame.key) {
-            queue.needs_key.insert(codec);
+        if full || too_large || (queue.needs_key.contains(&rendition) && !frame.key) {
+            queue.needs_key.insert(rendition);
             return;
         }
         if frame.key {
-            queue.needs_key.remove(&codec);
+            queue.needs_key.remove(&rendition);
         }
         queue.frames += 1;
         queue.bytes += frame.data.len();
-        queue.items.push_back(Item::Frame(codec, frame));
+        queue.items.push_back(Item::Frame(frame));
         self.changed.notify_all();
     }
 
-    /// The codecs that lost a frame and can go on now that the host has read everything.
-    pub(super) fn key_frames_needed(&self) -> BTreeSet<Codec> {
+    /// The renditions that lost a frame and can go on now that the host has read everything.
+    pub(super) fn key_frames_needed(&self) -> BTreeSet<Rendition> {
         let queue = self.lock();
         if queue.items.is_empty() {
             queue.needs_key.clone()
@@ -135,8 +136,8 @@ impl Outbox {
         while let Some(item) = self.next() {
             let result = match &item {
                 Item::Message(bytes) => socket.write_all(bytes),
-                Item::Frame(codec, frame) => {
-                    let header = frame_header((*codec).into(), frame.key, frame.pts_us, frame.data.len());
+                Item::Frame(frame) => {
+                    let header = frame_header(frame.rendition.into(), frame.key, frame.pts_us, frame.data.len());
                     write_both(socket, &header, &frame.data)
                 }
             };
@@ -160,7 +161,7 @@ impl Outbox {
             if let Some(item) = queue.items.pop_front() {
                 match &item {
                     Item::Message(_) => queue.messages -= 1,
-                    Item::Frame(_, frame) => {
+                    Item::Frame(frame) => {
                         queue.frames -= 1;
                         queue.bytes -= frame.data.len();
                     }
@@ -204,10 +205,12 @@ mod tests {
     use bytes::{Bytes, BytesMut};
 
     use super::*;
-    use crate::protocol::capture::{CodecNumber, split_frame};
+    use crate::media::Codec;
+    use crate::protocol::capture::split_frame;
 
-    fn frame(key: bool, pts_us: u64) -> Frame {
+    fn frame(rendition: impl Into<Rendition>, key: bool, pts_us: u64) -> Frame {
         Frame {
+            rendition: rendition.into(),
             data: Bytes::from(vec![7; 100_000]),
             key,
             pts_us,
@@ -222,7 +225,7 @@ mod tests {
     fn a_host_that_does_not_read_loses_frames_up_to_the_next_key_frame() {
         let outbox = outbox();
         for n in 0..100 {
-            outbox.frame(Codec::H264, frame(n == 0, n));
+            outbox.frame(frame(Codec::H264, n == 0, n));
         }
         assert!(outbox.key_frames_needed().is_empty(), "not while the queue is full");
         let mut seen = 0;
@@ -230,12 +233,28 @@ mod tests {
             seen += u64::from(outbox.next().is_some());
         }
         assert_eq!(seen, MAX_FRAMES as u64);
-        assert_eq!(outbox.key_frames_needed(), BTreeSet::from([Codec::H264]));
-        outbox.frame(Codec::H264, frame(false, 200));
+        assert_eq!(outbox.key_frames_needed(), BTreeSet::from([Codec::H264.into()]));
+        outbox.frame(frame(Codec::H264, false, 200));
         assert_eq!(outbox.lock().frames, 0);
-        outbox.frame(Codec::H264, frame(true, 201));
+        outbox.frame(frame(Codec::H264, true, 201));
         assert_eq!(outbox.lock().frames, 1);
         assert!(outbox.lock().needs_key.is_empty());
+    }
+
+    #[test]
+    fn what_one_rendition_lost_is_missing_in_no_other() {
+        let outbox = outbox();
+        let low = Rendition::new(Codec::H264.into(), 2);
+        outbox.frame(frame(low, true, 0));
+        for n in 0..100 {
+            outbox.frame(frame(Codec::H264, n == 0, n));
+        }
+        while outbox.lock().items.front().is_some() {
+            outbox.next();
+        }
+        outbox.frame(frame(low, false, 1));
+        assert_eq!(outbox.lock().frames, 1);
+        assert!(!outbox.lock().needs_key.contains(&low));
     }
 
     #[test]
@@ -248,7 +267,7 @@ mod tests {
         };
         outbox.message(&CaptureMessage::Alive { grabbed: 1, damage: 2 });
         for n in 0..20 {
-            outbox.frame(Codec::Vp8, frame(n == 0, n));
+            outbox.frame(frame(Codec::Vp8, n == 0, n));
         }
         let mut buffer = BytesMut::new();
         let mut next = || loop {
@@ -262,12 +281,18 @@ mod tests {
         assert_eq!(next(), CaptureMessage::Alive { grabbed: 1, damage: 2 });
         for n in 0..20 {
             let CaptureMessage::Frame {
-                codec, pts_us, data, ..
+                rendition,
+                pts_us,
+                data,
+                ..
             } = next()
             else {
                 panic!("no frame")
             };
-            assert_eq!((codec, pts_us, data.len()), (CodecNumber::Vp8, n, 100_000));
+            assert_eq!(
+                (Rendition::from(rendition), pts_us, data.len()),
+                (Codec::Vp8.into(), n, 100_000)
+            );
         }
         outbox.flush(Duration::from_secs(5));
         outbox.close();

@@ -15,8 +15,14 @@ const SETTLE_US: u64 = 33_000;
 /// Changes that are no further apart than this are movement: each holds what the rate allows of the rest of the screen,
 /// so that only after a longer pause something is left to do.
 const MOVING_US: u64 = 100_000;
-/// A picture is encoded again so often at most: what is not sharp then never will be.
-const SETTLE_TIMES: u8 = 120;
+/// At a rate below this, a picture that is not sharp is encoded less often, so that more goes into each, in kbit/s.
+const SETTLE_KBPS: u32 = 2000;
+/// So much less often at most.
+const SETTLE_SLOWER: u32 = 3;
+/// A picture is encoded again so often at most, at this rate in kbit/s: what is not sharp then never will be.
+const SETTLE_TIMES: (u32, u32) = (120, 4000);
+/// No rate is taken for less than this.
+const LEAST_KBPS: u32 = 50;
 /// The last picture is encoded again this long after the last frame, whatever it is: a browser that is sent nothing for
 /// 3 s asks for a key frame. Such a frame holds next to nothing.
 const KEEP_US: u64 = 2_000_000;
@@ -53,7 +59,8 @@ pub(super) struct Pacing {
     /// The last change came soon after the one before.
     moving: bool,
     /// How often the last change, or key frame, was encoded again.
-    settled: u8,
+    settled: u32,
+    settle_times: u32,
     encoded_us: u64,
     sharp: bool,
     /// It was so when the last picture was encoded again.
@@ -77,6 +84,7 @@ impl Pacing {
             early_since_us: 0,
             moving: false,
             settled: 0,
+            settle_times: SETTLE_TIMES.0,
             encoded_us: 0,
             sharp: false,
             closed: false,
@@ -104,15 +112,28 @@ impl Pacing {
         self.expecting_until_us = now + EXPECT_US;
     }
 
-    /// Whether the encoders have sent the last picture as well as they can, and whether one of them earns by frames what
-    /// it may spend, so that frames have to be made for it.
-    pub(super) fn judge(&mut self, sharp: bool, by_frames: bool) {
+    /// Whether the encoder has sent the last picture as well as it can, and whether it earns by frames what
+    /// it may spend, so that frames have to be made for it. A picture takes longer at a lower rate.
+    pub(super) fn judge(&mut self, sharp: bool, by_frames: bool, kbps: u32) {
         self.sharp = sharp;
+        let kbps = kbps.max(LEAST_KBPS);
+        let slower = if by_frames {
+            1
+        } else {
+            (SETTLE_KBPS / kbps).clamp(1, SETTLE_SLOWER)
+        };
         self.settle_us = if by_frames {
             self.interval_us
         } else {
-            self.interval_us.max(SETTLE_US)
+            self.interval_us.max(SETTLE_US * u64::from(slower))
         };
+        let (times, at_kbps) = SETTLE_TIMES;
+        self.settle_times = times * (at_kbps / kbps).max(1) / slower;
+    }
+
+    /// Whether the screen has changed since the last grab.
+    pub(super) const fn dirty(&self) -> bool {
+        self.dirty
     }
 
     /// What to do at `now`.
@@ -143,7 +164,7 @@ impl Pacing {
     fn settle_at(&self) -> u64 {
         let wait = if self.sharp && self.settled == 0 {
             SETTLE_SMALL_US
-        } else if (self.sharp && self.closed) || self.settled >= SETTLE_TIMES {
+        } else if (self.sharp && self.closed) || self.settled >= self.settle_times {
             KEEP_US
         } else if self.moving && self.settled == 0 {
             MOVING_US
@@ -164,9 +185,14 @@ impl Pacing {
         self.next_us
     }
 
+    /// Whether a change may be taken from a grab that is made for others, a little early.
+    pub(super) const fn joins(&self, now: u64) -> bool {
+        self.dirty && self.next_us <= now + self.interval_us / 4
+    }
+
     /// The change was grabbed.
     pub(super) fn grabbed(&mut self, now: u64) {
-        if now < self.next_us {
+        if now < self.next_us && !self.joins(now) {
             self.early_left = self.early(now) - 1;
             self.early_since_us = now;
             self.next_us = now + self.interval_us;
@@ -213,6 +239,23 @@ mod tests {
     }
 
     #[test]
+    fn a_grab_for_others_is_shared_a_little_early_and_the_rate_holds() {
+        let mut pacing = still();
+        pacing.damaged();
+        assert!(!pacing.joins(START + 5_000));
+        let grabs = (1..=1000).filter(|ms| {
+            let now = START + ms * 1000;
+            pacing.damaged();
+            let joins = pacing.joins(now);
+            if joins {
+                pacing.grabbed(now);
+            }
+            joins
+        });
+        assert!((58..=61).contains(&grabs.count()));
+    }
+
+    #[test]
     fn the_first_picture_is_grabbed_unasked() {
         assert_eq!(Pacing::new(60).step(START), Step::Grab);
     }
@@ -255,7 +298,7 @@ mod tests {
         let (mut now, mut times) = (from, 0);
         let mut last = from;
         loop {
-            pacing.judge(times >= sharp_after, false);
+            pacing.judge(times >= sharp_after, false, 4000);
             match pacing.step(now) {
                 Step::Wait(at) if at >= last + KEEP_US => return (times, last - from),
                 Step::Wait(at) => now = at,
@@ -283,7 +326,7 @@ mod tests {
     #[test]
     fn settling_ends_even_if_it_never_is_sharp() {
         let mut pacing = still();
-        assert_eq!(settle(&mut pacing, u64::MAX, START).0, u64::from(SETTLE_TIMES));
+        assert_eq!(settle(&mut pacing, u64::MAX, START).0, u64::from(SETTLE_TIMES.0));
         let later = START + 10_000_000;
         pacing.grabbed(later);
         assert_eq!(settle(&mut pacing, 10, later).0, 11, "the next change settles, too");
@@ -294,7 +337,7 @@ mod tests {
         let mut pacing = still();
         settle(&mut pacing, 5, START);
         let later = START + 60_000_000;
-        pacing.judge(true, false);
+        pacing.judge(true, false, 4000);
         pacing.repeat();
         assert_eq!(pacing.step(later), Step::Settle);
         pacing.settled(later);
@@ -305,7 +348,7 @@ mod tests {
     fn a_still_screen_is_encoded_again_before_a_browser_misses_anything() {
         let mut pacing = still();
         settle(&mut pacing, 0, START);
-        pacing.judge(true, false);
+        pacing.judge(true, false, 4000);
         let mut now = START + SETTLE_SMALL_US;
         for _ in 0..100 {
             assert_eq!(pacing.step(now), Step::Wait(now + KEEP_US));
@@ -318,7 +361,7 @@ mod tests {
     #[test]
     fn a_pointer_that_hovers_does_not_put_settling_off() {
         let mut pacing = still();
-        pacing.judge(false, false);
+        pacing.judge(false, false, 4000);
         let mut settled = 0;
         for ms in 0..1000 {
             let now = START + ms * 1000;
@@ -341,7 +384,7 @@ mod tests {
     #[test]
     fn movement_is_not_encoded_twice_and_settles_when_it_ends() {
         let mut pacing = still();
-        pacing.judge(false, false);
+        pacing.judge(false, false, 4000);
         let mut now = START;
         for _ in 0..24 {
             now += 41_667;
@@ -354,9 +397,24 @@ mod tests {
     }
 
     #[test]
+    fn at_a_low_rate_a_picture_is_given_longer_to_become_sharp_in_larger_steps() {
+        let mut pacing = still();
+        for (kbps, step, times) in [
+            (4000, 33_000, 120),
+            (1000, 66_000, 240),
+            (500, 99_000, 320),
+            (0, 99_000, 3200),
+        ] {
+            pacing.judge(false, false, kbps);
+            assert_eq!(pacing.step(START), Step::Wait(START + step), "{kbps}");
+            assert_eq!(pacing.settle_times, times, "{kbps}");
+        }
+    }
+
+    #[test]
     fn an_encoder_that_earns_by_frames_is_given_all_of_them() {
         let mut pacing = still();
-        pacing.judge(false, true);
+        pacing.judge(false, true, 4000);
         assert_eq!(pacing.step(START + 16_666), Step::Settle);
     }
 

@@ -10,16 +10,16 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{getsockopt, sockopt};
 
 use super::args::CaptureArgs;
-use super::encoders::{EncoderFailure, Encoders, NoneStarts, Outlet};
+use super::encoders::{EncoderFailure, Encoders, NoneStarts};
 use super::exit::CaptureExit;
-use super::keys::{Due, Keys};
+use super::lane::Common;
 use super::link::Link;
-use super::pacing::{Pacing, Step};
+use super::outlet::Outlet;
+use super::pictures::Pictures;
 use super::privileges;
 use super::resizing::{Follow, Resizing};
 use crate::clock::monotonic_us;
-use crate::gst::{Encoder, GstError, Picture, init, probe};
-use crate::media::{Planar, PlanarPicture};
+use crate::gst::{Encoder, GstError, init, probe};
 use crate::protocol::capture::{CaptureMessage, HostMessage, VERSION};
 use crate::x11::{DisplayAddress, Grabber, Wake, X11Error, wait_readable};
 
@@ -103,11 +103,10 @@ struct Process {
     outlet: Arc<Outlet>,
     wake: Arc<Wake>,
     link: Option<Link>,
-    pacing: Pacing,
-    planar: Planar,
+    pictures: Pictures,
     resizing: Resizing,
-    last: Option<PlanarPicture>,
-    keys: Keys,
+    /// The last picture is not what is on the screen.
+    stale: bool,
     grabbed: u64,
     damage: u64,
     alive_at_us: u64,
@@ -137,15 +136,13 @@ impl Process {
         privileges::give_up(args.debuggable).map_err(std::io::Error::from)?;
         let wake = Arc::new(Wake::new()?);
         let outlet = Arc::new(Outlet::new(Arc::clone(&wake)));
-        let (width, height) = grabber.size();
-        let planar = Planar::new(width, height);
-        let encoders = Encoders::new(
-            &preferred,
-            grabber.size(),
-            args.fps,
-            args.bitrate_kbps,
-            Arc::clone(&outlet),
-        );
+        let common = Common {
+            size: grabber.size(),
+            fps: args.fps,
+            full_kbps: args.bitrate_kbps,
+            outlet: Arc::clone(&outlet),
+        };
+        let encoders = Encoders::new(&preferred, common);
         log::info!(
             "display={address} size={:?} encoders={:?}",
             grabber.size(),
@@ -154,16 +151,14 @@ impl Process {
         Ok(Self {
             listener,
             allowed_uid,
+            pictures: Pictures::new(grabber.size()),
             grabber,
             encoders,
             outlet,
             wake,
             link: None,
-            pacing: Pacing::new(args.fps),
-            planar,
             resizing: Resizing::default(),
-            last: None,
-            keys: Keys::default(),
+            stale: true,
             grabbed: 0,
             damage: 0,
             alive_at_us: 0,
@@ -209,7 +204,7 @@ impl Process {
         let seen = self.grabber.drain_damage()?;
         if seen > 0 {
             self.damage += seen;
-            self.pacing.damaged();
+            self.damaged();
         }
         let now = monotonic_us();
         let follow = self.follow_size(now)?;
@@ -224,10 +219,8 @@ impl Process {
                 damage: self.damage,
             });
         }
-        for codec in link.outbox.key_frames_needed() {
-            if self.encoders.runs(codec) {
-                self.keys.want(codec, now);
-            }
+        for rendition in link.outbox.key_frames_needed() {
+            self.encoders.want_key(rendition, now);
         }
         let due = match follow {
             Follow::Wait(until) => until,
@@ -243,67 +236,37 @@ impl Process {
         if let Follow::Take(size) = follow {
             log::info!("the screen is {}x{} now", size.0, size.1);
             self.grabber.resize(size);
-            self.planar = Planar::new(size.0, size.1);
-            self.last = None;
+            self.pictures = Pictures::new(size);
             self.encoders.resize(size)?;
-            self.pacing.damaged();
+            self.damaged();
         }
         Ok(follow)
     }
 
-    /// Grabs or repeats once if it is time; says when it will be again.
-    fn encode(&mut self, now: u64) -> Result<Option<u64>, Failure> {
-        let sharp = self.encoders.sharp();
-        self.pacing.judge(sharp, self.encoders.count_frames());
-        let key = self.keys.due(now, self.encoders.calm(now), sharp);
-        if matches!(key, Due::Now | Due::Still) {
-            self.pacing.repeat();
-        }
-        match self.pacing.step(now) {
-            Step::Wait(at) => {
-                return Ok(Some(match key {
-                    Due::At(latest) => latest.min(at),
-                    _ => at,
-                }));
-            }
-            // An encoder that is behind raises the flag when it has room again.
-            Step::Grab | Step::Settle if !self.encoders.ready() => return Ok(None),
-            Step::Grab => {
-                // The screen has just become smaller: that is looked at first.
-                let Some(picture) = self.grabber.grab()? else {
-                    return Ok(Some(now));
-                };
-                self.grabbed += 1;
-                // Always of the grabber's size.
-                self.last = self.planar.convert(picture);
-                if key == Due::Now {
-                    self.force_keys();
-                }
-                if let Some(picture) = &self.last {
-                    self.encoders.push(picture, now, Picture::New);
-                }
-                self.pacing.grabbed(now);
-            }
-            Step::Settle => {
-                // What the encoders have saved counts from the picture after one that they know to be still.
-                if key == Due::Now || (key == Due::Still && self.pacing.closed()) {
-                    self.force_keys();
-                }
-                if let Some(last) = &self.last {
-                    self.encoders
-                        .push(last, now, if sharp { Picture::Still } else { Picture::Again });
-                }
-                self.pacing.settled(now);
-            }
-        }
-        // What is due next is of a later time: an encoder that is done at once is not given two pictures of one.
-        Ok(Some(now))
+    /// What is on the screen is not in the last picture.
+    fn damaged(&mut self) {
+        self.stale = true;
+        self.encoders.damaged();
     }
 
-    fn force_keys(&mut self) {
-        for codec in self.keys.take() {
-            self.encoders.force_key(codec);
+    /// Gives pictures to the encoders for which it is time; says when it will be again.
+    fn encode(&mut self, now: u64) -> Result<Option<u64>, Failure> {
+        let plan = self.encoders.plan(self.stale, now);
+        if !plan.work {
+            return Ok(plan.until);
         }
+        if plan.grab {
+            // The screen has just become smaller: that is looked at first.
+            let Some(picture) = self.grabber.grab()? else {
+                return Ok(Some(now));
+            };
+            self.grabbed += 1;
+            self.stale = false;
+            self.pictures.grabbed(picture);
+        }
+        self.encoders.push(&mut self.pictures, now);
+        // What is due next is of a later time: an encoder that is done at once is not given two pictures of one.
+        Ok(Some(now))
     }
 
     fn accept(&mut self) {
@@ -342,9 +305,14 @@ impl Process {
         self.outlet.connect(None);
         self.link = None;
         // Stopping everything starts nothing, so it cannot fail.
-        let _ = self.encoders.want(&std::collections::BTreeSet::new());
-        self.last = None;
-        self.pacing.damaged();
+        let _ = self.encoders.want(&std::collections::BTreeMap::new());
+        self.rest();
+    }
+
+    /// Nobody looks. What is on the screen may have changed when somebody does again.
+    fn rest(&mut self) {
+        self.pictures.forget();
+        self.stale = true;
     }
 
     fn listen(&mut self) -> Result<(), Failure> {
@@ -363,37 +331,28 @@ impl Process {
         let now = monotonic_us();
         match message {
             HostMessage::Hello { .. } => {}
-            HostMessage::Want(codecs) => {
-                let codecs = codecs.into_iter().map(Into::into).collect();
-                let started = self.encoders.want(&codecs)?;
-                for (codec, name) in started {
-                    log::info!("codec={codec} encoder={name} started");
+            HostMessage::Want(forms) => {
+                let forms = forms.into_iter().map(|(number, form)| (number.into(), form)).collect();
+                for (rendition, name) in self.encoders.want(&forms)? {
+                    log::info!("rendition={rendition} encoder={name} started");
                     self.tell(&CaptureMessage::Encoder {
-                        codec: codec.into(),
+                        codec: rendition.track.codec().into(),
                         name: name.to_owned(),
                     });
-                    // Its first frame is a key frame; the others get the same picture once more.
-                    self.pacing.repeat();
                 }
                 if !self.encoders.any() {
-                    // What is on the screen may have changed when somebody looks again.
-                    self.last = None;
-                    self.pacing.damaged();
+                    self.rest();
                 }
             }
-            HostMessage::KeyFrame(codec) => {
-                if self.encoders.runs(codec.into()) {
-                    self.keys.want(codec.into(), now);
-                }
-            }
-            HostMessage::Bitrate { codec, kbps } => self.encoders.set_kbps(codec.into(), kbps),
+            HostMessage::KeyFrame(number) => self.encoders.want_key(number.into(), now),
+            HostMessage::Bitrate { rendition, kbps } => self.encoders.set_kbps(rendition.into(), kbps),
             HostMessage::Ping => {
                 self.tell(&CaptureMessage::Alive {
                     grabbed: self.grabbed,
                     damage: self.damage,
                 });
             }
-            HostMessage::ExpectChange => self.pacing.expect_change(now),
+            HostMessage::ExpectChange => self.encoders.expect_change(now),
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ const PIXELS: u64 = 160;
 const IN_A_ROW: u8 = 6;
 /// A frame might take what is earned in this time, at least.
 const SPAN_US: u64 = 33_000;
+/// And what is earned since the one before, up to this time.
+const LONGEST_SPAN_US: u64 = 100_000;
 /// After a large change, the picture is as good as it gets after this time.
 const CALM_US: u64 = 1_000_000;
 
@@ -65,7 +67,8 @@ impl Sharpness {
         self.at_us = Some(pts_us);
         let earning = if self.by_frames { self.interval_us } else { passed };
         self.owed = self.owed.saturating_sub(self.earned(earning));
-        let might = self.earned(if self.by_frames { self.interval_us } else { SPAN_US });
+        let span = passed.clamp(SPAN_US, LONGEST_SPAN_US);
+        let might = self.earned(if self.by_frames { self.interval_us } else { span });
         let plain = bytes <= (might / PLAIN).min(self.pixels / PIXELS);
         if self.owed == 0 && plain {
             self.plain = self.plain.saturating_add(1);

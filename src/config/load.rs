@@ -191,6 +191,13 @@ impl Values {
         }
     }
 
+    fn ladder(&self, name: &str) -> Vec<super::RungConfig> {
+        match self.value(name) {
+            Value::Ladder(rungs) => rungs.clone(),
+            other => unreachable!("{name} is a ladder in the table of keys, not {other}"),
+        }
+    }
+
     fn addresses(&self, name: &str) -> Vec<std::net::IpAddr> {
         match self.value(name) {
             Value::Addresses(addresses) => addresses.clone(),
@@ -348,6 +355,7 @@ impl Values {
                 height: self.number("video.height"),
                 fps: self.number("video.fps"),
                 bitrate_kbps: self.number("video.bitrate_kbps"),
+                ladder: self.ladder("video.ladder"),
             },
             session: SessionConfig {
                 resume_grace: self.span("session.resume_grace"),

@@ -32,6 +32,7 @@ pub mod origin;
 pub mod owner;
 pub mod ready;
 pub mod removal;
+pub mod rung;
 pub mod sources;
 pub mod state_dir;
 mod suggest;
@@ -49,6 +50,7 @@ pub use ice_url::{IceScheme, IceTransport, IceUrl};
 pub use origin::Origin;
 pub use owner::AppOwner;
 pub use ready::Ready;
+pub use rung::RungConfig;
 pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
 pub use types::{

@@ -11,6 +11,7 @@ use super::app_entry::AppEntry;
 use super::explain::Row;
 use super::hidden::Hidden;
 use super::ice_url::IceUrl;
+use super::rung::RungConfig;
 
 /// The whole effective configuration.
 #[derive(Debug, Clone)]
@@ -156,7 +157,7 @@ pub struct InstancesConfig {
 }
 
 /// The picture, where an app or a user does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoConfig {
     /// Width in pixels.
     pub width: u16,
@@ -166,6 +167,8 @@ pub struct VideoConfig {
     pub fps: u16,
     /// Bit rate at most, in kbit/s.
     pub bitrate_kbps: u32,
+    /// The forms that it can be had in, the best first; at least one.
+    pub ladder: Vec<RungConfig>,
 }
 
 /// The sessions of users.

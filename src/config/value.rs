@@ -9,6 +9,7 @@ use super::address_range::AddressRange;
 use super::duration;
 use super::hidden::Hidden;
 use super::ice_url::IceUrl;
+use super::rung::{self, RungConfig};
 
 /// What a key may be set to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub enum Kind {
     Secrets,
     /// IP addresses, possibly none, or the word `stun`.
     PublicAddress,
+    /// Renditions of the picture, the best first.
+    Ladder,
 }
 
 /// A value as a source gives it, before it is known to be right.
@@ -136,6 +139,8 @@ pub enum Value {
     Secrets(Vec<Hidden>),
     /// For [`Kind::PublicAddress`]; `None` stands for asking a STUN server.
     PublicAddress(Option<Vec<IpAddr>>),
+    /// For [`Kind::Ladder`].
+    Ladder(Vec<RungConfig>),
 }
 
 impl std::fmt::Display for Value {
@@ -152,6 +157,7 @@ impl std::fmt::Display for Value {
             Self::Addresses(value) | Self::PublicAddress(Some(value)) => f.write_str(&joined(value)),
             Self::Networks(value) => f.write_str(&joined(value)),
             Self::IceServers(value) => f.write_str(&joined(value)),
+            Self::Ladder(value) => f.write_str(&joined(value)),
             Self::Secrets(value) if value.is_empty() => Ok(()),
             Self::Secrets(value) => write!(f, "({} set, not shown)", value.len()),
             Self::Words(value) => f.write_str(&value.join(", ")),
@@ -251,6 +257,7 @@ impl Kind {
                 let secrets: Option<Vec<Hidden>> = raw.items()?.iter().map(|item| Hidden::new(item)).collect();
                 secrets.filter(|secrets| secrets.len() <= 2).map(Value::Secrets)
             }
+            Self::Ladder => rung::ladder(&raw.items()?).map(Value::Ladder),
             Self::PublicAddress if raw.text() == Some("stun") => Some(Value::PublicAddress(None)),
             Self::PublicAddress => match Self::Addresses.parse(raw)? {
                 Value::Addresses(addresses) => Some(Value::PublicAddress(Some(addresses))),
@@ -303,6 +310,11 @@ impl Kind {
             Self::PublicAddress => "`stun`, or IP addresses: a list in a file, else separated by commas".to_owned(),
             Self::Database => {
                 "`sqlite:PATH`, or a path within the state folder; `~/` is the home of who starts the host".to_owned()
+            }
+            Self::Ladder => {
+                "one to four times `PERCENT/FPS/KBPS` (10 to 100, 1 to 240, 0 to 200000), KBPS falling: a list in \
+                             a file, else separated by commas"
+                    .to_owned()
             }
             Self::Words => "words without spaces: a list in a file, else separated by commas".to_owned(),
             Self::Name => "1 to 64 letters, digits, `.`, `_` or `-`".to_owned(),

@@ -12,9 +12,10 @@ use super::ready_mark::{Life, time_left};
 use super::shared::{DesktopShared, role};
 use super::siblings;
 use crate::clock::unix_ms;
+use crate::config::catalogue::advice;
 use crate::config::{OnHang, RestartPolicy};
 use crate::process::KeeperClient;
-use crate::protocol::keeper::{Exit, Started};
+use crate::protocol::keeper::{Exit, FailureCode, Started};
 use crate::supervision::{ChildContext, ExitReason};
 
 /// The app waits this long for a window manager, so that its first window is already maximised.
@@ -23,6 +24,8 @@ const WINDOW_MANAGER_DEADLINE: Duration = Duration::from_secs(3);
 const EARLY: Duration = Duration::from_secs(10);
 /// Between the last window of an app that has no process of its own to watch and its end.
 const WINDOWLESS: Duration = Duration::from_secs(10);
+/// What the shell that stays beside a launcher ends with where there is no such command (POSIX, XCU 2.8.2).
+const COMMAND_NOT_FOUND: i32 = 127;
 /// An app that loses its display ends at the same time as the display, or a little before.
 const DISPLAY_LOSS: Duration = Duration::from_millis(300);
 
@@ -254,6 +257,11 @@ async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Ended) -> 
             }
         });
         return ExitReason::dependency("display_lost");
+    }
+    if shared.layout.app.launcher && exit == Exit::Code(COMMAND_NOT_FOUND) {
+        let command = &shared.layout.app.command;
+        let message = format!("the app cannot be started: {command} does not exist{}", advice(command));
+        return fail(shared, FailureCode::CommandNotFound.as_str(), message, tail);
     }
     let message = describe("the app", exit);
     log::warn!("instance={} {message}", shared.id);

@@ -5,6 +5,12 @@ const CHANGE_US: u64 = 200_000;
 /// What is saved up for key frames of a still screen, where nothing waits behind them. x264 takes the first of them for
 /// half as large again as it gets.
 const STILL_US: u64 = 1_500_000;
+/// The same on a line that has just the rate: whoever acts meanwhile waits behind such a frame.
+const STILL_LIMITED_US: u64 = 400_000;
+/// On a line that has just the rate, a change is encoded when no more than this is still on its way.
+const BEHIND_US: u64 = 200_000;
+/// And a picture that stands still when no more than this is: it must not be in the way of a change.
+const BEHIND_STILL_US: u64 = 30_000;
 /// Pictures that came early have spent what those after them would have; not for longer than this many.
 const AHEAD: i64 = 4;
 
@@ -21,27 +27,39 @@ pub(super) struct Share {
 ///
 /// Rate controls count frames: one that has encoded nothing for a minute has saved nothing, and owes what it owed then.
 /// So time is counted here, and each picture stands for the time since the one before.
+///
+/// An encoder that may not get any coarser makes frames that are larger than what it may spend. Then there are fewer of
+/// them: the next one waits until the line has carried what is before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
     kbps: u32,
+    /// Below this rate it is a line that limits it.
+    full_kbps: u32,
     interval_us: u64,
     last_us: Option<u64>,
     /// Time that has passed and that no picture has stood for yet; below zero where they came early.
     carried_us: i64,
     /// What may be spent at once, as the time in which it is earned.
     saved_us: u64,
+    /// What was spent beyond that.
+    owed_us: u64,
+    /// What a line that has just the rate had not carried yet at the time of the last picture, as time.
+    behind_us: u64,
 }
 
 impl Budget {
     /// Of an encoder that has encoded nothing yet.
-    pub(super) const fn new(kbps: u32, fps: u16) -> Self {
+    pub(super) const fn new(kbps: u32, full_kbps: u32, fps: u16) -> Self {
         let fps = if fps == 0 { 1 } else { fps };
         Self {
             kbps,
+            full_kbps,
             interval_us: 1_000_000 / fps as u64,
             last_us: None,
             carried_us: 0,
             saved_us: CHANGE_US,
+            owed_us: 0,
+            behind_us: 0,
         }
     }
 
@@ -58,9 +76,31 @@ impl Budget {
         self.kbps
     }
 
-    /// The rate has changed.
-    pub(super) const fn set_kbps(&mut self, kbps: u32) {
+    /// The rate has changed: what is on its way takes as much longer.
+    pub(super) fn set_kbps(&mut self, kbps: u32) {
+        let kbps = kbps.max(1);
+        let scaled = |us: u64| us.saturating_mul(self.kbps.into()) / u64::from(kbps);
+        (self.owed_us, self.behind_us) = (scaled(self.owed_us), scaled(self.behind_us));
         self.kbps = kbps;
+    }
+
+    /// Whether it is a line that limits the rate, so that whatever is spent takes its time there.
+    const fn limited(&self) -> bool {
+        self.kbps < self.full_kbps
+    }
+
+    const fn still_us(&self) -> u64 {
+        if self.limited() { STILL_LIMITED_US } else { STILL_US }
+    }
+
+    /// When the next picture may be encoded, a `change` or one that stands still.
+    pub(super) fn free_at(&self, change: bool) -> u64 {
+        let bearable = match (self.limited(), change) {
+            (false, _) => STILL_US,
+            (true, true) => BEHIND_US,
+            (true, false) => BEHIND_STILL_US,
+        };
+        self.last_us.unwrap_or(0) + self.behind_us.saturating_sub(bearable)
     }
 
     /// A picture of time `pts_us` is to be encoded, `still` if it is the last one once more and nothing is missing of that.
@@ -70,7 +110,11 @@ impl Budget {
             .last_us
             .map_or(self.interval_us, |last| pts_us.saturating_sub(last));
         self.last_us = Some(pts_us);
-        self.saved_us = (self.saved_us + passed).min(STILL_US);
+        self.behind_us = self.behind_us.saturating_sub(passed);
+        let repaid = passed.min(self.owed_us);
+        self.owed_us -= repaid;
+        let passed = passed - repaid;
+        self.saved_us = (self.saved_us + passed).min(self.still_us());
         let interval = i64::try_from(self.interval_us).unwrap_or(i64::MAX);
         let most = i64::from(Self::frames(CHANGE_US, self.interval_us));
         self.carried_us = self
@@ -93,9 +137,10 @@ impl Budget {
 
     /// A frame of `bytes` came out.
     pub(super) fn spent(&mut self, bytes: u64) {
-        self.saved_us = self
-            .saved_us
-            .saturating_sub(bytes.saturating_mul(8000) / u64::from(self.kbps.max(1)));
+        let took = bytes.saturating_mul(8000) / u64::from(self.kbps.max(1));
+        self.owed_us = self.owed_us.saturating_add(took.saturating_sub(self.saved_us));
+        self.saved_us = self.saved_us.saturating_sub(took);
+        self.behind_us = self.behind_us.saturating_add(took);
     }
 
     /// The frames that fit into a window. One less than that, or x264 takes the window for too small.
@@ -112,7 +157,7 @@ mod tests {
     const FRAME: u64 = 16_667;
 
     fn begun() -> Budget {
-        let mut budget = Budget::new(4000, 60);
+        let mut budget = Budget::new(4000, 4000, 60);
         budget.next(1_000_000, false);
         budget
     }
@@ -146,13 +191,84 @@ mod tests {
         assert_eq!(budget.next(61_133_000, true).window_ms, 200, "spent");
     }
 
+    /// One whose rate is what a line carries.
+    fn limited(kbps: u32) -> Budget {
+        let mut budget = Budget::new(kbps, 4000, 60);
+        budget.next(1_000_000, false);
+        budget
+    }
+
+    #[test]
+    fn behind_a_frame_that_is_too_large_for_the_line_the_next_one_waits() {
+        let mut budget = limited(500);
+        assert!(budget.free_at(true) <= 1_000_000);
+        // 25 kB at 500 kbit/s are 400 ms.
+        budget.spent(25_000);
+        assert_eq!(budget.free_at(true), 1_200_000);
+        assert_eq!(
+            budget.free_at(false),
+            1_370_000,
+            "one that stands still waits until the line is free"
+        );
+        budget.next(1_200_000, false);
+        budget.spent(12_500);
+        assert_eq!(budget.free_at(true), 1_400_000);
+    }
+
+    #[test]
+    fn where_no_line_limits_the_rate_a_change_never_waits_behind_a_key_frame() {
+        let mut budget = begun();
+        budget.spent(400_000);
+        assert!(budget.free_at(true) <= 1_000_000);
+        budget.spent(600_000);
+        assert_eq!(budget.free_at(true), 1_500_000, "but the rate holds in the end");
+    }
+
+    #[test]
+    fn what_was_spent_beyond_the_rate_is_granted_to_nobody_twice() {
+        let mut budget = limited(500);
+        budget.spent(62_500);
+        // A second was spent, 200 ms of which were there.
+        assert_eq!(budget.next(1_800_000, false).frames, 1);
+        budget.spent(0);
+        assert_eq!(budget.next(2_000_000, false).frames, 11);
+    }
+
+    #[test]
+    fn a_rate_that_falls_makes_what_is_on_its_way_take_longer() {
+        let mut budget = limited(1000);
+        budget.spent(50_000);
+        assert_eq!(budget.free_at(true), 1_200_000);
+        budget.set_kbps(500);
+        assert_eq!(budget.free_at(true), 1_600_000);
+        budget.set_kbps(0);
+        assert!(budget.free_at(true) < u64::MAX / 2);
+    }
+
     proptest! {
+        #[test]
+        fn the_rate_holds_however_large_frames_are(
+            sizes in prop::collection::vec(20u64..60_000, 50..300),
+            kbps in 150u32..4000,
+        ) {
+            let mut budget = Budget::new(kbps, 4000, 60);
+            let (mut now, mut bytes) = (1_000_000, 0);
+            for size in &sizes {
+                now = budget.free_at(true).max(now + FRAME);
+                budget.next(now, false);
+                budget.spent(*size);
+                bytes += size;
+            }
+            let may = (now - 1_000_000 + BEHIND_US + 2 * FRAME) * u64::from(kbps) / 8000 + 60_000;
+            prop_assert!(bytes <= may, "{bytes} of {may}");
+        }
+
         #[test]
         fn pictures_stand_for_no_more_time_than_has_passed(
             gaps in prop::collection::vec(2_000u64..400_000, 1..300),
             fps in 1u16..=240,
         ) {
-            let mut budget = Budget::new(4000, fps);
+            let mut budget = Budget::new(4000, 4000, fps);
             let (mut now, mut granted) = (1_000_000, 0);
             budget.next(now, false);
             let interval = 1_000_000 / u64::from(fps);

@@ -150,6 +150,8 @@ impl Encoder {
                 ("pass", "qual"),
                 ("quantizer", "16"),
                 ("qp-min", "12"),
+                // Coarser than this nobody reads anything: there are fewer frames then.
+                ("qp-max", "36"),
                 ("sliced-threads", "true"),
                 ("key-int-max", "100000"),
                 ("byte-stream", "true"),
@@ -164,6 +166,7 @@ impl Encoder {
                 ("background-detection", "false"),
                 ("adaptive-quantization", "false"),
                 ("enable-frame-skip", "false"),
+                ("qp-max", "36"),
                 ("scene-change-detection", "false"),
             ],
             _ => &[
@@ -181,7 +184,8 @@ impl Encoder {
                 ("undershoot", "95"),
                 ("overshoot", "100"),
                 ("min-quantizer", "4"),
-                ("max-quantizer", "56"),
+                // As coarse as the others' 36.
+                ("max-quantizer", "42"),
                 ("token-partitions", "1"),
             ],
         }

@@ -14,7 +14,7 @@ use super::GstError;
 use super::budget::{Budget, Share};
 use super::encoder::Encoder;
 use super::ledger::Ledger;
-use crate::media::{Frame, PlanarPicture};
+use crate::media::{Frame, PlanarPicture, Rendition};
 
 /// Pictures went in and nothing came out for this long: the encoder hangs. µs.
 const STALL_US: u64 = 2_000_000;
@@ -37,6 +37,8 @@ const COLORIMETRY: &str = "2:4:5:1";
 /// What a pipeline encodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipelineConfig {
+    /// What its frames belong to.
+    pub rendition: Rendition,
     /// With what.
     pub encoder: Encoder,
     /// Pixels.
@@ -47,6 +49,8 @@ pub struct PipelineConfig {
     pub fps: u16,
     /// Kilobits per second.
     pub kbps: u32,
+    /// From this rate on the lines of those who watch are taken for faster than that, in kbit/s.
+    pub full_kbps: u32,
     /// Threads of the encoder itself.
     pub threads: usize,
 }
@@ -101,7 +105,7 @@ pub struct Pipeline {
 }
 
 /// Whether tests want this to fail: an encoder's name (it fails once it has run for a moment), or one followed by
-/// `:start` (it does not even start). Not in a release build.
+/// `:start` (it does not even start) or `:slow` (each picture takes it long). Not in a release build.
 #[cfg(debug_assertions)]
 fn told_to_fail(what: &str) -> bool {
     std::env::var(FAIL_ENCODER).is_ok_and(|told| told.split(',').any(|name| name == what))
@@ -177,7 +181,8 @@ impl Pipeline {
             .max_buffers(4)
             .drop(false)
             .enable_last_sample(false)
-            .callbacks(callbacks(&shared, &output))
+            .name(config.encoder.element)
+            .callbacks(callbacks(config.rendition, &shared, &output))
             .build();
         let pipeline = gst::Pipeline::new();
         let elements = [source.upcast_ref(), &encoder, sink.upcast_ref()];
@@ -292,10 +297,12 @@ impl Pipeline {
         self.shared.budget().set_kbps(kbps);
     }
 
-    /// Whether it takes another picture now. Its `output` is called when one has come out.
+    /// When it takes another picture. One that came sooner would wait on the way to who watches, behind what the rate has
+    /// not carried there yet. `None`: when one has come out, for which its `output` is called.
     #[must_use]
-    pub fn ready(&self) -> bool {
-        self.shared.ledger().len() < MAX_IN_FLIGHT
+    pub fn free_at(&self, what: Picture) -> Option<u64> {
+        let free = self.shared.ledger().len() < MAX_IN_FLIGHT;
+        free.then(|| self.shared.budget().free_at(what == Picture::New))
     }
 
     /// Says whether it still works at `now_us`. What it did or did not do before `since_us` is not held against it.
@@ -343,7 +350,7 @@ impl Shared {
     fn new(config: &PipelineConfig) -> Self {
         Self {
             ledger: Mutex::default(),
-            budget: Mutex::new(Budget::new(config.kbps, config.fps)),
+            budget: Mutex::new(Budget::new(config.kbps, config.full_kbps, config.fps)),
             error: Mutex::default(),
             failed: AtomicBool::new(false),
             #[cfg(debug_assertions)]
@@ -372,6 +379,7 @@ impl Shared {
 }
 
 fn callbacks<F: Fn(Option<Frame>) + Send + Sync + 'static>(
+    rendition: Rendition,
     shared: &Arc<Shared>,
     output: &Arc<F>,
 ) -> gst_app::AppSinkCallbacks {
@@ -382,6 +390,8 @@ fn callbacks<F: Fn(Option<Frame>) + Send + Sync + 'static>(
             let buffer = sample.buffer_owned().ok_or(gst::FlowError::Error)?;
             let out_us = buffer.pts().map_or(0, gst::ClockTime::useconds);
             let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            #[cfg(debug_assertions)]
+            dawdle_if_told(sink);
             let data = buffer
                 .into_mapped_buffer_readable()
                 .map_err(|_| gst::FlowError::Error)?;
@@ -389,6 +399,7 @@ fn callbacks<F: Fn(Option<Frame>) + Send + Sync + 'static>(
             let pts_us = shared.ledger().came_out(out_us);
             if let Some(pts_us) = pts_us {
                 output(Some(Frame {
+                    rendition,
                     data: Bytes::from_owner(data),
                     key,
                     pts_us,
@@ -397,6 +408,14 @@ fn callbacks<F: Fn(Option<Frame>) + Send + Sync + 'static>(
             Ok(gst::FlowSuccess::Ok)
         })
         .build()
+}
+
+/// For tests, and not in a release build: takes long for each picture, as an encoder does that the environment names.
+#[cfg(debug_assertions)]
+fn dawdle_if_told(sink: &gst_app::AppSink) {
+    if told_to_fail(&format!("{}:slow", sink.name())) {
+        std::thread::sleep(std::time::Duration::from_millis(400));
+    }
 }
 
 /// Keeps the first error, on the thread that posts it: no thread and no loop of its own.

@@ -55,11 +55,13 @@ fn probe_one(encoder: Encoder) -> Probe {
 
 fn first_frame(encoder: Encoder) -> Result<Frame, GstError> {
     let config = PipelineConfig {
+        rendition: encoder.codec.into(),
         encoder,
         width: WIDTH,
         height: HEIGHT,
         fps: 30,
         kbps: 1000,
+        full_kbps: 1000,
         threads: 1,
     };
     // overflow: only the first answer matters, later ones are dropped.

@@ -21,7 +21,7 @@ const CAPACITY_RETRY: Duration = Duration::from_secs(10);
 
 /// `GET /api/v1/apps`
 pub async fn apps(api: web::Data<Api>, _who: Who) -> HttpResponse {
-    let video = api.video;
+    let video = &api.video;
     let apps: Vec<_> = api
         .catalogue
         .apps()

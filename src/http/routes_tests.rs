@@ -305,7 +305,7 @@ fn api(bench: &Bench) -> Api {
         ice: Arc::clone(&bench.ice),
         manager: bench.manager.clone(),
         catalogue: Arc::new(Catalogue::new(Vec::new())),
-        video: bench.services.config.video,
+        video: bench.services.config.video.clone(),
         store: bench.services.store.clone(),
         journal: Arc::clone(&bench.services.journal),
         tree: TreeView::default(),

@@ -22,7 +22,7 @@ use crate::clock::unix_ms;
 use crate::config::Home;
 use crate::desktop::{self, DesktopParts, DesktopShared, EndReason, Failure, Layout};
 use crate::ids::{InstanceId, SessionId};
-use crate::media::Hub;
+use crate::media::{Hub, Ladder};
 use crate::process::{KeeperOptions, SizedFolder};
 use crate::protocol::keeper::User;
 use crate::protocol::words::InstanceStatus;
@@ -391,7 +391,7 @@ impl Manager {
             },
             folder,
             readiness_timeout: limits.readiness_timeout,
-            hub: Hub::with_rate(spec.bitrate_kbps),
+            hub: Hub::with_ladder(Ladder::configured(&services.config.video.ladder, spec.bitrate_kbps)),
             media: services.media.clone(),
             encoders: services.encoders.clone(),
         };

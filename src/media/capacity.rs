@@ -1,7 +1,7 @@
 //! What an encoder gets of what its viewers' paths carry. Pure.
 
 /// Below this no picture is made that anybody could use, in kbit/s.
-const LEAST_KBPS: u32 = 150;
+pub(super) const LEAST_KBPS: u32 = 150;
 /// A change by less than one of so many parts is none: each tells an encoder.
 const PARTS: u32 = 20;
 

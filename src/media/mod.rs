@@ -1,13 +1,18 @@
 //! Where capture and peers meet: pictures as encoders take them, encoded frames, the hub that fans them out, RTP time.
 //!
+//! A [`Track`] is one medium in one codec. It is had in [`Rendition`]s, which are the rungs of a [`Ladder`]: the whole
+//! picture, and smaller ones of fewer frames for lines that carry less. Each is encoded once, for all who watch it, and
+//! only while somebody does. Who watches which, and what rate each gets, is decided by what viewers' paths carry
+//! (`moves.rs`); a viewer moves at a key frame.
+//!
 //! The hub of an instance outlives its capture process and its peers: either side may be restarted while the other
 //! goes on. A capture that comes back starts with a key frame; a viewer that comes late, or was too slow, gets
 //! nothing until the next one, which the hub asks for on its behalf.
 //!
 //! ```text
 //! capture client ── publish ──▶ Hub ── slot of a few frames ──▶ Subscription (one per peer)
-//!        ▲                        │
-//!        └ wanted, rates, key requests ◀── what each one's path carries
+//!        ▲                      │ ▲                                  │
+//!        └ wanted, rates, keys ─┘ └─── capacity, pause, stalled ─────┘
 //! ```
 //!
 //! Faults it survives: a capture that restarts (sequence and time run on), a subscriber that stops reading (it skips
@@ -16,10 +21,17 @@
 mod capacity;
 mod frame;
 mod hub;
+mod ladder;
+mod moves;
 mod planar;
 mod rtp_time;
+mod scale;
+mod track;
 
-pub use frame::{Codec, Frame};
+pub use frame::Frame;
 pub use hub::{Hub, HubStats, KeyRequests, Subscription};
+pub use ladder::{Ladder, MOST_RUNGS, Rung};
 pub use planar::{Planar, PlanarPicture};
 pub use rtp_time::RtpClock;
+pub use scale::{Scaler, scaled};
+pub use track::{Codec, Rendition, Track, TrackKind};

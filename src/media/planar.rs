@@ -33,7 +33,33 @@ pub struct PlanarPicture {
 
 struct Memory {
     bytes: Vec<u8>,
-    home: Arc<Mutex<Vec<Vec<u8>>>>,
+    home: Pool,
+}
+
+/// Memory of pictures of one size, used again and again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
+
+impl Pool {
+    /// Memory of `size` bytes, with anything in it.
+    pub(super) fn take(&self, size: usize) -> Vec<u8> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        kept.unwrap_or_else(|| vec![0; size])
+    }
+
+    /// A picture of memory that was taken here.
+    pub(super) fn picture(&self, bytes: Vec<u8>) -> PlanarPicture {
+        let home = self.clone();
+        PlanarPicture {
+            shared: Arc::new(Memory { bytes, home }),
+        }
+    }
+}
+
+/// Bytes a row of the brightness, and of each colour difference.
+pub(super) fn strides(width: u16) -> (usize, usize) {
+    let padded = |n: usize| n.next_multiple_of(4);
+    (padded(width.into()), padded(usize::from(width) / 2))
 }
 
 impl fmt::Debug for PlanarPicture {
@@ -52,7 +78,7 @@ impl AsRef<[u8]> for PlanarPicture {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        let mut free = self.home.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.home.0.lock().unwrap_or_else(PoisonError::into_inner);
         // overflow: memory beyond what is kept goes back to the system.
         if free.len() < KEPT {
             free.push(std::mem::take(&mut self.bytes));
@@ -65,7 +91,7 @@ impl Drop for Memory {
 pub struct Planar {
     width: u16,
     height: u16,
-    free: Arc<Mutex<Vec<Vec<u8>>>>,
+    free: Pool,
 }
 
 impl Planar {
@@ -75,20 +101,14 @@ impl Planar {
         Self {
             width,
             height,
-            free: Arc::default(),
+            free: Pool::default(),
         }
-    }
-
-    /// Bytes a row of the brightness, and of each colour difference.
-    fn strides(&self) -> (usize, usize) {
-        let padded = |n: usize| n.next_multiple_of(4);
-        (padded(self.width.into()), padded(usize::from(self.width) / 2))
     }
 
     /// Bytes of a converted picture.
     #[must_use]
     pub fn size(&self) -> usize {
-        let (luma, chroma) = self.strides();
+        let (luma, chroma) = strides(self.width);
         (luma + chroma) * usize::from(self.height)
     }
 
@@ -99,9 +119,8 @@ impl Planar {
         if bgrx.len() != usize::from(self.width) * usize::from(self.height) * 4 {
             return None;
         }
-        let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut bytes = kept.unwrap_or_else(|| vec![0; self.size()]);
-        let (luma, chroma) = self.strides();
+        let mut bytes = self.free.take(self.size());
+        let (luma, chroma) = strides(self.width);
         let (y_plane, colour) = bytes.split_at_mut(luma * usize::from(self.height));
         let (u_plane, v_plane) = colour.split_at_mut(chroma * usize::from(self.height) / 2);
         convert_image(
@@ -115,12 +134,7 @@ impl Planar {
             &mut [y_plane, u_plane, v_plane],
         )
         .ok()?;
-        Some(PlanarPicture {
-            shared: Arc::new(Memory {
-                bytes,
-                home: Arc::clone(&self.free),
-            }),
-        })
+        Some(self.free.picture(bytes))
     }
 }
 
@@ -188,6 +202,6 @@ mod tests {
         assert_eq!(planar.convert(&grey).unwrap().as_ref().as_ptr(), place);
         let many: Vec<_> = (0..9).map(|_| planar.convert(&grey)).collect();
         drop(many);
-        assert_eq!(planar.free.lock().unwrap().len(), KEPT);
+        assert_eq!(planar.free.0.lock().unwrap().len(), KEPT);
     }
 }

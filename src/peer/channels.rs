@@ -11,7 +11,7 @@ use super::LINES;
 use super::connection::{Channel, ChannelEvent};
 use super::events::{InputCounters, InputEvents};
 use crate::ids::PeerId;
-use crate::protocol::input::{InputFrame, decode, encode_closed, encode_status};
+use crate::protocol::input::{InputEvent, InputFrame, decode, encode_closed, encode_status};
 use crate::protocol::signalling::CloseReason;
 
 /// A channel that sent this many malformed messages is closed.
@@ -60,22 +60,26 @@ pub(super) struct Channels {
     counters: Arc<InputCounters>,
     /// Which labels are taken: each is read once.
     taken: Mutex<Vec<InputChannel>>,
+    /// Whether the page says that nobody sees it.
+    hidden: watch::Sender<bool>,
     /// The channel `input`, while it is open.
     input: Mutex<Option<Arc<dyn Channel>>>,
 }
 
 impl Channels {
-    /// `status` holds the newest text for the browser.
+    /// `status` holds the newest text for the browser; `hidden` is told whether anybody sees the page.
     pub(super) fn new(
         peer: PeerId,
         sink: Arc<dyn InputSink>,
         status: watch::Receiver<Option<String>>,
+        hidden: watch::Sender<bool>,
         counters: Arc<InputCounters>,
     ) -> Arc<Self> {
         Arc::new(Self {
             peer,
             events: InputEvents::new(sink, Arc::clone(&counters)),
             status,
+            hidden,
             counters,
             taken: Mutex::default(),
             input: Mutex::default(),
@@ -172,9 +176,20 @@ impl Channels {
     }
 
     async fn handle(&self, frame: InputFrame, which: InputChannel, channel: &dyn Channel) {
+        // However much else it says: nobody is left without a picture for having typed too fast.
+        match frame.event {
+            InputEvent::Hidden => self.see(true),
+            InputEvent::Visible => self.see(false),
+            _ => {}
+        }
         if let Some(answer) = self.events.take(frame, which) {
             self.send(which, channel, &answer).await;
         }
+    }
+
+    fn see(&self, hidden: bool) {
+        self.hidden
+            .send_if_modified(|current| std::mem::replace(current, hidden) != hidden);
     }
 
     async fn send(&self, which: InputChannel, channel: &dyn Channel, message: &[u8]) {

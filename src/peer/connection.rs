@@ -1,6 +1,7 @@
 //! What a peer needs from a WebRTC implementation, and nothing more: the rest of this folder knows only these traits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,19 +10,34 @@ use tokio::sync::{mpsc, watch};
 use super::codec_choice::Choice;
 use super::error::PeerError;
 use super::state::ConnectionState;
+use crate::media::Frame;
 use crate::protocol::signalling::IceCandidate;
 
-/// One RTP packet of the picture, before the connection adds its SSRC, payload type and extensions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MediaPacket {
-    /// Sequence number (RFC 3550).
-    pub sequence: u16,
-    /// 90 kHz.
-    pub timestamp: u32,
-    /// Whether this is the last packet of its frame.
-    pub marker: bool,
-    /// In the payload format of the codec chosen.
-    pub payload: Bytes,
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// It was handed to the network, whole.
+    Sent {
+        /// Packets that it took.
+        packets: u64,
+        /// Bytes of payload in them.
+        bytes: u64,
+    },
+    /// The line does not carry it: none of it left, or not all of it. The stream goes on with a key frame.
+    Congested,
+}
+
+/// What is known of the way to the browser.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Path {
+    /// What the line carries, all headers included.
+    pub estimate_kbps: u32,
+    /// What of it is left for encoded pictures: less headers and repeats, and a little in reserve.
+    pub media_kbps: u32,
+    /// From a packet to the browser's word about it.
+    pub round_trip: Option<Duration>,
+    /// Of a thousand packets, those lost of late.
+    pub lost_permille: u32,
 }
 
 /// Packets that did not arrive, as the browser says.
@@ -95,8 +111,11 @@ pub trait Connection: Send + Sync {
     fn state(&self) -> watch::Receiver<ConnectionState>;
     /// Waits until the browser asked for a key frame (PLI or FIR) since the last call. Cancel safe.
     async fn key_request(&self);
-    /// Sends one packet; waits while the connection is busy.
-    async fn write(&self, packet: MediaPacket) -> Result<(), PeerError>;
+    /// Sends one frame, as fast as the line takes it. Whoever drops the future before it is ready leaves part of a frame
+    /// behind: the stream has to go on with a key frame then.
+    async fn send(&self, frame: Arc<Frame>) -> Result<Delivery, PeerError>;
+    /// What the line carries, as that changes.
+    fn path(&self) -> watch::Receiver<Path>;
     /// What the browser reported as lost so far (NACK).
     fn lost(&self) -> Lost;
     /// Closes the connection; legal in every state and more than once.

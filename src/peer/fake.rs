@@ -2,23 +2,28 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc, watch};
 
 use super::codec_choice::Choice;
-use super::connection::{Channel, ChannelEvent, Connection, ConnectionEvent, ConnectionFactory, Lost, MediaPacket};
+use super::connection::{Channel, ChannelEvent, Connection, ConnectionEvent, ConnectionFactory, Delivery, Lost, Path};
 use super::error::PeerError;
 use super::state::ConnectionState;
+use crate::media::Frame;
 use crate::protocol::signalling::IceCandidate;
 
 /// A connection whose every behaviour is set from outside.
 pub(crate) struct FakeConnection {
     pub(crate) state: watch::Sender<ConnectionState>,
-    pub(crate) packets: Mutex<Vec<MediaPacket>>,
+    pub(crate) frames: Mutex<Vec<Arc<Frame>>>,
+    pub(crate) path: watch::Sender<Path>,
     pub(crate) key: Notify,
-    /// While true, nothing written gets through.
+    /// While true, no frame is sent to its end.
     pub(crate) stuck: AtomicBool,
+    /// While true, none is sent at all.
+    pub(crate) congested: AtomicBool,
     /// Whether `answer`, `add_candidate` and `close` hang for ever.
     pub(crate) hangs: AtomicBool,
     pub(crate) closes: AtomicU32,
@@ -28,16 +33,21 @@ impl FakeConnection {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             state: watch::Sender::new(ConnectionState::New),
-            packets: Mutex::default(),
+            frames: Mutex::default(),
+            path: watch::Sender::new(Path {
+                media_kbps: 1_700,
+                ..Path::default()
+            }),
             key: Notify::new(),
             stuck: AtomicBool::new(false),
+            congested: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
             closes: AtomicU32::new(0),
         })
     }
 
-    pub(crate) fn marked(&self) -> usize {
-        self.packets.lock().unwrap().iter().filter(|p| p.marker).count()
+    pub(crate) fn sent(&self) -> usize {
+        self.frames.lock().unwrap().len()
     }
 
     async fn hang(&self, on: &AtomicBool) {
@@ -72,10 +82,20 @@ impl Connection for FakeConnection {
         self.key.notified().await;
     }
 
-    async fn write(&self, packet: MediaPacket) -> Result<(), PeerError> {
-        self.hang(&self.stuck).await;
-        self.packets.lock().unwrap().push(packet);
-        Ok(())
+    async fn send(&self, frame: Arc<Frame>) -> Result<Delivery, PeerError> {
+        while self.stuck.load(Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if self.congested.load(Ordering::Relaxed) {
+            return Ok(Delivery::Congested);
+        }
+        let bytes = frame.data.len() as u64;
+        self.frames.lock().unwrap().push(frame);
+        Ok(Delivery::Sent { packets: 1, bytes })
+    }
+
+    fn path(&self) -> watch::Receiver<Path> {
+        self.path.subscribe()
     }
 
     fn lost(&self) -> Lost {

@@ -1,23 +1,29 @@
 //! The way of a frame: from the hub to one connection. One task per peer, on the media runtime.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::LINES;
-use super::connection::Connection;
+use super::connection::{Connection, Delivery, Path};
+use super::error::PeerError;
 use super::key_rate::KeyRate;
-use super::packets::Packetizer;
 use super::state::ConnectionState;
+use super::waiting::Waiting;
 use crate::ids::PeerId;
 use crate::media::{Frame, Subscription};
 
-/// A packet that cannot be handed over within this time: the viewer is congested.
-const WRITE_WITHIN: Duration = Duration::from_millis(100);
+/// A frame that is being sent while another path is looked for has this time to leave on the old one.
+const LEAVES_WITHIN: Duration = Duration::from_millis(100);
+/// What waits is to be gone in a second: the encoder gets that much less.
+const TOLD_LEAST_KBPS: u32 = 50;
+/// Changes by less than one of so many parts are not told.
+const TOLD_PARTS: u32 = 20;
 /// A key frame that was asked for and has not come after this time is asked for again.
 const KEY_WITHIN: Duration = Duration::from_secs(2);
 /// Frames kept while the connection comes up, or looks for another path, so that the picture is there with it.
@@ -30,7 +36,7 @@ const EARLY_BYTES: usize = 1024 * 1024;
 pub struct FeedCounters {
     /// Frames handed to the connection.
     pub frames: AtomicU64,
-    /// Packets among them.
+    /// Packets of them.
     pub packets: AtomicU64,
     /// Bytes of payload.
     pub bytes: AtomicU64,
@@ -38,6 +44,8 @@ pub struct FeedCounters {
     pub congested: AtomicU64,
     /// Key frames the browser asked for.
     pub key_requests: AtomicU64,
+    /// What the encoder was told that the line has room for, in kbit/s.
+    pub told_kbps: AtomicU32,
 }
 
 /// Feeds one connection from one subscription until it is stopped.
@@ -45,7 +53,9 @@ pub struct Feeder {
     peer: PeerId,
     connection: Arc<dyn Connection>,
     subscription: Subscription,
-    packetizer: Packetizer,
+    waiting: Waiting,
+    path: watch::Receiver<Path>,
+    seen: Seen,
     counters: Arc<FeedCounters>,
     /// Until when a key frame has to come, while one is missing.
     key_by: Option<Instant>,
@@ -68,14 +78,17 @@ impl Feeder {
         peer: PeerId,
         connection: Arc<dyn Connection>,
         subscription: Subscription,
+        hidden: watch::Receiver<bool>,
         counters: Arc<FeedCounters>,
     ) -> Self {
-        let packetizer = Packetizer::new(subscription.codec());
+        let path = connection.path();
         Self {
             peer,
             connection,
             subscription,
-            packetizer,
+            waiting: Waiting::default(),
+            path,
+            seen: Seen::new(hidden),
             counters,
             key_by: None,
             asked: KeyRate::default(),
@@ -92,6 +105,7 @@ impl Feeder {
     }
 
     async fn feed(&mut self) {
+        self.tell();
         while self.come_up().await && self.stream().await {}
     }
 
@@ -99,20 +113,43 @@ impl Feeder {
     async fn stream(&mut self) -> bool {
         let connection = Arc::clone(&self.connection);
         let mut state = connection.state();
+        let mut sending: Option<Sending<'_>> = None;
         loop {
+            if sending.is_none()
+                && let Some(frame) = self.waiting.pop()
+            {
+                if frame.key {
+                    self.key_by = None;
+                }
+                sending = Some(connection.send(frame));
+                self.tell();
+            }
             let key_by = self.key_by.unwrap_or_else(|| Instant::now() + KEY_WITHIN);
             tokio::select! {
                 biased;
                 // Another path is looked for. What is sent now would be lost: it is kept, as at the beginning.
-                looking = looks_for_a_path(&mut state) => return looking,
-                frame = self.subscription.next() => {
-                    let Some(frame) = frame else { return false };
-                    if !self.send(&frame).await {
+                looking = looks_for_a_path(&mut state) => return looking && self.leave(sending).await,
+                delivery = sent(&mut sending) => {
+                    sending = None;
+                    if !self.delivered(delivery) {
                         return false;
                     }
                 }
+                Ok(()) = self.path.changed() => self.tell(),
+                frame = self.subscription.next() => {
+                    let Some(frame) = frame else { return false };
+                    let kbps = self.path.borrow().media_kbps;
+                    if !self.waiting.push(frame, kbps) {
+                        self.congested();
+                    }
+                    self.tell();
+                }
+                hidden = self.seen.changed() => self.see(hidden),
                 () = connection.key_request() => {
                     self.counters.key_requests.fetch_add(1, Ordering::Relaxed);
+                    if self.seen.paused {
+                        continue;
+                    }
                     match self.asked.ask(Instant::now()) {
                         Ok(()) => self.subscription.request_key(),
                         // The next one that comes will do, whoever asked for it.
@@ -128,10 +165,89 @@ impl Feeder {
         }
     }
 
+    /// The page is hidden, or seen again: the stream stops, and goes on with a key frame, which counts as asked for.
+    fn see(&mut self, hidden: bool) {
+        if hidden {
+            self.waiting.clear();
+            self.key_by = None;
+            self.seen.paused = true;
+        } else if let Err(at) = self.asked.ask(Instant::now()) {
+            self.seen.again_at = Some(at);
+            return;
+        } else {
+            self.key_by = Some(Instant::now() + KEY_WITHIN);
+            self.seen.paused = false;
+        }
+        self.seen.again_at = None;
+        self.subscription.pause(hidden);
+    }
+
+    /// Tells the hub what the line has room for, when that has changed: what it carries, less what waits already.
+    fn tell(&self) {
+        let media = self.path.borrow().media_kbps;
+        let wish = media.saturating_sub(self.waiting.kbit()).max(TOLD_LEAST_KBPS);
+        let told = self.counters.told_kbps.load(Ordering::Relaxed);
+        if told == 0 || wish.abs_diff(told) > told / TOLD_PARTS {
+            self.counters.told_kbps.store(wish, Ordering::Relaxed);
+            self.subscription.set_capacity(wish);
+        }
+    }
+
+    /// What became of a frame; false when the connection is gone.
+    fn delivered(&mut self, delivery: Result<Delivery, PeerError>) -> bool {
+        match delivery {
+            Ok(Delivery::Sent { packets, bytes }) => {
+                self.counters.frames.fetch_add(1, Ordering::Relaxed);
+                self.counters.packets.fetch_add(packets, Ordering::Relaxed);
+                self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+            }
+            Ok(Delivery::Congested) => self.congested(),
+            Err(error) => {
+                log::log!(LINES.level(), "peer={} feeding ends: {error}", self.peer);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The line does not carry the stream: it goes on with a key frame.
+    fn congested(&mut self) {
+        self.counters.congested.fetch_add(1, Ordering::Relaxed);
+        log::log!(
+            LINES.level(),
+            "peer={} congested, skipping to the next key frame",
+            self.peer
+        );
+        self.begin_anew();
+    }
+
+    fn begin_anew(&mut self) {
+        self.waiting.clear();
+        self.subscription.skip_to_key();
+        self.key_by = Some(Instant::now() + KEY_WITHIN);
+    }
+
+    /// Another path is looked for: what is being sent still leaves, if it does so soon; false when the connection is gone.
+    async fn leave(&mut self, mut sending: Option<Sending<'_>>) -> bool {
+        if sending.is_none() {
+            return true;
+        }
+        match timeout(LEAVES_WITHIN, sent(&mut sending)).await {
+            Ok(delivery) => self.delivered(delivery),
+            Err(_) => {
+                self.begin_anew();
+                true
+            }
+        }
+    }
+
     /// Waits until media can flow, keeping the stream since its last key frame; false when it never will.
     async fn come_up(&mut self) -> bool {
         let mut state = self.connection.state();
         let mut early = Early::default();
+        while let Some(frame) = self.waiting.pop() {
+            early.keep(frame);
+        }
         loop {
             tokio::select! {
                 biased;
@@ -148,51 +264,64 @@ impl Feeder {
             }
         }
         if early.overflown {
+            self.waiting.clear();
             self.subscription.skip_to_key();
             self.subscription.request_key();
             self.key_by = Some(Instant::now() + KEY_WITHIN);
             return true;
         }
         for frame in early.frames {
-            if !self.send(&frame).await {
-                return false;
-            }
+            self.waiting.keep(frame);
         }
         true
     }
+}
 
-    /// Sends one frame; false when the connection is gone.
-    async fn send(&mut self, frame: &Frame) -> bool {
-        if frame.key {
-            self.key_by = None;
+/// Whether anybody sees the page.
+struct Seen {
+    hidden: watch::Receiver<bool>,
+    /// The stream has stopped.
+    paused: bool,
+    /// It goes on then, at the earliest.
+    again_at: Option<Instant>,
+}
+
+impl Seen {
+    const fn new(hidden: watch::Receiver<bool>) -> Self {
+        Self {
+            hidden,
+            paused: false,
+            again_at: None,
         }
-        for packet in self.packetizer.packets(frame) {
-            let len = packet.payload.len() as u64;
-            match timeout(WRITE_WITHIN, self.connection.write(packet)).await {
-                Ok(Ok(())) => {
-                    self.counters.packets.fetch_add(1, Ordering::Relaxed);
-                    self.counters.bytes.fetch_add(len, Ordering::Relaxed);
-                }
-                Ok(Err(error)) => {
-                    log::log!(LINES.level(), "peer={} feeding ends: {error}", self.peer);
-                    return false;
-                }
-                Err(_) => {
-                    // The rest of this frame is missing for good: the browser sees the gap and waits for a key frame.
-                    self.counters.congested.fetch_add(1, Ordering::Relaxed);
-                    log::log!(
-                        LINES.level(),
-                        "peer={} congested, skipping to the next key frame",
-                        self.peer
-                    );
-                    self.subscription.skip_to_key();
-                    self.key_by = Some(Instant::now() + KEY_WITHIN);
-                    return true;
-                }
+    }
+
+    /// Waits until the stream has to stop or go on: whether the page is hidden. Cancel safe.
+    async fn changed(&mut self) -> bool {
+        loop {
+            let hidden = *self.hidden.borrow_and_update();
+            let again_at = self.again_at.filter(|at| *at > Instant::now());
+            if hidden != self.paused && (hidden || again_at.is_none()) {
+                return hidden;
+            }
+            let at = again_at.unwrap_or_else(|| Instant::now() + KEY_WITHIN);
+            tokio::select! {
+                changed = self.hidden.changed() => if changed.is_err() {
+                    std::future::pending::<()>().await;
+                },
+                () = sleep_until(at), if again_at.is_some() => {}
             }
         }
-        self.counters.frames.fetch_add(1, Ordering::Relaxed);
-        true
+    }
+}
+
+/// A frame on its way.
+type Sending<'a> = Pin<Box<dyn Future<Output = Result<Delivery, PeerError>> + Send + 'a>>;
+
+/// Waits until a frame is sent that may not be there, for ever then.
+async fn sent(sending: &mut Option<Sending<'_>>) -> Result<Delivery, PeerError> {
+    match sending {
+        Some(sending) => sending.await,
+        None => std::future::pending().await,
     }
 }
 

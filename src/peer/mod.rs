@@ -13,7 +13,9 @@
 //!           operations are denied, the feeder is              close(), once
 //!           detached, the browser is told why
 //!
-//!   Hub ──▶ feeder ──▶ packets ──▶ UDP          data channel ──▶ rate, decode ──▶ InputSink
+//!   Hub ──▶ feeder ──▶ packets, paced ──▶ UDP          data channel ──▶ rate, decode ──▶ InputSink
+//!    ▲         ▲                           │
+//!    └ rate ───┴─── what the line carries ◀┘ feedback
 //! ```
 //!
 //! Who may talk to it: its owner (the actor), by [`Peer`]; it answers by [`PeerEvents`]. Nothing here names a sibling.
@@ -27,11 +29,13 @@
 //! - `task`: owns the connection; `operation`: what is asked of it; [`state`]: when it may be closed; pure.
 //! - [`codec_choice`]: what to answer; [`candidate`]: which addresses to check; pure.
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
-//! - `feeder`, `packets`: the way of a frame; `repeats`: which packets are sent again, `key_rate`: how
-//!   often a key frame is made for one browser; pure. `channels`, `events`, `rate`: the way of an input event.
+//! - `feeder`: the way of a frame; `waiting`: those that wait for the one before them, `repeats`: which packets are sent
+//!   again, `key_rate`: how often a key frame is made for one browser; pure. `bandwidth`: what the line carries; pure.
+//! - `channels`, `events`, `rate`: the way of an input event.
 //! - [`ports`], [`addresses`](local_addresses): where it binds.
 
 mod addresses;
+mod bandwidth;
 pub mod candidate;
 mod channels;
 pub mod codec_choice;
@@ -43,7 +47,6 @@ pub(crate) mod fake;
 mod feeder;
 mod key_rate;
 mod operation;
-mod packets;
 #[allow(clippy::module_inception, reason = "the noun of this file is the folder's")]
 mod peer;
 pub mod ports;
@@ -51,6 +54,7 @@ mod rate;
 mod repeats;
 pub mod state;
 mod task;
+mod waiting;
 pub mod webrtc;
 
 pub use addresses::{MediaAddresses, local_addresses};

@@ -139,6 +139,14 @@ pub struct PeerStats {
     pub nacked: u64,
     /// Bytes of them sent again.
     pub repeated: u64,
+    /// What the line to the browser carries, in kbit/s, all headers included; 0 before it is known.
+    pub estimate_kbps: u32,
+    /// What of it the encoder was told that it may take.
+    pub target_kbps: u32,
+    /// From a packet to the browser's word about it, in ms.
+    pub round_trip_ms: Option<u32>,
+    /// Of a thousand packets, those lost of late.
+    pub lost_permille: u32,
     /// Input events handed on.
     pub input_events: u64,
     /// Input events dropped, being too many.
@@ -236,7 +244,14 @@ impl Peer {
         let fed = Arc::new(FeedCounters::default());
         let input = Arc::new(InputCounters::default());
         let (stop_feeder, stop) = watch::channel(false);
-        let feeder = Feeder::new(peer_id, Arc::clone(&connection), subscription, Arc::clone(&fed));
+        let hidden = watch::Sender::new(false);
+        let feeder = Feeder::new(
+            peer_id,
+            Arc::clone(&connection),
+            subscription,
+            hidden.subscribe(),
+            Arc::clone(&fed),
+        );
         let feeder = tokio::spawn(feeder.run(stop));
         let (status, status_rx) = watch::channel(None);
         let (close, close_rx) = watch::channel(None);
@@ -267,7 +282,7 @@ impl Peer {
             operations: operations_rx,
             close: close_rx,
             events: events_tx,
-            channels: Channels::new(peer_id, sink, status_rx, input),
+            channels: Channels::new(peer_id, sink, status_rx, hidden, input),
             feeder,
             stop_feeder,
         };
@@ -376,7 +391,9 @@ impl Peer {
     #[must_use]
     pub fn stats(&self) -> PeerStats {
         let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let lost = self.connection.upgrade().map(|c| c.lost()).unwrap_or_default();
+        let connection = self.connection.upgrade();
+        let lost = connection.as_ref().map(|c| c.lost()).unwrap_or_default();
+        let path = connection.map(|c| *c.path().borrow()).unwrap_or_default();
         PeerStats {
             frames: of(&self.fed.frames),
             packets: of(&self.fed.packets),
@@ -385,6 +402,12 @@ impl Peer {
             key_requests: of(&self.fed.key_requests),
             nacked: lost.packets,
             repeated: lost.repeated,
+            estimate_kbps: path.estimate_kbps,
+            target_kbps: self.fed.told_kbps.load(Ordering::Relaxed),
+            round_trip_ms: path
+                .round_trip
+                .map(|took| u32::try_from(took.as_millis()).unwrap_or(u32::MAX)),
+            lost_permille: path.lost_permille,
             input_events: of(&self.input.events),
             input_dropped: of(&self.input.dropped),
             input_malformed: of(&self.input.malformed),

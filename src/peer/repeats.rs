@@ -3,8 +3,11 @@
 //! A request costs its sender a few bytes and the host a whole packet, so that a host that answers them all is an
 //! amplifier: for who wants one, and for a line that is full, which loses the more the more is sent. Hence
 //!
+//! - what is known to have arrived, or comes before a key frame, is not sent again, and what may only have been overtaken is
+//!   waited for;
 //! - the same packet once per round trip, and a few times in all: before that nobody can know that the repeat was lost too;
-//! - within any second no more bytes of repeats than of the stream itself, and a few packets besides.
+//! - within any second no more bytes of repeats than the line has room for, nor than of the stream itself and a few packets
+//!   besides.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -27,6 +30,21 @@ const LONGEST: Duration = Duration::from_millis(500);
 /// Our reports that a report of the browser's may be about.
 const REPORTS: usize = 8;
 
+/// On what terms packets are sent again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    /// Bytes a second that the line has room for.
+    pub(super) budget: u64,
+    /// Bytes that may leave now.
+    pub(super) room: u64,
+    /// How far packets overtake each other: one that is missing may be no later than that.
+    pub(super) overtaking: Duration,
+    /// From a packet to the word about it, as it is now, the queue of the line included.
+    pub(super) round_trip: Duration,
+    /// The first packet of the last key frame: nobody needs what was sent before.
+    pub(super) key: Option<u16>,
+}
+
 /// What was sent of one stream, and what of it again.
 #[derive(Debug)]
 pub(super) struct Repeats {
@@ -39,6 +57,8 @@ pub(super) struct Repeats {
 struct Sent {
     sequence: u16,
     bytes: u32,
+    arrived: bool,
+    asked_at: Option<Instant>,
     again_at: Option<Instant>,
     times: u8,
 }
@@ -60,18 +80,33 @@ impl Repeats {
         *self.place(sequence) = Some(Sent {
             sequence,
             bytes,
+            arrived: false,
+            asked_at: None,
             again_at: None,
             times: 0,
         });
     }
 
+    /// The browser says that a packet has arrived.
+    pub(super) fn arrived(&mut self, sequence: u16) {
+        if let Some(sent) = self.place(sequence).as_mut().filter(|sent| sent.sequence == sequence) {
+            sent.arrived = true;
+        }
+    }
+
     /// The browser says that a packet was lost: whether it is sent again. Gives its bytes, which count from here on.
-    pub(super) fn again(&mut self, sequence: u16, now: Instant) -> Option<u32> {
-        let wait = self.round_trip.now();
-        let sent = self.place(sequence).filter(|sent| sent.sequence == sequence)?;
+    pub(super) fn again(&mut self, sequence: u16, terms: Terms, now: Instant) -> Option<u32> {
+        let wait = self.round_trip.now().max(terms.round_trip.min(LONGEST));
+        let sent = self.place(sequence).as_mut().filter(|sent| sent.sequence == sequence)?;
+        let asked_at = *sent.asked_at.get_or_insert(now);
+        let sent = *sent;
+        // Whoever misses it still will ask again.
+        let overtaken = now.saturating_duration_since(asked_at) < terms.overtaking;
         let early = sent.again_at.is_some_and(|at| now.saturating_duration_since(at) < wait);
         let bytes = u64::from(sent.bytes);
-        if early || sent.times >= MOST_TIMES || !self.window.has_room(bytes, now) {
+        let needed = !sent.arrived && terms.key.is_none_or(|key| !before(sequence, key));
+        let may = sent.times < MOST_TIMES && bytes <= terms.room && self.window.has_room(bytes, terms, now);
+        if !needed || overtaken || early || !may {
             return None;
         }
         self.window.add(now).repeats += bytes;
@@ -129,11 +164,11 @@ impl Window {
         &mut self.steps[last]
     }
 
-    fn has_room(&mut self, bytes: u64, now: Instant) -> bool {
+    fn has_room(&mut self, bytes: u64, terms: Terms, now: Instant) -> bool {
         self.forget(self.step(now));
         let media: u64 = self.steps.iter().map(|s| s.media).sum();
         let repeats: u64 = self.steps.iter().map(|s| s.repeats).sum();
-        repeats + bytes <= media + BURST
+        repeats + bytes <= (media + BURST).min(terms.budget)
     }
 
     fn step(&self, now: Instant) -> u128 {
@@ -179,6 +214,11 @@ impl RoundTrip {
     fn now(&self) -> Duration {
         self.smooth.unwrap_or(UNKNOWN)
     }
+}
+
+/// Whether one sequence number comes before another (RFC 1982).
+const fn before(this: u16, that: u16) -> bool {
+    that.wrapping_sub(this).wrapping_sub(1) < 1 << 15
 }
 
 /// The middle 32 bits of 64, by which reports refer to each other.

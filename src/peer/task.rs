@@ -73,11 +73,15 @@ impl PeerTask {
         };
         self.feeder.abort();
         running.readers.abort_all();
+        let path = *self.connection.path().borrow();
         log::log!(
             LINES.level(),
-            "peer={} closed reason={reason} after_ms={}",
+            "peer={} closed reason={reason} after_ms={} estimate_kbps={} round_trip_ms={} lost_permille={}",
             self.peer,
-            running.begun.elapsed().as_millis()
+            running.begun.elapsed().as_millis(),
+            path.estimate_kbps,
+            path.round_trip.map_or(0, |took| took.as_millis()),
+            path.lost_permille
         );
         reason
     }

@@ -1,18 +1,19 @@
 //! What the host and the capture process say to each other over a Unix stream socket.
 //!
 //! Every message is a frame: length of what follows (`u32`, little endian), type (`u8`), body. All numbers are little
-//! endian. Types below `0x80` go from the host to the capture process, the others come back.
+//! endian. Types below `0x80` go from the host to the capture process, the others come back. A rendition is a codec `u8`
+//! and a rung `u8`.
 //!
 //! | type | message | body |
 //! |---|---|---|
 //! | `0x01` | hello | version `u16` |
-//! | `0x02` | want | codecs: `u8` each |
-//! | `0x03` | key frame | codec `u8` |
-//! | `0x04` | bit rate | codec `u8`, kbit/s `u32` |
+//! | `0x02` | want | per rendition: which, percent of the screen's sides `u8`, frames a second `u16`, kbit/s `u32` |
+//! | `0x03` | key frame | rendition |
+//! | `0x04` | bit rate | rendition, kbit/s `u32` |
 //! | `0x05` | ping | |
 //! | `0x06` | expect change | |
 //! | `0x81` | hello | version `u16`, width `u16`, height `u16`, then per codec: codec `u8`, element name (`u8` length, UTF-8) |
-//! | `0x82` | frame | codec `u8`, flags `u8` (1 = key), pts `u64` µs, data |
+//! | `0x82` | frame | rendition, flags `u8` (1 = key), pts `u64` µs, data |
 //! | `0x83` | alive | frames grabbed `u64`, damage events `u64` |
 //! | `0x84` | error | code (`u8` length, UTF-8), text UTF-8 |
 //! | `0x85` | encoder | codec `u8`, element name UTF-8 |
@@ -20,14 +21,14 @@
 
 mod body;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use body::{Reader, framed, put_short};
+use body::{Reader, framed, put_rendition, put_short};
 
 /// The version of these messages; both sides must have the same.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 /// The longest legal frame, type and body together: a key frame of an 8K picture is far below it.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 
@@ -54,6 +55,26 @@ impl CodecNumber {
     }
 }
 
+/// A rendition, as these messages number it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RenditionNumber {
+    /// How it is encoded.
+    pub codec: CodecNumber,
+    /// Its place among those of its codec, 0 being the best.
+    pub rung: u8,
+}
+
+/// What a rendition is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RenditionForm {
+    /// Its width and height, in percent of the screen's: 1 to 100.
+    pub percent: u8,
+    /// Frames a second at most, no less than 1.
+    pub fps: u16,
+    /// The rate to begin with, in kbit/s.
+    pub kbps: u32,
+}
+
 /// Why bytes are no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CaptureProtocolError {
@@ -72,6 +93,9 @@ pub enum CaptureProtocolError {
     /// No codec has this number.
     #[error("unknown codec {0}")]
     UnknownCodec(u8),
+    /// A rendition is of no size, or larger than the screen, or of no frames.
+    #[error("a rendition of {0} percent at {1} frames a second")]
+    BadForm(u8, u16),
     /// A name or text is not UTF-8.
     #[error("message type {0:#04x} has text that is not UTF-8")]
     BadText(u8),
@@ -90,6 +114,7 @@ impl CaptureProtocolError {
             Self::Truncated(_) => "truncated",
             Self::Trailing(_) => "trailing",
             Self::UnknownCodec(_) => "unknown_codec",
+            Self::BadForm(..) => "bad_form",
             Self::BadText(_) => "bad_text",
             Self::Version(_) => "version",
         }
@@ -104,14 +129,15 @@ pub enum HostMessage {
         /// The host's [`VERSION`].
         version: u16,
     },
-    /// The codecs that have viewers; encoders run for exactly these.
-    Want(BTreeSet<CodecNumber>),
-    /// Make the next frame of this codec a key frame, now, even if nothing changed.
-    KeyFrame(CodecNumber),
+    /// The renditions that have viewers; encoders run for exactly these. One that runs already takes
+    /// the rate alone.
+    Want(BTreeMap<RenditionNumber, RenditionForm>),
+    /// Make the next frame of this rendition a key frame, now, even if nothing changed.
+    KeyFrame(RenditionNumber),
     /// The rate to encode with from now on.
     Bitrate {
         /// Which encoder.
-        codec: CodecNumber,
+        rendition: RenditionNumber,
         /// Kilobits per second.
         kbps: u32,
     },
@@ -137,8 +163,8 @@ pub enum CaptureMessage {
     },
     /// An encoded picture.
     Frame {
-        /// What encoded it.
-        codec: CodecNumber,
+        /// What it belongs to.
+        rendition: RenditionNumber,
         /// Whether decoding can start here.
         key: bool,
         /// When it was grabbed: `CLOCK_MONOTONIC`, µs.
@@ -202,13 +228,14 @@ pub fn split_frame(buffer: &mut BytesMut) -> Result<Option<(u8, Bytes)>, Capture
 /// The first bytes of a [`CaptureMessage::Frame`] whose data of `length` bytes follows by itself, so that the data
 /// need not be copied.
 #[must_use]
-pub fn frame_header(codec: CodecNumber, key: bool, pts_us: u64, length: usize) -> [u8; 15] {
-    let mut header = [0; 15];
+pub fn frame_header(rendition: RenditionNumber, key: bool, pts_us: u64, length: usize) -> [u8; 16] {
+    let mut header = [0; 16];
     let mut out = &mut header[..];
     // Data beyond the cap is refused by the sender before it comes here.
-    out.put_u32_le(u32::try_from(length + 11).unwrap_or(u32::MAX));
+    out.put_u32_le(u32::try_from(length + 12).unwrap_or(u32::MAX));
     out.put_u8(0x82);
-    out.put_u8(codec as u8);
+    out.put_u8(rendition.codec as u8);
+    out.put_u8(rendition.rung);
     out.put_u8(u8::from(key));
     out.put_u64_le(pts_us);
     header
@@ -220,10 +247,17 @@ impl HostMessage {
     pub fn encode(&self) -> Vec<u8> {
         match self {
             Self::Hello { version } => framed(0x01, |b| b.put_u16_le(*version)),
-            Self::Want(codecs) => framed(0x02, |b| codecs.iter().for_each(|c| b.put_u8(*c as u8))),
-            Self::KeyFrame(codec) => framed(0x03, |b| b.put_u8(*codec as u8)),
-            Self::Bitrate { codec, kbps } => framed(0x04, |b| {
-                b.put_u8(*codec as u8);
+            Self::Want(renditions) => framed(0x02, |b| {
+                for (rendition, form) in renditions {
+                    put_rendition(b, *rendition);
+                    b.put_u8(form.percent);
+                    b.put_u16_le(form.fps);
+                    b.put_u32_le(form.kbps);
+                }
+            }),
+            Self::KeyFrame(rendition) => framed(0x03, |b| put_rendition(b, *rendition)),
+            Self::Bitrate { rendition, kbps } => framed(0x04, |b| {
+                put_rendition(b, *rendition);
                 b.put_u32_le(*kbps);
             }),
             Self::Ping => framed(0x05, |_| ()),
@@ -240,16 +274,15 @@ impl HostMessage {
         let message = match kind {
             0x01 => Self::Hello { version: body.u16()? },
             0x02 => {
-                let codecs = body
-                    .rest()
-                    .iter()
-                    .map(|n| CodecNumber::from_wire(*n))
-                    .collect::<Result<_, _>>()?;
-                Self::Want(codecs)
+                let mut renditions = BTreeMap::new();
+                while !body.body.is_empty() {
+                    renditions.insert(body.rendition()?, body.form()?);
+                }
+                Self::Want(renditions)
             }
-            0x03 => Self::KeyFrame(body.codec()?),
+            0x03 => Self::KeyFrame(body.rendition()?),
             0x04 => Self::Bitrate {
-                codec: body.codec()?,
+                rendition: body.rendition()?,
                 kbps: body.u32()?,
             },
             0x05 => Self::Ping,
@@ -281,12 +314,12 @@ impl CaptureMessage {
                 }
             }),
             Self::Frame {
-                codec,
+                rendition,
                 key,
                 pts_us,
                 data,
             } => {
-                let mut out = frame_header(*codec, *key, *pts_us, data.len()).to_vec();
+                let mut out = frame_header(*rendition, *key, *pts_us, data.len()).to_vec();
                 out.extend_from_slice(data);
                 out
             }
@@ -331,9 +364,9 @@ impl CaptureMessage {
                 }
             }
             0x82 => {
-                let (codec, flags, pts_us) = (body.codec()?, body.u8()?, body.u64()?);
+                let (rendition, flags, pts_us) = (body.rendition()?, body.u8()?, body.u64()?);
                 Self::Frame {
-                    codec,
+                    rendition,
                     key: flags & 1 != 0,
                     pts_us,
                     data: body.rest(),

@@ -3,10 +3,11 @@
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
 
 /// A flag that can be polled: any thread raises it, one thread waits for it and clears it.
 #[derive(Debug)]
@@ -60,10 +61,9 @@ pub fn wait_readable<const N: usize>(
         .flatten()
         .map(|fd| PollFd::new(*fd, PollFlags::POLLIN))
         .collect();
-    let timeout = until.map_or(PollTimeout::NONE, |until| {
-        timeout_to(until.saturating_duration_since(Instant::now()))
-    });
-    match poll(&mut polled, timeout) {
+    // In nanoseconds: whole milliseconds would make each picture half of one late.
+    let timeout = until.map(|until| TimeSpec::from_duration(until.saturating_duration_since(Instant::now())));
+    match ppoll(&mut polled, timeout, None) {
         Ok(_) => {}
         Err(Errno::EINTR) => return Ok(ready),
         Err(error) => return Err(error.into()),
@@ -77,15 +77,27 @@ pub fn wait_readable<const N: usize>(
     Ok(ready)
 }
 
-/// Rounded up to the millisecond, so that waiting never ends just before the time and spins.
-fn timeout_to(rest: Duration) -> PollTimeout {
-    let ms = rest.as_micros().div_ceil(1000);
-    PollTimeout::try_from(ms).unwrap_or(PollTimeout::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_wait_ends_when_it_should_and_not_a_millisecond_later() {
+        let span = Duration::from_micros(200);
+        let waits = (0..200).map(|_| {
+            let begun = Instant::now();
+            wait_readable::<0>([], Some(begun + span)).unwrap();
+            begun.elapsed()
+        });
+        // The shortest, since a busy machine may keep any of them waiting.
+        let shortest = waits.min().unwrap();
+        assert!(
+            shortest >= span && shortest < Duration::from_micros(900),
+            "{shortest:?}"
+        );
+    }
 
     #[test]
     fn a_raised_flag_ends_the_wait_and_stays_until_cleared() {

@@ -2,11 +2,14 @@
 
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-import { pattern } from './harness/apps.js';
+import { logging, pattern } from './harness/apps.js';
 import { program } from './harness/browser.js';
 import { Certificate } from './harness/certificate.js';
+import { Home } from './harness/home.js';
 import { Host } from './harness/host.js';
+import { Keys, Seen } from './harness/keys.js';
 import { Network, noNetworks, PUBLIC } from './harness/network.js';
 import { temporaryFolder } from './harness/places.js';
 import { Recovery } from './harness/recovery.js';
@@ -29,7 +32,7 @@ const reachable = (ice = {}, server = { insecure_http: true }) => ({
     media: { bind: network ? Object.values(network.host) : [] },
     ice,
   },
-  apps: (/** @type {import('./harness/apps.js').Paths} */ paths) => [pattern(paths)],
+  apps: (/** @type {import('./harness/apps.js').Paths} */ paths) => [pattern(paths), logging(paths)],
 });
 
 const { scenario } = suite(
@@ -267,3 +270,34 @@ networked('a viewer without a default route has its picture', async (stage, net)
   const viewer = await watching(stage, net.host.four);
   await viewer.picture.goesOn(10);
 });
+
+networked(
+  'a key that is held while there is no network for 12 s does not go on afterwards',
+  async (stage, net) => {
+    net.join('a');
+    const page = await (await stage.stranger()).newPage();
+    await until('the home page is there', async () => {
+      await page.goto(stage.host.entry.replace('[::1]', net.host.four));
+      return page.locator('article[data-app]').first().isVisible();
+    });
+    const viewer = await new Home(page).launch('logging', stage.host);
+    await viewer.connected();
+    await viewer.pattern.appears();
+    const keys = await Keys.of(page);
+    const seen = new Seen(stage.host, viewer.instanceId);
+    await keys.press('Delete', 'Delete');
+    await until('it arrived', () => seen.presses().length === 1);
+    net.leave('a');
+    // As a keyboard does, about 30 times a second.
+    for (const begun = Date.now(); Date.now() - begun < 12_000; await sleep(30))
+      await keys.repeat('Delete', 'Delete');
+    net.join('a');
+    await keys.release('Delete', 'Delete');
+    await viewer.stateBecomes('connected');
+    await viewer.picture.goesOn(2);
+    await keys.tap('KeyZ', 'z');
+    await until('the next key arrived', () => seen.presses().at(-1) === 'z');
+    const deletes = seen.presses().filter(key => key === 'Delete').length;
+    assert.ok(deletes < 12, `${deletes} times`);
+  },
+);

@@ -30,6 +30,7 @@ const { scenario } = suite({
       launcher: true,
       ...size,
     },
+    { id: 'missing', name: 'Missing', command: '/opt/no-such-launcher', launcher: true, ...size },
     {
       id: 'returns',
       name: 'Returns',
@@ -153,3 +154,14 @@ scenario(
     await until('the page says what to set', async () => /launcher = true/.test(await viewer.says()));
   },
 );
+
+scenario('a launcher whose command does not exist fails as such, and is not tried again', async stage => {
+  const { home, user } = await stage.visitor();
+  const viewer = await home.launch('missing', stage.host);
+  await viewer.stateBecomes('failed');
+  await until('the page names the command', async () =>
+    /no-such-launcher does not exist/.test(await viewer.says()),
+  );
+  const rest = await stage.rest(user);
+  assert.equal((await rest.instance(viewer.instanceId)).reason, 'command_not_found');
+});

@@ -11,7 +11,7 @@ use x11rb::protocol::xproto::Rectangle;
 use crate::SOON;
 use crate::support::{Capture, Painter, TestDisplay, frame_within};
 
-const SIZE: (u16, u16) = (1280, 720);
+pub const SIZE: (u16, u16) = (1280, 720);
 const PIXELS: usize = 1280 * 720;
 /// Nobody sees a difference, of text either. dB, of the brightness.
 const SHARP: f64 = 48.0;
@@ -29,7 +29,7 @@ impl Chance {
 }
 
 /// Lines of small coloured strokes with soft edges, as dense as a page of text.
-fn text(seed: u32) -> Vec<u8> {
+pub fn text(seed: u32) -> Vec<u8> {
     let mut chance = Chance(seed.wrapping_mul(2_654_435_761) | 1);
     let mut picture = vec![0xf8; PIXELS * 4];
     for line in (4..700).step_by(20) {
@@ -181,7 +181,7 @@ impl Drop for Eye {
 
 /// What was seen in a time.
 #[derive(Debug)]
-struct Seen {
+pub struct Seen {
     first: f64,
     worst: f64,
     last: f64,
@@ -193,13 +193,13 @@ struct Seen {
 }
 
 /// A viewer that decodes.
-struct Watcher {
-    viewer: Subscription,
+pub struct Watcher {
+    pub viewer: Subscription,
     eye: Eye,
 }
 
 impl Watcher {
-    fn of(hub: &Arc<Hub>, codec: Codec) -> Self {
+    pub fn of(hub: &Arc<Hub>, codec: Codec) -> Self {
         Self {
             viewer: hub.subscribe(codec),
             eye: Eye::open(codec),
@@ -207,7 +207,7 @@ impl Watcher {
     }
 
     /// Watches for a time, in which `wanted` is on the screen.
-    async fn watch(&mut self, wanted: &PlanarPicture, span: Duration) -> Seen {
+    pub async fn watch(&mut self, wanted: &PlanarPicture, span: Duration) -> Seen {
         let (begun, begun_us) = (Instant::now(), monotonic_us());
         let mut seen = Seen {
             first: 0.0,
@@ -239,11 +239,11 @@ impl Watcher {
         seen
     }
 
-    /// Watches until it is sharp; that takes a second where nothing else runs.
-    async fn becomes_sharp(&mut self, what: &str, wanted: &PlanarPicture) {
+    /// Watches until it is sharp; that takes a second where nothing else runs and the rate is the usual one.
+    pub async fn becomes_sharp(&mut self, what: &str, wanted: &PlanarPicture) {
         let begun = Instant::now();
         let mut all = Vec::new();
-        while begun.elapsed() < SOON {
+        while begun.elapsed() < SOON * 2 {
             let seen = self.watch(wanted, Duration::from_millis(1500)).await;
             let sharp = seen.last >= SHARP;
             all.push(seen);
@@ -256,11 +256,12 @@ impl Watcher {
     }
 }
 
+/// One after the other: a machine that is short of time makes no second's worth of frames in a second.
+pub static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A still screen seen by an encoder, from the first picture to an hour's worth of key frames. `key` is what a key frame
 /// of a still screen may look like at worst.
 async fn stays_sharp(codec: Codec, element: &str, key: f64) {
-    // One after the other: a machine that is short of time makes no second's worth of frames in a second.
-    static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     let _alone = ALONE.lock().await;
     let display = TestDisplay::sized(SIZE.0, SIZE.1);
     let painter = Painter::with(&display, SIZE, false);

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use tokio::net::UnixListener;
 
 use super::*;
-use crate::protocol::capture::CodecNumber;
+use crate::protocol::capture::{CodecNumber, RenditionNumber};
 
 /// Far beyond what anything here takes.
 const SOON: Duration = Duration::from_secs(20);
@@ -27,7 +27,10 @@ async fn process(listener: UnixListener, messages: Vec<CaptureMessage>) {
 
 fn frame(number: u64) -> CaptureMessage {
     CaptureMessage::Frame {
-        codec: CodecNumber::H264,
+        rendition: RenditionNumber {
+            codec: CodecNumber::H264,
+            rung: 0,
+        },
         key: number == 0,
         pts_us: number,
         data: Bytes::from_static(b"frame"),

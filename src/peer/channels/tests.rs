@@ -17,17 +17,20 @@ struct Served {
     channels: Arc<Channels>,
     sink: Arc<Sink>,
     status: watch::Sender<Option<String>>,
+    hidden: watch::Receiver<bool>,
     counters: Arc<InputCounters>,
 }
 
 fn serve() -> Served {
     let (sink, counters) = (Arc::new(Sink::default()), Arc::new(InputCounters::default()));
     let (status, status_rx) = watch::channel(None);
+    let (hidden_tx, hidden) = watch::channel(false);
     let dynamic: Arc<dyn InputSink> = Arc::<Sink>::clone(&sink);
     Served {
-        channels: Channels::new(PeerId::new(), dynamic, status_rx, Arc::clone(&counters)),
+        channels: Channels::new(PeerId::new(), dynamic, status_rx, hidden_tx, Arc::clone(&counters)),
         sink,
         status,
+        hidden,
         counters,
     }
 }
@@ -122,4 +125,26 @@ async fn unknown_labels_second_channels_and_rubbish_are_closed() {
     let task = tokio::spawn(Arc::clone(&served.channels).serve(dynamic));
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert!(!task.is_finished() && !next.closed.load(Ordering::Relaxed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_page_says_of_being_seen_is_heard_even_in_a_flood() {
+    let served = serve();
+    let (channel, tx) = FakeChannel::new("input");
+    let task = tokio::spawn(Arc::clone(&served.channels).serve(channel));
+    for _ in 0..4000 {
+        tx.send(message(key(true))).await.unwrap();
+    }
+    tx.send(message(InputEvent::Hidden)).await.unwrap();
+    let mut hidden = served.hidden.clone();
+    timeout(SEND_WITHIN, hidden.wait_for(|hidden| *hidden))
+        .await
+        .unwrap()
+        .unwrap();
+    tx.send(message(InputEvent::Visible)).await.unwrap();
+    timeout(SEND_WITHIN, hidden.wait_for(|hidden| !*hidden))
+        .await
+        .unwrap()
+        .unwrap();
+    task.abort();
 }

@@ -55,7 +55,13 @@ fn run_feeding<F: Future<Output = ()> + Send + 'static>(feeder: impl FnOnce(watc
         operations: operations_rx,
         close: close_rx,
         events: events_tx,
-        channels: Channels::new(peer, Arc::new(Brittle), status, Arc::new(InputCounters::default())),
+        channels: Channels::new(
+            peer,
+            Arc::new(Brittle),
+            status,
+            watch::Sender::new(false),
+            Arc::new(InputCounters::default()),
+        ),
         feeder: tokio::spawn(feeder(stop)),
         stop_feeder,
     };

@@ -1,6 +1,6 @@
 //! A browser of the tests: recvonly video, the channels `input` and `moves`, built from the crate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,6 +34,7 @@ pub(super) struct Received {
     pub(super) frames: AtomicU64,
     /// By sequence number and time, in the order of arrival.
     pub(super) order: Mutex<Vec<(u16, u32)>>,
+    seen: Mutex<HashSet<(u16, u32)>>,
     pub(super) payload_types: Mutex<BTreeMap<u8, u64>>,
     pub(super) first: Mutex<Option<Instant>>,
     pub(super) messages: Mutex<Vec<Vec<u8>>>,
@@ -61,6 +62,15 @@ impl PeerConnectionEventHandler for Events {
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
                 if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    // What is sent again, being asked for or to fill a train, real browsers count once.
+                    if !received
+                        .seen
+                        .lock()
+                        .unwrap()
+                        .insert((packet.header.sequence_number, packet.header.timestamp))
+                    {
+                        continue;
+                    }
                     received.first.lock().unwrap().get_or_insert_with(Instant::now);
                     received.packets.fetch_add(1, Ordering::Relaxed);
                     received

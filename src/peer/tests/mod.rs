@@ -17,12 +17,14 @@ use crate::media::{Codec, Frame, Hub};
 use crate::protocol::input::InputFrame;
 
 mod addresses;
+mod bandwidth;
 mod browser;
 mod call;
 mod channels;
 mod closing;
 mod hostile;
 mod lifetime;
+mod line;
 mod refusals;
 mod repeats;
 mod restart;
@@ -82,9 +84,9 @@ fn source(hub: &Arc<Hub>, codec: Codec) -> JoinHandle<()> {
         let mut key = true;
         loop {
             tokio::select! {
-                wanted = requests.next() => key |= wanted == codec,
+                wanted = requests.next() => key |= wanted == codec.into(),
                 _ = tick.tick() => {
-                    hub.publish(codec, picture(codec, key));
+                    hub.publish(picture(codec, key));
                     key = false;
                 }
             }
@@ -106,6 +108,7 @@ fn picture(codec: Codec, key: bool) -> Frame {
     }
     data.extend(std::iter::repeat_n(0x5a, if key { 8000 } else { 1500 }));
     Frame {
+        rendition: codec.into(),
         data: Bytes::from(data),
         key,
         pts_us: crate::clock::monotonic_us(),

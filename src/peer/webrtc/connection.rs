@@ -5,23 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rtc::rtp::extension::HeaderExtension;
-use rtc::rtp::extension::playout_delay_extension::PlayoutDelayExtension;
-use rtc::rtp::header::Header;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, OnceCell, watch};
 use tokio::time::timeout;
 use webrtc::media_stream::track_local::TrackLocal;
-use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{PeerConnection, RTCIceCandidateInit, RTCSessionDescription};
 
-use super::super::connection::{Connection, Lost, MediaPacket};
+use super::super::connection::{Connection, Delivery, Lost, Path};
 use super::super::error::PeerError;
 use super::super::ports::PortLease;
 use super::super::state::{CLOSE_WITHIN, ConnectionState};
 use super::failed;
 use super::feedback::Feedback;
+use super::sender::Sender;
 use crate::ice::public_address::{PublicAddresses, described_beyond_nat};
+use crate::media::Frame;
 use crate::protocol::signalling::IceCandidate;
 
 /// What was written before a restart leaves on the old path within this time; the crate drops what comes after.
@@ -30,8 +28,7 @@ const LEAVES_WITHIN: Duration = Duration::from_millis(10);
 /// Keeps the connection; dropping it closes the connection if nobody did, and gives its port back afterwards.
 pub(super) struct WebrtcConnection {
     connection: Arc<dyn PeerConnection>,
-    track: Arc<TrackLocalStaticRTP>,
-    ssrc: u32,
+    sender: Sender,
     /// The ICE credentials of the browser's last offer; held while one is being answered, so that it is one at a time.
     negotiated: Mutex<Option<String>>,
     /// Known once the answer is made.
@@ -48,8 +45,7 @@ impl WebrtcConnection {
     /// Called on the media runtime, which stays the one that closes it.
     pub(super) fn new(
         connection: Arc<dyn PeerConnection>,
-        track: Arc<TrackLocalStaticRTP>,
-        ssrc: u32,
+        sender: Sender,
         state: watch::Sender<ConnectionState>,
         feedback: Arc<Feedback>,
         public: PublicAddresses,
@@ -57,8 +53,7 @@ impl WebrtcConnection {
     ) -> Self {
         Self {
             connection,
-            track,
-            ssrc,
+            sender,
             negotiated: Mutex::new(None),
             payload_type: OnceCell::new(),
             state,
@@ -79,7 +74,7 @@ impl Connection for WebrtcConnection {
         *negotiated = ice_credentials(offer);
         let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(bad)?;
         self.connection.set_remote_description(offer).await.map_err(bad)?;
-        let track: Arc<dyn TrackLocal> = Arc::<TrackLocalStaticRTP>::clone(&self.track);
+        let track: Arc<dyn TrackLocal> = self.sender.track();
         let sender = self.connection.add_track(track).await.map_err(failed)?;
         let answer = self.connection.create_answer(None).await.map_err(bad)?;
         self.connection.set_local_description(answer).await.map_err(failed)?;
@@ -158,26 +153,13 @@ impl Connection for WebrtcConnection {
         self.feedback.key.notified().await;
     }
 
-    async fn write(&self, packet: MediaPacket) -> Result<(), PeerError> {
+    async fn send(&self, frame: Arc<Frame>) -> Result<Delivery, PeerError> {
         let payload_type = *self.payload_type.get().ok_or_else(|| failed("not answered yet"))?;
-        let header = Header {
-            version: 2,
-            marker: packet.marker,
-            payload_type,
-            sequence_number: packet.sequence,
-            timestamp: packet.timestamp,
-            ssrc: self.ssrc,
-            ..Header::default()
-        };
-        let packet = rtc::rtp::Packet {
-            header,
-            payload: packet.payload,
-        };
-        let at_once = [HeaderExtension::PlayoutDelay(PlayoutDelayExtension::new(0, 0))];
-        self.track
-            .write_rtp_with_extensions(packet, &at_once)
-            .await
-            .map_err(failed)
+        self.sender.send(&frame, payload_type).await
+    }
+
+    fn path(&self) -> watch::Receiver<Path> {
+        self.sender.path().known()
     }
 
     fn lost(&self) -> Lost {

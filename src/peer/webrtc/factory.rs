@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rtc::ice::mdns::MulticastDnsMode;
@@ -29,7 +29,10 @@ use super::callbacks::Callbacks;
 use super::connection::WebrtcConnection;
 use super::failed;
 use super::feedback::{Feedback, Observer};
+use super::path::Path;
 use super::requests::Requests;
+use super::sender::Sender;
+use super::transport::{TRANSPORT_CC, Transport};
 use crate::ice::PublicAddresses;
 use crate::media::Codec;
 
@@ -120,9 +123,14 @@ async fn build(
 ) -> Result<WebrtcConnection, PeerError> {
     let mut engine = media_engine(choice).map_err(failed)?;
     let feedback = Arc::new(Feedback::default());
+    let path = Arc::new(Path::new(Instant::now()));
     let registry = configure_rtcp_reports(configure_nack(Registry::new(), &mut engine))
         .with(Slot::from(OBSERVER_SLOT), Observer::new(Arc::clone(&feedback)))
-        .with(Slot::from(REQUESTS_SLOT), Requests::new(Arc::clone(&feedback)));
+        .with(
+            Slot::from(REQUESTS_SLOT),
+            Requests::new(Arc::clone(&feedback), Arc::clone(&path)),
+        )
+        .with(Slot::CongestionControl, Transport::new(Arc::clone(&path)));
     let state = watch::Sender::new(ConnectionState::New);
     let connection = PeerConnectionBuilder::<SocketAddr>::new()
         .with_media_engine(engine)
@@ -143,8 +151,7 @@ async fn build(
     let track = Arc::new(TrackLocalStaticRTP::new(track(choice, ssrc)));
     Ok(WebrtcConnection::new(
         connection,
-        track,
-        ssrc,
+        Sender::new(track, ssrc, choice.codec, path),
         state,
         feedback,
         options.public.clone(),
@@ -174,7 +181,13 @@ fn media_engine(choice: &Choice) -> Result<MediaEngine, rtc::shared::error::Erro
         parameter: parameter.into(),
     };
     let mut codec = codec(choice);
-    codec.rtcp_feedback = vec![feedback("ccm", "fir"), feedback("nack", ""), feedback("nack", "pli")];
+    codec.rtcp_feedback = vec![
+        feedback("transport-cc", ""),
+        feedback("goog-remb", ""),
+        feedback("ccm", "fir"),
+        feedback("nack", ""),
+        feedback("nack", "pli"),
+    ];
     let primary = RTCRtpCodecParameters {
         rtp_codec: codec,
         payload_type: choice.payload_type,
@@ -196,10 +209,10 @@ fn media_engine(choice: &Choice) -> Result<MediaEngine, rtc::shared::error::Erro
             RtpCodecKind::Video,
         )?;
     }
-    let playout_delay = RTCRtpHeaderExtensionCapability {
-        uri: PLAYOUT_DELAY.to_owned(),
-    };
-    engine.register_header_extension(playout_delay, RtpCodecKind::Video, None)?;
+    for uri in [PLAYOUT_DELAY, TRANSPORT_CC] {
+        let extension = RTCRtpHeaderExtensionCapability { uri: uri.to_owned() };
+        engine.register_header_extension(extension, RtpCodecKind::Video, None)?;
+    }
     Ok(engine)
 }
 

@@ -3,6 +3,8 @@
 //! - `factory`: builds one, with everything that is negotiated and timed.
 //! - `connection`: the connection itself, and the guard that closes it.
 //! - `callbacks`: what the crate calls back on its driver, which only posts.
+//! - `sender`, `packets`: the way of a frame into the network.
+//! - `transport`: numbers what leaves and reads what the browser says about it; `path`: what is known by that.
 //! - `feedback`: RTCP from the browser: key frames asked for; `requests`: packets lost.
 //! - `channel`: one data channel.
 
@@ -11,7 +13,11 @@ mod channel;
 mod connection;
 mod factory;
 mod feedback;
+mod packets;
+mod path;
 mod requests;
+mod sender;
+mod transport;
 
 pub use factory::{WebrtcFactory, WebrtcOptions};
 

@@ -17,10 +17,12 @@ use rtc::shared::marshal::MarshalSize;
 
 use super::super::repeats::Repeats;
 use super::feedback::Feedback;
+use super::path::Path;
 
 /// The interceptor.
 pub(super) struct Requests {
     feedback: Arc<Feedback>,
+    path: Arc<Path>,
     /// What we send, by SSRC.
     streams: HashMap<u32, Repeats>,
     inbound: VecDeque<TaggedPacket>,
@@ -28,9 +30,10 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    pub(super) fn new(feedback: Arc<Feedback>) -> Self {
+    pub(super) fn new(feedback: Arc<Feedback>, path: Arc<Path>) -> Self {
         Self {
             feedback,
+            path,
             streams: HashMap::new(),
             inbound: VecDeque::new(),
             outbound: VecDeque::new(),
@@ -40,11 +43,13 @@ impl Requests {
     /// The request without what is refused; `None` when nothing is left of it.
     fn granted(&mut self, request: &TransportLayerNack, now: Instant) -> Option<TransportLayerNack> {
         let mut nacks = Vec::new();
+        let mut terms = self.path.terms(now);
         for sequence in request.nacks.iter().flat_map(|pair| pair.into_iter()) {
             self.feedback.nacked.fetch_add(1, Ordering::Relaxed);
             let again = self.streams.get_mut(&request.media_ssrc);
-            if let Some(bytes) = again.and_then(|stream| stream.again(sequence, now)) {
+            if let Some(bytes) = again.and_then(|stream| stream.again(sequence, terms, now)) {
                 self.feedback.repeated.fetch_add(u64::from(bytes), Ordering::Relaxed);
+                terms.room = terms.room.saturating_sub(u64::from(bytes));
                 nacks.push(NackPair::new(sequence));
             }
         }
@@ -53,6 +58,11 @@ impl Requests {
 
     /// What of a compound packet goes on to the responder and the rest.
     fn judged(&mut self, packets: Vec<Box<dyn rtc::rtcp::Packet>>, now: Instant) -> Vec<Box<dyn rtc::rtcp::Packet>> {
+        for sequence in self.path.take_arrived() {
+            for stream in self.streams.values_mut() {
+                stream.arrived(sequence);
+            }
+        }
         let mut kept: Vec<Box<dyn rtc::rtcp::Packet>> = Vec::with_capacity(packets.len());
         for packet in packets {
             let any = packet.as_any();

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, BufMut, Bytes};
 
-use super::{CaptureProtocolError, CodecNumber};
+use super::{CaptureProtocolError, CodecNumber, RenditionForm, RenditionNumber};
 
 /// A whole message: its head, then what `body` writes.
 pub(super) fn framed(kind: u8, body: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
@@ -22,6 +22,12 @@ pub(super) fn put_short(out: &mut Vec<u8>, text: &str) {
     }
     out.put_u8(u8::try_from(end).unwrap_or(u8::MAX));
     out.put_slice(&text.as_bytes()[..end]);
+}
+
+/// A rendition's two numbers.
+pub(super) fn put_rendition(out: &mut Vec<u8>, rendition: RenditionNumber) {
+    out.put_u8(rendition.codec as u8);
+    out.put_u8(rendition.rung);
 }
 
 /// Reads a body without ever reading past its end.
@@ -53,6 +59,21 @@ impl Reader {
 
     pub(super) fn codec(&mut self) -> Result<CodecNumber, CaptureProtocolError> {
         CodecNumber::from_wire(self.u8()?)
+    }
+
+    pub(super) fn rendition(&mut self) -> Result<RenditionNumber, CaptureProtocolError> {
+        Ok(RenditionNumber {
+            codec: self.codec()?,
+            rung: self.u8()?,
+        })
+    }
+
+    pub(super) fn form(&mut self) -> Result<RenditionForm, CaptureProtocolError> {
+        let (percent, fps, kbps) = (self.u8()?, self.u16()?, self.u32()?);
+        if !(1..=100).contains(&percent) || fps == 0 {
+            return Err(CaptureProtocolError::BadForm(percent, fps));
+        }
+        Ok(RenditionForm { percent, fps, kbps })
     }
 
     pub(super) fn short(&mut self) -> Result<String, CaptureProtocolError> {

@@ -5,12 +5,20 @@ fn codec() -> impl Strategy<Value = CodecNumber> {
     prop_oneof![Just(CodecNumber::H264), Just(CodecNumber::Vp8)]
 }
 
+fn rendition() -> impl Strategy<Value = RenditionNumber> {
+    (codec(), any::<u8>()).prop_map(|(codec, rung)| RenditionNumber { codec, rung })
+}
+
+fn form() -> impl Strategy<Value = RenditionForm> {
+    (1..=100u8, 1..u16::MAX, any::<u32>()).prop_map(|(percent, fps, kbps)| RenditionForm { percent, fps, kbps })
+}
+
 fn host_message() -> impl Strategy<Value = HostMessage> {
     prop_oneof![
         any::<u16>().prop_map(|version| HostMessage::Hello { version }),
-        prop::collection::btree_set(codec(), 0..3).prop_map(HostMessage::Want),
-        codec().prop_map(HostMessage::KeyFrame),
-        (codec(), any::<u32>()).prop_map(|(codec, kbps)| HostMessage::Bitrate { codec, kbps }),
+        prop::collection::btree_map(rendition(), form(), 0..9).prop_map(HostMessage::Want),
+        rendition().prop_map(HostMessage::KeyFrame),
+        (rendition(), any::<u32>()).prop_map(|(rendition, kbps)| HostMessage::Bitrate { rendition, kbps }),
         Just(HostMessage::Ping),
         Just(HostMessage::ExpectChange),
     ]
@@ -27,13 +35,13 @@ fn capture_message() -> impl Strategy<Value = CaptureMessage> {
             }
         }),
         (
-            codec(),
+            rendition(),
             any::<bool>(),
             any::<u64>(),
             prop::collection::vec(any::<u8>(), 0..300)
         )
-            .prop_map(|(codec, key, pts_us, data)| CaptureMessage::Frame {
-                codec,
+            .prop_map(|(rendition, key, pts_us, data)| CaptureMessage::Frame {
+                rendition,
                 key,
                 pts_us,
                 data: data.into()
@@ -98,5 +106,22 @@ fn bytes_left_over_are_refused() {
     assert_eq!(
         HostMessage::decode(0x05, Bytes::from_static(b"x")),
         Err(CaptureProtocolError::Trailing(0x05))
+    );
+}
+
+#[test]
+fn a_rendition_that_no_encoder_could_make_is_refused() {
+    for (percent, fps) in [(0, 30), (101, 30), (255, 30), (50, 0)] {
+        let mut body = vec![1, 0, percent];
+        body.extend_from_slice(&u16::to_le_bytes(fps));
+        body.extend_from_slice(&[0; 4]);
+        assert_eq!(
+            HostMessage::decode(0x02, body.into()),
+            Err(CaptureProtocolError::BadForm(percent, fps))
+        );
+    }
+    assert_eq!(
+        HostMessage::decode(0x02, Bytes::from_static(&[1, 0, 50])),
+        Err(CaptureProtocolError::Truncated(0x02))
     );
 }

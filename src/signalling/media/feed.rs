@@ -122,8 +122,12 @@ mod tests {
     use crate::media::{Codec, Hub};
 
     fn publish(hub: &Hub, key: bool, pts_us: u64) {
-        let data = Bytes::from_static(b"picture");
-        hub.publish(Codec::Vp8, Frame { data, key, pts_us });
+        hub.publish(Frame {
+            rendition: Codec::Vp8.into(),
+            data: Bytes::from_static(b"picture"),
+            key,
+            pts_us,
+        });
     }
 
     /// A feed whose page has taken the opening message at once.

@@ -311,7 +311,13 @@ impl StreamHandler<ToPage> for MediaSocket {
             ToPage::Frame(frame) => {
                 let Some(playing) = &self.peer else { return };
                 let mut under_way = playing.gate.under_way.borrow_mut();
-                let message = media::frame(0, frame.key, under_way.next_number(), frame.pts_us, &frame.data);
+                let message = media::frame(
+                    frame.rendition.rung,
+                    frame.key,
+                    under_way.next_number(),
+                    frame.pts_us,
+                    &frame.data,
+                );
                 under_way.send(message.len(), frame.key, Instant::now());
                 ctx.binary(message);
             }

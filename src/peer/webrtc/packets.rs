@@ -1,19 +1,32 @@
 //! Frames into RTP packets: payload format, sequence numbers, RTP time. Knows no clock: time is the frame's.
 
+use bytes::Bytes;
 use rtc::rtp::codec::h264::H264Payloader;
 use rtc::rtp::codec::vp8::Vp8Payloader;
 use rtc::rtp::packetizer::Payloader;
 
-use super::connection::MediaPacket;
-use super::ports::random;
+use super::super::ports::random;
 use crate::media::{Codec, Frame, RtpClock};
+
+/// One RTP packet of the picture, before the connection adds its SSRC, payload type and extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MediaPacket {
+    /// Sequence number (RFC 3550).
+    pub(super) sequence: u16,
+    /// 90 kHz.
+    pub(super) timestamp: u32,
+    /// Whether this is the last packet of its frame.
+    pub(super) marker: bool,
+    /// In the payload format of the codec chosen.
+    pub(super) payload: Bytes,
+}
 
 /// Bytes of payload in one packet: with RTP header, extensions, SRTP and UDP it stays below every usual MTU.
 const PAYLOAD: usize = 1188;
 
 /// Turns the frames of one stream into packets; sequence numbers and time run on over restarts of the source.
 #[derive(Debug)]
-pub struct Packetizer {
+pub(super) struct Packetizer {
     payloader: Box<dyn Payloader>,
     clock: RtpClock,
     sequence: u16,
@@ -21,8 +34,7 @@ pub struct Packetizer {
 
 impl Packetizer {
     /// For one stream, with random beginnings (RFC 3550, section 5.1).
-    #[must_use]
-    pub fn new(codec: Codec) -> Self {
+    pub(super) fn new(codec: Codec) -> Self {
         let payloader: Box<dyn Payloader> = match codec {
             Codec::H264 => Box::<H264Payloader>::default(),
             Codec::Vp8 => {
@@ -35,13 +47,13 @@ impl Packetizer {
         let sequence = random() as u16;
         Self {
             payloader,
-            clock: RtpClock::new(random()),
+            clock: RtpClock::new(codec, random()),
             sequence,
         }
     }
 
     /// The packets of one frame; none when the frame holds nothing that can be sent.
-    pub fn packets(&mut self, frame: &Frame) -> Vec<MediaPacket> {
+    pub(super) fn packets(&mut self, frame: &Frame) -> Vec<MediaPacket> {
         let timestamp = self.clock.timestamp(frame.pts_us);
         let payloads = match self.payloader.payload(PAYLOAD, &frame.data) {
             Ok(payloads) => payloads,
@@ -68,10 +80,10 @@ impl Packetizer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     fn frame(len: usize, pts_us: u64) -> Frame {
         Frame {
+            rendition: Codec::Vp8.into(),
             data: Bytes::from(vec![0x55; len]),
             key: true,
             pts_us,
@@ -107,6 +119,7 @@ mod tests {
             data.extend(nal);
         }
         let packets = Packetizer::new(Codec::H264).packets(&Frame {
+            rendition: Codec::H264.into(),
             data: data.into(),
             key: true,
             pts_us: 1,

@@ -1,0 +1,138 @@
+//! What media there are: tracks, and the renditions that each is encoded in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// What a track is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TrackKind {
+    /// Pictures.
+    Video,
+    /// Sound.
+    Audio,
+}
+
+/// A video codec that an instance can be encoded with, once for all its viewers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Codec {
+    /// H.264 constrained baseline, Annex B, one access unit a frame (RFC 6184).
+    H264,
+    /// VP8 (RFC 7741).
+    Vp8,
+}
+
+impl Codec {
+    /// Every codec, in the order of preference.
+    pub const ALL: [Self; 2] = [Self::H264, Self::Vp8];
+
+    /// The name used on the wire and in the configuration.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::H264 => "h264",
+            Self::Vp8 => "vp8",
+        }
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Codec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|c| c.name() == text)
+            .ok_or_else(|| format!("unknown codec {text:?} (h264 or vp8)"))
+    }
+}
+
+/// One medium of an instance in one codec: what a subscriber asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Track {
+    codec: Codec,
+}
+
+impl Track {
+    /// What it is for.
+    #[must_use]
+    pub const fn kind(self) -> TrackKind {
+        match self.codec {
+            Codec::H264 | Codec::Vp8 => TrackKind::Video,
+        }
+    }
+
+    /// How it is encoded.
+    #[must_use]
+    pub const fn codec(self) -> Codec {
+        self.codec
+    }
+
+    /// Ticks a second of its RTP time.
+    #[must_use]
+    pub const fn clock_hz(self) -> u32 {
+        match self.kind() {
+            // RFC 6184 and RFC 7741.
+            TrackKind::Video => 90_000,
+            // What Opus always has (RFC 7587).
+            TrackKind::Audio => 48_000,
+        }
+    }
+}
+
+impl From<Codec> for Track {
+    fn from(codec: Codec) -> Self {
+        Self { codec }
+    }
+}
+
+impl fmt::Display for Track {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.codec.fmt(f)
+    }
+}
+
+/// One form of a track: encoded once, for all who watch it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rendition {
+    /// Of what.
+    pub track: Track,
+    /// Its rung of the [`Ladder`](super::Ladder), 0 being the best.
+    pub rung: u8,
+}
+
+impl Rendition {
+    /// The rendition of a track on a rung.
+    #[must_use]
+    pub const fn new(track: Track, rung: u8) -> Self {
+        Self { track, rung }
+    }
+}
+
+/// The best one.
+impl From<Track> for Rendition {
+    fn from(track: Track) -> Self {
+        Self::new(track, 0)
+    }
+}
+
+/// The best one.
+impl From<Codec> for Rendition {
+    fn from(codec: Codec) -> Self {
+        Self::new(codec.into(), 0)
+    }
+}
+
+impl fmt::Display for Rendition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.track, self.rung)
+    }
+}

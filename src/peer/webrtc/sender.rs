@@ -1,0 +1,126 @@
+//! The way of a frame into the network: packets, and when each of them may leave.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rtc::rtp::extension::HeaderExtension;
+use rtc::rtp::extension::playout_delay_extension::PlayoutDelayExtension;
+use rtc::rtp::header::Header;
+use tokio::time::{sleep, timeout};
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+
+use super::super::connection::Delivery;
+use super::super::error::PeerError;
+use super::failed;
+use super::packets::{MediaPacket, Packetizer};
+use super::path::Path;
+use super::transport::BELOW_RTP;
+use crate::media::{Codec, Frame};
+
+/// A packet that the driver does not take within this time: the viewer is congested.
+const WRITE_WITHIN: Duration = Duration::from_millis(100);
+/// A frame that the line would take longer for is not begun.
+const WORTH: Duration = Duration::from_secs(3);
+/// One that is begun is given up after this time: the line has become that much slower.
+const SENT_WITHIN: Duration = Duration::from_secs(5);
+/// A frame of so many packets may be made a train of, which costs padding: what is still, or hardly moves, costs none.
+const MOVES: usize = 3;
+/// Header and extensions of a packet.
+const HEADERS: usize = 24;
+
+/// Sends the frames of one track.
+pub(super) struct Sender {
+    track: Arc<TrackLocalStaticRTP>,
+    ssrc: u32,
+    packetizer: Mutex<Packetizer>,
+    path: Arc<Path>,
+}
+
+impl Sender {
+    pub(super) fn new(track: Arc<TrackLocalStaticRTP>, ssrc: u32, codec: Codec, path: Arc<Path>) -> Self {
+        Self {
+            track,
+            ssrc,
+            packetizer: Mutex::new(Packetizer::new(codec)),
+            path,
+        }
+    }
+
+    pub(super) fn track(&self) -> Arc<TrackLocalStaticRTP> {
+        Arc::clone(&self.track)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Sends one frame under this payload type.
+    pub(super) async fn send(&self, frame: &Frame, payload_type: u8) -> Result<Delivery, PeerError> {
+        if self.path.takes(frame.data.len()) > WORTH {
+            return Ok(Delivery::Congested);
+        }
+        let packets = self
+            .packetizer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .packets(frame);
+        let (count, mut bytes) = (packets.len(), 0);
+        if frame.key
+            && let Some(first) = packets.first()
+        {
+            self.path.key_frame(first.sequence);
+        }
+        let together = if count >= MOVES {
+            self.path.train(count, Instant::now())
+        } else {
+            0
+        };
+        let begun = Instant::now();
+        for (n, packet) in packets.into_iter().enumerate() {
+            let (len, size) = (packet.payload.len(), packet.payload.len() + HEADERS + BELOW_RTP);
+            while n >= together {
+                let wait = self.path.wait(Instant::now());
+                if wait.is_zero() {
+                    break;
+                }
+                if begun.elapsed() > SENT_WITHIN {
+                    return Ok(Delivery::Congested);
+                }
+                sleep(wait).await;
+            }
+            match timeout(WRITE_WITHIN, self.write(packet, payload_type)).await {
+                Ok(written) => written?,
+                // The rest of this frame is missing for good: the browser sees the gap and waits for a key frame.
+                Err(_) => return Ok(Delivery::Congested),
+            }
+            self.path
+                .handed_over(u32::try_from(size).unwrap_or(u32::MAX), Instant::now());
+            bytes += len as u64;
+        }
+        Ok(Delivery::Sent {
+            packets: count as u64,
+            bytes,
+        })
+    }
+
+    async fn write(&self, packet: MediaPacket, payload_type: u8) -> Result<(), PeerError> {
+        let header = Header {
+            version: 2,
+            marker: packet.marker,
+            payload_type,
+            sequence_number: packet.sequence,
+            timestamp: packet.timestamp,
+            ssrc: self.ssrc,
+            ..Header::default()
+        };
+        let packet = rtc::rtp::Packet {
+            header,
+            payload: packet.payload,
+        };
+        let at_once = [HeaderExtension::PlayoutDelay(PlayoutDelayExtension::new(0, 0))];
+        self.track
+            .write_rtp_with_extensions(packet, &at_once)
+            .await
+            .map_err(failed)
+    }
+}

@@ -1,0 +1,238 @@
+//! The last that a packet passes on its way out, and the first on its way in: numbers what leaves, and reads what the browser
+//! says about it (transport-cc; REMB where it knows nothing better; else receiver reports).
+//!
+//! The crate has interceptors for the numbers and for the history. They leave out what is sent again, which has a stream of
+//! its own: on a line that loses packets much would leave unseen. And what was overtaken they call lost.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket, convert_twcc};
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_cc::TransportLayerCc;
+use rtc::rtp;
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+use rtc::shared::marshal::MarshalSize;
+
+use super::super::bandwidth::Sent;
+use super::path::Path;
+
+/// The header extension that carries the number.
+pub(super) const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+/// Of a packet, what is below RTP: IP, UDP, and the tag of SRTP.
+pub(super) const BELOW_RTP: usize = 38;
+
+/// The interceptor.
+pub(super) struct Transport {
+    path: Arc<Path>,
+    stream: Option<Stream>,
+    /// Packets of the frame that is being sent, while a train is short of some.
+    recent: Vec<rtp::Packet>,
+    inbound: VecDeque<TaggedPacket>,
+    outbound: VecDeque<TaggedPacket>,
+}
+
+/// What we send.
+struct Stream {
+    ssrc: u32,
+    /// Its repeats: SSRC and payload type.
+    repeats: Option<(u32, u8)>,
+    /// What numbers them: those of the responder and ours are one stream.
+    next_repeat: u16,
+    /// Where the browser wants its number.
+    number: Option<u8>,
+    remb: bool,
+}
+
+impl Transport {
+    pub(super) fn new(path: Arc<Path>) -> Self {
+        Self {
+            path,
+            stream: None,
+            recent: Vec::new(),
+            inbound: VecDeque::new(),
+            outbound: VecDeque::new(),
+        }
+    }
+
+    fn look(&self, packet: &dyn rtc::rtcp::Packet, now: Instant) {
+        let any = packet.as_any();
+        let Some(stream) = &self.stream else { return };
+        if stream.number.is_some() {
+            if let Some(feedback) = any.downcast_ref::<TransportLayerCc>() {
+                let told = convert_twcc(feedback).into_iter();
+                let arrived = told.filter_map(|told| Some((told.sequence_number, told.arrival?)));
+                self.path.feedback(arrived, now);
+            }
+        } else if stream.remb {
+            if let Some(remb) = any.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+                self.path.told(f64::from(remb.bitrate), now);
+            }
+        } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
+            for of in report.reports.iter().filter(|of| of.ssrc == stream.ssrc) {
+                self.path.told_loss(f64::from(of.fraction_lost) / 256.0, now);
+            }
+        }
+    }
+
+    /// Numbers a packet and lets it go.
+    fn send(&mut self, mut tagged: TaggedPacket) {
+        let again = tagged.message.has(&Attribute::Retransmission);
+        if let (Packet::Rtp(packet), Some(stream)) = (&mut tagged.message.packet, &mut self.stream) {
+            let repeats = stream.repeats.is_some_and(|(ssrc, _)| ssrc == packet.header.ssrc);
+            if !repeats && packet.header.ssrc != stream.ssrc {
+                self.outbound.push_back(tagged);
+                return;
+            }
+            let mut media = Some(packet.header.sequence_number);
+            if repeats {
+                media = original(&packet.payload);
+                packet.header.sequence_number = stream.next_repeat;
+                stream.next_repeat = stream.next_repeat.wrapping_add(1);
+            }
+            // Room for the number, so that it counts.
+            number(packet, stream.number, 0);
+            let bytes = u32::try_from(packet.marshal_size() + BELOW_RTP).unwrap_or(u32::MAX);
+            let left = Sent {
+                bytes,
+                media,
+                // The same number under the same SSRC: SRTP's protection against replays.
+                twice: again && !repeats,
+            };
+            let by = self.path.left(left, again, stream.number.is_some(), tagged.now);
+            number(packet, stream.number, by);
+        }
+        self.outbound.push_back(tagged);
+    }
+
+    /// What a train is short of: packets of its frame once more, which is what a browser may miss anyway.
+    fn pad(&mut self, packet: &rtp::Packet, now: Instant) {
+        let wanted = self.path.padding();
+        let Some((ssrc, payload_type)) = self.stream.as_ref().and_then(|stream| stream.repeats) else {
+            return;
+        };
+        if wanted == 0
+            || self
+                .stream
+                .as_ref()
+                .is_none_or(|stream| stream.ssrc != packet.header.ssrc)
+        {
+            return;
+        }
+        self.recent.push(packet.clone());
+        if !packet.header.marker {
+            return;
+        }
+        self.path.padded();
+        let recent = std::mem::take(&mut self.recent);
+        for packet in recent.iter().rev().cycle().take(wanted) {
+            let again = repeat(packet, ssrc, payload_type);
+            self.send(TaggedPacket {
+                now,
+                transport: rtc::shared::TransportContext::default(),
+                message: AttributedPacket::new(Packet::Rtp(again)).with(Attribute::Retransmission),
+            });
+        }
+    }
+}
+
+/// Writes the number that the browser tells of the packet by.
+fn number(packet: &mut rtp::Packet, place: Option<u8>, number: u16) {
+    let Some(place) = place else { return };
+    let number = Bytes::copy_from_slice(&number.to_be_bytes());
+    if let Err(error) = packet.header.set_extension(place, number) {
+        log::debug!("a packet cannot be numbered: {error}");
+    }
+}
+
+/// The packet of the picture that a repeat carries (RFC 4588, section 4).
+fn original(payload: &Bytes) -> Option<u16> {
+    Some(u16::from_be_bytes([*payload.first()?, *payload.get(1)?]))
+}
+
+fn repeat(packet: &rtp::Packet, ssrc: u32, payload_type: u8) -> rtp::Packet {
+    let mut payload = BytesMut::with_capacity(2 + packet.payload.len());
+    payload.put_u16(packet.header.sequence_number);
+    payload.put_slice(&packet.payload);
+    rtp::Packet {
+        header: rtp::header::Header {
+            version: 2,
+            ssrc,
+            payload_type,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            ..Default::default()
+        },
+        payload: payload.freeze(),
+    }
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Transport {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
+        if let Packet::Rtcp(packets) = &tagged.message.packet {
+            packets.iter().for_each(|packet| self.look(packet.as_ref(), tagged.now));
+        }
+        self.inbound.push_back(tagged);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.inbound.pop_front()
+    }
+
+    fn handle_write(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
+        let packet = match &tagged.message.packet {
+            Packet::Rtp(packet) if self.path.padding() > 0 => Some(packet.clone()),
+            _ => None,
+        };
+        let now = tagged.now;
+        self.send(tagged);
+        if let Some(packet) = packet {
+            self.pad(&packet, now);
+        }
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.outbound.pop_front()
+    }
+}
+
+impl Interceptor for Transport {
+    fn bind_local_stream(&mut self, info: &StreamInfo) {
+        let offers = |typ: &str| info.rtcp_feedback.iter().any(|feedback| feedback.typ == typ);
+        let place = info
+            .rtp_header_extensions
+            .iter()
+            .find(|extension| extension.uri == TRANSPORT_CC);
+        let place = place
+            .and_then(|extension| u8::try_from(extension.id).ok())
+            .filter(|id| *id != 0);
+        let kept = self.stream.take().filter(|stream| stream.ssrc == info.ssrc);
+        self.stream = Some(Stream {
+            ssrc: info.ssrc,
+            repeats: info.ssrc_rtx.zip(info.payload_type_rtx),
+            next_repeat: kept.map_or(0, |stream| stream.next_repeat),
+            number: place.filter(|_| offers("transport-cc")),
+            remb: offers("goog-remb"),
+        });
+    }
+
+    fn unbind_local_stream(&mut self, info: &StreamInfo) {
+        // Its numbers go on if it is bound again: SRTP must not see one twice.
+        let _ = info;
+    }
+
+    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}
