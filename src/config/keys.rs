@@ -321,13 +321,13 @@ pub const KEYS: &[Key] = &[
         "limits.sockets_per_address",
         Kind::Number(1, 100_000),
         "256",
-        "Signalling sockets of one address at once: of guests, as many of others who may launch, and of administrators. Over it: 429.",
+        "Sockets of one address at once, for signalling and for media: of guests, as many of others who may launch, and of administrators. Over it: 429.",
     ),
     key(
         "limits.sockets_per_session",
         Kind::Number(1, 10_000),
         "32",
-        "Signalling sockets of one session at once. Over it: 429.",
+        "Sockets of one session at once, for signalling and for media. Over it: 429.",
     ),
     key(
         "limits.messages_per_second",

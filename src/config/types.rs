@@ -295,9 +295,9 @@ pub struct LimitsConfig {
     pub launches_per_hour: NonZeroU32,
     /// Wrong tokens of one address before it is locked out.
     pub wrong_tokens: u32,
-    /// Signalling sockets of one address at once.
+    /// Sockets of one address at once.
     pub sockets_per_address: usize,
-    /// Signalling sockets of one session at once.
+    /// Sockets of one session at once.
     pub sockets_per_session: usize,
     /// Messages of one signalling socket a second.
     pub messages_per_second: NonZeroU32,

@@ -10,6 +10,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 use futures::future::{Either, select};
@@ -20,11 +21,16 @@ use tokio::time::{Instant, sleep_until};
 /// From the end of an answer to the next request; a slow client still reads the answer in this time.
 const IDLE_DEADLINE: Duration = Duration::from_secs(60);
 
+/// Bytes that may wait in the system, not sent yet, where they are to be noticed before.
+const UNSENT: u32 = 16 * 1024;
+
 /// A connection. Its worker's thread has it to itself.
 #[derive(Debug)]
 pub(super) struct Connection {
     requests: Cell<u32>,
     since: Cell<Instant>,
+    /// Of its own, so that nobody else's descriptor is meant when the number is used again.
+    socket: Rc<Socket>,
     /// Tells that it is gone, by its end.
     _gone: oneshot::Sender<()>,
 }
@@ -34,15 +40,23 @@ impl Connection {
     pub fn watched(socket: SockRef<'_>) -> Option<Rc<Self>> {
         // overflow: there is nothing to send.
         let (gone, ended) = oneshot::channel();
+        let socket = Rc::new(socket.try_clone().ok()?);
         let connection = Rc::new(Self {
             requests: Cell::new(0),
             since: Cell::new(Instant::now()),
+            socket: Rc::clone(&socket),
             _gone: gone,
         });
-        // Of its own, so that nobody else's descriptor is meant when the number is used again.
-        let socket = socket.try_clone().ok()?;
         actix_web::rt::spawn(watch(Rc::downgrade(&connection), ended, socket));
         Some(connection)
+    }
+
+    /// Of what is written to a request's connection, the system keeps little that is not sent yet: what waits is to be
+    /// noticed here. Without effect where something else is between.
+    pub fn keeps_little(request: &HttpRequest) {
+        if let Some(connection) = request.conn_data::<Rc<Self>>() {
+            let _ = connection.socket.set_tcp_notsent_lowat(UNSENT);
+        }
     }
 
     /// One more request, until what is given is dropped.
@@ -62,7 +76,7 @@ impl Connection {
     }
 }
 
-async fn watch(connection: Weak<Connection>, mut ended: oneshot::Receiver<()>, socket: Socket) {
+async fn watch(connection: Weak<Connection>, mut ended: oneshot::Receiver<()>, socket: Rc<Socket>) {
     while let Some(until) = connection.upgrade().map(|connection| connection.until()) {
         if until <= Instant::now() {
             // What was written is still sent; then actix closes it.

@@ -1,4 +1,4 @@
-//! HTTP: the pages, REST, and the upgrade to the signalling socket. Decides who may ask for what, and nothing else.
+//! HTTP: the pages, REST, and the upgrades to sockets. Decides who may ask for what, and nothing else.
 //!
 //! Every request passes [`transport`] (who it comes from, by what proxies and whether encrypted; the headers that every
 //! answer has; how long its body may take, [`slow_body`], and its connection without a request, [`idle`]) and [`guard`] (its
@@ -22,6 +22,7 @@ mod idle;
 mod instances;
 mod limits;
 mod links;
+mod media;
 mod origin;
 mod problem;
 mod refusal;

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, Handler, Responder};
 #[cfg(debug_assertions)]
 use super::debug;
 use super::problem::Problem;
-use super::{admin, assets, health, ice, instances, links, sessions, slow_body, socket};
+use super::{admin, assets, health, ice, instances, links, media, sessions, slow_body, socket};
 
 /// The largest body of a request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -45,6 +45,7 @@ impl<'a> Routes<'a> {
             .add(get(), "/admin", assets::admin)
             .add(get(), "/static/{path:.*}", assets::asset)
             .add(get(), "/ws", socket::socket)
+            .add(get(), "/ws/media", media::socket)
             .add(get(), "/healthz", health::alive)
             .add(get(), "/readyz", health::ready)
             .add(get(), "/api/webrtc/ice-servers", ice::servers)

@@ -56,6 +56,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/admin", Needs::Nothing),
     ("GET", "/static/{path:.*}", Needs::Nothing),
     ("GET", "/ws", Needs::Session),
+    ("GET", "/ws/media", Needs::Session),
     ("GET", "/healthz", Needs::Nothing),
     ("GET", "/readyz", Needs::Nothing),
     ("GET", "/api/webrtc/ice-servers", Needs::Session),

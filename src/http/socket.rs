@@ -15,6 +15,26 @@ use crate::signalling::{check, upgrade};
 /// What is written down of all sockets that are opened.
 static LINES: Lines = Lines::a_minute(300);
 
+/// Whether the browser wants this sub-protocol, or none in particular.
+///
+/// # Errors
+/// 400 `unknown_protocol`.
+pub(super) fn speaks(request: &HttpRequest, protocol: &str) -> Result<(), Problem> {
+    let offered = request
+        .headers()
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .filter_map(|v| v.to_str().ok());
+    let mut names = offered.flat_map(|v| v.split(',')).map(str::trim).peekable();
+    if names.peek().is_none() || names.any(|name| name == protocol) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::BAD_REQUEST,
+        "unknown_protocol",
+        format!("only {protocol} is spoken here"),
+    ))
+}
+
 /// `GET /ws`
 pub async fn socket(
     request: HttpRequest,
@@ -23,19 +43,7 @@ pub async fn socket(
     who: Who,
     client: Client,
 ) -> Result<HttpResponse, actix_web::Error> {
-    let offered = request
-        .headers()
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .filter_map(|v| v.to_str().ok());
-    let mut names = offered.flat_map(|v| v.split(',')).map(str::trim).peekable();
-    if names.peek().is_some() && !names.any(|name| name == SUBPROTOCOL) {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "unknown_protocol",
-            format!("only {SUBPROTOCOL} is spoken here"),
-        )
-        .into());
-    }
+    speaks(&request, SUBPROTOCOL)?;
     let identity = who.session()?;
     // Before anything is kept for it.
     check(&request).map_err(|e| Problem::new(StatusCode::BAD_REQUEST, e.code(), e.to_string()))?;

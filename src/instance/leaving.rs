@@ -26,7 +26,9 @@ impl InstanceShared {
         let (holder, steered, session) = self
             .roster
             .with(|v| (v.holder(), v.may_steer(viewer), v.session_of(viewer)));
-        let Some(peer) = go() else { return };
+        if go().is_none() {
+            return;
+        }
         // From here on its peer's input goes nowhere, releases included.
         if steered {
             self.hand_input_over();
@@ -42,7 +44,7 @@ impl InstanceShared {
             format!("viewer={viewer} reason={reason}"),
         );
         self.control_event(holder);
-        if let Some(peer) = peer {
+        for peer in self.peers_of(viewer, &[]) {
             self.close_peer(peer, reason);
         }
         self.roster.announce(Instant::now());

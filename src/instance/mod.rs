@@ -3,7 +3,7 @@
 //! ```text
 //! Instances           dynamic, max_children = capacity
 //!  └ <id>             one_for_one, auto_shutdown any_significant
-//!     ├ peers         dynamic: one child per peer connection, temporary
+//!     ├ peers         dynamic: one child per peer, temporary
 //!     ├ desktop       rest_for_one: see `crate::desktop`; past its intensity the instance is FAILED
 //!     └ actor         significant: status, viewers, control
 //! ```
@@ -15,6 +15,7 @@
 
 pub mod actor;
 mod announcing;
+mod beside;
 mod catalogue;
 mod doing;
 mod error;
@@ -26,12 +27,14 @@ mod kept_homes;
 mod lateness;
 mod leaving;
 mod manager;
+pub mod media_peer;
 mod mending;
 mod offer_book;
 pub mod offers;
 mod outbound;
 pub mod paths;
 mod peer_child;
+mod peer_end;
 mod places;
 mod roster;
 mod rows;

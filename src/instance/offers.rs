@@ -1,4 +1,4 @@
-//! A viewer's offer becomes a peer.
+//! A viewer's offer becomes a peer; and what it takes for any peer to have a place.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,17 +7,19 @@ use std::time::{Duration, Instant};
 use actix::{Handler, Message, ResponseActFuture, WrapFuture};
 
 use super::actor::InstanceActor;
+use super::beside::Beside;
 use super::error::InstanceError;
 use super::input_gate::ViewerInput;
-use super::peer_child::peer_child;
+use super::peer_child::{PeerHandle, peer_child};
 use super::places::{Asker, NoPlace};
 use super::shared::InstanceShared;
 use super::speaker::Speaker;
 use crate::ids::PeerId;
 use crate::peer::candidate::Intake;
-use crate::peer::{PeerError, PeerOptions};
+use crate::peer::{InputSink, PeerError, PeerOptions};
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::CloseReason;
+use crate::supervision::ChildSpec;
 
 /// From an offer to its answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
@@ -30,6 +32,8 @@ pub struct Offer {
     pub who: Speaker,
     /// The description.
     pub sdp: String,
+    /// Whether the peer that the viewer has goes on until this one is used.
+    pub beside: bool,
     /// Where the browser's requests come from.
     pub from: IpAddr,
 }
@@ -43,6 +47,85 @@ impl Handler<Offer> for InstanceActor {
     }
 }
 
+/// A place for a new peer, whatever carries it.
+#[derive(Debug)]
+pub(super) struct Seat {
+    /// The peer that has it.
+    pub(super) peer: PeerId,
+    beside: bool,
+    /// Whose it was.
+    gives_way: Option<PeerId>,
+}
+
+impl Seat {
+    /// Takes a place for a new peer of a viewer: that of the one before, or `beside` it.
+    ///
+    /// # Errors
+    /// [`InstanceError`]; nothing has changed then.
+    pub(super) fn take(
+        shared: &InstanceShared,
+        who: &Speaker,
+        from: IpAddr,
+        beside: bool,
+    ) -> Result<Self, InstanceError> {
+        if shared.desktop.facts.get().ending.is_some() {
+            return Err(InstanceError::Ending);
+        }
+        // There is nothing that it could be beside.
+        let beside = beside && shared.roster.with(|v| v.peer_of(who.viewer)).is_some();
+        let peer = PeerId::new();
+        let asker = Asker {
+            viewer: who.viewer,
+            session: who.session,
+            from,
+        };
+        let now = Instant::now();
+        let taken = shared.roster.with(|v| {
+            let role_of = |id| v.role(id);
+            let mut places = shared.places();
+            if beside {
+                places.ask_beside(peer, asker, &role_of, now).map(|()| None)
+            } else {
+                places.ask(peer, asker, &role_of, now)
+            }
+        });
+        Ok(Self {
+            peer,
+            beside,
+            gives_way: taken.map_err(|NoPlace| InstanceError::TooManyPeers)?,
+        })
+    }
+
+    /// Starts the peer's child; who had its place, or the viewer's, goes.
+    ///
+    /// # Errors
+    /// [`InstanceError`]; with its specification the place is given back.
+    pub(super) async fn begin(
+        self,
+        shared: &InstanceShared,
+        who: &Speaker,
+        spec: ChildSpec,
+        handle: PeerHandle,
+    ) -> Result<(), InstanceError> {
+        let remembered = if self.beside {
+            shared.remember_beside(who, self.peer, handle)
+        } else {
+            shared.remember_peer(who, self.peer, handle)
+        };
+        // Whatever comes of the one it gave way to: it has no place any more.
+        if let Some(other) = self.gives_way {
+            shared.close_peer(other, CloseReason::GaveWay);
+        }
+        // The browser has let go of them; nothing waits for their end.
+        for before in remembered? {
+            shared.close_peer(before, CloseReason::Superseded);
+        }
+        // One that is not started is forgotten with its specification.
+        let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;
+        started.map_err(|_| InstanceError::TooManyPeers)
+    }
+}
+
 /// Makes the peer and waits for its answer. What is refused leaves the viewer's living peer as it is.
 ///
 /// # Errors
@@ -53,52 +136,38 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerI
     if shared.desktop.facts.get().ending.is_some() {
         return Err(InstanceError::Ending);
     }
-    let now = Instant::now();
-    let pending = shared.services.offers.take(who.session, now);
+    let pending = shared.services.offers.take(who.session, Instant::now());
     let pending = pending.map_err(InstanceError::TooManyOffers)?;
-    let (peer, from) = (PeerId::new(), offer.from);
-    let asker = Asker {
-        viewer: who.viewer,
-        session: who.session,
-        from,
-    };
-    let gives_way = shared
-        .roster
-        .with(|v| shared.places().ask(peer, asker, &|id| v.role(id), now))
-        .map_err(|NoPlace| InstanceError::TooManyPeers)?;
+    let seat = Seat::take(&shared, &who, offer.from, offer.beside)?;
+    let peer = seat.peer;
     let steers = shared
         .roster
         .role(who.viewer)
         .is_some_and(|role| may(role, Action::Control));
+    let input = ViewerInput::new(
+        who.viewer,
+        peer,
+        Arc::clone(&shared.roster),
+        Arc::clone(&shared.desktop.input),
+    );
+    let sink: Arc<dyn InputSink> = if seat.beside {
+        Arc::new(Beside::new(Arc::clone(&shared), who.viewer, peer, input))
+    } else {
+        Arc::new(input)
+    };
     let options = PeerOptions {
         peer_id: peer,
         offer: offer.sdp,
-        candidates: Intake::new(from, shared.services.config.limits.candidates_per_peer),
+        candidates: Intake::new(offer.from, shared.services.config.limits.candidates_per_peer),
         hub: Arc::clone(&shared.desktop.hub),
         available: shared.services.codecs.clone(),
-        sink: Arc::new(ViewerInput::new(
-            who.viewer,
-            peer,
-            Arc::clone(&shared.roster),
-            Arc::clone(&shared.desktop.input),
-        )),
+        sink,
         steers,
         factory: Arc::clone(&shared.services.connections),
         runtime: shared.services.media.clone(),
     };
     let (spec, handle, answered) = peer_child(Arc::clone(&shared), who.viewer, options, pending);
-    let before = shared.remember_peer(&who, peer, handle);
-    // Whatever comes of the one it gave way to: it has no place any more.
-    if let Some(other) = gives_way {
-        shared.close_peer(other, CloseReason::GaveWay);
-    }
-    // The browser has let go of it; nothing waits for its end.
-    if let Some(before) = before? {
-        shared.close_peer(before, CloseReason::Superseded);
-    }
-    // One that is not started is forgotten with its specification.
-    let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;
-    started.map_err(|_| InstanceError::TooManyPeers)?;
+    seat.begin(&shared, &who, spec, handle).await?;
     match tokio::time::timeout(ANSWER_DEADLINE, answered).await {
         Ok(answer) => Ok(answer.unwrap_or(Err(PeerError::Closing)).map(|()| peer)?),
         Err(_) => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),

@@ -4,20 +4,18 @@
 //! media runtime, so that even an abort of this child closes it.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::FusedFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::offer_book::{End as Ended, Pending};
-use super::places::PATIENCE;
+use super::offer_book::Pending;
+use super::peer_end::{End, Transport};
 use super::shared::InstanceShared;
-use crate::clock::unix_ms;
 use crate::ids::{PeerId, ViewerId};
 use crate::peer::{ConnectionState, Peer, PeerError, PeerEvent, PeerOptions};
 use crate::protocol::signalling::{CloseReason, IceCandidate, ServerMessage};
-use crate::store::{NewPeer, PeerClosed};
 use crate::supervision::{ChildContext, ChildSpec, ExitReason, Restart, Shutdown};
 
 /// Requests that may wait for one peer.
@@ -26,9 +24,9 @@ const QUEUE: usize = 64;
 const SHUTDOWN: Duration = Duration::from_secs(8);
 
 /// How often it shows that it still looks at what comes.
-const BEAT: Duration = Duration::from_secs(5);
+pub(super) const BEAT: Duration = Duration::from_secs(5);
 /// An answer is made within 10 s, and after that it beats.
-const STALL: Duration = Duration::from_secs(25);
+pub(super) const STALL: Duration = Duration::from_secs(25);
 
 /// What a peer can be asked for.
 #[derive(Debug)]
@@ -51,6 +49,19 @@ pub struct PeerHandle {
 }
 
 impl PeerHandle {
+    /// The way to a peer of `viewer`, and the peer's ends of it.
+    pub(super) fn new(viewer: ViewerId) -> (Self, mpsc::Receiver<PeerCommand>, watch::Receiver<Option<CloseReason>>) {
+        // overflow: what comes then is dropped, see `send`.
+        let (commands, queue) = mpsc::channel(QUEUE);
+        let (close, asked) = watch::channel(None);
+        let handle = Self {
+            viewer,
+            commands,
+            close,
+        };
+        (handle, queue, asked)
+    }
+
     /// Asks for something. A peer that is asked for more than it can do ignores it: candidates can be lost, and a newer
     /// status follows.
     pub fn send(&self, command: PeerCommand) {
@@ -91,22 +102,11 @@ pub fn peer_child(
     options: PeerOptions,
     pending: Pending,
 ) -> (ChildSpec, PeerHandle, oneshot::Receiver<Result<(), PeerError>>) {
-    // overflow: what comes then is dropped, see `PeerHandle::send`.
-    let (commands, queue) = mpsc::channel(QUEUE);
-    let (close, asked) = watch::channel(None);
+    let (handle, queue, asked) = PeerHandle::new(viewer);
     let (answer, answered) = oneshot::channel();
     let id = options.peer_id;
-    let waiting = commands.downgrade();
-    let end = End {
-        shared: Arc::clone(&shared),
-        viewer,
-        peer: id,
-        begun: Instant::now(),
-        answered: false,
-        connected: false,
-        pending: Some(pending),
-        reason: CloseReason::Fault,
-    };
+    let waiting = handle.commands.downgrade();
+    let end = End::new(&shared, viewer, id, Transport::Webrtc, Some(pending));
     let start = Arc::new(Mutex::new(Some(Start {
         options,
         end,
@@ -129,11 +129,6 @@ pub fn peer_child(
     .once()
     .stalled_after(STALL)
     .shutdown(Shutdown::Timeout(SHUTDOWN));
-    let handle = PeerHandle {
-        viewer,
-        commands,
-        close,
-    };
     (spec, handle, answered)
 }
 
@@ -192,9 +187,8 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
                 Some(PeerEvent::State(state)) => {
                     let level = shared.lines.level();
                     log::log!(level, "instance={} peer={id} viewer={viewer} state={}", shared.spec.id, state.as_str());
-                    if state == ConnectionState::Connected && !end.connected {
+                    if state == ConnectionState::Connected {
                         end.connected();
-                        shared.services.journal.peer_connected(new_peer(&shared, viewer, id));
                     }
                     if state == ConnectionState::Disconnected {
                         // The way back may be the only one that is lost: then the browser does not notice by itself.
@@ -219,7 +213,7 @@ async fn life(shared: Arc<InstanceShared>, viewer: ViewerId, start: Start, cx: C
 }
 
 /// Waits until the end is asked for.
-async fn asked(mut close: watch::Receiver<Option<CloseReason>>) -> CloseReason {
+pub(super) async fn asked(mut close: watch::Receiver<Option<CloseReason>>) -> CloseReason {
     let reason = close.wait_for(Option::is_some).await;
     // Without a word nobody knows this peer any more.
     reason.ok().and_then(|r| *r).unwrap_or(CloseReason::Fault)
@@ -280,85 +274,6 @@ fn refuse(shared: &InstanceShared, viewer: ViewerId, id: PeerId, error: &PeerErr
         peer_id: Some(id),
     };
     shared.roster.tell(viewer, &refusal);
-}
-
-fn new_peer(shared: &InstanceShared, viewer: ViewerId, id: PeerId) -> NewPeer {
-    let (session, role) = shared.roster.with(|v| (v.session_of(viewer), v.role(viewer)));
-    NewPeer {
-        peer_id: id,
-        instance_id: shared.spec.id,
-        session_id: session.unwrap_or(shared.spec.owner),
-        viewer_id: viewer,
-        role,
-        transport: "webrtc".into(),
-        candidate_type: None,
-        connected_at: unix_ms(),
-    }
-}
-
-/// Takes the peer out of the tables and says why it ended, even when its child is aborted or panics.
-struct End {
-    shared: Arc<InstanceShared>,
-    viewer: ViewerId,
-    peer: PeerId,
-    begun: Instant,
-    /// Whether the browser knows its id.
-    answered: bool,
-    connected: bool,
-    /// Its place among the offers that nothing has come of yet.
-    pending: Option<Pending>,
-    reason: CloseReason,
-}
-
-impl End {
-    fn connected(&mut self) {
-        self.connected = true;
-        self.shared.places().connected(self.peer);
-        if let Some(pending) = self.pending.take() {
-            pending.end(Ended::Connected);
-        }
-    }
-
-    /// What became of its offer, when no connection did.
-    fn without_connection(&self) -> Ended {
-        let late = self.begun.elapsed() >= PATIENCE;
-        match self.reason {
-            _ if !self.answered => Ended::Excused,
-            CloseReason::IceFailed | CloseReason::Superseded | CloseReason::Requested | CloseReason::ResumeExpired => {
-                Ended::Failed
-            }
-            CloseReason::GaveWay if late => Ended::Failed,
-            _ => Ended::Excused,
-        }
-    }
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        let (peer_id, reason) = (self.peer, self.reason);
-        if let Some(pending) = self.pending.take() {
-            pending.end(self.without_connection());
-        }
-        log::log!(
-            self.shared.lines.level(),
-            "instance={} peer={peer_id} viewer={} closed={reason}",
-            self.shared.spec.id,
-            self.viewer
-        );
-        self.shared.forget_peer(self.viewer, peer_id);
-        if self.answered {
-            self.shared
-                .roster
-                .tell(self.viewer, &ServerMessage::Closed { peer_id, reason });
-        }
-        if self.connected {
-            let closed_at = unix_ms();
-            self.shared
-                .services
-                .journal
-                .peer_closed(peer_id, PeerClosed { closed_at, reason });
-        }
-    }
 }
 
 #[cfg(test)]

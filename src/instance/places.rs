@@ -102,9 +102,8 @@ impl Places {
         if self.held.len() + self.leaving.len() >= Self::children_for(self.most, rank) {
             return Err(NoPlace);
         }
-        let own = self.held.iter().find(|(_, p)| p.of.viewer == asker.viewer);
-        let own = own.map(|(id, _)| *id);
-        let others = || self.held.iter().filter(|(id, _)| Some(**id) != own);
+        let own: Vec<_> = self.of(asker.viewer).map(|(id, _)| *id).collect();
+        let others = || self.held.iter().filter(|(_, p)| p.of.viewer != asker.viewer);
         let ranked = |p: &Place| self::rank(role_of(p.of.viewer));
         let spectators = others().filter(|(_, p)| ranked(p) == 0).count();
         let full = others().count() >= self.most || (rank == 0 && spectators >= self.most - kept(self.most));
@@ -120,13 +119,56 @@ impl Places {
         for id in own.into_iter().chain(out) {
             self.leaves(id);
         }
+        self.hold(peer, asker, now);
+        Ok(out)
+    }
+
+    /// A place for a peer beside the connected one of its viewer, in that of another that waits there, if one does. Nobody
+    /// gives way to it.
+    ///
+    /// # Errors
+    /// [`NoPlace`]; nothing has changed then.
+    pub fn ask_beside(
+        &mut self,
+        peer: PeerId,
+        asker: Asker,
+        role_of: &dyn Fn(ViewerId) -> Role,
+        now: Instant,
+    ) -> Result<(), NoPlace> {
+        let rank = rank(role_of(asker.viewer));
+        let waiting: Vec<_> = self
+            .of(asker.viewer)
+            .filter(|(_, p)| !p.connected)
+            .map(|(id, _)| *id)
+            .collect();
+        let held = self.held.len() - waiting.len();
+        let spectators = self
+            .held
+            .iter()
+            .filter(|(id, p)| !waiting.contains(id) && self::rank(role_of(p.of.viewer)) == 0);
+        let full = held >= self.most || (rank == 0 && spectators.count() >= self.most - kept(self.most));
+        if full || self.held.len() + self.leaving.len() >= Self::children_for(self.most, rank) {
+            return Err(NoPlace);
+        }
+        for id in waiting {
+            self.leaves(id);
+        }
+        self.hold(peer, asker, now);
+        Ok(())
+    }
+
+    fn hold(&mut self, peer: PeerId, asker: Asker, now: Instant) {
         let place = Place {
             of: asker,
             since: now,
             connected: false,
         };
         self.held.insert(peer, place);
-        Ok(out)
+    }
+
+    /// The places that a viewer holds.
+    fn of(&self, viewer: ViewerId) -> impl Iterator<Item = (&PeerId, &Place)> {
+        self.held.iter().filter(move |(_, place)| place.of.viewer == viewer)
     }
 
     /// A peer is connected.

@@ -239,3 +239,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_viewer_tries_another_way_beside_the_one_it_has_and_takes_nobodys_place_for_it() {
+    let (mut places, now) = (Places::new(3), Instant::now());
+    let roles = |_: ViewerId| Role::Owner;
+    let asker = |viewer, session| Asker {
+        viewer,
+        session,
+        from: [127, 0, 0, 1].into(),
+    };
+    let one = asker(ViewerId::new(), SessionId::new());
+    let (first, beside, again) = (PeerId::new(), PeerId::new(), PeerId::new());
+    assert_eq!(places.ask(first, one, &roles, now), Ok(None));
+    places.connected(first);
+    assert_eq!(places.ask_beside(beside, one, &roles, now), Ok(()));
+    assert!(places.held.contains_key(&first), "it goes on meanwhile");
+    assert_eq!(places.ask_beside(again, one, &roles, now), Ok(()));
+    assert!(
+        !places.held.contains_key(&beside) && places.held.len() == 2,
+        "one at a time"
+    );
+    let other = asker(ViewerId::new(), SessionId::new());
+    assert_eq!(places.ask(PeerId::new(), other, &roles, now), Ok(None));
+    let third = asker(ViewerId::new(), SessionId::new());
+    assert_eq!(places.ask_beside(PeerId::new(), third, &roles, now), Err(NoPlace));
+    // A peer in their place ends both.
+    let next = PeerId::new();
+    assert_eq!(places.ask(next, one, &roles, now), Ok(None));
+    assert!(!places.held.contains_key(&first) && !places.held.contains_key(&again));
+}

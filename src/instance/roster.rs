@@ -12,7 +12,7 @@ use super::announcing::Announcing;
 use super::outbound::{Outbound, written};
 use super::speaker::{RoleNow, Speaker};
 use super::viewers::{ControlError, ControlWish, Regraded, Viewers};
-use crate::ids::{PeerId, ViewerId};
+use crate::ids::{PeerId, SessionId, ViewerId};
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{ServerMessage, ViewerEntry};
 use crate::protocol::words::Role;
@@ -121,6 +121,37 @@ impl Roster {
         inner.heard(who)?;
         let before = inner.viewers.set_peer(who.viewer, Some(peer));
         Ok((before, inner.viewers.may_steer(who.viewer)))
+    }
+
+    /// As whom a viewer is here that a further socket of its session asks for. `role`: what that socket gives, which has to
+    /// be no less than what the viewer is by itself: nobody comes by it into what they could not have by their own.
+    ///
+    /// # Errors
+    /// [`ControlError`].
+    pub fn speaker(&self, viewer: ViewerId, session: SessionId, role: &RoleNow) -> Result<Speaker, ControlError> {
+        let inner = self.lock();
+        let given = watching(role)?;
+        let here = inner
+            .sockets
+            .get(&viewer)
+            .filter(|_| inner.viewers.session_of(viewer) == Some(session));
+        let socket = here.ok_or(ControlError::NotWatching)?;
+        if watching(&socket.role)? > given {
+            return Err(ControlError::NoAccess);
+        }
+        Ok(Speaker {
+            viewer,
+            session,
+            out: socket.out.clone(),
+        })
+    }
+
+    /// A viewer has another peer now; gives the one it had before, and whether it steers. Nothing where it is not here.
+    pub(super) fn replace_peer(&self, viewer: ViewerId, peer: PeerId) -> Option<(Option<PeerId>, bool)> {
+        let mut inner = self.lock();
+        inner.viewers.session_of(viewer)?;
+        let before = inner.viewers.set_peer(viewer, Some(peer));
+        Some((before, inner.viewers.may_steer(viewer)))
     }
 
     /// Somebody wants something about control; gives who had it before.

@@ -214,12 +214,12 @@ impl InstanceShared {
         }
     }
 
-    /// A new peer lives; gives the one that its viewer had before. From here on that one has no say, and what was held
-    /// down through it is released.
+    /// A new peer lives; gives those that its viewer had before. From here on they have no say, and what was held down
+    /// through them is released.
     ///
     /// # Errors
     /// [`ControlError`] where its viewer may have none: the peer is forgotten again.
-    pub fn remember_peer(&self, who: &Speaker, id: PeerId, handle: PeerHandle) -> Result<Option<PeerId>, ControlError> {
+    pub fn remember_peer(&self, who: &Speaker, id: PeerId, handle: PeerHandle) -> Result<Vec<PeerId>, ControlError> {
         // Before the viewer has it: whoever puts the viewer out finds the peer that is to be closed.
         self.living().insert(id, handle);
         let set = self.roster.set_peer(who, id);
@@ -229,7 +229,46 @@ impl InstanceShared {
         if before.is_some() && steered {
             self.release_input();
         }
-        Ok(before)
+        Ok(self.peers_of(who.viewer, &[id]))
+    }
+
+    /// A new peer lives beside the one that its viewer has, without a say; gives others that stood there before.
+    ///
+    /// # Errors
+    /// [`ControlError`] where its viewer may have none: the peer is forgotten again.
+    pub fn remember_beside(&self, who: &Speaker, id: PeerId, handle: PeerHandle) -> Result<Vec<PeerId>, ControlError> {
+        self.living().insert(id, handle);
+        self.roster.heard(who).inspect_err(|_| {
+            self.living().remove(&id);
+        })?;
+        let own = self.roster.with(|v| v.peer_of(who.viewer));
+        Ok(self.peers_of(who.viewer, &[id, own.unwrap_or(id)]))
+    }
+
+    /// A peer takes the place of the one that its viewer has, beside which it was.
+    pub(super) fn take_over(&self, viewer: ViewerId, id: PeerId) {
+        let Some((before, steered)) = self.roster.replace_peer(viewer, id) else {
+            return;
+        };
+        if self.peer(id).is_none() {
+            // It has ended meanwhile.
+            self.roster.with(|v| v.clear_peer(viewer, id));
+        }
+        if let Some(before) = before.filter(|before| *before != id) {
+            if steered {
+                self.release_input();
+            }
+            self.close_peer(before, CloseReason::Superseded);
+        }
+    }
+
+    /// The living peers of a viewer, but these.
+    pub(super) fn peers_of(&self, viewer: ViewerId, but: &[PeerId]) -> Vec<PeerId> {
+        let living = self.living();
+        let own = living
+            .iter()
+            .filter(|(id, peer)| peer.viewer == viewer && !but.contains(id));
+        own.map(|(id, _)| *id).collect()
     }
 
     /// A peer is gone. What its viewer held down is released, unless the viewer has a newer peer by now.

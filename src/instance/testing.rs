@@ -31,6 +31,9 @@ use crate::supervision::{AutoShutdown, ChildRef, Intensity, Strategy, Supervisor
 use crate::x11::InputQueue;
 
 const SOON: Duration = Duration::from_secs(5);
+/// What a browser offers, in short.
+pub(crate) const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
+    m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=recvonly\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n";
 
 /// What instances in this folder use; of one session `pending` offers at once. To be called in a runtime.
 pub(crate) fn services(folder: &Path, factory: &Arc<FakeFactory>, pending: usize) -> Arc<Services> {

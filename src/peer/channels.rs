@@ -1,18 +1,17 @@
 //! The way of an input event: from a data channel to the instance. One task per channel, on the media runtime.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::LINES;
 use super::connection::{Channel, ChannelEvent};
-use super::rate::RateGuard;
-use crate::clock::monotonic_us;
+use super::events::{InputCounters, InputEvents};
 use crate::ids::PeerId;
-use crate::protocol::input::{InputEvent, InputFrame, decode, encode_closed, encode_pong, encode_status};
+use crate::protocol::input::{InputEvent, InputFrame, decode, encode_closed, encode_status};
 use crate::protocol::signalling::CloseReason;
 
 /// A channel that sent this many malformed messages is closed.
@@ -53,25 +52,12 @@ pub trait InputSink: Send + Sync {
     fn accept(&self, frame: InputFrame, channel: InputChannel);
 }
 
-/// What came by the channels of one peer so far.
-#[derive(Debug, Default)]
-pub struct InputCounters {
-    /// Events handed on.
-    pub events: AtomicU64,
-    /// Events over the rate, dropped.
-    pub dropped: AtomicU64,
-    /// Messages that were no events.
-    pub malformed: AtomicU64,
-}
-
 /// What all channels of one peer share.
 pub(super) struct Channels {
     peer: PeerId,
-    sink: Arc<dyn InputSink>,
+    events: InputEvents,
     status: watch::Receiver<Option<String>>,
     counters: Arc<InputCounters>,
-    begun: Instant,
-    rate: Mutex<RateGuard>,
     /// Which labels are taken: each is read once.
     taken: Mutex<Vec<InputChannel>>,
     /// Whether the page says that nobody sees it.
@@ -89,15 +75,12 @@ impl Channels {
         hidden: watch::Sender<bool>,
         counters: Arc<InputCounters>,
     ) -> Arc<Self> {
-        let rate = Mutex::new(RateGuard::new(Duration::ZERO));
         Arc::new(Self {
             peer,
-            sink,
+            events: InputEvents::new(sink, Arc::clone(&counters)),
             status,
             hidden,
             counters,
-            begun: Instant::now(),
-            rate,
             taken: Mutex::default(),
             input: Mutex::default(),
         })
@@ -199,21 +182,9 @@ impl Channels {
             InputEvent::Visible => self.see(false),
             _ => {}
         }
-        let allowed = self
-            .rate
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .allow(Instant::now().duration_since(self.begun));
-        if !allowed && !frame.event.is_release() {
-            self.counters.dropped.fetch_add(1, Ordering::Relaxed);
-            return;
+        if let Some(answer) = self.events.take(frame, which) {
+            self.send(which, channel, &answer).await;
         }
-        if let InputEvent::Ping { t } = frame.event {
-            self.send(which, channel, &encode_pong(t, monotonic_us())).await;
-            return;
-        }
-        self.counters.events.fetch_add(1, Ordering::Relaxed);
-        self.sink.accept(frame, which);
     }
 
     fn see(&self, hidden: bool) {

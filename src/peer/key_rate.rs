@@ -12,7 +12,7 @@ const AT_ONCE: u32 = 3;
 
 /// The requests of one browser.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct KeyRate {
+pub struct KeyRate {
     /// When all that were made are paid for.
     paid: Option<Instant>,
 }
@@ -22,7 +22,7 @@ impl KeyRate {
     ///
     /// # Errors
     /// When it may be.
-    pub(super) fn ask(&mut self, now: Instant) -> Result<(), Instant> {
+    pub fn ask(&mut self, now: Instant) -> Result<(), Instant> {
         let paid = self.paid.map_or(now, |paid| paid.max(now));
         let ahead = EACH * (AT_ONCE - 1);
         if paid > now + ahead {
@@ -33,7 +33,7 @@ impl KeyRate {
     }
 
     /// One is made that was put off.
-    pub(super) fn made(&mut self, now: Instant) {
+    pub fn made(&mut self, now: Instant) {
         self.paid = Some(self.paid.map_or(now, |paid| paid.max(now)) + EACH);
     }
 }

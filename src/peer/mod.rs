@@ -31,7 +31,7 @@
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
 //! - `feeder`: the way of a frame; `waiting`: those that wait for the one before them, `repeats`: which packets are sent
 //!   again, `key_rate`: how often a key frame is made for one browser; pure. `bandwidth`: what the line carries; pure.
-//! - `channels`, `rate`: the way of an input event.
+//! - `channels`, `events`, `rate`: the way of an input event.
 //! - [`ports`], [`addresses`](local_addresses): where it binds.
 
 mod addresses;
@@ -41,6 +41,7 @@ mod channels;
 pub mod codec_choice;
 pub mod connection;
 mod error;
+mod events;
 #[cfg(test)]
 pub(crate) mod fake;
 mod feeder;
@@ -59,6 +60,8 @@ pub mod webrtc;
 pub use addresses::{MediaAddresses, local_addresses};
 pub use channels::{InputChannel, InputSink};
 pub use error::PeerError;
+pub use events::{InputCounters, InputEvents};
+pub use key_rate::KeyRate;
 pub use peer::{Peer, PeerAnswer, PeerEvent, PeerEvents, PeerOptions, PeerStats};
 pub use ports::PortRange;
 pub use state::ConnectionState;

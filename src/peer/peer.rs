@@ -10,10 +10,11 @@ use tokio::time::timeout;
 
 use super::LINES;
 use super::candidate::{Intake, Verdict};
-use super::channels::{Channels, InputCounters, InputSink};
+use super::channels::{Channels, InputSink};
 use super::codec_choice;
 use super::connection::{Connection, ConnectionFactory};
 use super::error::PeerError;
+use super::events::InputCounters;
 use super::feeder::{FeedCounters, Feeder};
 use super::operation::{OPERATION_WITHIN, Operation};
 use super::state::ConnectionState;

@@ -107,6 +107,9 @@ pub enum ClientMessage {
     Offer {
         /// The description.
         sdp: String,
+        /// Whether the peer that the viewer has goes on until the new one is used.
+        #[serde(default)]
+        beside: bool,
     },
     /// One of the browser's candidates, `null` at their end.
     Candidate {
@@ -398,7 +401,7 @@ pub fn decode(text: &str) -> Result<ClientMessage, SignallingError> {
     }
     let message = serde_json::from_str(text).map_err(malformed)?;
     match &message {
-        ClientMessage::Offer { sdp } | ClientMessage::RestartIce { sdp, .. } if sdp.len() > MAX_SDP => {
+        ClientMessage::Offer { sdp, .. } | ClientMessage::RestartIce { sdp, .. } if sdp.len() > MAX_SDP => {
             Err(SignallingError::TooLarge("the description"))
         }
         ClientMessage::Candidate { candidate: Some(c), .. } if c.candidate.len() > MAX_CANDIDATE => {

@@ -42,8 +42,9 @@ pub(super) async fn request(
 async fn ask(handle: &InstanceHandle, who: Speaker, from: IpAddr, message: ClientMessage) -> Result<(), RequestError> {
     let actor = handle.actor();
     let wish = match message {
-        ClientMessage::Offer { sdp } => {
-            actor.ask(Offer { who, sdp, from }, DEADLINE).await??;
+        ClientMessage::Offer { sdp, beside } => {
+            let offer = Offer { who, sdp, beside, from };
+            actor.ask(offer, DEADLINE).await??;
             return Ok(());
         }
         ClientMessage::Candidate {

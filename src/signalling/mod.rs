@@ -10,6 +10,7 @@
 
 mod frames;
 mod guard;
+pub mod media;
 mod socket;
 
 pub use socket::{NoUpgrade, SocketActor, check, upgrade};

@@ -6,6 +6,10 @@ export function browserEnv() {
   return {
     WebSocket,
     RTCPeerConnection: window.RTCPeerConnection,
+    VideoDecoder: window.VideoDecoder,
+    EncodedVideoChunk: window.EncodedVideoChunk,
+    canvas: () => document.createElement('canvas'),
+    secure: window.isSecureContext,
     setTimeout: (run, ms) => window.setTimeout(run, ms),
     clearTimeout: id => window.clearTimeout(id),
     now: () => performance.now(),

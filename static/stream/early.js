@@ -1,4 +1,4 @@
-import { openLink } from '../viewer/open.js';
+import { openLink, wishOf } from '../viewer/open.js';
 import { socket } from './socket.js';
 
 /**
@@ -9,8 +9,11 @@ import { socket } from './socket.js';
 /** The instance that the page's address names. */
 export const instance = location.pathname.split('/').filter(Boolean).pop() ?? '';
 
+/** The way of the picture that the address asks for: `?transport=webrtc` or `websocket`. */
+export const transport = wishOf(new URLSearchParams(location.search).get('transport'));
+
 /** Its link, started; null where there is no session yet. */
-export const early = socket && openLink(instance, location.href);
+export const early = socket && openLink(instance, location.href, transport);
 early?.start(socket);
 
 /** What the page builds before its offer is on its way delays the picture; it does not wait for it longer than this, ms. */

@@ -4,7 +4,7 @@ import { HeliostatViewer } from '../viewer/element.js';
 import { said } from '../viewer/states.js';
 import { arrive } from './arrival.js';
 import { AutoHide } from './autohide.js';
-import { begun, early, instance } from './early.js';
+import { begun, early, instance, transport } from './early.js';
 import { fullScreen } from './fullscreen.js';
 import { ShareDialog } from './share.js';
 import { Toolbar } from './toolbar.js';
@@ -17,6 +17,7 @@ const api = new Api();
 const stage = /** @type {HTMLElement} */ (document.getElementById('stage'));
 const viewer = new HeliostatViewer();
 viewer.setAttribute('muted', '');
+if (transport !== 'auto') viewer.setAttribute('transport', transport);
 
 const share = new ShareDialog(api, instance, () => viewer.takeKeyboard());
 const toolbar = new Toolbar(viewer, {

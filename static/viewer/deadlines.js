@@ -2,6 +2,8 @@
 
 /** From the offer to the state `connected`. */
 export const CONNECT_WITHIN_MS = 10000;
+/** WebRTC that brings nothing for so long, while the socket does, has lost its path. */
+export const BLOCKED_MS = 2500;
 /** How long a `watch` with a living peer waits for `resumed`. */
 export const RESUME_WITHIN_MS = 800;
 /** A connection that held this long was a good one: the back-off begins anew. */

@@ -16,9 +16,22 @@ const TRY = '`heliostat check-ice` says what works.';
 
 /**
  * @param {Evidence} evidence of a connection that was not made
+ * @param {import('./way-keeper.js').Lack | null} [lack] why the picture cannot come by a WebSocket instead, where it might
  * @returns {Diagnosis}
  */
-export function diagnose({ servers, policy, found, errors }) {
+export function diagnose(evidence, lack = null) {
+  const diagnosis = withoutSocket(evidence);
+  return lack ? { ...diagnosis, detail: `${diagnosis.detail} ${LACKING[lack]}` } : diagnosis;
+}
+
+const LACKING = Object.freeze({
+  insecure: 'Without a path the picture can come by a WebSocket, but only to pages opened by https.',
+  missing:
+    'Without a path the picture can come by a WebSocket, but not to this browser: it has no WebCodecs.',
+});
+
+/** @param {Evidence} evidence @returns {Diagnosis} */
+function withoutSocket({ servers, policy, found, errors }) {
   const relays = servers
     .flatMap(({ urls }) => urls)
     .filter(url => /^turns?:/.test(url))

@@ -2,7 +2,8 @@ import { Api } from '../lib/api.js';
 import { knownSession, storage } from '../lib/storage.js';
 import { Controls } from './controls.js';
 import { FrameClock } from './frame-clock.js';
-import { openLink, viewerKey } from './open.js';
+import { openLink, viewerKey, wishOf } from './open.js';
+import { reading } from './reading.js';
 import { initial, shown as shownOf } from './states.js';
 import { Surface } from './surface.js';
 
@@ -15,14 +16,15 @@ const now = () => performance.now();
  * `<heliostat-viewer instance="…">`: shows an instance and passes mouse and keyboard to it.
  *
  * Attributes: `instance` (id), `src` (origin of the host; default: this page's), `controls` (a small bar of its own),
- * `muted`. Reflected: `state`.
+ * `muted`, `transport` (`webrtc` or `websocket`; otherwise WebRTC, and a WebSocket where that finds no path). Reflected: `state`.
  *
  * Events (detail): `statechange` (Shown), `status` (the instance as the host tells it), `viewers`, `control`
  * (`{holder, role}`), `error` (`{code, message}`), `stats` (Digest), `latency` (ms), `action` (`{action}`,
- * cancelable: the user pressed the panel's button), `firstframe` (ms since the start), `wayout` (Ctrl+Alt+Escape).
+ * cancelable: the user pressed the panel's button), `firstframe` (ms since the start), `way` (`webrtc` or `websocket`: how the
+ * picture comes from now on), `wayout` (Ctrl+Alt+Escape).
  */
 export class HeliostatViewer extends HTMLElement {
-  static observedAttributes = ['instance', 'src', 'muted', 'controls'];
+  static observedAttributes = ['instance', 'src', 'muted', 'controls', 'transport'];
 
   /** @type {Link | null} */
   #link = null;
@@ -42,7 +44,7 @@ export class HeliostatViewer extends HTMLElement {
       this.#link?.request({ type: 'stats', digest });
       this.#emit('stats', digest);
     },
-    connection: () => this.peerConnection,
+    peer: () => this.#link?.peer ?? null,
     latency: () => this.latency,
     now,
   });
@@ -53,6 +55,10 @@ export class HeliostatViewer extends HTMLElement {
   #viewers = [];
   /** How many characters could not be typed, as far as it was told. @type {number | null} */
   #notTyped = null;
+  /** How the picture came last. @type {import('./ways.js').Way | null} */
+  #way = null;
+  /** Whether the video has shown something of its latest track. */
+  #plays = false;
   /** Why nothing is watched, where the page knows. @type {Shown | null} */
   #refused = null;
 
@@ -88,8 +94,22 @@ export class HeliostatViewer extends HTMLElement {
   get video() {
     return this.#surface.video;
   }
+  /** What shows the picture: a video, or a canvas where it comes by a WebSocket. @returns {HTMLVideoElement | HTMLCanvasElement} */
+  get picture() {
+    return this.#surface.canvas ?? this.video;
+  }
+  /** How the picture comes, or is tried to come. @returns {import('./ways.js').Way | null} */
+  get way() {
+    return this.#link?.way ?? null;
+  }
   get peerConnection() {
-    return this.#link?.peer?.connection ?? null;
+    const peer = this.#link?.peer;
+    return peer?.kind === 'webrtc' ? peer.connection : null;
+  }
+  /** What is known of the connection in figures since it was made. @returns {Promise<import('./stats.js').Digest | null>} */
+  async statistics() {
+    const peer = this.#link?.peer;
+    return peer ? ((await reading(peer, null, performance.now()))?.digest ?? null) : null;
   }
   /** The instance as the host told it last. */
   get status() {
@@ -217,7 +237,8 @@ export class HeliostatViewer extends HTMLElement {
     if (!this.instance) return;
     const begun = this.#begun;
     this.#begun = null;
-    const link = begun ?? openLink(this.instance, this.#origin || location.href);
+    const wish = wishOf(this.getAttribute('transport'));
+    const link = begun ?? openLink(this.instance, this.#origin || location.href, wish);
     this.#link = link;
     /** @param {string} type @param {(detail: any) => void} run */
     const on = (type, run) =>
@@ -229,6 +250,11 @@ export class HeliostatViewer extends HTMLElement {
       storage(() => sessionStorage.setItem(viewerKey(link.instance), welcome.viewer_id)),
     );
     on('track', track => this.#play(track));
+    on('canvas', canvas => {
+      this.#surface.canvas = canvas;
+      this.#emit('firstframe', now() - link.startedAt);
+    });
+    on('way', way => this.#came(way));
     on('channel', () => {
       this.#surface.forget();
       link.send({ type: document.visibilityState === 'hidden' ? 'hidden' : 'visible' });
@@ -279,6 +305,7 @@ export class HeliostatViewer extends HTMLElement {
     this.#surface.stop();
     this.#link?.stop();
     this.#link = null;
+    this.#way = null;
     this.#notTyped = null;
     this.#changed(shownOf(initial()));
   }
@@ -292,17 +319,41 @@ export class HeliostatViewer extends HTMLElement {
     this.#emit('statechange', shown);
   }
 
+  /** The picture comes this way from now on. @param {import('./ways.js').Way} way */
+  #came(way) {
+    const { hint } = this.#surface;
+    const before = this.#way;
+    this.#way = way;
+    if (way === 'websocket' && wishOf(this.getAttribute('transport')) === 'auto')
+      hint.say('No direct path to the host was found: the picture comes by a WebSocket.');
+    else if (way === 'webrtc' && before === 'websocket') hint.say('A direct path to the host was found.');
+    this.#settle();
+    if (way !== before) this.#emit('way', way);
+  }
+
+  /** What came by a WebSocket last stays until there is something else to see. */
+  #settle() {
+    if (this.#way === 'webrtc' && this.#plays) this.#surface.canvas = null;
+  }
+
   /** @param {MediaStreamTrack} track */
   #play(track) {
     const { video } = this;
     const startedAt = this.#link?.startedAt ?? 0;
+    this.#plays = false;
     video.srcObject = new MediaStream([track]);
     video.play().catch(() => {
       // Browsers refuse sound before a gesture; pictures without sound always play.
       video.muted = true;
       return video.play().catch(() => {});
     });
-    video.requestVideoFrameCallback?.(() => this.#emit('firstframe', now() - startedAt));
+    const first = () => {
+      this.#plays = true;
+      this.#settle();
+      this.#emit('firstframe', now() - startedAt);
+    };
+    if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(first);
+    else video.addEventListener('playing', first, { once: true });
   }
 
   /** A refused upgrade looks like no host at all: ask which it is. @param {Link} link */

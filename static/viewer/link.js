@@ -1,13 +1,8 @@
 import { Backoff } from '../lib/backoff.js';
+import { Carrying } from './carrying.js';
 import { afterClose, closeWords } from './close-reasons.js';
-import { ADOPTION_MS, CONNECT_WITHIN_MS, GOING_MS, RESUME_WITHIN_MS, STEADY_MS } from './deadlines.js';
-import { diagnose } from './diagnosis.js';
-import { decodeHost } from './frames.js';
-import { Latency } from './latency.js';
-import { Paths } from './paths.js';
-import { Peer } from './peer.js';
+import { ADOPTION_MS, GOING_MS, RESUME_WITHIN_MS } from './deadlines.js';
 import { takesPeers } from './protocol.js';
-import { Pulse } from './pulse.js';
 import { Retelling } from './retelling.js';
 import { Sender } from './sender.js';
 import { Signalling } from './signalling.js';
@@ -17,65 +12,67 @@ import { initial, shown, step } from './states.js';
 /** @typedef {import('./states.js').Input} Input */
 /** @typedef {import('./protocol.js').ServerMessage} ServerMessage */
 
-/** Errors that are the answer to an offer and that another offer does not mend. */
-const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
-
 /**
- * One viewer's connection to one instance: signalling, the peer of the moment, and the state to show.
+ * One viewer's connection to one instance: signalling, what carries the picture (`Carrying`), and the state to show.
  *
- * It re-offers with back-off whenever the peer is lost, and takes the living peer over after a dropped socket.
+ * It takes the living peer over after a dropped socket.
  *
  * Events: `change` (detail: Shown), `welcome`, `status` (InstanceMessage), `viewers`, `control`, `problem`
- * (`{code, message}`), `offer` (it is on its way), `track` (MediaStreamTrack), `peer` (Peer), `channel` (the `input`
- * channel is open), `latency` (ms).
+ * (`{code, message}`), `offer` (a peer is on its way), `track` (MediaStreamTrack), `canvas` (HTMLCanvasElement with its first
+ * picture), `peer` (Transport), `channel` (input goes through), `way` (the one that is connected), `latency` (ms).
  */
 export class Link extends Retelling {
   facts = initial();
   /** When it was started, ms of `env.now()`. */
   startedAt = 0;
-  /** @type {Peer | null} */
-  peer = null;
   /** @type {import('./protocol.js').Role | null} */
   role = null;
   /** @type {string | null} viewer id of who has control */
   holder = null;
-  latency = new Latency();
-  #paths;
-  /** Offers of this socket that have no answer yet, oldest first. @type {Peer[]} */
-  #pending = [];
+  #carrying;
   #watching = false;
-  #offering = false;
-  #offerTimer = 0;
-  #peerTimer = 0;
   #resumeTimer = 0;
-  #pulse;
-  /** @type {number | null} */
-  #connectedAt = null;
   #unknownSince = 0;
-  /** The last peer that was lost or dropped. @type {string | null} */
-  #lostId = null;
   #sender;
   #lastShown = '';
 
-  /** @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId */
-  constructor(url, instance, env, viewerId = null) {
+  /**
+   * @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId
+   * @param {import('./ways.js').Wish} wish
+   */
+  constructor(url, instance, env, viewerId = null, wish = 'auto') {
     super();
     this.instance = instance;
     this.env = env;
     this.backoff = new Backoff({ random: env.random });
     this.signalling = new Signalling(url, env, viewerId);
     this.#sender = new Sender(env);
-    this.#pulse = new Pulse(env, {
-      ping: () => this.send({ type: 'ping', t: this.latency.ping(env.now()) }),
-      silent: () => this.#silent(),
-    });
-    this.#paths = new Paths({
+    const around = {
       env,
-      peer: () => this.peer,
-      send: message => this.signalling.send(message),
-      lose: reason => this.#lose(reason),
-      changed: rung => this.#input({ type: 'rung', rung }),
-    });
+      instance,
+      signalling: this.signalling,
+      backoff: this.backoff,
+      facts: () => this.facts,
+      /** @param {Input} input */
+      input: input => this.#input(input),
+      /** @param {string} type @param {unknown} value */
+      emit: (type, value) => this.emit(type, value),
+      /** @param {string[]} types */
+      forget: (...types) => this.forget(...types),
+      wanted: () => this.#watching && takesPeers(this.facts.instance?.status),
+      /** @param {bigint} t */
+      ping: t => this.send({ type: 'ping', t }),
+      /** @param {import('./protocol.js').InstanceMessage} status */
+      status: status => this.#instance(status),
+      /** @param {string} reason */
+      closed: reason => this.#closed(reason),
+      /** @param {string} code */
+      putOut: code => this.#putOut(code),
+      /** @param {string} code @param {string} message */
+      fail: (code, message) => this.fail(code, message),
+      dropped: () => env.clearTimeout(this.#resumeTimer),
+    };
+    this.#carrying = new Carrying(around, wish);
     this.signalling.addEventListener('open', () => this.#opened());
     this.signalling.addEventListener('lost', event => this.#socketLost(detail(event)));
     this.signalling.addEventListener('message', event => this.#message(detail(event)));
@@ -85,25 +82,40 @@ export class Link extends Retelling {
     return shown(this.facts);
   }
 
+  /** What brings the picture. */
+  get peer() {
+    return this.#carrying.peer;
+  }
+
+  /** Round trips of input and answer. */
+  get latency() {
+    return this.#carrying.hearing.latency;
+  }
+
+  /** The way that is used, or tried. */
+  get way() {
+    return this.#carrying.ways.way;
+  }
+
   /** @param {WebSocket | null} [begun] a socket to use first */
   start(begun = null) {
     this.startedAt = this.env.now();
     this.#input({ type: 'start' });
-    if (!this.env.RTCPeerConnection) {
-      this.#input({ type: 'fault', code: 'unsupported_browser', message: '' });
+    if (!this.#carrying.ways.any) {
+      begun?.close();
+      this.#carrying.impossible();
       return;
     }
     // First the socket: it connects while the page is busy making the peer.
     this.signalling.start(begun);
-    this.#prepare();
+    this.#carrying.start();
   }
 
   stop() {
     this.signalling.send({ type: 'unwatch' });
     this.signalling.stop();
-    for (const timer of [this.#offerTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
-    this.#offerTimer = 0;
-    this.#dropPeer();
+    this.env.clearTimeout(this.#resumeTimer);
+    this.#carrying.stop();
     this.#input({ type: 'stop' });
   }
 
@@ -123,7 +135,7 @@ export class Link extends Retelling {
     if (offline) return;
     if (before) this.signalling.moved();
     else this.signalling.wake();
-    if (this.peer?.id && (sure || before)) this.#paths.tell(before ? 'anew' : 'network');
+    if (sure || before) this.#carrying.networkChanged(before);
   }
 
   /**
@@ -156,10 +168,7 @@ export class Link extends Retelling {
   }
 
   #opened() {
-    this.#pending = [];
-    // Another socket may lead to another host: what the last one could not take, this one may.
-    this.env.clearTimeout(this.#offerTimer);
-    this.#offerTimer = 0;
+    this.#carrying.socketOpened();
     this.#input({ type: 'socket', state: 'open' });
     this.#watch();
   }
@@ -174,18 +183,15 @@ export class Link extends Retelling {
     });
     this.env.clearTimeout(this.#resumeTimer);
     if (living) {
-      this.#resumeTimer = this.env.setTimeout(() => this.#lose('resume_expired'), RESUME_WITHIN_MS);
+      this.#resumeTimer = this.env.setTimeout(() => this.#carrying.lose('resume_expired'), RESUME_WITHIN_MS);
     }
   }
 
   /** @param {{retryAt: number | null}} lost */
   #socketLost(lost) {
     this.#watching = false;
-    this.#paths.socketLost();
     this.env.clearTimeout(this.#resumeTimer);
-    // An offer without an answer died with its socket.
-    if (this.peer && !this.peer.id && this.#pending.includes(this.peer)) this.#dropPeer();
-    this.#pending = [];
+    this.#carrying.socketLost();
     this.#input({ type: 'socket', state: 'lost', retryAt: lost.retryAt });
     if (lost.retryAt !== null && this.signalling.failedAttempts >= 2) {
       this.dispatchEvent(new CustomEvent('unreachable', { detail: null }));
@@ -196,14 +202,14 @@ export class Link extends Retelling {
   #message(message) {
     switch (message.type) {
       case 'welcome':
-        this.#paths.configure(message);
+        this.#carrying.paths.configure(message);
         this.emit('welcome', message);
         break;
       case 'ice_servers':
-        void this.#paths.refresh(message);
+        void this.#carrying.paths.refresh(message);
         break;
       case 'restart_ice':
-        if (message.peer_id === this.peer?.id) this.#paths.tell('asked');
+        if (message.peer_id === this.peer?.id) this.#carrying.paths.tell('asked');
         break;
       case 'instance':
         this.#watching = true;
@@ -211,22 +217,23 @@ export class Link extends Retelling {
         this.#instance(message);
         break;
       case 'answer':
-        this.#answered(message);
+        this.#carrying.answered(message);
         break;
       case 'candidate':
-        if (message.peer_id === this.peer?.id) this.peer.addCandidate(message.candidate);
+        this.#carrying.candidate(message.peer_id, message.candidate);
         break;
       case 'resumed':
         if (message.peer_id !== this.peer?.id) break;
         this.env.clearTimeout(this.#resumeTimer);
-        this.#paths.resumed(this.facts.silent);
+        this.#carrying.paths.resumed(this.facts.silent);
         break;
       case 'renegotiate':
-        this.#lose('fault');
+        this.#carrying.lose('fault');
         break;
       case 'closed':
         if (message.peer_id === this.peer?.id) this.#closed(message.reason);
-        else if (message.peer_id === this.#lostId) this.#explained(message.reason);
+        else if (message.peer_id === this.#carrying.lostId) this.#explained(message.reason);
+        else this.#carrying.otherClosed(message.peer_id);
         break;
       case 'viewers':
         this.emit('viewers', message);
@@ -246,31 +253,31 @@ export class Link extends Retelling {
   #instance(message) {
     this.#input({ type: 'instance', message });
     this.emit('status', message);
-    this.#maybeOffer();
+    this.#carrying.next();
   }
 
   /** The host has closed, or is about to close, the peer of the moment. @param {string} reason */
   #closed(reason) {
     switch (afterClose(reason)) {
       case 'rename':
-        this.#dropPeer();
+        this.#carrying.drop();
         this.signalling.viewerId = null;
         this.signalling.restart();
         break;
       case 'end':
-        this.#dropPeer();
+        this.#carrying.drop();
         this.#input({ type: 'closed', reason });
         break;
       case 'leave':
         this.#putOut(reason);
         break;
       case 'wait':
-        this.#lose(reason, GOING_MS);
+        this.#carrying.lose(reason, GOING_MS);
         break;
       case 'offer':
         // Another host than the one that had it: no fault of the last offers, so nothing to be slow for.
         if (reason === 'resume_expired') this.backoff.reset();
-        this.#lose(reason);
+        this.#carrying.lose(reason);
         break;
     }
   }
@@ -280,7 +287,7 @@ export class Link extends Retelling {
     // Superseded by the offer that followed, or requested by the browser's own close: nothing new. Who is put out is told
     // so by an error.
     if (reason === 'superseded' || reason === 'requested' || afterClose(reason) === 'leave') return;
-    this.#lostId = null;
+    this.#carrying.lostId = null;
     if (afterClose(reason) === 'end') this.#input({ type: 'closed', reason });
     else this.#input({ type: 'reason', reason });
   }
@@ -288,9 +295,8 @@ export class Link extends Retelling {
   /** What let this viewer in has ended; nothing is tried before the host says otherwise. @param {string} code */
   #putOut(code) {
     this.#watching = false;
-    this.env.clearTimeout(this.#offerTimer);
-    this.#offerTimer = 0;
-    this.#dropPeer();
+    this.#carrying.rest();
+    this.#carrying.drop();
     this.fail(code, closeWords(code));
   }
 
@@ -303,7 +309,7 @@ export class Link extends Retelling {
     this.emit('problem', error);
     // A host that knows no restart has no id for what it refuses.
     if (error.code === 'unknown_type' || (error.peer_id && error.peer_id === this.peer?.id)) {
-      if (error.code !== 'bad_candidate') this.#paths.refused();
+      if (error.code !== 'bad_candidate') this.#carrying.paths.refused();
       return;
     }
     if (error.peer_id && error.peer_id !== this.peer?.id) return;
@@ -320,168 +326,12 @@ export class Link extends Retelling {
       }
     }
     if (!this.#watching) {
-      this.#dropPeer();
+      this.#carrying.drop();
       this.fail(error.code, error.message);
       if (error.retry_after)
         this.#resumeTimer = this.env.setTimeout(() => this.retry(), error.retry_after * 1000);
-    } else if (this.#pending.length > 0 && !error.code.startsWith('control')) {
-      const failed = this.#pending.shift();
-      if (failed !== this.peer) return;
-      this.#dropPeer();
-      if (OFFER_FAULTS.has(error.code)) this.fail(error.code, error.message);
-      // What a host that is going refuses, it refuses for that.
-      else if (this.facts.away === 'host_shutdown') this.#lose('host_shutdown', GOING_MS);
-      else this.#lose(error.code, (error.retry_after ?? 0) * 1000);
-    }
-  }
-
-  /** The current peer is of no more use: a new offer, at once or after a while. @param {string} reason @param {number} [atLeast] ms */
-  #lose(reason, atLeast = 0) {
-    const now = this.env.now();
-    const steady = this.#connectedAt !== null && now - this.#connectedAt > STEADY_MS;
-    if (steady) this.backoff.reset();
-    const never = reason === 'ice_failed' && this.#connectedAt === null;
-    const path = never && this.peer ? diagnose(this.peer.evidence) : null;
-    this.#dropPeer();
-    this.#connectedAt = null;
-    this.#input({ type: 'closed', reason });
-    if (path) this.#input({ type: 'path', path });
-    this.#paths.tell('lost');
-    if (this.#offerTimer) return;
-    const delay = Math.max(steady ? 0 : this.backoff.next(), atLeast);
-    this.#input({ type: 'retry', at: delay > 1000 ? now + delay : null });
-    this.#offerTimer = this.env.setTimeout(() => {
-      this.#offerTimer = 0;
-      this.#maybeOffer();
-    }, delay);
-  }
-
-  #dropPeer() {
-    this.#lostId = this.peer?.id ?? this.#lostId;
-    for (const timer of [this.#peerTimer, this.#resumeTimer]) this.env.clearTimeout(timer);
-    this.#pulse.stop();
-    this.#paths.drop();
-    this.peer?.close();
-    this.peer = null;
-    this.forget('track', 'channel');
-    this.latency.reset();
-  }
-
-  /** Makes the next peer ahead of time, so that its offer is ready when the host is. */
-  #prepare() {
-    const peer = new Peer(this.env.RTCPeerConnection, this.env);
-    this.peer = peer;
-    peer.addEventListener('state', event => this.#peerState(peer, detail(event)));
-    peer.addEventListener('track', event => this.emit('track', detail(event)));
-    peer.addEventListener('candidate', event =>
-      this.signalling.send({ type: 'candidate', peer_id: peer.id, candidate: detail(event) }),
-    );
-    peer.addEventListener('channel', () => {
-      this.emit('channel', null);
-      this.#pulse.start();
-      this.#peerState(peer, peer.connection.connectionState);
-    });
-    peer.addEventListener('message', event => this.#frame(detail(event)));
-    peer.addEventListener('hopeless', () => {
-      if (peer === this.peer && this.#connectedAt === null) this.#lose('ice_failed');
-    });
-    this.emit('peer', peer);
-    return peer;
-  }
-
-  #maybeOffer() {
-    if (!this.#watching || this.#offerTimer || this.#offering || !takesPeers(this.facts.instance?.status))
-      return;
-    if (this.peer && (this.peer.id || this.#pending.includes(this.peer))) return;
-    this.#offering = true;
-    void this.#offer(this.peer ?? this.#prepare());
-  }
-
-  /** @param {Peer} peer */
-  async #offer(peer) {
-    this.#input({ type: 'peer', state: 'connecting' });
-    try {
-      const sdp = await peer.offer(this.#paths.ice);
-      this.#offering = false;
-      if (peer !== this.peer || !this.#watching) {
-        this.#maybeOffer();
-        return;
-      }
-      this.#pending.push(peer);
-      this.signalling.send({ type: 'offer', sdp });
-      this.emit('offer', null);
-      this.#expectConnected(peer);
-    } catch {
-      this.#offering = false;
-      if (peer === this.peer) this.#lose('fault');
-    }
-  }
-
-  /** @param {{peer_id: string, sdp: string}} answer */
-  #answered(answer) {
-    if (answer.peer_id === this.peer?.id) {
-      void this.#paths.answered(answer.sdp);
-      return;
-    }
-    const peer = this.#pending.shift();
-    // Its offer was given up meanwhile; the host ends it when the next one comes.
-    if (!peer || peer !== this.peer) return;
-    peer.accept(answer.peer_id, answer.sdp).catch(() => {
-      if (peer === this.peer) this.#lose('fault');
-    });
-  }
-
-  /** @param {Peer} peer */
-  #expectConnected(peer) {
-    this.env.clearTimeout(this.#peerTimer);
-    this.#peerTimer = this.env.setTimeout(
-      () => peer === this.peer && this.#lose('ice_failed'),
-      CONNECT_WITHIN_MS,
-    );
-  }
-
-  /** @param {Peer} peer @param {RTCPeerConnectionState} state */
-  #peerState(peer, state) {
-    if (peer !== this.peer) return;
-    if (state === 'connected') {
-      // Not before it can be steered, too: what is clicked until then would be lost.
-      if (peer.input.readyState !== 'open') return;
-      this.env.clearTimeout(this.#peerTimer);
-      this.#connectedAt = this.env.now();
-      this.#input({ type: 'peer', state: 'connected' });
-      this.#paths.tell('connected');
-    } else if (state === 'disconnected' || (state === 'failed' && this.#connectedAt !== null)) {
-      this.#input({ type: 'peer', state: 'interrupted' });
-      this.signalling.suspect();
-      this.#paths.tell(state === 'failed' ? 'failed' : 'interrupted');
-    } else if (state === 'failed' || state === 'closed') {
-      this.#lose('ice_failed');
-    }
-  }
-
-  #silent() {
-    if (this.facts.silent) return;
-    this.#input({ type: 'silent', silent: true });
-    this.#paths.tell('silent');
-    // What has taken the path may have taken the socket along, over which the way back is agreed on.
-    this.signalling.suspect();
-  }
-
-  /** @param {ArrayBuffer} data */
-  #frame(data) {
-    const frame = decodeHost(data);
-    this.#pulse.heard();
-    if (this.facts.silent) {
-      this.#input({ type: 'silent', silent: false });
-      this.#paths.tell('connected');
-    }
-    if (frame?.type === 'pong') {
-      this.latency.pong(frame.t, this.env.now());
-      this.emit('latency', this.latency.value);
-    } else if (frame?.type === 'status') {
-      this.#instance(frame.status);
-    } else if (frame?.type === 'closed') {
-      this.#closed(frame.reason);
+    } else if (this.#carrying.awaits && !error.code.startsWith('control')) {
+      this.#carrying.refusedOffer(error);
     }
   }
 

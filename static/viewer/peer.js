@@ -20,6 +20,8 @@ const GATHER_WITHIN_MS = 2000;
 const ERROR_LIMIT = 16;
 
 export class Peer extends EventTarget {
+  /** @type {'webrtc'} */
+  kind = 'webrtc';
   /** @type {string | null} the host's name for it, known from the answer on */
   id = null;
   closed = false;
@@ -62,6 +64,15 @@ export class Peer extends EventTarget {
     // Begun here, so that it is ready when the host has said welcome; gathering starts with `offer`.
     this.offered = this.connection.createOffer();
     this.offered.catch(() => {});
+  }
+
+  /** Whether it can be steered by. */
+  get ready() {
+    return this.input.readyState === 'open';
+  }
+
+  get state() {
+    return this.connection.connectionState;
   }
 
   /** What is known, should no path be found. */

@@ -34,9 +34,18 @@ export class PointerInput {
   #wheel = new WheelScale();
   #abort = new AbortController();
 
-  /** @param {HTMLVideoElement} video @param {Send} send @param {() => void} onActivity */
-  constructor(video, send, onActivity) {
+  /**
+   * @param {HTMLVideoElement} video @param {Send} send @param {() => void} onActivity
+   * @param {() => {width: number, height: number}} [size] of the picture, in its pixels
+   */
+  constructor(
+    video,
+    send,
+    onActivity,
+    size = () => ({ width: video.videoWidth, height: video.videoHeight }),
+  ) {
     this.video = video;
+    this.size = size;
     this.send = send;
     this.onActivity = onActivity;
     const options = { signal: this.#abort.signal };
@@ -74,8 +83,8 @@ export class PointerInput {
   }
 
   get #picture() {
-    const { video } = this;
-    return containedBox(video.getBoundingClientRect(), video.videoWidth, video.videoHeight);
+    const { width, height } = this.size();
+    return containedBox(this.video.getBoundingClientRect(), width, height);
   }
 
   /** @param {PointerEvent} event */

@@ -1,5 +1,15 @@
 /** Events that tell how things are, rather than that something happened: `retell` repeats the last of each. */
-const LASTING = new Set(['change', 'welcome', 'status', 'viewers', 'control', 'track', 'channel']);
+const LASTING = new Set([
+  'change',
+  'welcome',
+  'status',
+  'viewers',
+  'control',
+  'track',
+  'canvas',
+  'channel',
+  'way',
+]);
 
 /** Tells events, also to who begins to listen later. */
 export class Retelling extends EventTarget {

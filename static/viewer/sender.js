@@ -11,7 +11,7 @@ export class Sender {
 
   /**
    * @param {import('./frames.js').InputEvent} event
-   * @param {import('./peer.js').Peer | null} peer
+   * @param {import('./carrying.js').Transport | null} peer
    * @param {import('./protocol.js').Role | null} role without a say, nothing goes out that steers
    * @returns {boolean} whether it went out
    */

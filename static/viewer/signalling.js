@@ -9,6 +9,10 @@ import { parse, SUBPROTOCOL } from './protocol.js';
  * @typedef {object} Env
  * @property {typeof WebSocket} WebSocket
  * @property {typeof RTCPeerConnection} RTCPeerConnection
+ * @property {typeof VideoDecoder} [VideoDecoder] missing on pages without encryption, and in some browsers
+ * @property {typeof EncodedVideoChunk} [EncodedVideoChunk]
+ * @property {() => HTMLCanvasElement} [canvas] makes one
+ * @property {boolean} [secure] whether the page is one that browsers trust with everything
  * @property {(run: () => void, ms: number) => number} setTimeout
  * @property {(id: number) => void} clearTimeout
  * @property {() => number} now milliseconds, monotonic
@@ -55,6 +59,11 @@ export class Signalling extends EventTarget {
 
   get open() {
     return this.#socket?.readyState === 1;
+  }
+
+  /** Whether something came since then by the socket that is open. @param {number} time ms */
+  heardSince(time) {
+    return this.open && this.#heard >= time;
   }
 
   /** Attempts in a row that never opened. */

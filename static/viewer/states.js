@@ -286,6 +286,8 @@ const TITLES = {
   no_common_codec: 'No common video format',
   bad_sdp: 'The host refused the connection',
   unsupported_browser: 'This browser cannot show the picture',
+  no_webcodecs: 'This browser cannot show the picture',
+  webcodecs_insecure: 'This way needs https',
   rate_limited: 'Too many attempts',
   too_many_viewers: 'Too many people are watching',
 };
@@ -301,6 +303,10 @@ const WORDS = {
   auth_required: 'Open the address that the host printed at its start, then come back.',
   no_common_codec: 'The browser decodes none of the formats that the host encodes.',
   unsupported_browser: 'It has no WebRTC, or it is switched off.',
+  no_webcodecs:
+    'It decodes nothing that comes by a WebSocket: it has no WebCodecs for H.264 or VP8. Chromium has, and Firefox from 130 on.',
+  webcodecs_insecure:
+    'Browsers decode what comes by a WebSocket on encrypted pages only. Open this page by https, or let it use WebRTC.',
   host_shutdown: 'The host is restarting.',
   app_exited: 'The program was closed.',
   app_crashed: 'The program has crashed.',

@@ -1,5 +1,6 @@
 import { h, setText } from '../lib/dom.js';
-import { digest, NOTHING, rows } from './stats.js';
+import { reading } from './reading.js';
+import { NOTHING, rows } from './stats.js';
 
 const EVERY_MS = 1000;
 
@@ -13,12 +14,12 @@ export class StatsPanel {
   #timer = 0;
 
   /**
-   * @param {() => RTCPeerConnection | null} connection
+   * @param {() => import('./carrying.js').Transport | null} peer the one that brings the picture
    * @param {() => number | null} latency ms
    * @param {(digest: import('./stats.js').Digest) => void} onDigest
    */
-  constructor(connection, latency, onDigest) {
-    this.connection = connection;
+  constructor(peer, latency, onDigest) {
+    this.peer = peer;
     this.latency = latency;
     this.onDigest = onDigest;
     this.node = h(
@@ -45,10 +46,9 @@ export class StatsPanel {
   }
 
   async #read() {
-    const connection = this.connection();
-    if (connection && connection.connectionState === 'connected') {
-      const report = await connection.getStats().catch(() => null);
-      const read = report && digest([...report.values()], this.#totals, performance.now());
+    const peer = this.peer();
+    if (peer) {
+      const read = await reading(peer, this.#totals, performance.now()).catch(() => null);
       if (read) {
         this.#totals = read.totals;
         this.onDigest(read.digest);

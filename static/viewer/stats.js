@@ -1,6 +1,6 @@
 /**
- * A digest of `RTCPeerConnection.getStats()`. Pure.
- * Source: W3C, Identifiers for WebRTC's Statistics API.
+ * What is known of a connection in figures: of WebRTC from `RTCPeerConnection.getStats()` (W3C, Identifiers for WebRTC's
+ * Statistics API), of a WebSocket from what the page itself counts. Pure.
  */
 
 /**
@@ -18,17 +18,22 @@
 
 /**
  * @typedef {object} Digest
+ * @property {import('./ways.js').Way} way
  * @property {number} fps decoded frames per second
  * @property {number} kbps
  * @property {number} width @property {number} height pixels
  * @property {string} codec e.g. `H264`
  * @property {number | null} rtt_ms of ICE, the last measured
+ * @property {number | null} age_ms from the grab of a picture to its drawing, mean since the last digest; of a WebSocket
  * @property {number} loss_percent since the last digest
  * @property {number | null} jitter_buffer_ms mean since the last digest
  * @property {number | null} decode_ms mean since the last digest
  * @property {number} frames decoded @property {number} dropped @property {number} freezes since the beginning
- * @property {string} candidate type of the chosen pair, e.g. `host/udp`
+ * @property {string} candidate type of the chosen pair, e.g. `host/udp`; `websocket/tcp`
  */
+
+/** What is said as it is. @typedef {Pick<Digest, 'way'|'width'|'height'|'codec'|'rtt_ms'|'age_ms'|'dropped'|'freezes'|'candidate'>} Facts */
+/** @typedef {{digest: Digest, totals: Totals}} Reading */
 
 /** @typedef {Record<string, any>} Stat */
 
@@ -36,7 +41,7 @@
  * @param {Iterable<Stat>} report values of the report
  * @param {Totals | null} before of the digest before
  * @param {number} at ms
- * @returns {{digest: Digest, totals: Totals} | null} null without a video stream
+ * @returns {Reading | null} null without a video stream
  */
 export function digest(report, before, at) {
   const stats = [...report];
@@ -59,6 +64,26 @@ export function digest(report, before, at) {
     bufferDelay: video.jitterBufferDelay ?? 0,
     buffered: video.jitterBufferEmittedCount ?? 0,
   };
+  return complete(totals, before, {
+    way: 'webrtc',
+    width: video.frameWidth ?? 0,
+    height: video.frameHeight ?? 0,
+    codec: String(codec?.mimeType ?? '').replace(/^video\//i, ''),
+    rtt_ms: pair?.currentRoundTripTime === undefined ? null : tenth(pair.currentRoundTripTime * 1000),
+    age_ms: null,
+    dropped: video.framesDropped ?? 0,
+    freezes: video.freezeCount ?? 0,
+    candidate: remote ? `${remote.candidateType}/${remote.protocol}` : '',
+  });
+}
+
+/**
+ * @param {Totals} totals @param {Totals | null} before of the digest before
+ * @param {Facts} facts
+ * @returns {Reading}
+ */
+export function complete(totals, before, facts) {
+  const { at } = totals;
   // Totals that went back belong to another connection.
   const from = before && before.frames <= totals.frames && before.at < at ? before : null;
   const seconds = from ? (at - from.at) / 1000 : 0;
@@ -67,21 +92,16 @@ export function digest(report, before, at) {
   return {
     totals,
     digest: {
+      ...facts,
       fps: from ? tenth((totals.frames - from.frames) / seconds) : 0,
       kbps: from ? Math.round(((totals.bytes - from.bytes) * 8) / 1000 / seconds) : 0,
-      width: video.frameWidth ?? 0,
-      height: video.frameHeight ?? 0,
-      codec: String(codec?.mimeType ?? '').replace(/^video\//i, ''),
-      rtt_ms: pair?.currentRoundTripTime === undefined ? null : tenth(pair.currentRoundTripTime * 1000),
+      age_ms: facts.age_ms === null ? null : tenth(facts.age_ms),
       loss_percent: packets + lost > 0 ? tenth((100 * lost) / (packets + lost)) : 0,
       jitter_buffer_ms: from
         ? mean(totals.bufferDelay - from.bufferDelay, totals.buffered - from.buffered)
         : null,
       decode_ms: from ? mean(totals.decodeTime - from.decodeTime, totals.frames - from.frames) : null,
       frames: totals.frames,
-      dropped: video.framesDropped ?? 0,
-      freezes: video.freezeCount ?? 0,
-      candidate: remote ? `${remote.candidateType}/${remote.protocol}` : '',
     },
   };
 }
@@ -103,6 +123,7 @@ export function rows(d, latency) {
   /** @param {number | null} v @param {string} unit */
   const or = (v, unit) => (v === null ? '–' : `${v} ${unit}`);
   return [
+    ['Way', d.way === 'websocket' ? 'WebSocket' : 'WebRTC'],
     ['Picture', d.width ? `${d.width}×${d.height}` : '–'],
     ['Codec', d.codec || '–'],
     ['Frame rate', `${d.fps} fps`],
@@ -112,6 +133,7 @@ export function rows(d, latency) {
     ['Loss', `${d.loss_percent} %`],
     ['Jitter buffer', or(d.jitter_buffer_ms, 'ms')],
     ['Decoding', or(d.decode_ms, 'ms')],
+    ['Age of a picture', or(d.age_ms, 'ms')],
     ['Dropped · freezes', `${d.dropped} · ${d.freezes}`],
     ['Path', d.candidate || '–'],
   ];

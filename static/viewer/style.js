@@ -5,11 +5,12 @@ const CSS = `
   container-type: size; contain: layout paint style; }
 :host([hidden]) { display: none; }
 [hidden] { display: none !important; }
-video { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; display: block; outline: none;
+video, canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; display: block; outline: none;
   touch-action: none; user-select: none; -webkit-user-select: none; opacity: 1; transition: opacity .25s, filter .25s; }
-:host([state="idle"]) video, :host([state="connecting"]) video, :host([state="error"]) video { opacity: 0; }
-:host([state="restarting"]) video, :host([state="reconnecting"]) video { filter: brightness(.45) saturate(.5); }
-:host([state="failed"]) video, :host([state="ended"]) video { filter: brightness(.18) saturate(.2) blur(3px); }
+canvas { pointer-events: none; }
+:host([state="idle"]) :is(video, canvas), :host([state="connecting"]) :is(video, canvas), :host([state="error"]) :is(video, canvas) { opacity: 0; }
+:host([state="restarting"]) :is(video, canvas), :host([state="reconnecting"]) :is(video, canvas) { filter: brightness(.45) saturate(.5); }
+:host([state="failed"]) :is(video, canvas), :host([state="ended"]) :is(video, canvas) { filter: brightness(.18) saturate(.2) blur(3px); }
 textarea { position: absolute; left: 50%; top: 50%; width: 1px; height: 1px; padding: 0; border: 0; opacity: 0; resize: none;
   outline: none; overflow: hidden; pointer-events: none; font-size: 16px; }
 .ring { position: absolute; inset: 0; pointer-events: none; }
@@ -53,7 +54,7 @@ button:disabled { opacity: .55; cursor: default; }
 @keyframes ring { 0%, 45% { box-shadow: inset 0 0 0 2px var(--accent); } to { box-shadow: inset 0 0 0 2px transparent; } }
 @keyframes turn { to { transform: rotate(1turn); } }
 @keyframes in { from { opacity: 0; } }
-@media (prefers-reduced-motion: reduce) { .beam { animation-duration: 6s; } .overlay { animation: none; } video { transition: none; } }
+@media (prefers-reduced-motion: reduce) { .beam { animation-duration: 6s; } .overlay { animation: none; } video, canvas { transition: none; } }
 `;
 
 /** Constructed sheets need no exception in a page's Content-Security-Policy. */

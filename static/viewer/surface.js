@@ -15,7 +15,7 @@ import { viewerSheet } from './style.js';
  * @property {() => void} wayOut the user wants the keyboard back
  * @property {(action: 'restart'|'launch'|'retry'|'reload') => void} action
  * @property {(digest: import('./stats.js').Digest) => void} digest
- * @property {() => RTCPeerConnection | null} connection
+ * @property {() => import('./carrying.js').Transport | null} peer
  * @property {() => number | null} latency
  * @property {() => number} now
  */
@@ -43,13 +43,15 @@ export class Surface {
   });
 
   hint = new Hint();
+  /** Over the video, where the picture comes by a WebSocket. @type {HTMLCanvasElement | null} */
+  #canvas = null;
 
   /** @param {ShadowRoot} root @param {Hooks} hooks */
   constructor(root, hooks) {
     this.root = root;
     this.hooks = hooks;
     this.overlay = new Overlay(hooks.action, hooks.now);
-    this.stats = new StatsPanel(hooks.connection, hooks.latency, hooks.digest);
+    this.stats = new StatsPanel(hooks.peer, hooks.latency, hooks.digest);
     root.adoptedStyleSheets = [viewerSheet()];
     const ring = h('div', { class: 'ring keyboard' });
     root.append(this.field, this.video, ring, this.overlay.node, this.stats.node, this.hint.node);
@@ -71,7 +73,7 @@ export class Surface {
       this.keyboard.mend(event);
     });
     this.video.addEventListener('wheel', event => this.keyboard.mend(event, false));
-    this.pointer = new PointerInput(this.video, hooks.send, hooks.activity);
+    this.pointer = new PointerInput(this.video, hooks.send, hooks.activity, () => this.size);
     this.field.addEventListener('blur', () => this.releaseAll());
   }
 
@@ -84,6 +86,27 @@ export class Surface {
     this.overlay.stop();
     this.hint.stop();
     this.video.srcObject = null;
+    this.canvas = null;
+  }
+
+  get canvas() {
+    return this.#canvas;
+  }
+  /** What is seen instead of the video; the mouse is the video's all the same. @param {HTMLCanvasElement | null} canvas */
+  set canvas(canvas) {
+    if (canvas === this.#canvas) return;
+    if (canvas) {
+      canvas.setAttribute('part', 'video');
+      (this.#canvas ?? this.video).after(canvas);
+    }
+    this.#canvas?.remove();
+    this.#canvas = canvas;
+  }
+
+  /** Of the picture, in its own pixels. */
+  get size() {
+    const { video } = this;
+    return this.#canvas ?? { width: video.videoWidth, height: video.videoHeight };
   }
 
   /** @param {import('./states.js').Shown} shown */

@@ -6,10 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { logging, pattern } from './harness/apps.js';
 import { program } from './harness/browser.js';
+import { Certificate } from './harness/certificate.js';
 import { Home } from './harness/home.js';
 import { Host } from './harness/host.js';
 import { Keys, Seen } from './harness/keys.js';
 import { Network, noNetworks, PUBLIC } from './harness/network.js';
+import { temporaryFolder } from './harness/places.js';
 import { Recovery } from './harness/recovery.js';
 import { Stage } from './harness/stage.js';
 import { suite } from './harness/suite.js';
@@ -20,19 +22,24 @@ import { until } from './harness/wait.js';
 const skip = noNetworks();
 const network = skip ? null : Network.make();
 after(() => network?.destroy());
+const certificate = network && new Certificate(temporaryFolder('certificate'));
 
-/** A host that the other network reaches. @param {object} [ice] */
-const reachable = (ice = {}) => ({
+/** A host that the other network reaches. @param {object} [ice] @param {object} [server] */
+const reachable = (ice = {}, server = { insecure_http: true }) => ({
   listen: '[::]',
   sections: {
-    server: { insecure_http: true },
+    server,
     media: { bind: network ? Object.values(network.host) : [] },
     ice,
   },
   apps: (/** @type {import('./harness/apps.js').Paths} */ paths) => [pattern(paths), logging(paths)],
 });
 
-const { scenario } = suite(network ? { ...reachable(), program: network.within(program) } : {});
+const { scenario } = suite(
+  network && certificate
+    ? { ...reachable(), program: network.within(program), flags: [certificate.flag] }
+    : {},
+);
 
 /** @param {string} sentence @param {(stage: Stage, network: Network) => Promise<void>} act */
 function networked(sentence, act) {
@@ -62,7 +69,8 @@ async function looking(stage, address) {
   const viewer = new Viewer(page);
   // What is asked for while its networks change, a browser gives up.
   await until('the page is there', async () => {
-    await page.goto(`http://${address}:${stage.host.port}/stream/${instance_id}`);
+    const { protocol } = new URL(stage.host.origin);
+    await page.goto(`${protocol}//${address}:${stage.host.port}/stream/${instance_id}`);
     return viewer.property('state');
   });
   return viewer;
@@ -82,9 +90,10 @@ async function watching(stage, address) {
  * @param {Stage} stage
  * @param {object} ice
  * @param {(stage: Stage) => Promise<void>} act
+ * @param {object} [server]
  */
-async function withHost(stage, ice, act) {
-  const host = await Host.start(reachable(ice));
+async function withHost(stage, ice, act, server) {
+  const host = await Host.start(reachable(ice, server));
   const own = new Stage(host, stage.browser);
   try {
     await act(own);
@@ -155,9 +164,53 @@ networked(
     assert.match(said, /no TURN server is configured/);
     assert.match(said, /operator has to let the UDP ports of media\.udp_ports through the firewall/);
     assert.match(said, /or to set up a TURN server and name it in ice\.servers/);
+    assert.match(said, /can come by a WebSocket, but only to pages opened by https/);
     net.open();
     await viewer.connected();
     await viewer.pattern.appears();
+  },
+);
+
+networked(
+  'over https the picture comes through that firewall by a WebSocket, and leaves it for a path when there is one',
+  async (stage, net) => {
+    assert.ok(certificate);
+    const server = { tls_certificate: certificate.certificate, tls_key: certificate.key };
+    await withHost(
+      stage,
+      {},
+      async own => {
+        net.join('a');
+        net.dropUdp();
+        const viewer = await looking(own, net.host.four);
+        const begun = Date.now();
+        await until('the page says how the picture comes', async () =>
+          /No direct path to the host was found: the picture comes by a WebSocket/.test(await viewer.says()),
+        );
+        await viewer.connected();
+        console.log(`  ${Date.now() - begun} ms to the picture`);
+        assert.equal(await viewer.property('way'), 'websocket');
+        await viewer.pattern.appears();
+        await viewer.picture.goesOn(10);
+        net.open();
+        await viewer.page.evaluate(() => window.dispatchEvent(new Event('online')));
+        await until(
+          'it comes by WebRTC',
+          async () => (await viewer.property('way')) === 'webrtc' && (await pathOf(viewer)).address,
+        );
+        await viewer.picture.goesOn(10);
+        // And in the middle of a stream.
+        net.dropUdp();
+        const blocked = Date.now();
+        await until('it comes by a WebSocket again', async () => {
+          const way = await viewer.property('way');
+          return way === 'websocket' && (await viewer.property('state')) === 'connected';
+        });
+        console.log(`  ${Date.now() - blocked} ms until the picture is back`);
+        await viewer.picture.goesOn(10);
+      },
+      server,
+    );
   },
 );
 

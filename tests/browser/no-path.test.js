@@ -24,8 +24,12 @@ const { scenario } = suite({
   apps: paths => [pattern(paths)],
 });
 
+/** Runs in the page: nothing can come by a WebSocket, as on pages without encryption. */
+const withoutSocket = () => Object.defineProperty(window, 'VideoDecoder', { value: undefined });
+
 scenario('a wrong secret is told for what it is', async stage => {
-  const { home } = await stage.visitor();
+  const { home, page } = await stage.visitor();
+  await page.addInitScript(withoutSocket);
   const viewer = await home.launch('pattern', stage.host);
   const said = await until('the page says why', async () => {
     const text = await viewer.says();
@@ -47,7 +51,8 @@ scenario('a host that wants relays and has none says what it lacks', async stage
   });
   const other = new Stage(host, stage.browser);
   try {
-    const { home } = await other.visitor();
+    const { home, page } = await other.visitor();
+    await page.addInitScript(withoutSocket);
     const viewer = await home.launch('pattern', host);
     const said = await until('the page says why', async () => {
       const text = await viewer.says();

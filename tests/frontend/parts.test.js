@@ -92,12 +92,14 @@ test('statistics are rates between two reports', () => {
     2000,
   );
   assert.deepEqual(second?.digest, {
+    way: 'webrtc',
     fps: 60,
     kbps: 1000,
     width: 1280,
     height: 720,
     codec: 'H264',
     rtt_ms: 12.3,
+    age_ms: null,
     loss_percent: 1,
     jitter_buffer_ms: 5,
     decode_ms: 2,

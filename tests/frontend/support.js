@@ -55,11 +55,15 @@ export class FakeSocket {
   /** Whether a host is there that answers pings. */
   static answers = false;
   readyState = 0;
+  bufferedAmount = 0;
+  binaryType = 'blob';
   /** @type {any[]} */
   sent = [];
+  /** Binary messages. @type {Uint8Array[]} */
+  frames = [];
   /** @type {(() => void) | null} */
   onopen = null;
-  /** @type {((event: {data: string}) => void) | null} */
+  /** @type {((event: {data: any}) => void) | null} */
   onmessage = null;
   /** @type {(() => void) | null} */
   onclose = null;
@@ -75,8 +79,22 @@ export class FakeSocket {
     return FakeSocket.all[FakeSocket.all.length - 1];
   }
 
-  /** @param {string} text */
+  /** The latest signalling socket. */
+  static get signalling() {
+    return /** @type {FakeSocket} */ (FakeSocket.all.filter(({ url }) => !url.includes('/media')).at(-1));
+  }
+
+  /** The latest media socket. */
+  static get media() {
+    return /** @type {FakeSocket} */ (FakeSocket.all.filter(({ url }) => url.includes('/media')).at(-1));
+  }
+
+  /** @param {string | Uint8Array} text */
   send(text) {
+    if (typeof text !== 'string') {
+      this.frames.push(text);
+      return;
+    }
     const message = JSON.parse(text);
     this.sent.push(message);
     if (FakeSocket.answers && message.type === 'ping')
@@ -95,6 +113,15 @@ export class FakeSocket {
   /** @param {object} message */
   say(message) {
     this.onmessage?.({ data: JSON.stringify(message) });
+  }
+
+  /** A binary message: its type, and what follows. @param {number} type @param {object | Uint8Array} body */
+  sayBytes(type, body) {
+    const bytes = body instanceof Uint8Array ? body : new TextEncoder().encode(JSON.stringify(body));
+    const data = new Uint8Array(2 + bytes.length);
+    data.set([1, type]);
+    data.set(bytes, 2);
+    this.onmessage?.({ data: data.buffer });
   }
 
   drop() {
@@ -255,6 +282,93 @@ export class FakeConnection {
   find(candidate, type = 'host') {
     this.onicecandidate?.({ candidate: candidate && { type, toJSON: () => ({ candidate }) } });
   }
+}
+
+/** A decoder that shows what it is given, when the test says so. */
+export class FakeDecoder {
+  /** @type {FakeDecoder[]} */
+  static all = [];
+  /** What `isConfigSupported` says yes to. @type {string[]} */
+  static formats = ['avc1.42e01f', 'vp8'];
+  state = 'unconfigured';
+  decodeQueueSize = 0;
+  /** @type {any[]} */
+  configured = [];
+  /** @type {any[]} */
+  chunks = [];
+
+  /** @param {{codec: string}} config */
+  static async isConfigSupported({ codec }) {
+    return { supported: FakeDecoder.formats.includes(codec) };
+  }
+
+  static get last() {
+    return FakeDecoder.all[FakeDecoder.all.length - 1];
+  }
+
+  /** @param {{output: (frame: any) => void, error: (error: Error) => void}} init */
+  constructor(init) {
+    this.init = init;
+    FakeDecoder.all.push(this);
+  }
+
+  /** @param {any} config */
+  configure(config) {
+    this.state = 'configured';
+    this.configured.push(config);
+  }
+
+  /** @param {any} chunk */
+  decode(chunk) {
+    if (this.state !== 'configured') throw new Error('not configured');
+    this.chunks.push(chunk);
+    this.decodeQueueSize += 1;
+  }
+
+  /** Shows all that it was given. @param {{width: number, height: number}} [size] */
+  work({ width, height } = { width: 640, height: 360 }) {
+    const waiting = this.chunks.splice(0);
+    this.decodeQueueSize = 0;
+    for (const { timestamp } of waiting) {
+      const frame = { timestamp, displayWidth: width, displayHeight: height, closed: false, close() {} };
+      this.init.output(frame);
+    }
+  }
+
+  fail() {
+    this.state = 'closed';
+    this.init.error(new Error('broken'));
+  }
+
+  close() {
+    this.state = 'closed';
+  }
+}
+
+/** What lets a page show what comes by a WebSocket. */
+export function webCodecs() {
+  FakeDecoder.all = [];
+  FakeDecoder.formats = ['avc1.42e01f', 'vp8'];
+  return {
+    VideoDecoder: /** @type {any} */ (FakeDecoder),
+    EncodedVideoChunk: /** @type {any} */ (
+      class {
+        /** @param {object} init */
+        constructor(init) {
+          Object.assign(this, init);
+        }
+      }
+    ),
+    canvas: () =>
+      /** @type {any} */ ({
+        width: 300,
+        height: 150,
+        drawn: 0,
+        getContext() {
+          return { drawImage: () => (this.drawn += 1) };
+        },
+      }),
+  };
 }
 
 /** A world with its own clock, socket and connection classes, and a visibility of its own. */

@@ -18,11 +18,15 @@ export const welcome = { type: 'welcome', session_id: 's', viewer_id: 'v', ice_s
 /** @param {string} id of the peer */
 export const answer = id => ({ type: 'answer', peer_id: id, sdp: `answer-${id}` });
 
-/** A viewer that has just started. @param {object} [unusual] what its browser has otherwise */
-export function link(unusual = {}) {
+/**
+ * A viewer that has just started.
+ * @param {object} [unusual] what its browser has otherwise
+ * @param {import('../../static/viewer/ways.js').Wish} [wish]
+ */
+export function link(unusual = {}, wish = 'auto') {
   const around = world();
   FakeSocket.answers = true;
-  const viewer = new Link('ws://host/ws', 'i', { ...around.env, ...unusual });
+  const viewer = new Link('ws://host/ws', 'i', { ...around.env, ...unusual }, null, wish);
   viewer.start();
   return { ...around, viewer };
 }

@@ -7,6 +7,7 @@ use crate::desktop::{EndReason, Failure};
 use crate::ids::SessionId;
 use crate::instance::offers::{self, Offer};
 use crate::instance::outbound::OutboundTexts;
+use crate::instance::testing::OFFER;
 use crate::instance::{ControlError, InstanceError, RoleNow, Speaker, testing};
 use crate::media::Codec;
 use crate::peer::candidate::Intake;
@@ -16,8 +17,6 @@ use crate::protocol::input::InputFrame;
 use crate::protocol::words::Role;
 use crate::supervision::{Intensity, SupervisorSpec, Tree};
 
-const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n\
-    m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=recvonly\r\na=mid:0\r\na=rtpmap:96 VP8/90000\r\n";
 const SOON: Duration = Duration::from_secs(5);
 /// Offers of one session at once.
 const PENDING: usize = 4;
@@ -84,7 +83,7 @@ impl Scene {
             .take(self.shared.spec.owner, std::time::Instant::now())
             .unwrap();
         let (spec, handle, answered) = peer_child(Arc::clone(&self.shared), self.viewer, options, pending);
-        if let Some(before) = self.shared.remember_peer(&self.who, id, handle.clone()).unwrap() {
+        for before in self.shared.remember_peer(&self.who, id, handle.clone()).unwrap() {
             self.shared.peer(before).unwrap().close(CloseReason::Superseded);
         }
         self.shared.peers.start_child(spec, SOON).await.unwrap();
@@ -103,6 +102,7 @@ impl Scene {
         let offer = Offer {
             who: who.clone(),
             sdp: OFFER.into(),
+            beside: false,
             from: [127, 0, 0, 1].into(),
         };
         offers::answered(Arc::clone(&self.shared), offer).await

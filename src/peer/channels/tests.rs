@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::super::fake::FakeChannel;
 use super::*;
-use crate::protocol::input::encode;
+use crate::protocol::input::{InputEvent, encode, encode_pong};
 
 #[derive(Default)]
 struct Sink(Mutex<Vec<InputEvent>>);

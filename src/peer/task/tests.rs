@@ -1,7 +1,8 @@
 use std::sync::atomic::Ordering;
 
-use super::super::channels::{InputChannel, InputCounters, InputSink};
+use super::super::channels::{InputChannel, InputSink};
 use super::super::connection::{Channel, ChannelEvent};
+use super::super::events::InputCounters;
 use std::time::Duration;
 
 use tokio::sync::oneshot;

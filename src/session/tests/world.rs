@@ -206,7 +206,10 @@ impl World {
                 role: None,
             },
             Step::Unwatch { .. } => ClientMessage::Unwatch,
-            Step::Offer { .. } => ClientMessage::Offer { sdp: OFFER.into() },
+            Step::Offer { .. } => ClientMessage::Offer {
+                sdp: OFFER.into(),
+                beside: false,
+            },
             Step::Candidate { .. } => ClientMessage::Candidate {
                 peer_id: peer_id.unwrap_or_else(PeerId::new),
                 candidate: None,

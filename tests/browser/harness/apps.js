@@ -121,6 +121,35 @@ export function tellPattern(host, told) {
   chmodSync(mark, 0o644);
 }
 
+/** The pattern, whose screen becomes smaller when it is told to (see `tellPattern`). @param {Paths} paths */
+export const shrinking = ({ demo, folder }) => ({
+  id: 'shrinking',
+  command: 'sh',
+  args: [
+    '-c',
+    `(while [ ! -e ${join(folder, 'told')} ]; do sleep 0.1; done; python3 ${join(folder, 'shrink.py')}) &
+     exec ${demo} --pattern --content animation --fps 20`,
+  ],
+  ...size,
+});
+
+/** What makes the screen smaller, as `xrandr --fb 480x270` would: without a monitor, for that would not fit. */
+export const shrink = `from ctypes import CDLL, POINTER, Structure, c_int, c_ulong, c_void_p
+class Resources(Structure):
+    _fields_ = [('at', c_ulong), ('configured', c_ulong), ('count', c_int), ('crtcs', POINTER(c_ulong))]
+x, randr = CDLL('libX11.so.6'), CDLL('libXrandr.so.2')
+x.XOpenDisplay.restype, x.XDefaultRootWindow.restype = c_void_p, c_ulong
+randr.XRRGetScreenResourcesCurrent.restype = POINTER(Resources)
+display = c_void_p(x.XOpenDisplay(None))
+root = c_ulong(x.XDefaultRootWindow(display))
+resources = randr.XRRGetScreenResourcesCurrent(display, root)
+for i in range(resources.contents.count):
+    crtc = c_ulong(resources.contents.crtcs[i])
+    randr.XRRSetCrtcConfig(display, resources, crtc, c_ulong(0), 0, 0, c_ulong(0), 1, None, 0)
+randr.XRRSetScreenSize(display, root, 480, 270, 127, 71)
+x.XSync(display, 0)
+`;
+
 /** A terminal with the simplest shell. */
 export const terminal = () => ({
   id: 'terminal',

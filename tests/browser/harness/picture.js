@@ -1,4 +1,4 @@
-// What a viewer really sees: the pixels of the <video> in the page.
+// What a viewer really sees: the pixels of the <video> in the page, or of the canvas where the picture comes by a WebSocket.
 
 import { until } from './wait.js';
 
@@ -21,24 +21,27 @@ import { until } from './wait.js';
  */
 function look({ regions }) {
   const viewer = /** @type {any} */ (document.querySelector('heliostat-viewer'));
-  const video = /** @type {HTMLVideoElement | undefined} */ (viewer?.video);
-  if (!video || video.videoWidth === 0) return { width: 0, height: 0, colours: [] };
+  const picture = /** @type {HTMLVideoElement | HTMLCanvasElement | undefined} */ (viewer?.picture);
+  const [width, height] =
+    picture instanceof HTMLVideoElement
+      ? [picture.videoWidth, picture.videoHeight]
+      : [picture?.width ?? 0, picture?.height ?? 0];
+  if (!picture || width === 0) return { width: 0, height: 0, colours: [] };
   const page = /** @type {any} */ (window);
   page.testCanvas ??= document.createElement('canvas');
   const canvas = /** @type {HTMLCanvasElement} */ (page.testCanvas);
-  canvas.width = video.videoWidth;
-  canvas.height = video.videoHeight;
+  Object.assign(canvas, { width, height });
   const brush = canvas.getContext('2d', { willReadFrequently: true });
   if (!brush) throw new Error('no canvas');
-  brush.drawImage(video, 0, 0);
-  const colours = regions.map(({ x, y, width, height }) => {
-    const { data } = brush.getImageData(x, y, width, height);
+  brush.drawImage(picture, 0, 0);
+  const colours = regions.map(region => {
+    const { data } = brush.getImageData(region.x, region.y, region.width, region.height);
     const sum = [0, 0, 0];
     for (let i = 0; i < data.length; i += 4) for (let c = 0; c < 3; c += 1) sum[c] += data[i + c];
     const [r, g, b] = sum.map(all => Math.round((all * 4) / data.length));
     return { r, g, b };
   });
-  return { width: canvas.width, height: canvas.height, colours };
+  return { width, height, colours };
 }
 
 /** @param {Colour} a @param {Colour} b */
@@ -123,11 +126,7 @@ export class Picture {
   framesDecoded() {
     return this.page.evaluate(async () => {
       const viewer = /** @type {any} */ (document.querySelector('heliostat-viewer'));
-      const report = await viewer.peerConnection.getStats();
-      for (const entry of report.values()) {
-        if (entry.type === 'inbound-rtp' && entry.kind === 'video') return entry.framesDecoded;
-      }
-      return 0;
+      return (await viewer.statistics())?.frames ?? 0;
     });
   }
 

@@ -15,6 +15,8 @@ const PONG = 0xa;
 export class Socket {
   /** Messages of the server, parsed, oldest first. @type {any[]} */
   received = [];
+  /** Binary messages of the server, oldest first. @type {Buffer[]} */
+  binary = [];
   /** The code of the server's close frame; 1006 when it just hung up. @type {number | null} */
   closed = null;
   #buffer = Buffer.alloc(0);
@@ -33,15 +35,16 @@ export class Socket {
   }
 
   /**
-   * Opens `/ws`.
+   * Opens `/ws`, or another path.
    *
    * @param {import('./rest.js').Client} client whose cookies to send
    * @param {Record<string, string>} [headers] instead of the usual ones
+   * @param {string} [path]
    * @returns {Promise<{ socket: Socket | null, status: number }>} no socket when the host refused
    */
-  static async open(client, headers = {}) {
+  static async open(client, headers = {}, path = '/ws') {
     const key = randomBytes(16).toString('base64');
-    const call = request(`${client.host.origin}/ws`, {
+    const call = request(`${client.host.origin}${path}`, {
       timeout: 20_000,
       localAddress: client.from,
       headers: {
@@ -55,7 +58,7 @@ export class Socket {
         ...headers,
       },
     });
-    call.on('timeout', () => call.destroy(new Error('/ws: no answer within 20 s')));
+    call.on('timeout', () => call.destroy(new Error(`${path}: no answer within 20 s`)));
     call.end();
     return await new Promise((resolve, reject) => {
       call.on('error', reject);
@@ -164,6 +167,7 @@ export class Socket {
   /** @param {number} opcode @param {Buffer} payload */
   #message(opcode, payload) {
     if (opcode === TEXT) this.received.push(JSON.parse(payload.toString()));
+    if (opcode === BINARY) this.binary.push(payload);
     if (opcode === PING) this.#frame(PONG, payload, true);
     if (opcode === CLOSE) {
       this.closed = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;

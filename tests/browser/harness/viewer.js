@@ -20,7 +20,7 @@ export class Viewer {
     return id;
   }
 
-  /** A property of the element. @param {'state' | 'peerId' | 'role' | 'steers'} name @returns {Promise<string>} */
+  /** A property of the element. @param {'state' | 'peerId' | 'role' | 'steers' | 'way'} name @returns {Promise<string>} */
   property(name) {
     return this.page.evaluate(
       key => /** @type {any} */ (document.querySelector('heliostat-viewer'))?.[key] ?? '',
@@ -89,7 +89,7 @@ export class Viewer {
   }
 
   /**
-   * Where a pixel of the picture is on the page, told from the box of the video alone: the picture is as large as fits,
+   * Where a pixel of the picture is on the page, told from the box of its element alone: the picture is as large as fits,
    * in the middle.
    *
    * @param {number} x of the picture
@@ -97,9 +97,10 @@ export class Viewer {
    */
   async onPage(x, y) {
     const box = await this.page.evaluate(() => {
-      const { video } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
-      const { left, top, width, height } = video.getBoundingClientRect();
-      return { left, top, width, height, w: video.videoWidth, h: video.videoHeight };
+      const { picture } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+      const { left, top, width, height } = picture.getBoundingClientRect();
+      const [w, h] = [picture.videoWidth ?? picture.width, picture.videoHeight ?? picture.height];
+      return { left, top, width, height, w, h };
     });
     const scale = Math.min(box.width / box.w, box.height / box.h);
     return {

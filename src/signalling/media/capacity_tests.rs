@@ -1,0 +1,163 @@
+use proptest::prelude::*;
+
+use super::super::under_way::{Turn, UnderWay};
+use super::*;
+
+/// A line with a rate that changes, a queue without end, and a way that takes its time; and an encoder that follows what
+/// is told, as far as it may, at 60 frames a second.
+struct Trace {
+    now: Instant,
+    capacity: Capacity,
+    under_way: UnderWay,
+    /// When the line has sent all that waits.
+    free: Instant,
+    /// When each is taken.
+    arriving: VecDeque<Instant>,
+    taken: u32,
+    most_kbps: f64,
+    /// The longest that a frame was under way.
+    longest: Duration,
+    random: u32,
+}
+
+impl Trace {
+    fn new(most_kbps: f64) -> Self {
+        let now = Instant::now();
+        let mut under_way = UnderWay::new(now);
+        under_way.take(0, now + Duration::from_millis(20)).unwrap();
+        Self {
+            now: now + Duration::from_millis(20),
+            capacity: Capacity::new(),
+            under_way,
+            free: now,
+            arriving: VecDeque::new(),
+            taken: 0,
+            most_kbps,
+            longest: Duration::ZERO,
+            random: 1,
+        }
+    }
+
+    fn jitter(&mut self, most_ms: u32) -> Duration {
+        self.random = self.random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Duration::from_millis(u64::from((self.random >> 16) % (most_ms + 1)))
+    }
+
+    /// So many seconds on a line of this rate; gives what is told at their end.
+    fn run(&mut self, seconds: u64, line_kbps: f64, jitter_ms: u32) -> u32 {
+        self.longest = Duration::ZERO;
+        for frame in 0..seconds * 60 {
+            self.now += Duration::from_micros(16_667);
+            while self.arriving.front().is_some_and(|at| *at <= self.now) {
+                let at = self.arriving.pop_front().unwrap();
+                self.taken += 1;
+                if let Some(sample) = self.under_way.take(self.taken, at).unwrap() {
+                    self.longest = self.longest.max(sample.delay);
+                    self.capacity.note(sample, at);
+                }
+            }
+            if self.under_way.turn(self.now) != Turn::Send {
+                continue;
+            }
+            let kbps = f64::from(self.capacity.told()).min(self.most_kbps);
+            // Some frames are larger than others.
+            let share = if frame % 30 == 0 { 3.0 } else { 0.93 };
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let bytes = (kbps * 1000.0 / 8.0 / 60.0 * share) as usize;
+            self.under_way.send(bytes, frame == 0, self.now);
+            let sending = Duration::from_secs_f64(bytes as f64 * 8.0 / 1000.0 / line_kbps);
+            self.free = self.free.max(self.now) + sending;
+            let at = self.free + Duration::from_millis(20) + self.jitter(jitter_ms);
+            // What comes by TCP comes in its order.
+            let at = self.arriving.back().map_or(at, |before| at.max(*before));
+            self.arriving.push_back(at);
+        }
+        self.capacity.told()
+    }
+}
+
+#[test]
+fn a_line_that_carries_all_is_soon_told_to() {
+    let mut trace = Trace::new(4000.0);
+    assert!(trace.run(2, 1_000_000.0, 0) >= 4000);
+    assert!(trace.longest < Duration::from_millis(40), "{:?}", trace.longest);
+}
+
+#[test]
+fn a_slow_line_is_found_and_its_queue_stays_short() {
+    for line in [500.0, 1000.0, 2000.0] {
+        let mut trace = Trace::new(4000.0);
+        trace.run(3, line, 0);
+        let told = f64::from(trace.run(10, line, 0));
+        assert!((0.6 * line..=line).contains(&told), "{told} of {line}");
+        assert!(
+            trace.longest < Duration::from_millis(400),
+            "{line}: {:?}",
+            trace.longest
+        );
+    }
+}
+
+#[test]
+fn a_line_that_becomes_slow_and_fast_again_is_followed() {
+    let mut trace = Trace::new(4000.0);
+    trace.run(5, 10_000.0, 0);
+    let slow = trace.run(5, 1000.0, 0);
+    assert!((600..=1000).contains(&slow), "{slow}");
+    let fast = trace.run(5, 10_000.0, 0);
+    assert!(fast >= 4000, "{fast}");
+}
+
+#[test]
+fn jitter_is_not_taken_for_a_slow_line() {
+    let mut trace = Trace::new(4000.0);
+    let told = trace.run(20, 50_000.0, 30);
+    assert!(told >= 2000, "{told}");
+}
+
+#[test]
+fn a_still_picture_lowers_nothing() {
+    let mut capacity = Capacity::new();
+    let now = Instant::now();
+    for second in 0..100 {
+        let time = Duration::from_millis(second % 3);
+        let sample = Sample {
+            bytes: 12,
+            time,
+            queued: false,
+            delay: time + Duration::from_millis(20),
+        };
+        assert_eq!(capacity.note(sample, now + Duration::from_secs(second)), None);
+    }
+}
+
+#[test]
+fn one_frame_that_was_long_in_coming_lowers_nothing() {
+    let mut capacity = Capacity::new();
+    let delay = Duration::from_secs(1);
+    let sample = Sample {
+        bytes: 2000,
+        time: delay,
+        queued: true,
+        delay,
+    };
+    assert_eq!(capacity.note(sample, Instant::now()), None);
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_measured_what_is_told_is_a_rate(
+        samples in prop::collection::vec((0usize..2_000_000, 0u64..20_000, any::<bool>(), 0u64..20_000, 0u64..3000), 1..300),
+    ) {
+        let (mut capacity, mut now) = (Capacity::new(), Instant::now());
+        for (bytes, time, queued, delay, pause) in samples {
+            now += Duration::from_millis(pause);
+            let (time, delay) = (Duration::from_millis(time), Duration::from_millis(delay));
+            if let Some(told) = capacity.note(Sample { bytes, time, queued, delay }, now) {
+                prop_assert_eq!(told, capacity.told());
+            }
+            prop_assert!((100..=100_000).contains(&capacity.told()));
+            prop_assert!(capacity.waited.len() <= MOST_SAMPLES);
+        }
+    }
+}

@@ -1,0 +1,18 @@
+/** @typedef {import('./media-frames.js').Codec} Codec */
+
+/** Which of the host's formats this browser decodes. @param {typeof VideoDecoder | undefined} Decoder @returns {Promise<Codec[]>} */
+export async function decodable(Decoder) {
+  if (!Decoder) return [];
+  /** @type {[Codec, string][]} */
+  const formats = [
+    ['h264', 'avc1.42e01f'],
+    ['vp8', 'vp8'],
+  ];
+  const able = await Promise.all(
+    formats.map(async ([name, codec]) => {
+      const answer = Decoder.isConfigSupported({ codec, optimizeForLatency: true }).catch(() => null);
+      return (await answer)?.supported ? name : null;
+    }),
+  );
+  return able.filter(name => name !== null);
+}

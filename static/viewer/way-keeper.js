@@ -1,0 +1,91 @@
+import { decodable } from './decodable.js';
+import { both, turn, ways } from './ways.js';
+
+/** @typedef {import('./ways.js').Event} Event */
+
+/**
+ * @typedef {object} Hooks
+ * @property {() => void} fall gives WebRTC up for now
+ * @property {() => void} attempt tries WebRTC beside the WebSocket
+ * @property {() => void} impossible no WebSocket is possible here, and nothing else may be tried
+ */
+
+/** Why the picture cannot come by a WebSocket here. @typedef {'insecure'|'missing'} Lack */
+
+/** Carries out what the ladder of ways says. */
+export class WayKeeper {
+  /** The formats that this browser decodes. @type {import('./media-frames.js').Codec[]} */
+  codecs = [];
+  #ways;
+  #timer = 0;
+
+  /** @param {import('./signalling.js').Env} env @param {import('./ways.js').Wish} wish @param {Hooks} hooks */
+  constructor(env, wish, hooks) {
+    this.env = env;
+    this.hooks = hooks;
+    this.#ways = ways(wish, {
+      webrtc: Boolean(env.RTCPeerConnection),
+      websocket: Boolean(env.VideoDecoder && env.canvas),
+    });
+    this.ready = this.#lookAtCodecs();
+  }
+
+  get way() {
+    return this.#ways.way;
+  }
+
+  /** Whether there is a choice. */
+  get both() {
+    return both(this.#ways);
+  }
+
+  get wish() {
+    return this.#ways.wish;
+  }
+
+  /** Whether anything can be tried. */
+  get any() {
+    const { wish, can } = this.#ways;
+    return wish === 'auto' ? can.webrtc || can.websocket : can[wish];
+  }
+
+  /** What is lacking for a WebSocket, where one may be tried at all. @returns {Lack | null} */
+  get lack() {
+    const { wish, can } = this.#ways;
+    if (wish === 'webrtc' || can.websocket) return null;
+    return this.env.secure === false ? 'insecure' : 'missing';
+  }
+
+  /**
+   * @param {Event} event
+   * @returns {boolean} whether another way is next
+   */
+  tell(event) {
+    const { way } = this.#ways;
+    const next = turn(this.#ways, event, this.env.now());
+    this.#ways = next.ways;
+    this.#wait();
+    if (next.effect === 'fall') this.hooks.fall();
+    else if (next.effect === 'try') this.hooks.attempt();
+    return this.#ways.way !== way;
+  }
+
+  stop() {
+    this.env.clearTimeout(this.#timer);
+  }
+
+  #wait() {
+    this.stop();
+    const { until } = this.#ways;
+    if (until !== null)
+      this.#timer = this.env.setTimeout(() => this.tell('tick'), Math.max(0, until - this.env.now()));
+  }
+
+  async #lookAtCodecs() {
+    if (!this.#ways.can.websocket || this.#ways.wish === 'webrtc') return;
+    this.codecs = await decodable(this.env.VideoDecoder).catch(() => []);
+    if (this.codecs.length > 0) return;
+    this.tell('no_websocket');
+    if (!this.any) this.hooks.impossible();
+  }
+}

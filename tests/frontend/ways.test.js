@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import {
+  EVENTS,
+  FALL_BACK_MS,
+  FIRST_TRIAL_MS,
+  LAST_TRIAL_MS,
+  trialAfter,
+  turn,
+  ways,
+} from '../../static/viewer/ways.js';
+
+/** @typedef {import('../../static/viewer/ways.js').Event} Event */
+/** @typedef {import('../../static/viewer/ways.js').Ways} Ways */
+/** @typedef {import('../../static/viewer/ways.js').Wish} Wish */
+
+const BOTH = { webrtc: true, websocket: true };
+const NOW = 1000;
+
+/** Where events lead, and what they have done. @param {Ways} from @param {(Event | [Event, number])[]} events */
+function after(from, ...events) {
+  let now = from;
+  const effects = [];
+  let at = NOW;
+  for (const event of events) {
+    const [name, pause] = typeof event === 'string' ? [event, 0] : event;
+    at += pause;
+    const next = turn(now, name, at);
+    now = next.ways;
+    if (next.effect) effects.push(next.effect);
+  }
+  return { ways: now, effects };
+}
+
+const auto = () => ways('auto', BOTH);
+/** WebRTC has found no path, and the picture comes by a WebSocket. */
+const fallen = () => after(auto(), 'begun', 'pathless', 'begun', 'connected').ways;
+
+test('WebRTC is first, and left for a WebSocket when it is not connected in time or finds no path', () => {
+  const begun = after(auto(), 'begun').ways;
+  assert.deepEqual([begun.way, begun.until], ['webrtc', NOW + FALL_BACK_MS]);
+  assert.deepEqual(after(begun, ['tick', FALL_BACK_MS - 1]).effects, []);
+  const late = after(begun, ['tick', FALL_BACK_MS]);
+  assert.deepEqual(late.effects, ['fall']);
+  assert.equal(after(late.ways, 'pathless').ways.way, 'websocket');
+  assert.equal(after(begun, 'pathless').ways.way, 'websocket');
+  assert.equal(
+    after(begun, 'gone').ways.way,
+    'webrtc',
+    'what has nothing to do with the path changes nothing',
+  );
+});
+
+test('what worked is made anew in the same way before another one is tried', () => {
+  const lost = after(auto(), 'begun', 'connected', 'pathless').ways;
+  assert.equal(lost.way, 'webrtc');
+  assert.equal(after(lost, 'begun', 'pathless').ways.way, 'websocket');
+  const socket = after(fallen(), 'pathless').ways;
+  assert.equal(socket.way, 'websocket');
+  assert.equal(after(socket, 'begun', 'pathless').ways.way, 'webrtc');
+});
+
+test('a path that is lost alone is left at once', () => {
+  assert.equal(after(auto(), 'begun', 'connected', 'blocked').ways.way, 'websocket');
+  assert.equal(after(ways('webrtc', BOTH), 'begun', 'connected', 'blocked').ways.way, 'webrtc');
+});
+
+test('while the WebSocket works WebRTC is tried again, ever more seldom, and takes over when it connects', () => {
+  let now = fallen();
+  assert.equal(now.until, NOW + FIRST_TRIAL_MS);
+  for (const wait of [30, 60, 120, 240, 480, 600, 600]) {
+    /** @type {number} */
+    const due = now.until ?? 0;
+    assert.equal(trialAfter(now.failures), wait * 1000);
+    assert.equal(turn(now, 'tick', due - 1).effect, null);
+    const tried = turn(now, 'tick', due);
+    assert.equal(tried.effect, 'try');
+    assert.ok(tried.ways.up && tried.ways.way === 'websocket', 'the picture goes on');
+    now = turn(tried.ways, 'tried', due + 5000).ways;
+    assert.equal(now.until, due + 5000 + Math.min(LAST_TRIAL_MS, wait * 2000));
+  }
+  const changed = after({ ...now, trying: true }, 'changed').ways;
+  assert.deepEqual([changed.way, changed.up, changed.until, changed.failures], ['webrtc', true, null, 0]);
+});
+
+test('another network is a reason to try at once', () => {
+  assert.deepEqual(after(fallen(), 'network').effects, ['try']);
+  assert.deepEqual(after(fallen(), 'network', 'network').effects, ['try'], 'one at a time');
+  const looking = after(auto(), 'begun', 'pathless', 'begun').ways;
+  assert.equal(after(looking, 'network').ways.way, 'webrtc');
+  assert.deepEqual(after(auto(), 'begun', 'connected', 'network').effects, []);
+});
+
+test('who wants one way is never given the other', () => {
+  for (const wish of /** @type {const} */ (['webrtc', 'websocket'])) {
+    for (const { now } of reachable(ways(wish, BOTH))) assert.equal(now.way, wish);
+  }
+});
+
+test('what the browser cannot is not tried', () => {
+  const alone = ways('auto', { webrtc: true, websocket: false });
+  for (const { now } of reachable(alone)) assert.equal(now.way, 'webrtc');
+  assert.equal(ways('auto', { webrtc: false, websocket: true }).way, 'websocket');
+  assert.equal(after(auto(), 'begun', 'pathless', 'no_websocket').ways.way, 'webrtc');
+});
+
+/** Every state that some events lead to. @param {Ways} from */
+function reachable(from) {
+  /** @type {Map<string, {now: Ways, at: number, effect: string | null}>} */
+  const known = new Map();
+  /** @type {{now: Ways, at: number, effect: string | null}[]} */
+  const waiting = [{ now: from, at: NOW, effect: null }];
+  for (let here = waiting.pop(); here; here = waiting.pop()) {
+    const { now, at } = here;
+    const rest = now.until === null ? null : Math.max(-1, now.until - at);
+    const key = JSON.stringify({
+      ...now,
+      failures: Math.min(now.failures, 8),
+      until: rest,
+      effect: here.effect,
+    });
+    if (known.has(key)) continue;
+    known.set(key, here);
+    for (const event of EVENTS) {
+      for (const pause of [0, FALL_BACK_MS, LAST_TRIAL_MS]) {
+        const next = turn(now, event, at + pause);
+        waiting.push({ now: next.ways, at: at + pause, effect: next.effect });
+      }
+    }
+  }
+  return [...known.values()];
+}
+
+test('wherever events lead, nothing is tried without need and nobody waits for ever', () => {
+  for (const { now, at, effect } of reachable(auto())) {
+    const state = JSON.stringify(now);
+    if (effect === 'try') assert.ok(now.way === 'websocket' && now.up && now.trying, state);
+    if (effect === 'fall') assert.ok(now.way === 'webrtc' && !now.up, state);
+    if (now.way === 'websocket' && now.up && now.can.websocket)
+      assert.ok(now.trying || now.until !== null, `WebRTC is never tried again: ${state}`);
+    if (now.way === 'webrtc' && now.up) assert.equal(now.until, null, state);
+    assert.ok(!now.trying || (now.up && now.way === 'websocket'), state);
+    assert.ok(now.until === null || now.until - at <= LAST_TRIAL_MS, state);
+  }
+});
