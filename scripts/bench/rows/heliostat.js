@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { until } from '../../../tests/browser/harness/wait.js';
 import { targetOf } from '../display.js';
-import { freePort, program, temporaryFolder } from '../places.js';
+import { loopback, program, temporaryFolder } from '../places.js';
 import { commandLine, start, stop, tree } from '../processes.js';
 import { KBPS } from '../rate.js';
 
@@ -33,18 +33,25 @@ function onlyVp8() {
   };
 }
 
-/** A running host. @param {string} content @param {Record<string, number>} [limits] keys of that section */
-export async function startHost(content, limits = {}) {
+/**
+ * A running host.
+ *
+ * @param {string} content
+ * @param {Record<string, number>} [limits] keys of that section
+ * @param {import('../places.js').Where} [where] where its pages and media are
+ */
+export async function startHost(content, limits = {}, where) {
   const folder = temporaryFolder();
-  const port = await freePort();
-  const origin = `http://127.0.0.1:${port}`;
+  const { address, port } = where ?? (await loopback());
+  const origin = `http://${address}:${port}`;
   const config = join(folder, 'heliostat.toml');
   const { command, args } = targetOf(content);
   const app = ['[[app]]', 'id = "target"', `command = ${JSON.stringify(command)}`];
   const section = ['[limits]', ...Object.entries(limits).map(([key, value]) => `${key} = ${value}`)];
   const text = [...section, ...app, `args = ${JSON.stringify(args)}`, ''];
   writeFileSync(config, text.join('\n'));
-  const flags = ['--config', config, '--listen', `127.0.0.1:${port}`, '--state', join(folder, 'state')];
+  const flags = ['--config', config, '--listen', `${address}:${port}`, '--state', join(folder, 'state')];
+  if (where) flags.push('--set', 'server.insecure_http=true', '--set', `media.bind=${address}`);
   const log = join(folder, 'host.log');
   const child = start(
     program,
@@ -99,9 +106,9 @@ const heliostat = codec => ({
   name: `Heliostat (${codec})`,
   prepare: codec === 'VP8' ? onlyVp8 : null,
   missing: () => null,
-  /** @param {string} content @param {import('playwright-core').BrowserContext} context */
-  async start(content, context) {
-    const host = await startHost(content);
+  /** @param {string} content @param {import('playwright-core').BrowserContext} context @param {import('../places.js').Where} [where] */
+  async start(content, context, where) {
+    const host = await startHost(content, {}, where);
     const api = rest(host.origin, context);
     await api.openSession();
     const { instance_id: id } = await api.launch();
