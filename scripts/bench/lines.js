@@ -12,11 +12,11 @@ import { plot } from './line/plot.js';
 import { inShort, report } from './line/report.js';
 import { describeMachine, load } from './machine.js';
 import { benchFolder, program } from './places.js';
-import { h264 } from './rows/heliostat.js';
+import { byWebSocket, h264 } from './rows/heliostat.js';
 import { tuned } from './rows/novnc.js';
 import { webrtc, websockets } from './rows/selkies.js';
 
-const ROWS = [h264, webrtc, websockets, tuned];
+const ROWS = [h264, byWebSocket, webrtc, websockets, tuned];
 
 const { values } = parseArgs({
   options: {
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '30' },
     rounds: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
+    label: { type: 'string' },
     list: { type: 'boolean', default: false },
     report: { type: 'string', multiple: true },
     plot: { type: 'string' },
@@ -65,6 +66,11 @@ const rows = chosen(ROWS, values.rows, 'row').filter(row => {
   if (missing) console.error(`left out: ${row.name} (${missing})`);
   return !missing;
 });
+/** What a row is called in the results: builds of Heliostat are told apart by their label. */
+const called = ({ key, name }) =>
+  values.label && key.startsWith('heliostat')
+    ? { row: `${key}@${values.label}`, name: `${name}, ${values.label}` }
+    : { row: key, name };
 const contents = values.contents.split(',');
 const rounds = values.quick ? 1 : Number(values.rounds);
 const seconds = values.quick ? 15 : Number(values.seconds);
@@ -73,8 +79,8 @@ const file = join(benchFolder, `lines-${new Date().toISOString().slice(0, 19).re
 /** @type {import('./line/report.js').Results} */
 const results = {
   machine: { ...describeMachine(), command: ['scripts/bench/lines', ...process.argv.slice(2)].join(' ') },
-  build: program.includes('/debug/') ? 'development build' : 'release build',
-  names: Object.fromEntries(rows.map(({ key, name }) => [key, name])),
+  build: ['debug', 'release'].find(build => program.includes(`/${build}/`)) ?? program,
+  names: Object.fromEntries(rows.map(called).map(({ row, name }) => [row, name])),
   runs: [],
 };
 console.error(`results go to ${file}`);
@@ -87,7 +93,7 @@ try {
     for (const of of lines)
       for (const content of contents)
         for (const row of rows) {
-          const run = { line: of.key, name: of.name, row: row.key, content };
+          const run = { line: of.key, name: of.name, row: called(row).row, content };
           try {
             const trace = await measureLine(row, of, content, seconds, line, there);
             results.runs.push({ ...run, trace });

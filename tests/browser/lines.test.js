@@ -20,7 +20,7 @@ const FREEZE = 3_000;
 /** What may be offered to a line for what it carries, over the whole time. */
 const EXCESS = 1.3;
 /** How long is watched, ms. */
-const WATCH = 8_000;
+const WATCH = 6_000;
 
 const skip = noLines();
 const line = skip ? null : await Line.make({ every: 500 });

@@ -6,7 +6,7 @@
  * @property {number} at seconds after the first frame
  * @property {Shapes} [shapes] the line from then on
  * @property {boolean} [moves] the viewer comes under another address
- * @property {'worse' | 'better'} is what it is to the viewer
+ * @property {'worse' | 'gone' | 'better'} is what it is to the viewer; from what is gone nobody adapts
  *
  * @typedef {object} LineOf
  * @property {string} key
@@ -35,7 +35,7 @@ const line = (key, name, shapes, more = {}) => ({ key, name, shapes, ...more });
 
 /** Something that happens for some seconds. @param {Shapes} worse @param {Shapes} better @param {number} at @param {number} seconds @returns {Step[]} */
 const forAWhile = (worse, better, at, seconds) => [
-  { at, shapes: worse, is: 'worse' },
+  { at, shapes: worse, is: worse.both?.cut ? 'gone' : 'worse' },
   { at: at + seconds, shapes: better, is: 'better' },
 ];
 

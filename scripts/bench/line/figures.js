@@ -29,7 +29,7 @@ export function figures(trace) {
     carried: mean('carried'),
     excess: excess(seconds),
     still,
-    after: steps.map(step => ({ is: step.is, ms: after(trace, step) })),
+    after: steps.filter(({ is }) => is !== 'gone').map(step => ({ is: step.is, ms: after(trace, step) })),
   };
 }
 

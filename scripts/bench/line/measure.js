@@ -20,7 +20,7 @@ const STILL = [1, 5];
  * @property {number} to
  * @property {number[]} frames
  * @property {{ at: number, seen: number | null }[]} presses
- * @property {{ at: number, is: 'worse' | 'better' }[]} steps
+ * @property {{ at: number, is: 'worse' | 'gone' | 'better' }[]} steps
  * @property {import('../../../tests/browser/harness/line.js').Second[]} seconds
  * @property {Record<number, number>} still SSIM so many seconds after the last movement
  * @property {string} picture what the page draws with
@@ -76,7 +76,7 @@ async function watch(page, subject, of, duration, line) {
   for (const second of STILL) {
     await sleep(Math.max(0, stopped + second * 1000 - Date.now()));
     const shown = await page.evaluate(() => bench.brightness());
-    still[second] = ssim(Buffer.from(shown ?? '', 'base64'), display(subject.groups()));
+    if (shown) still[second] = ssim(Buffer.from(shown, 'base64'), display(subject.groups()));
   }
   const { frames, presses } = await page.evaluate(() => bench.notes);
   return {

@@ -30,7 +30,7 @@ export function report({ machine, build, names, runs }) {
     'SSIM after 1 s / 5 s',
   ];
   const parts = [
-    `${machine.date} UTC · ${machine.cores} cores, ${machine.cpu} · Linux ${machine.kernel} · commit ${machine.commit}, ${build} · \`${machine.command}\``,
+    `${machine.date} UTC · ${machine.cores} cores, ${machine.cpu} · Linux ${machine.kernel} · commit ${machine.commit}, build ${build} · \`${machine.command}\``,
   ];
   for (const content of contents) {
     const of = runs.filter(run => run.content === content);
