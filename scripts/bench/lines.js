@@ -86,6 +86,12 @@ const results = {
 console.error(`results go to ${file}`);
 if (load() >= 1) console.error(`the load is ${load()}: other work on this machine will be in the figures`);
 
+let enough = false;
+// What runs is measured to its end, so that nothing of it is left behind.
+process.once('SIGINT', () => {
+  enough = true;
+  console.error('this row is the last; once more to leave everything as it is');
+});
 const line = await Line.make();
 const there = line.within(chromium);
 try {
@@ -93,6 +99,7 @@ try {
     for (const of of lines)
       for (const content of contents)
         for (const row of rows) {
+          if (enough) continue;
           const run = { line: of.key, name: of.name, row: called(row).row, content };
           try {
             const trace = await measureLine(row, of, content, seconds, line, there);

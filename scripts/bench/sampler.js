@@ -27,8 +27,10 @@ export function sampler() {
     return best;
   }
   let known = null;
-  /** As `picture`, but looked for again only when the one known is gone or hidden. */
+  /** As `picture`, but looked for again only when the one known is gone or hidden; a viewer of ours knows its own. */
   function current() {
+    const own = document.querySelector('heliostat-viewer')?.picture;
+    if (own) return own;
     if (!known?.isConnected || known.getClientRects().length === 0) known = picture();
     return known;
   }
