@@ -12,13 +12,14 @@ const RECOVERED = 0.7;
  * @param {import('./measure.js').Trace} trace
  */
 export function figures(trace) {
-  const { first, from, to, frames, presses, steps, seconds, still } = trace;
+  const { first, loaded, from, to, frames, presses, steps, seconds, still } = trace;
   const freezes = first === null ? [] : gaps(frames, from, to, FREEZE);
   const clicks = presses.flatMap(({ at, seen }) => (seen === null ? [] : seen - at));
   const mean = (/** @type {'offered' | 'carried'} */ key) =>
     seconds.length ? seconds.reduce((all, one) => all + one[key], 0) / seconds.length : 0;
   return {
     first,
+    loaded,
     fps: frameRate(frames, from, to),
     p50: percentile(clicks, 50),
     p95: percentile(clicks, 95),

@@ -16,6 +16,7 @@ const STILL = [1, 5];
 /**
  * @typedef {object} Trace what was seen of one row on one line; times by the wall clock, ms
  * @property {number | null} first from the navigation to the first frame
+ * @property {number} loaded until the last of the scripts before it was there
  * @property {number} from the measured time
  * @property {number} to
  * @property {number[]} frames
@@ -56,6 +57,10 @@ export async function measureLine(row, of, content, duration, line, program) {
 async function watch(page, subject, of, duration, line) {
   await page.goto(subject.url, { waitUntil: 'commit', timeout: FIRST });
   const first = await page.evaluate(() => bench.first);
+  const loaded = await page.evaluate(end => {
+    const scripts = performance.getEntriesByType('resource').filter(({ name }) => /\.m?js(\?|$)/.test(name));
+    return Math.max(0, ...scripts.map(one => one.responseEnd).filter(at => at < end));
+  }, first ?? FIRST);
   await page.evaluate(() => bench.record());
   const from = Date.now();
   const to = from + (of.seconds ?? duration) * 1000;
@@ -81,6 +86,7 @@ async function watch(page, subject, of, duration, line) {
   const { frames, presses } = await page.evaluate(() => bench.notes);
   return {
     first,
+    loaded,
     from,
     to,
     frames: frames.filter(at => at < to),

@@ -21,7 +21,7 @@ export function report({ machine, build, names, runs }) {
   const head = [
     'line',
     '',
-    'first frame, ms',
+    'first frame (page), ms',
     'frames a second',
     'click, ms: p50 / p95 (unseen)',
     'freezes (longest, s)',
@@ -56,7 +56,12 @@ function cells(runs) {
   const seen = all.flatMap(({ first }) => (first === null ? [] : [first]));
   const missed = all.length - seen.length;
   const none = `none within 30 s${missed < all.length ? ` (${missed} of ${all.length})` : ''}`;
-  const first = [seen.length ? number(median(seen)) : '', missed ? none : ''].filter(Boolean).join(', ');
+  // Results from before it was noted are without.
+  const loaded = middle(f => f.loaded ?? Number.NaN);
+  const page = Number.isFinite(loaded) ? ` (${number(loaded)})` : '';
+  const first = [seen.length ? `${number(median(seen))}${page}` : '', missed ? none : '']
+    .filter(Boolean)
+    .join(', ');
   const steps = all[0].after.map((_, i) => {
     const times = all.map(({ after }) => after[i]?.ms ?? null);
     return times.includes(null) ? 'never' : seconds(median(/** @type {number[]} */ (times)));
@@ -86,7 +91,10 @@ function cells(runs) {
 /** One line on what was measured, for who watches. @param {import('./measure.js').Trace} trace */
 export function inShort(trace) {
   const f = figures(trace);
-  const parts = [f.first === null ? 'no picture' : `first ${number(f.first)} ms`, `${number(f.fps)} fps`];
+  const parts = [
+    f.first === null ? 'no picture' : `first ${number(f.first)} ms (page ${number(f.loaded)})`,
+    `${number(f.fps)} fps`,
+  ];
   parts.push(`${number(f.p50)}/${number(f.p95)} ms (${f.unseen} unseen)`);
   parts.push(`${f.freezes} freezes, longest ${seconds(f.longest)} s`);
   if (f.after.length) parts.push(`steady after ${f.after.map(({ ms }) => seconds(ms)).join(', ')} s`);
