@@ -46,7 +46,15 @@ const row = (mode, name, encoder = 'h264enc') => ({
       '--video-bitrate',
       `${KBPS}`,
     ];
-    const service = ['--addr', address, '--port', `${port}`, '--enable-basic-auth', 'false'];
+    // It reaches itself by loopback.
+    const service = [
+      '--addr',
+      where ? '0.0.0.0' : address,
+      '--port',
+      `${port}`,
+      '--enable-basic-auth',
+      'false',
+    ];
     const extras = ['--audio-enabled', 'false', '--rtc-config-json', ice, '--enable-resize', 'false'];
     const log = join(folder, 'selkies.log');
     const env = { DISPLAY: display.name, XDG_RUNTIME_DIR: folder, HOME: folder };
