@@ -157,3 +157,29 @@ need_app_user() {
   useradd --system --user-group --no-create-home --home-dir /nonexistent \
     --shell /usr/sbin/nologin heliostat
 }
+
+# What the benchmarks beside other programs need, the host's release build included.
+need_bench() {
+  need_build_packages
+  need_runtime_packages
+  need "the browser that measures" chromium
+  need_rust
+  need_node
+  need_front_end_packages
+  need_app_user
+  need_peers
+  [ -n "${HELIOSTAT_BIN:-}" ] || cargo build --release --locked --bins
+}
+
+# The peers are optional: the harness leaves out what is not there, and says so.
+need_peers() {
+  local venv=${CARGO_TARGET_DIR:-$repository/target}/bench/selkies
+  (need "noVNC, to compare with" x11vnc novnc websockify) || say "noVNC cannot be installed"
+  [ ! -x "$venv/bin/selkies" ] || return 0
+  (need "Selkies, to compare with" python3-venv) || true
+  say "Installing Selkies 2.1 from PyPI into $venv"
+  if ! { python3 -m venv "$venv" && "$venv/bin/pip" install --quiet 'selkies==2.1.*' 'pixelflux==2.2.*'; }; then
+    rm -rf "$venv"
+    say "Selkies cannot be installed"
+  fi
+}

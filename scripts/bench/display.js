@@ -22,11 +22,14 @@ const LISTING = [
   'ls -la --color=always /usr/bin | head -60; exec sh',
 ];
 
+/** The measuring target, which F9 stops for a while. */
+const PATTERN = ['--pattern', '--fps', '60', '--size', '1280x720', '--hang-key'];
+
 /** What is shown: the measuring target, or for `listing` a real program. @param {string} content */
 export const targetOf = content =>
   content === 'listing'
     ? { command: 'xterm', args: LISTING }
-    : { command: orrery(), args: ['--pattern', '--content', content, '--fps', '60', '--size', '1280x720'] };
+    : { command: orrery(), args: [...PATTERN, '--content', content] };
 
 /**
  * Starts an Xvfb on the first free display.

@@ -7,6 +7,11 @@ import * as places from '../../tests/browser/harness/places.js';
 
 export { freePort, repository } from '../../tests/browser/harness/places.js';
 
+/** Where a row serves its pages. @typedef {{ address: string, port: number }} Where */
+
+/** A free port of loopback. @returns {Promise<Where>} */
+export const loopback = async () => ({ address: '127.0.0.1', port: await places.freePort() });
+
 /** What the benchmarks install and write, out of the way of the build. */
 export const benchFolder = join(places.target, 'bench');
 mkdirSync(benchFolder, { recursive: true });

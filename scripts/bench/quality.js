@@ -1,19 +1,17 @@
 // How well a page shows a terminal full of text, beside what is on the display: while it stands still, and after typing.
 
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 import { until } from '../../tests/browser/harness/wait.js';
 import { openBrowser } from './browser.js';
+import { display, psnr } from './likeness.js';
 import { percentile } from './numbers.js';
 import { h264, vp8 } from './rows/heliostat.js';
 import { tuned } from './rows/novnc.js';
 import { striped, webrtc, websockets } from './rows/selkies.js';
 
 const ROWS = [h264, vp8, tuned, webrtc, websockets, striped];
-const PIXELS = 1280 * 720;
 /** Seconds after the last change of a screen that stands still. */
 const STILL = [1, 2, 20, 60];
 /** Seconds after a line was typed, and a page of text came. */
@@ -76,34 +74,4 @@ async function after(name, what, seconds, page, subject) {
     figures.set(when, [...(figures.get(when) ?? []), likeness]);
     console.error(`${name} · ${when}: ${likeness.toFixed(1)} dB`);
   }
-}
-
-/** Decibels; 99 where nothing differs. @param {Buffer} a @param {Buffer} b */
-function psnr(a, b) {
-  if (a.length !== b.length) return 0;
-  let squares = 0;
-  for (let i = 0; i < a.length; i += 1) squares += (a[i] - b[i]) ** 2;
-  return squares === 0 ? 99 : 10 * Math.log10((255 * 255 * a.length) / squares);
-}
-
-/** The brightness of what is on the row's display (X Window Dump, 32 bits a pixel). @param {Record<string, number[]>} groups */
-function display(groups) {
-  const [pid] = groups.capture ?? groups.app;
-  const env = Object.fromEntries(
-    readFileSync(`/proc/${pid}/environ`, 'utf8')
-      .split('\0')
-      .map(entry => entry.split(/=(.*)/s).slice(0, 2)),
-  );
-  const { DISPLAY, XAUTHORITY = '' } = env;
-  const dump = execFileSync('xwd', ['-silent', '-root', '-display', DISPLAY], {
-    env: { PATH: process.env.PATH, XAUTHORITY },
-    maxBuffer: 64 << 20,
-  });
-  const [size, stride, colours] = [dump.readUInt32BE(0), dump.readUInt32BE(48), dump.readUInt32BE(76)];
-  const luma = Buffer.alloc(PIXELS);
-  for (let i = 0; i < PIXELS; i += 1) {
-    const at = size + colours * 12 + Math.floor(i / 1280) * stride + (i % 1280) * 4;
-    luma[i] = Math.round(0.299 * dump[at + 2] + 0.587 * dump[at + 1] + 0.114 * dump[at]);
-  }
-  return luma;
 }

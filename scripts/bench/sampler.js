@@ -27,8 +27,10 @@ export function sampler() {
     return best;
   }
   let known = null;
-  /** As `picture`, but looked for again only when the one known is gone or hidden. */
+  /** As `picture`, but looked for again only when the one known is gone or hidden; a viewer of ours knows its own. */
   function current() {
+    const own = document.querySelector('heliostat-viewer')?.picture;
+    if (own) return own;
     if (!known?.isConnected || known.getClientRects().length === 0) known = picture();
     return known;
   }
@@ -60,6 +62,19 @@ export function sampler() {
     if (!row) return null;
     for (let x = 0; x < 1280; x += 1) if (row[4 * x] > 127) return x;
     return null;
+  }
+
+  /** Both ends of the moving bar, as far as it is on the picture; null when it is not. */
+  function ends() {
+    const row = part(strip, 0, 705);
+    if (!row) return null;
+    let [from, to] = [-1, -1];
+    for (let x = 0; x < 1280; x += 1) {
+      if (row[4 * x] <= 127) continue;
+      if (from < 0) from = x;
+      to = x;
+    }
+    return from < 0 ? null : [from, to];
   }
 
   /** Calls `look` once a frame of the page until it is true; resolves to when that frame began. */
@@ -119,6 +134,39 @@ export function sampler() {
         return performance.now() - began >= ms;
       }, ms * 2);
       return (changes * 1000) / (performance.now() - began);
+    },
+    /**
+     * Notes from now on, by the wall clock, when the bar is seen to move (a coarse picture may be a pixel off: that is no
+     * movement) and when each press is seen.
+     */
+    record() {
+      const notes = { frames: [], presses: [] };
+      window.bench.notes = notes;
+      let last = null;
+      let pending = null;
+      const clock = at => performance.timeOrigin + at;
+      const pressed = () => {
+        const before = colour();
+        if (pending || before === null) return;
+        pending = { at: clock(performance.now()), seen: null, before };
+        notes.presses.push(pending);
+      };
+      window.addEventListener('pointerdown', pressed, { capture: true });
+      const frame = () => {
+        const now = clock(performance.now());
+        const place = ends();
+        if (place && (!last || Math.abs(place[0] - last[0]) > 1 || Math.abs(place[1] - last[1]) > 1)) {
+          notes.frames.push(now);
+          last = place;
+        }
+        if (pending) {
+          if (colour() === 1 - pending.before) pending.seen = now;
+          if (pending.seen || now - pending.at > 5000) pending = null;
+        }
+        requestAnimationFrame(frame);
+      };
+      requestAnimationFrame(frame);
+      window.bench.waits = () => pending !== null;
     },
     /** Resolves to the time at which the flip area was seen first, from the navigation. */
     first: null,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { until } from '../../../tests/browser/harness/wait.js';
 import { targetOf } from '../display.js';
-import { freePort, program, temporaryFolder } from '../places.js';
+import { loopback, program, temporaryFolder } from '../places.js';
 import { commandLine, start, stop, tree } from '../processes.js';
 import { KBPS } from '../rate.js';
 
@@ -33,18 +33,25 @@ function onlyVp8() {
   };
 }
 
-/** A running host. @param {string} content @param {Record<string, number>} [limits] keys of that section */
-export async function startHost(content, limits = {}) {
+/**
+ * A running host.
+ *
+ * @param {string} content
+ * @param {Record<string, number>} [limits] keys of that section
+ * @param {import('../places.js').Where} [where] where its pages and media are
+ */
+export async function startHost(content, limits = {}, where) {
   const folder = temporaryFolder();
-  const port = await freePort();
-  const origin = `http://127.0.0.1:${port}`;
+  const { address, port } = where ?? (await loopback());
+  const origin = `http://${address}:${port}`;
   const config = join(folder, 'heliostat.toml');
   const { command, args } = targetOf(content);
   const app = ['[[app]]', 'id = "target"', `command = ${JSON.stringify(command)}`];
   const section = ['[limits]', ...Object.entries(limits).map(([key, value]) => `${key} = ${value}`)];
   const text = [...section, ...app, `args = ${JSON.stringify(args)}`, ''];
   writeFileSync(config, text.join('\n'));
-  const flags = ['--config', config, '--listen', `127.0.0.1:${port}`, '--state', join(folder, 'state')];
+  const flags = ['--config', config, '--listen', `${address}:${port}`, '--state', join(folder, 'state')];
+  if (where) flags.push('--set', 'server.insecure_http=true', '--set', `media.bind=${address}`);
   const log = join(folder, 'host.log');
   const child = start(
     program,
@@ -93,21 +100,21 @@ export function rest(origin, /** @type {import('playwright-core').BrowserContext
   };
 }
 
-/** @param {'H.264' | 'VP8'} codec */
-const heliostat = codec => ({
-  key: codec === 'VP8' ? 'heliostat-vp8' : 'heliostat',
-  name: `Heliostat (${codec})`,
+/** @param {'H.264' | 'VP8'} codec @param {string} [transport] the page's, if not what it takes by itself */
+const heliostat = (codec, transport) => ({
+  key: ['heliostat', codec === 'VP8' ? 'vp8' : [], transport ?? []].flat().join('-'),
+  name: `Heliostat (${transport === 'websocket' ? 'WebSocket' : codec})`,
   prepare: codec === 'VP8' ? onlyVp8 : null,
   missing: () => null,
-  /** @param {string} content @param {import('playwright-core').BrowserContext} context */
-  async start(content, context) {
-    const host = await startHost(content);
+  /** @param {string} content @param {import('playwright-core').BrowserContext} context @param {import('../places.js').Where} [where] */
+  async start(content, context, where) {
+    const host = await startHost(content, {}, where);
     const api = rest(host.origin, context);
     await api.openSession();
     const { instance_id: id } = await api.launch();
     await until('the instance runs', async () => (await api.instance(id)).status === 'RUNNING');
     return {
-      url: `${host.origin}/stream/${id}`,
+      url: `${host.origin}/stream/${id}${transport ? `?transport=${transport}` : ''}`,
       /** @returns {Record<string, number[]>} */
       groups() {
         /** @type {Record<string, number[]>} */
@@ -125,3 +132,5 @@ const heliostat = codec => ({
 
 export const h264 = heliostat('H.264');
 export const vp8 = heliostat('VP8');
+/** Its pictures by a WebSocket, decoded by WebCodecs. */
+export const byWebSocket = heliostat('H.264', 'websocket');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import { until } from '../../../tests/browser/harness/wait.js';
 import { startDisplay, startTarget } from '../display.js';
-import { freePort, novnc, temporaryFolder } from '../places.js';
+import { freePort, loopback, novnc, temporaryFolder } from '../places.js';
 import { start, stop, tree } from '../processes.js';
 import { inPath } from './installed.js';
 
@@ -24,12 +24,13 @@ const row = (key, name, tuning) => ({
       ? 'x11vnc or websockify is missing'
       : null;
   },
-  /** @param {string} content */
-  async start(content) {
+  /** @param {string} content @param {unknown} _ @param {import('../places.js').Where} [where] */
+  async start(content, _, where) {
     const folder = temporaryFolder();
     const display = await startDisplay(folder);
     const target = startTarget(display.name, content, folder);
-    const [rfb, web] = [await freePort(), await freePort()];
+    const rfb = await freePort();
+    const { address, port: web } = where ?? (await loopback());
     const log = name => ({ log: join(folder, `${name}.log`) });
     const options = [
       '-display',
@@ -44,10 +45,10 @@ const row = (key, name, tuning) => ({
     const server = start('x11vnc', [...options, ...tuning], log('x11vnc'));
     const proxy = start(
       'websockify',
-      ['--web', novnc, `127.0.0.1:${web}`, `127.0.0.1:${rfb}`],
+      ['--web', novnc, `${address}:${web}`, `127.0.0.1:${rfb}`],
       log('websockify'),
     );
-    const origin = `http://127.0.0.1:${web}`;
+    const origin = `http://${address}:${web}`;
     await until('websockify answers', () => fetch(`${origin}/vnc_lite.html`).then(r => r.ok));
     await until('x11vnc listens', () => listens(rfb));
     return {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { until } from '../../../tests/browser/harness/wait.js';
 import { startDisplay, startTarget } from '../display.js';
-import { freePort, selkies, temporaryFolder } from '../places.js';
+import { loopback, selkies, temporaryFolder } from '../places.js';
 import { start, stop, tree } from '../processes.js';
 import { KBPS } from '../rate.js';
 
@@ -21,12 +21,12 @@ const row = (mode, name, encoder = 'h264enc') => ({
     const outside = Object.values(networkInterfaces()).some(list => list?.some(address => !address.internal));
     return mode === 'webrtc' && !outside ? 'it needs a network interface other than loopback' : null;
   },
-  /** @param {string} content */
-  async start(content) {
+  /** @param {string} content @param {unknown} _ @param {import('../places.js').Where} [where] */
+  async start(content, _, where) {
     const folder = temporaryFolder();
     const display = await startDisplay(folder);
     const target = startTarget(display.name, content, folder);
-    const port = await freePort();
+    const { address, port } = where ?? (await loopback());
     const ice = join(folder, 'rtc.json');
     writeFileSync(ice, '{"lifetimeDuration":"86400s","iceServers":[],"blockStatus":"NOT_BLOCKED"}');
     const picture = [
@@ -46,12 +46,20 @@ const row = (mode, name, encoder = 'h264enc') => ({
       '--video-bitrate',
       `${KBPS}`,
     ];
-    const service = ['--addr', '127.0.0.1', '--port', `${port}`, '--enable-basic-auth', 'false'];
+    // It reaches itself by loopback.
+    const service = [
+      '--addr',
+      where ? '0.0.0.0' : address,
+      '--port',
+      `${port}`,
+      '--enable-basic-auth',
+      'false',
+    ];
     const extras = ['--audio-enabled', 'false', '--rtc-config-json', ice, '--enable-resize', 'false'];
     const log = join(folder, 'selkies.log');
     const env = { DISPLAY: display.name, XDG_RUNTIME_DIR: folder, HOME: folder };
     const server = start(selkies, ['--mode', mode, ...service, ...picture, ...extras], { log, env });
-    const origin = `http://127.0.0.1:${port}`;
+    const origin = `http://${address}:${port}`;
     const stopAll = async () => {
       for (const child of [server, target, display.child]) await stop(child);
       if (!process.env.BENCH_KEEP) rmSync(folder, { recursive: true, force: true });

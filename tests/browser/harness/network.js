@@ -13,12 +13,12 @@ import { join } from 'node:path';
 import { temporaryFolder } from './places.js';
 
 /** What a name begins with, so that those left behind by a test that was killed are found. */
-const PREFIX = 'hst';
+export const PREFIX = 'hst';
 /** The host's address for viewers beyond the NAT. */
 export const PUBLIC = '203.0.113.7';
 
 /** @param {string[]} args @param {string} [input] */
-function ip(args, input) {
+export function ip(args, input) {
   return execFileSync('ip', args, { input, stdio: ['pipe', 'pipe', 'pipe'], encoding: 'utf8' });
 }
 
@@ -39,7 +39,7 @@ export function noNetworks() {
 }
 
 /** Removes the namespaces of tests that are gone. */
-function sweep() {
+export function sweep() {
   for (const line of ip(['netns', 'list']).split('\n')) {
     const [, name, pid] = /^(hst-(\d+)-\w+)/.exec(line) ?? [];
     if (name && !existsSync(`/proc/${pid}`)) ip(['netns', 'delete', name]);
@@ -193,10 +193,7 @@ export class Network {
 
   /** A program that runs another there. @param {string} program */
   within(program) {
-    const script = join(this.#folder, 'within');
-    writeFileSync(script, `#!/bin/sh\nexec ${this.there.join(' ')} ${program} "$@"\n`);
-    chmodSync(script, 0o755);
-    return script;
+    return wrapped(this.#folder, this.there, program);
   }
 
   /** @param {string} namespace @param {string} program @param {string[]} args @param {string} [input] */
@@ -222,6 +219,18 @@ export class Network {
     }
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * A program that runs another by a command.
+ *
+ * @param {string} folder where to put it @param {string[]} command @param {string} program
+ */
+export function wrapped(folder, command, program) {
+  const script = join(folder, 'within');
+  writeFileSync(script, `#!/bin/sh\nexec ${command.join(' ')} ${program} "$@"\n`);
+  chmodSync(script, 0o755);
+  return script;
 }
 
 /** @param {'input' | 'forward' | 'prerouting' | 'postrouting'} hook @param {'filter' | 'nat'} type @param {string[]} rules */

@@ -18,7 +18,7 @@ const QUIET = 700;
 export const rounds = Number(process.env.HELIOSTAT_FAULT_ROUNDS ?? 3);
 
 /** Notes every frame that the page shows, and every state of the viewer. Runs in the page. */
-function watch() {
+export function watch() {
   const page = /** @type {any} */ (window);
   if (page.testSeen) return;
   const viewer = /** @type {any} */ (document.querySelector('heliostat-viewer'));
