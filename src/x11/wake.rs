@@ -93,7 +93,10 @@ mod tests {
         });
         // The shortest, since a busy machine may keep any of them waiting.
         let shortest = waits.min().unwrap();
-        assert!(shortest >= span && shortest < Duration::from_micros(900), "{shortest:?}");
+        assert!(
+            shortest >= span && shortest < Duration::from_micros(900),
+            "{shortest:?}"
+        );
     }
 
     #[test]
