@@ -183,8 +183,10 @@ impl Encoders {
         if stale {
             self.share_grabs(now);
         }
-        let mut plan = Plan::default();
-        plan.grab = stale && self.lanes.values().any(|(.., turn)| *turn == Turn::Grab);
+        let mut plan = Plan {
+            grab: stale && self.lanes.values().any(|(.., turn)| *turn == Turn::Grab),
+            ..Plan::default()
+        };
         for (lane, _, turn) in self.lanes.values_mut() {
             if plan.grab && *turn != Turn::Grab && lane.joins(now) {
                 *turn = Turn::Grab;

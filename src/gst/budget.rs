@@ -89,6 +89,11 @@ impl Budget {
         self.kbps < self.full_kbps
     }
 
+    /// Where a line limits the rate: whether there is more on its way than it carries at once.
+    pub(super) fn crowded(&self) -> Option<bool> {
+        self.limited().then_some(self.behind_us > BEHIND_STILL_US)
+    }
+
     const fn still_us(&self) -> u64 {
         if self.limited() { STILL_LIMITED_US } else { STILL_US }
     }

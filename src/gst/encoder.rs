@@ -17,6 +17,8 @@ const MAX_KBPS: u32 = 500_000;
 const X264_MAX_KBPS: u32 = 2_048_000;
 /// Differences that VP8 leaves as they are.
 const VP8_STATIC: &str = "100";
+/// The best that VP8 makes of anything.
+const VP8_FINEST: &str = "4";
 
 /// An encoder element that can be used for a codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +28,18 @@ pub struct Encoder {
     /// The name of its element factory.
     pub element: &'static str,
     plugin: &'static str,
+}
+
+/// How a picture may be at best, whatever the rate control makes of the time that has passed: that of VP8 takes all of it for
+/// one picture, and the next comes as much later. What is missing follows when nothing moves any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Finest {
+    /// As good as it gets.
+    Sharp,
+    /// It has to go over a line that carries little.
+    Small,
+    /// And there are others on their way.
+    Coarse,
 }
 
 /// Every encoder, the best of each codec first.
@@ -61,12 +75,14 @@ impl Encoder {
     }
 
     /// Makes the element with its settings.
-    pub(super) fn make(&self, kbps: u32, threads: usize) -> Result<gst::Element, GstError> {
+    pub(super) fn make(&self, kbps: u32, threads: usize, whole: bool) -> Result<gst::Element, GstError> {
         plugins::load(self.plugin);
         let element = make(self.element)?;
         for (name, value) in self.settings() {
             set(&element, name, value);
         }
+        let (name, value) = self.coarsest(whole);
+        set(&element, name, value);
         let threads = threads.to_string();
         set(
             &element,
@@ -121,6 +137,27 @@ impl Encoder {
         }
     }
 
+    /// Tells how the next picture may be at best.
+    pub(super) fn set_finest(&self, element: &gst::Element, finest: Finest) {
+        if self.element == "vp8enc" {
+            let finest = match finest {
+                Finest::Sharp => VP8_FINEST,
+                Finest::Small => "40",
+                Finest::Coarse => "50",
+            };
+            set(element, "min-quantizer", finest);
+        }
+    }
+
+    /// The coarsest that it may get: coarser than this nobody reads anything, so there are fewer frames instead. Of the
+    /// `whole` picture; smaller ones are for lines of little, where fewer frames soon are none.
+    fn coarsest(&self, whole: bool) -> (&'static str, u32) {
+        match self.element {
+            "vp8enc" => ("max-quantizer", if whole { 42 } else { 50 }),
+            _ => ("qp-max", if whole { 36 } else { 40 }),
+        }
+    }
+
     /// Whether its rate control knows time, so that it makes a key frame right after another picture a coarse one.
     pub(super) const fn knows_time(&self) -> bool {
         matches!(self.element.as_bytes(), b"vp8enc")
@@ -150,8 +187,6 @@ impl Encoder {
                 ("pass", "qual"),
                 ("quantizer", "16"),
                 ("qp-min", "12"),
-                // Coarser than this nobody reads anything: there are fewer frames then.
-                ("qp-max", "36"),
                 ("sliced-threads", "true"),
                 ("key-int-max", "100000"),
                 ("byte-stream", "true"),
@@ -166,7 +201,6 @@ impl Encoder {
                 ("background-detection", "false"),
                 ("adaptive-quantization", "false"),
                 ("enable-frame-skip", "false"),
-                ("qp-max", "36"),
                 ("scene-change-detection", "false"),
             ],
             _ => &[
@@ -183,9 +217,7 @@ impl Encoder {
                 ("buffer-size", "400"),
                 ("undershoot", "95"),
                 ("overshoot", "100"),
-                ("min-quantizer", "4"),
-                // As coarse as the others' 36.
-                ("max-quantizer", "42"),
+                ("min-quantizer", VP8_FINEST),
                 ("token-partitions", "1"),
             ],
         }

@@ -4,6 +4,7 @@ mod editors;
 mod frames;
 mod input;
 mod keyboard;
+mod low_rates;
 mod measure;
 mod pulse;
 mod quality;

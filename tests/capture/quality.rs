@@ -107,15 +107,15 @@ fn photograph(seed: u32) -> Vec<u8> {
 }
 
 /// How alike two pictures are in brightness (PSNR, dB), by each fourth row: this is not optimised, and must keep up.
-fn likeness(wanted: &PlanarPicture, seen: &[u8]) -> f64 {
+fn likeness((width, height): (usize, usize), wanted: &PlanarPicture, seen: &[u8]) -> f64 {
     let mut squares = 0u64;
-    for row in (0..720).step_by(4) {
-        let (wanted, seen) = (&wanted.as_ref()[row * 1280..][..1280], &seen[row * 1280..][..1280]);
+    for row in (0..height).step_by(4) {
+        let (wanted, seen) = (&wanted.as_ref()[row * width..][..width], &seen[row * width..][..width]);
         if wanted == seen {
             continue;
         }
         let mut sum = 0u32;
-        for x in 0..1280 {
+        for x in 0..width {
             let off = u32::from(wanted[x].abs_diff(seen[x]));
             sum += off * off;
         }
@@ -124,7 +124,7 @@ fn likeness(wanted: &PlanarPicture, seen: &[u8]) -> f64 {
     if squares == 0 {
         return 99.0;
     }
-    10.0 * (255.0 * 255.0 * (PIXELS / 4) as f64 / squares as f64).log10()
+    10.0 * (255.0 * 255.0 * (width * height / 4) as f64 / squares as f64).log10()
 }
 
 /// Decodes each frame at once.
@@ -132,6 +132,8 @@ struct Eye {
     pipeline: gstreamer::Pipeline,
     source: gstreamer_app::AppSrc,
     sink: gstreamer_app::AppSink,
+    /// Of what it looks for.
+    size: (usize, usize),
 }
 
 impl Eye {
@@ -154,7 +156,12 @@ impl Eye {
         let source = pipeline.by_name("in").unwrap().downcast().unwrap();
         let sink = pipeline.by_name("out").unwrap().downcast().unwrap();
         pipeline.set_state(gstreamer::State::Playing).unwrap();
-        Self { pipeline, source, sink }
+        Self {
+            pipeline,
+            source,
+            sink,
+            size: (usize::from(SIZE.0), usize::from(SIZE.1)),
+        }
     }
 
     fn see(&self, frame: &Frame, wanted: &PlanarPicture) -> f64 {
@@ -169,7 +176,12 @@ impl Eye {
             .try_pull_sample(gstreamer::ClockTime::from_seconds(5))
             .expect("it decodes");
         let map = sample.buffer().unwrap().map_readable().unwrap();
-        likeness(wanted, &map)
+        let (width, height) = self.size;
+        // Of another size: it is about to be moved.
+        if map.len() != width * height * 3 / 2 {
+            return 0.0;
+        }
+        likeness(self.size, wanted, &map)
     }
 }
 
@@ -204,6 +216,11 @@ impl Watcher {
             viewer: hub.subscribe(codec),
             eye: Eye::open(codec),
         }
+    }
+
+    /// Looks for pictures of another size. Its rows have no padding.
+    pub fn expects(&mut self, size: (u16, u16)) {
+        self.eye.size = (usize::from(size.0), usize::from(size.1));
     }
 
     /// Watches for a time, in which `wanted` is on the screen.
