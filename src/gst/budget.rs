@@ -28,8 +28,8 @@ pub(super) struct Share {
 /// Rate controls count frames: one that has encoded nothing for a minute has saved nothing, and owes what it owed then.
 /// So time is counted here, and each picture stands for the time since the one before.
 ///
-/// An encoder that may not get any coarser makes frames that are larger than what it may spend. Then there are fewer of
-/// them: the next one waits until the line has carried what is before it.
+/// What cannot be encoded for what there is makes larger frames. Then there are fewer of them: the next one waits until the
+/// line has carried what is before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
     kbps: u32,
@@ -41,8 +41,6 @@ pub(super) struct Budget {
     carried_us: i64,
     /// What may be spent at once, as the time in which it is earned.
     saved_us: u64,
-    /// What was spent beyond that.
-    owed_us: u64,
     /// What a line that has just the rate had not carried yet at the time of the last picture, as time.
     behind_us: u64,
 }
@@ -58,7 +56,6 @@ impl Budget {
             last_us: None,
             carried_us: 0,
             saved_us: CHANGE_US,
-            owed_us: 0,
             behind_us: 0,
         }
     }
@@ -80,18 +77,13 @@ impl Budget {
     pub(super) fn set_kbps(&mut self, kbps: u32) {
         let kbps = kbps.max(1);
         let scaled = |us: u64| us.saturating_mul(self.kbps.into()) / u64::from(kbps);
-        (self.owed_us, self.behind_us) = (scaled(self.owed_us), scaled(self.behind_us));
+        self.behind_us = scaled(self.behind_us);
         self.kbps = kbps;
     }
 
     /// Whether it is a line that limits the rate, so that whatever is spent takes its time there.
     const fn limited(&self) -> bool {
         self.kbps < self.full_kbps
-    }
-
-    /// Where a line limits the rate: whether there is more on its way than it carries at once.
-    pub(super) fn crowded(&self) -> Option<bool> {
-        self.limited().then_some(self.behind_us > BEHIND_STILL_US)
     }
 
     const fn still_us(&self) -> u64 {
@@ -116,9 +108,6 @@ impl Budget {
             .map_or(self.interval_us, |last| pts_us.saturating_sub(last));
         self.last_us = Some(pts_us);
         self.behind_us = self.behind_us.saturating_sub(passed);
-        let repaid = passed.min(self.owed_us);
-        self.owed_us -= repaid;
-        let passed = passed - repaid;
         self.saved_us = (self.saved_us + passed).min(self.still_us());
         let interval = i64::try_from(self.interval_us).unwrap_or(i64::MAX);
         let most = i64::from(Self::frames(CHANGE_US, self.interval_us));
@@ -143,7 +132,6 @@ impl Budget {
     /// A frame of `bytes` came out.
     pub(super) fn spent(&mut self, bytes: u64) {
         let took = bytes.saturating_mul(8000) / u64::from(self.kbps.max(1));
-        self.owed_us = self.owed_us.saturating_add(took.saturating_sub(self.saved_us));
         self.saved_us = self.saved_us.saturating_sub(took);
         self.behind_us = self.behind_us.saturating_add(took);
     }

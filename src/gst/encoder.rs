@@ -17,8 +17,6 @@ const MAX_KBPS: u32 = 500_000;
 const X264_MAX_KBPS: u32 = 2_048_000;
 /// Differences that VP8 leaves as they are.
 const VP8_STATIC: &str = "100";
-/// The best that VP8 makes of anything.
-const VP8_FINEST: &str = "4";
 
 /// An encoder element that can be used for a codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +26,6 @@ pub struct Encoder {
     /// The name of its element factory.
     pub element: &'static str,
     plugin: &'static str,
-}
-
-/// How a picture may be at best, whatever the rate control makes of the time that has passed: that of VP8 takes all of it for
-/// one picture, and the next comes as much later. What is missing follows when nothing moves any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Finest {
-    /// As good as it gets.
-    Sharp,
-    /// It has to go over a line that carries little.
-    Small,
-    /// And there are others on their way.
-    Coarse,
 }
 
 /// Every encoder, the best of each codec first.
@@ -75,14 +61,12 @@ impl Encoder {
     }
 
     /// Makes the element with its settings.
-    pub(super) fn make(&self, kbps: u32, threads: usize, whole: bool) -> Result<gst::Element, GstError> {
+    pub(super) fn make(&self, kbps: u32, threads: usize) -> Result<gst::Element, GstError> {
         plugins::load(self.plugin);
         let element = make(self.element)?;
         for (name, value) in self.settings() {
             set(&element, name, value);
         }
-        let (name, value) = self.coarsest(whole);
-        set(&element, name, value);
         let threads = threads.to_string();
         set(
             &element,
@@ -134,27 +118,6 @@ impl Encoder {
         if self.element == "vp8enc" {
             // It finds no end: 3 kB a frame of a photograph, where 240 bytes say that it is the same.
             set(element, "static-threshold", if still { "1000" } else { VP8_STATIC });
-        }
-    }
-
-    /// Tells how the next picture may be at best.
-    pub(super) fn set_finest(&self, element: &gst::Element, finest: Finest) {
-        if self.element == "vp8enc" {
-            let finest = match finest {
-                Finest::Sharp => VP8_FINEST,
-                Finest::Small => "40",
-                Finest::Coarse => "50",
-            };
-            set(element, "min-quantizer", finest);
-        }
-    }
-
-    /// The coarsest that it may get: coarser than this nobody reads anything, so there are fewer frames instead. Of the
-    /// `whole` picture; smaller ones are for lines of little, where fewer frames soon are none.
-    fn coarsest(&self, whole: bool) -> (&'static str, u32) {
-        match self.element {
-            "vp8enc" => ("max-quantizer", if whole { 42 } else { 50 }),
-            _ => ("qp-max", if whole { 36 } else { 40 }),
         }
     }
 
@@ -217,7 +180,8 @@ impl Encoder {
                 ("buffer-size", "400"),
                 ("undershoot", "95"),
                 ("overshoot", "100"),
-                ("min-quantizer", VP8_FINEST),
+                ("min-quantizer", "4"),
+                ("max-quantizer", "56"),
                 ("token-partitions", "1"),
             ],
         }

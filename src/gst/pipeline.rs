@@ -12,7 +12,7 @@ use gstreamer_video as gst_video;
 
 use super::GstError;
 use super::budget::{Budget, Share};
-use super::encoder::{Encoder, Finest};
+use super::encoder::Encoder;
 use super::ledger::Ledger;
 use crate::media::{Frame, PlanarPicture, Rendition};
 
@@ -74,7 +74,6 @@ struct Told {
     still: bool,
     /// The next picture is to be a key frame.
     key: bool,
-    finest: Finest,
     /// Its time, and how far that is ahead of the pictures'.
     time_us: u64,
     ahead_us: u64,
@@ -88,7 +87,6 @@ impl Told {
             still: false,
             // Nobody need ask for the first.
             key: true,
-            finest: Finest::Sharp,
             time_us: 0,
             ahead_us: 0,
         }
@@ -174,9 +172,7 @@ impl Pipeline {
             .max_time(gst::ClockTime::ZERO)
             .leaky_type(gst_app::AppLeakyType::Downstream)
             .build();
-        let encoder = config
-            .encoder
-            .make(config.kbps, config.threads, config.rendition.rung == 0)?;
+        let encoder = config.encoder.make(config.kbps, config.threads)?;
         let shared = Arc::new(Shared::new(&config));
         let output = Arc::new(output);
         let sink = gst_app::AppSink::builder()
@@ -244,9 +240,9 @@ impl Pipeline {
     /// that it is to be told of the picture.
     fn tell(&self, pts_us: u64, what: Picture) -> u64 {
         let still = what == Picture::Still;
-        let (kbps, share, crowded) = {
+        let (kbps, share) = {
             let mut budget = self.shared.budget();
-            (budget.kbps(), budget.next(pts_us, still), budget.crowded())
+            (budget.kbps(), budget.next(pts_us, still))
         };
         let encoder = &self.config.encoder;
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -257,14 +253,6 @@ impl Pipeline {
             encoder.set_still(&self.encoder, still);
         }
         let key = std::mem::take(&mut told.key);
-        let finest = match crowded {
-            Some(false) if key || what == Picture::New => Finest::Small,
-            Some(true) if key || what == Picture::New => Finest::Coarse,
-            _ => Finest::Sharp,
-        };
-        if told.finest != finest {
-            encoder.set_finest(&self.encoder, finest);
-        }
         let mut time_us = pts_us + told.ahead_us;
         if still && key && encoder.knows_time() {
             time_us = time_us.max(told.time_us + KEY_AFTER_US);
@@ -274,7 +262,6 @@ impl Pipeline {
             share,
             still,
             key: false,
-            finest,
             ahead_us: time_us - pts_us,
             time_us,
         };
