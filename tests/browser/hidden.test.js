@@ -20,26 +20,23 @@ const show = (/** @type {import('playwright-core').Page} */ page, /** @type {boo
     document.dispatchEvent(new Event('visibilitychange'));
   }, shown);
 
-scenario(
-  'a hidden page is sent no picture, and has it again when it is seen',
-  async stage => {
-    const { home } = await stage.visitor();
-    const viewer = await home.launch('pattern', stage.host);
-    await viewer.connected();
-    await viewer.picture.goesOn(5);
-    await viewer.rememberConnection();
-    await show(viewer.page, false);
-    await until(
-      'no frame comes any more',
-      async () => {
-        const before = await viewer.picture.framesDecoded();
-        await sleep(QUIET);
-        return (await viewer.picture.framesDecoded()) === before;
-      },
-      { within: 60_000 },
-    );
-    await show(viewer.page, true);
-    await viewer.picture.goesOn(5);
-    assert.ok(await viewer.sameConnection(), 'on the connection that it had');
-  },
-);
+scenario('a hidden page is sent no picture, and has it again when it is seen', async stage => {
+  const { home } = await stage.visitor();
+  const viewer = await home.launch('pattern', stage.host);
+  await viewer.connected();
+  await viewer.picture.goesOn(5);
+  await viewer.rememberConnection();
+  await show(viewer.page, false);
+  await until(
+    'no frame comes any more',
+    async () => {
+      const before = await viewer.picture.framesDecoded();
+      await sleep(QUIET);
+      return (await viewer.picture.framesDecoded()) === before;
+    },
+    { within: 60_000 },
+  );
+  await show(viewer.page, true);
+  await viewer.picture.goesOn(5);
+  assert.ok(await viewer.sameConnection(), 'on the connection that it had');
+});
