@@ -12,6 +12,8 @@ const REMEMBERED: usize = 4096;
 const OVERDUE: Duration = Duration::from_millis(150);
 /// That packets overtook each other is remembered for so long.
 const OVERTAKING: Duration = Duration::from_secs(10);
+/// Less than that is how exactly arrivals are told.
+const LEAST: Duration = Duration::from_millis(2);
 /// No packet counts as overtaken by more.
 const FURTHEST: Duration = Duration::from_millis(100);
 
@@ -176,7 +178,7 @@ impl Overtaking {
         if self.last.is_some_and(|(of, latest)| sent >= of && at >= latest) || by > FURTHEST {
             self.last = Some((sent, at));
         }
-        if by > Duration::ZERO && by <= FURTHEST && self.now(now) <= by {
+        if by >= LEAST && by <= FURTHEST && self.now(now) <= by {
             self.worst = Some((by, now));
         }
     }

@@ -133,6 +133,17 @@ fn that_packets_overtake_each_other_is_seen_and_forgotten() {
 }
 
 #[test]
+fn a_millisecond_of_jitter_is_no_reason_to_wait_for_what_is_lost() {
+    let mut simulation = Simulation::new(Shape {
+        jitter_ms: 1.0,
+        reorders: true,
+        ..Shape::of(5.0 * MBIT, 150.0)
+    });
+    simulation.run(ALL, 5.0);
+    assert!(simulation.overtaking() < 0.001, "{}", simulation.overtaking());
+}
+
+#[test]
 fn a_line_that_was_away_for_three_seconds_is_used_again_at_once() {
     let mut simulation = Simulation::new(Shape::of(4.0 * MBIT, 200.0));
     simulation.run(ALL, 10.0);
