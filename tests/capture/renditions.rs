@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use heliostat::media::{Codec, Frame, Hub, Ladder, Rung, Subscription};
 
 use crate::SOON;
-use crate::support::{Capture, HEIGHT, Painter, TestDisplay, WIDTH, frame_within, size_of};
+use crate::resizing::size_of;
+use crate::support::{Capture, HEIGHT, Painter, TestDisplay, WIDTH, frame_within};
 
 /// The whole, and half of it at 15 frames a second.
 fn ladder() -> Ladder {

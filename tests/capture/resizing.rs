@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heliostat::media::{Codec, Hub, Subscription};
+use heliostat::media::{Codec, Frame, Hub, Subscription};
 use heliostat::protocol::input::InputEvent;
 use heliostat::x11::{HeldInput, InputHooks, InputQueue, InputThread, KeyboardMode};
 use x11rb::connection::Connection as _;
@@ -11,7 +11,7 @@ use x11rb::protocol::randr::{ConnectionExt as _, Rotation};
 use x11rb::protocol::xproto::ConnectionExt as _;
 
 use crate::SOON;
-use crate::support::{Capture, HEIGHT, Painter, TestDisplay, WIDTH, frame_within, size_of};
+use crate::support::{Capture, HEIGHT, Painter, TestDisplay, WIDTH, frame_within};
 
 /// Gives the screen another size, as `xrandr` does: without a monitor, for that would not fit in a smaller one.
 fn resize(painter: &Painter, width: u16, height: u16) {
@@ -27,6 +27,12 @@ fn resize(painter: &Painter, width: u16, height: u16) {
         .unwrap()
         .check()
         .unwrap();
+}
+
+/// The size that the header of a key frame in VP8 says (RFC 6386 section 9.1).
+pub fn size_of(frame: &Frame) -> Option<(u16, u16)> {
+    let side = |at: usize| u16::from_le_bytes([frame.data[at], frame.data[at + 1]]) & 0x3fff;
+    frame.key.then(|| (side(6), side(8)))
 }
 
 async fn size_becomes(viewer: &mut Subscription, wanted: (u16, u16)) {

@@ -431,12 +431,6 @@ pub async fn key_within(viewer: &mut Subscription, deadline: Duration) -> Option
     tokio::time::timeout(deadline, next).await.ok().flatten()
 }
 
-/// The size that the header of a key frame in VP8 says (RFC 6386 section 9.1).
-pub fn size_of(frame: &Frame) -> Option<(u16, u16)> {
-    let side = |at: usize| u16::from_le_bytes([frame.data[at], frame.data[at + 1]]) & 0x3fff;
-    frame.key.then(|| (side(6), side(8)))
-}
-
 /// Waits until no frame comes for `quiet`; panics if that takes longer than `deadline`.
 pub async fn quiet_for(viewer: &mut Subscription, quiet: Duration, deadline: Duration) {
     let until = Instant::now() + deadline;
