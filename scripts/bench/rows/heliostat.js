@@ -93,10 +93,10 @@ export function rest(origin, /** @type {import('playwright-core').BrowserContext
   };
 }
 
-/** @param {'H.264' | 'VP8'} codec */
-const heliostat = codec => ({
-  key: codec === 'VP8' ? 'heliostat-vp8' : 'heliostat',
-  name: `Heliostat (${codec})`,
+/** @param {'H.264' | 'VP8'} codec @param {'webrtc' | 'websocket'} [way] */
+const heliostat = (codec, way = 'webrtc') => ({
+  key: way === 'websocket' ? 'heliostat-websocket' : codec === 'VP8' ? 'heliostat-vp8' : 'heliostat',
+  name: `Heliostat (${way === 'websocket' ? `${codec} by WebSocket` : codec})`,
   prepare: codec === 'VP8' ? onlyVp8 : null,
   missing: () => null,
   /** @param {string} content @param {import('playwright-core').BrowserContext} context */
@@ -107,7 +107,7 @@ const heliostat = codec => ({
     const { instance_id: id } = await api.launch();
     await until('the instance runs', async () => (await api.instance(id)).status === 'RUNNING');
     return {
-      url: `${host.origin}/stream/${id}`,
+      url: `${host.origin}/stream/${id}?transport=${way}`,
       /** @returns {Record<string, number[]>} */
       groups() {
         /** @type {Record<string, number[]>} */
@@ -125,3 +125,4 @@ const heliostat = codec => ({
 
 export const h264 = heliostat('H.264');
 export const vp8 = heliostat('VP8');
+export const websocket = heliostat('H.264', 'websocket');
