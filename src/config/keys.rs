@@ -213,7 +213,7 @@ pub const KEYS: &[Key] = &[
     key(
         "video.ladder",
         Kind::Ladder,
-        "100/240/1200, 67/30/400, 50/15/0",
+        "100/240/1200, 100/30/0",
         "The forms that a viewer may get the picture in, by what its line carries, the best first: the size in percent of \
          the screen's sides, frames per second at most, and the kbit/s below which a viewer is better off with the next.",
     ),

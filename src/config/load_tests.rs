@@ -73,7 +73,7 @@ fn without_any_source_everything_has_its_default() {
         (1280, 720, 60)
     );
     assert_eq!(config.video.bitrate_kbps, 4000);
-    assert_eq!(config.video.ladder.len(), 3);
+    assert_eq!(config.video.ladder.len(), 2);
     assert_eq!(config.instances.idle_timeout, Some(Duration::from_secs(1800)));
     assert_eq!(config.instances.capacity as u64, cores());
     assert!(config.instances.capacity_is_default);

@@ -204,6 +204,8 @@ export class MediaPeer extends EventTarget {
 
   #listen() {
     this.env.clearTimeout(this.#watch);
+    // A page that nobody sees is sent nothing, and its timers are late.
+    if (!this.env.visible()) this.#heard = this.env.now();
     const left = this.#heard + SILENCE_MS - this.env.now();
     if (left <= 0) this.#lost();
     else this.#watch = this.env.setTimeout(() => this.#listen(), left);

@@ -45,7 +45,7 @@ async function comes(viewer) {
 
 /** It answers to clicks and keys. @param {Viewer} viewer @param {string} text typed into it before, with what follows */
 async function answers(viewer, text) {
-  const { flips } = await viewer.pattern.read();
+  const { flips } = await viewer.pattern.appears();
   await viewer.click(400, 100);
   await viewer.pattern.flipsBecome(flips + 1);
   await viewer.page.keyboard.type(text.slice(-1));
@@ -56,10 +56,10 @@ scenario(
   'by a WebSocket the picture comes, moves and answers, and the page says how it comes',
   async stage => {
     const { viewer, page } = await watching(stage);
-    assert.deepEqual(await viewer.picture.look().then(({ width, height }) => [width, height]), [640, 360]);
+    await until('it is as large as the screen', async () => (await viewer.picture.look()).width === 640);
     await viewer.picture.moves(CONTENT);
     await viewer.picture.goesOn(10);
-    const { flips } = await viewer.pattern.read();
+    const { flips } = await viewer.pattern.appears();
     await viewer.click(400, 100);
     await viewer.pattern.flipsBecome(flips + 1);
     await viewer.click(400, 100, { button: 'right' });
@@ -94,7 +94,7 @@ for (const codec of /** @type {const} */ (['h264', 'vp8'])) {
         };
       }, codec),
     );
-    const { flips } = await viewer.pattern.read();
+    const { flips } = await viewer.pattern.appears();
     for (const flip of [0, 1]) {
       const drawn = (flips + flip) % 2 === 0 ? EVEN : ODD;
       await until('the colour is the drawn one', async () => {
@@ -146,14 +146,12 @@ scenario('the picture outlives its capture on the same peer, and shows the last 
   const peer = await viewer.property('peerId');
   for (const signal of /** @type {const} */ (['SIGKILL', 'SIGUSR2'])) {
     const pid = await pidOf(viewer.instanceId, 'capture');
-    const seen = viewer.pattern.read();
     process.kill(pid, signal);
     await until('the capture is gone', async () => {
       // Whatever happens, there is something to see.
       assert.ok((await viewer.picture.look()).width > 0);
       return !isAlive(pid);
     });
-    await seen;
     await until('another one is there', async () => (await pidOf(viewer.instanceId, 'capture')) !== pid);
     await viewer.stateBecomes('connected');
     await viewer.picture.goesOn(10);

@@ -226,6 +226,18 @@ test('a host that says nothing for long is not reached this way any more', async
   assert.notEqual(FakeSocket.media, first);
 });
 
+test('a page that nobody sees gives nothing up for being sent nothing', async () => {
+  const { viewer, clock, seen } = await watching('websocket');
+  await shows();
+  const first = FakeSocket.media;
+  seen.visible = false;
+  await clock.advance(60_000);
+  assert.deepEqual([FakeSocket.media, first.readyState], [first, 1]);
+  seen.visible = true;
+  await tick(clock, 5000);
+  assert.deepEqual([viewer.peer?.id, viewer.shown.state], ['m1', 'connected']);
+});
+
 test('a socket for signalling that drops takes over what comes by the media socket', async () => {
   const { viewer, clock } = await watching('websocket');
   await shows();

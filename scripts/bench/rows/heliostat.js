@@ -100,10 +100,10 @@ export function rest(origin, /** @type {import('playwright-core').BrowserContext
   };
 }
 
-/** @param {'H.264' | 'VP8'} codec @param {string} [transport] the page's, if not what it takes by itself */
-const heliostat = (codec, transport) => ({
-  key: ['heliostat', codec === 'VP8' ? 'vp8' : [], transport ?? []].flat().join('-'),
-  name: `Heliostat (${transport === 'websocket' ? 'WebSocket' : codec})`,
+/** @param {'H.264' | 'VP8'} codec @param {'webrtc' | 'websocket'} [way] */
+const heliostat = (codec, way = 'webrtc') => ({
+  key: way === 'websocket' ? 'heliostat-websocket' : codec === 'VP8' ? 'heliostat-vp8' : 'heliostat',
+  name: `Heliostat (${way === 'websocket' ? `${codec} by WebSocket` : codec})`,
   prepare: codec === 'VP8' ? onlyVp8 : null,
   missing: () => null,
   /** @param {string} content @param {import('playwright-core').BrowserContext} context @param {import('../places.js').Where} [where] */
@@ -114,7 +114,7 @@ const heliostat = (codec, transport) => ({
     const { instance_id: id } = await api.launch();
     await until('the instance runs', async () => (await api.instance(id)).status === 'RUNNING');
     return {
-      url: `${host.origin}/stream/${id}${transport ? `?transport=${transport}` : ''}`,
+      url: `${host.origin}/stream/${id}?transport=${way}`,
       /** @returns {Record<string, number[]>} */
       groups() {
         /** @type {Record<string, number[]>} */
@@ -132,5 +132,4 @@ const heliostat = (codec, transport) => ({
 
 export const h264 = heliostat('H.264');
 export const vp8 = heliostat('VP8');
-/** Its pictures by a WebSocket, decoded by WebCodecs. */
-export const byWebSocket = heliostat('H.264', 'websocket');
+export const websocket = heliostat('H.264', 'websocket');

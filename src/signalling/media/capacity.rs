@@ -1,7 +1,8 @@
 //! What a line carries, from how long frames are under way. Pure: the time is an argument.
 //!
 //! A frame that takes its time shows the line's rate: so many bytes in so much time. One that does not only shows that the
-//! line carries no less, and lowers nothing. What all frames wait now and then, jitter, says nothing of the rate.
+//! line carries no less, and lowers nothing. What all frames wait now and then, jitter, says nothing of the rate, and neither
+//! does a page that is slow to take what has come: only a queue that has become long does.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -28,6 +29,10 @@ const MOST_SAMPLES: usize = 128;
 /// A line is slower than was thought when at least so many frames have taken so long together.
 const SLOW_FRAMES: usize = 3;
 const SLOW_TIME: Duration = Duration::from_millis(100);
+/// …and were so late, in the mean, as they only are behind a queue.
+const SLOW_LATE: Duration = Duration::from_millis(80);
+/// A line over which so much arrives of what was told carries all of it, however late.
+const ALL: f64 = 0.95;
 /// A line is believed to be so many times faster at once…
 const STEP_UP: f64 = 1.5;
 /// …and again no sooner than this.
@@ -37,13 +42,22 @@ const MOST_JITTER: Duration = Duration::from_millis(40);
 /// The share of a new difference in the jitter (RFC 3550 section 6.4.1).
 const JITTER_SHARE: f64 = 1.0 / 16.0;
 
+/// A frame that took its time.
+#[derive(Clone, Copy, Debug)]
+struct Waited {
+    at: Instant,
+    bytes: usize,
+    time: Duration,
+    late: Duration,
+}
+
 /// The estimate of one line.
 #[derive(Debug)]
 pub struct Capacity {
     kbps: f64,
     told: f64,
-    /// Those that took their time: when, bytes, how long.
-    waited: VecDeque<(Instant, usize, Duration)>,
+    /// Those that took their time.
+    waited: VecDeque<Waited>,
     stepped: Option<Instant>,
     last_delay: Option<Duration>,
     /// Seconds.
@@ -92,7 +106,12 @@ impl Capacity {
                 // overflow: the oldest goes.
                 self.waited.pop_front();
             }
-            self.waited.push_back((now, sample.bytes, wait));
+            self.waited.push_back(Waited {
+                at: now,
+                bytes: sample.bytes,
+                time: wait,
+                late: sample.late,
+            });
             self.measure(now);
         }
         let tell = (self.kbps * SHARE).clamp(LEAST_KBPS, MOST_KBPS);
@@ -114,19 +133,18 @@ impl Capacity {
 
     /// From those that took their time of late.
     fn measure(&mut self, now: Instant) {
-        while self
-            .waited
-            .front()
-            .is_some_and(|(at, ..)| now.duration_since(*at) > WINDOW)
-        {
+        while self.waited.front().is_some_and(|w| now.duration_since(w.at) > WINDOW) {
             self.waited.pop_front();
         }
-        let bytes = self.waited.iter().map(|(_, bytes, _)| bytes).sum();
-        let time: Duration = self.waited.iter().map(|(.., wait)| *wait).sum();
+        let bytes = self.waited.iter().map(|w| w.bytes).sum();
+        let time: Duration = self.waited.iter().map(|w| w.time).sum();
+        let late: Duration = self.waited.iter().map(|w| w.late).sum();
+        let frames = self.waited.len();
+        let behind = late >= SLOW_LATE * u32::try_from(frames).unwrap_or(u32::MAX);
         let kbps = rate(bytes, time);
         if kbps > self.kbps {
             self.faster(kbps, now);
-        } else if self.waited.len() >= SLOW_FRAMES && time >= SLOW_TIME {
+        } else if frames >= SLOW_FRAMES && time >= SLOW_TIME && behind && kbps < self.told * ALL {
             self.kbps = kbps.max(LEAST_KBPS);
         }
     }

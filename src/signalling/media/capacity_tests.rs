@@ -116,6 +116,32 @@ fn jitter_is_not_taken_for_a_slow_line() {
 }
 
 #[test]
+fn a_page_that_is_slow_to_take_what_has_come_is_not_taken_for_a_slow_line() {
+    for late in [60, 150, 300] {
+        let (mut capacity, mut now) = (Capacity::new(), Instant::now());
+        let late = Duration::from_millis(late);
+        for _ in 0..600 {
+            now += Duration::from_millis(33);
+            // An encoder follows what is told, so that no more than that can be seen to arrive.
+            let bytes = usize::try_from(capacity.told().min(2000) * 33 / 8).unwrap();
+            let sample = Sample {
+                bytes,
+                time: Duration::from_millis(33),
+                queued: true,
+                delay: late,
+                late,
+            };
+            capacity.note(sample, now);
+        }
+        assert!(
+            capacity.told() >= 1600,
+            "{} where frames are {late:?} late",
+            capacity.told()
+        );
+    }
+}
+
+#[test]
 fn a_still_picture_lowers_nothing() {
     let mut capacity = Capacity::new();
     let now = Instant::now();
@@ -126,6 +152,7 @@ fn a_still_picture_lowers_nothing() {
             time,
             queued: false,
             delay: time + Duration::from_millis(20),
+            late: time,
         };
         assert_eq!(capacity.note(sample, now + Duration::from_secs(second)), None);
     }
@@ -140,6 +167,7 @@ fn one_frame_that_was_long_in_coming_lowers_nothing() {
         time: delay,
         queued: true,
         delay,
+        late: delay,
     };
     assert_eq!(capacity.note(sample, Instant::now()), None);
 }
@@ -153,7 +181,7 @@ proptest! {
         for (bytes, time, queued, delay, pause) in samples {
             now += Duration::from_millis(pause);
             let (time, delay) = (Duration::from_millis(time), Duration::from_millis(delay));
-            if let Some(told) = capacity.note(Sample { bytes, time, queued, delay }, now) {
+            if let Some(told) = capacity.note(Sample { bytes, time, queued, delay, late: delay }, now) {
                 prop_assert_eq!(told, capacity.told());
             }
             prop_assert!((100..=100_000).contains(&capacity.told()));

@@ -297,9 +297,10 @@ impl Drop for MediaSocket {
         if let Some(playing) = &self.peer {
             let skipped = playing.gate.skipped();
             log::debug!(
-                "media socket={} peer={} gone, {skipped} frames left out",
+                "media socket={} peer={} gone line_kbps={} frames_left_out={skipped}",
                 self.id,
-                playing.peer.peer
+                playing.peer.peer,
+                playing.capacity.told()
             );
         }
     }

@@ -50,6 +50,8 @@ pub struct Sample {
     pub queued: bool,
     /// From the sending of the last to its taking.
     pub delay: Duration,
+    /// How much longer that is than for a message on an empty line.
+    pub late: Duration,
 }
 
 /// The page says that it has taken what was never sent.
@@ -163,7 +165,8 @@ impl UnderWay {
         self.bytes -= bytes;
         let delay = now.duration_since(last.at);
         self.quickest.note(delay, now);
-        let alone = first.at + self.quickest.get().unwrap_or_default();
+        let quickest = self.quickest.get().unwrap_or_default();
+        let alone = first.at + quickest;
         let before = self.taken_at.replace(now);
         let queued = before.is_some_and(|before| before > alone);
         let begun = before.filter(|_| queued).unwrap_or(alone);
@@ -172,6 +175,7 @@ impl UnderWay {
             time: now.saturating_duration_since(begun),
             queued,
             delay,
+            late: delay.saturating_sub(quickest),
         }))
     }
 
