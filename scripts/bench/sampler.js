@@ -17,6 +17,8 @@ export function sampler() {
       for (const element of root.querySelectorAll('*')) {
         if (element.shadowRoot) roots.push(element.shadowRoot);
         if (element.localName !== 'video' && element.localName !== 'canvas') continue;
+        // One that nothing plays in lies below what shows the picture instead.
+        if (element.localName === 'video' && !element.srcObject && !element.currentSrc) continue;
         const { width, height } = element.getBoundingClientRect();
         if (width * height > area && getComputedStyle(element).visibility === 'visible') {
           best = element;
