@@ -49,7 +49,8 @@ if (values.list) {
 if (values.report) {
   const all = values.report.map(file => JSON.parse(readFileSync(file, 'utf8')));
   const results = { ...all[0], names: Object.assign({}, ...all.map(({ names }) => names)) };
-  results.runs = all.flatMap(({ runs }) => runs);
+  const keys = values.lines?.split(',');
+  results.runs = all.flatMap(({ runs }) => runs).filter(({ line }) => !keys || keys.includes(line));
   console.log(report(results));
   if (values.plot) writeFileSync(values.plot, plot(results));
   process.exit(0);

@@ -76,8 +76,8 @@ export function plot({ names, runs }) {
     parts.push(chart({ x, y, title: 'carried, kbit/s', seconds, top, marks }, carried));
   });
   rows.forEach((row, i) => {
-    parts.push(`<rect x="${LEFT + i * 190}" y="8" width="12" height="12" fill="${colour(row)}"/>`);
-    parts.push(text(LEFT + i * 190 + 17, 18, names[row]));
+    parts.push(`<rect x="${LEFT + i * 170}" y="8" width="12" height="12" fill="${colour(row)}"/>`);
+    parts.push(text(LEFT + i * 170 + 17, 18, names[row]));
   });
   const [w, h] = [LEFT * 2 + WIDTH * 2 + 30, TOP + lines.length * (HEIGHT + GAP)];
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" font-family="sans-serif" font-size="11">

@@ -1,6 +1,7 @@
 // Results of lines as Markdown: medians over the rounds.
 
 import { median } from '../numbers.js';
+import { LINES } from './catalogue.js';
 import { figures } from './figures.js';
 
 /**
@@ -35,7 +36,7 @@ export function report({ machine, build, names, runs }) {
   for (const content of contents) {
     const of = runs.filter(run => run.content === content);
     const rows = [];
-    for (const line of [...new Set(of.map(run => run.line))])
+    for (const line of LINES.map(({ key }) => key))
       for (const row of [...new Set(of.map(run => run.row))]) {
         const same = of.filter(run => run.line === line && run.row === row);
         if (same.length > 0) rows.push([same[0].name, names[row], ...cells(same)]);
