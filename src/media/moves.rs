@@ -221,14 +221,20 @@ impl Moves {
 
     /// The rungs that have to be encoded, each with its rate in kbit/s.
     pub(super) fn rates(&self, ladder: &Ladder) -> BTreeMap<u8, u32> {
+        let wishes = self.wishes(ladder);
         let rungs = (0..=ladder.last()).filter(|rung| self.viewers.values().any(|v| Self::on(v, *rung)));
         let rated = rungs.map(|rung| {
             let top = ladder.top(rung);
-            let there = || self.viewers.values().filter(move |v| Self::on(v, rung));
-            let best = there().map(|v| v.carries().min(top)).max().unwrap_or(top);
+            let there = || self.viewers.iter().filter(move |(_, v)| Self::on(v, rung));
+            let best = there().map(|(_, v)| v.carries().min(top)).max().unwrap_or(top);
             // Who carries far less is about to leave, or has chosen this. On the lowest rung there is nowhere to go.
-            let counts = |v: &&Viewer| rung == ladder.last() || shares(v, top, best, SHARE_TO_STAY);
-            (rung, rate(there().filter(counts).filter_map(|v| v.capacity), top))
+            let counts = |(id, v): &(&u64, &Viewer)| {
+                rung == ladder.last()
+                    || (v.pinned.is_none() && wishes.get(*id) == Some(&rung))
+                    || shares(v, top, best, SHARE_TO_STAY)
+            };
+            let carried = there().filter(counts).filter_map(|(_, v)| v.capacity);
+            (rung, rate(carried, top))
         });
         rated.collect()
     }

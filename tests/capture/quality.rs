@@ -14,7 +14,7 @@ use crate::support::{Capture, Painter, TestDisplay, frame_within};
 pub const SIZE: (u16, u16) = (1280, 720);
 const PIXELS: usize = 1280 * 720;
 /// Nobody sees a difference, of text either. dB, of the brightness.
-const SHARP: f64 = 48.0;
+pub const SHARP: f64 = 48.0;
 
 /// Numbers that look like chance, the same each time.
 struct Chance(u32);
@@ -258,18 +258,23 @@ impl Watcher {
 
     /// Watches until it is sharp; that takes a second where nothing else runs and the rate is the usual one.
     pub async fn becomes_sharp(&mut self, what: &str, wanted: &PlanarPicture) {
+        self.becomes(SHARP, what, wanted).await;
+    }
+
+    /// Waits until what is seen is so much like what is wanted, in dB.
+    pub async fn becomes(&mut self, least: f64, what: &str, wanted: &PlanarPicture) {
         let begun = Instant::now();
         let mut all = Vec::new();
         while begun.elapsed() < SOON * 2 {
             let seen = self.watch(wanted, Duration::from_millis(1500)).await;
-            let sharp = seen.last >= SHARP;
+            let sharp = seen.last >= least;
             all.push(seen);
             if sharp {
                 println!("{what}: {all:?}");
                 return;
             }
         }
-        panic!("{what}: never sharp: {all:?}");
+        panic!("{what}: never at {least} dB: {all:?}");
     }
 }
 

@@ -252,6 +252,16 @@ fn who_is_not_looked_at_counts_for_nothing_and_comes_back_where_its_line_is_then
 }
 
 #[test]
+fn who_waits_to_get_more_does_not_make_it_too_much_for_those_who_stay() {
+    let mut bench = Bench::of(&[Some(50_000), Some(460), Some(460)]);
+    assert_eq!(bench.watched(), [0, 1, 1]);
+    bench.tell(2, 20_000);
+    assert_eq!((bench.watched(), bench.rates[&1]), (vec![0, 1, 1], 460));
+    bench.run(SECOND * 2);
+    assert_eq!((bench.watched(), bench.rates[&1]), (vec![0, 1, 0], 460));
+}
+
+#[test]
 fn where_there_is_one_rendition_all_follow_the_least() {
     let mut bench = Bench::new();
     bench.ladder = Ladder::single(4000);
