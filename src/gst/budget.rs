@@ -77,8 +77,7 @@ impl Budget {
     /// The rate has changed: what is on its way takes as much longer.
     pub(super) fn set_kbps(&mut self, kbps: u32) {
         let kbps = kbps.max(1);
-        let scaled = |us: u64| us.saturating_mul(self.kbps.into()) / u64::from(kbps);
-        self.behind_us = scaled(self.behind_us);
+        self.behind_us = self.behind_us.saturating_mul(self.kbps.into()) / u64::from(kbps);
         self.kbps = kbps;
     }
 
