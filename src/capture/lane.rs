@@ -165,7 +165,8 @@ impl Lane {
         };
         self.pacing.judge(self.sharp, self.encoder().counts_frames(), self.kbps);
         self.key = self.keys.due(now, calm, self.sharp);
-        if matches!(self.key, Due::Now | Due::Still) {
+        // While something moves, the next picture is not still: one more of the last would only come between.
+        if self.key == Due::Now || (self.key == Due::Still && !self.pacing.dirty()) {
             self.pacing.repeat();
         }
         let (turn, what) = match self.pacing.step(now) {

@@ -141,12 +141,12 @@ async fn a_host_that_comes_back_gets_pictures_and_the_old_one_is_told_nothing_mo
     let deadline = tokio::time::Instant::now() + SOON;
     loop {
         let frame = frame_within(&mut viewer, SOON).await.expect("a frame for the new host");
-        if frame.key {
+        // The old host may have been sent one more that waited.
+        if frame.key && second.handle().progress().alive_us > 0 {
             break;
         }
         assert!(tokio::time::Instant::now() < deadline);
     }
-    assert!(second.handle().progress().alive_us > 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
