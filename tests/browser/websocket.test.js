@@ -40,7 +40,6 @@ async function watching(stage, prepare, app = 'pattern') {
 async function comes(viewer) {
   await viewer.connected();
   assert.equal(await viewer.property('way'), 'websocket');
-  await until('the host has answered by it', async () => Number(await viewer.property('latency')) > 0);
   return await viewer.pattern.appears();
 }
 
