@@ -107,3 +107,4 @@ async function begin(token) {
 }
 
 void begin(tokenOf(location));
+document.documentElement.dataset.runs = '';

@@ -139,3 +139,4 @@ window.addEventListener('hashchange', () => {
   poll.soon();
 });
 poll.start();
+document.documentElement.dataset.runs = '';

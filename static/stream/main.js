@@ -30,6 +30,7 @@ const toolbar = new Toolbar(viewer, {
 });
 const hide = new AutoHide(toolbar.node, toolbar.bar, toolbar.handle);
 stage.append(viewer, toolbar.node);
+document.documentElement.dataset.runs = '';
 
 viewer.addEventListener('statechange', () => {
   toolbar.state();

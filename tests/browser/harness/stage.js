@@ -18,6 +18,8 @@ export class Stage {
   #clients = [];
   /** What the pages complained about. @type {string[]} */
   #complaints = [];
+  /** What the pages asked for and have not got. @type {Set<import('playwright-core').Request>} */
+  #awaited = new Set();
 
   /** @param {import('./host.js').Host} host @param {import('playwright-core').Browser} browser */
   constructor(host, browser) {
@@ -31,6 +33,12 @@ export class Stage {
     this.#users.push(user);
     user.on('weberror', error => this.#complaints.push(`error: ${error.error().stack}`));
     user.on('console', message => this.#complaints.push(`${message.type()}: ${message.text()}`));
+    user.on('request', request => this.#awaited.add(request));
+    user.on('requestfinished', request => this.#awaited.delete(request));
+    user.on('requestfailed', request => {
+      this.#awaited.delete(request);
+      this.#complaints.push(`failed: ${request.url()} ${request.failure()?.errorText}`);
+    });
     return user;
   }
 
@@ -91,11 +99,13 @@ export class Stage {
       const content = await page.content().catch(() => '');
       writeFileSync(`${base}.html`, `<!-- ${page.url()} -->\n${content}`);
     }
-    writeFileSync(join(folder, 'console.txt'), this.#complaints.join('\n'));
+    const complaints = [...this.#complaints, ...[...this.#awaited].map(r => `awaited: ${r.url()}`)];
+    writeFileSync(join(folder, 'console.txt'), complaints.join('\n'));
     if (existsSync(this.host.logFile)) copyFileSync(this.host.logFile, join(folder, 'host.log'));
     const last = this.host.log().split('\n').slice(-40).join('\n');
     console.error(
-      `FAILED: ${name}\n  screenshots and log: ${folder}\n  state folder: ${this.host.state}\n${last}`,
+      `FAILED: ${name}\n  screenshots and log: ${folder}\n  state folder: ${this.host.state}\n${last}\n` +
+        `  the pages' last complaints:\n${complaints.slice(-20).join('\n')}`,
     );
   }
 }
