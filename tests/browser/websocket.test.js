@@ -52,25 +52,6 @@ async function answers(viewer, text) {
   await viewer.pattern.textBecomes(text);
 }
 
-/**
- * The same, soon after the way has changed: a click of that moment may be lost, of those that follow none.
- *
- * @param {Viewer} viewer @param {string} text
- */
-async function answersSoon(viewer, text) {
-  const { flips } = await viewer.pattern.appears();
-  let clicked = 0;
-  await until('a click arrives', async () => {
-    if (Date.now() - clicked > 4_000) {
-      clicked = Date.now();
-      await viewer.click(400, 100);
-    }
-    return (await viewer.pattern.read()).flips > flips;
-  });
-  await viewer.page.keyboard.type(text.slice(-1));
-  await viewer.pattern.textBecomes(text);
-}
-
 scenario(
   'by a WebSocket the picture comes, moves and answers, and the page says how it comes',
   async stage => {
@@ -266,7 +247,7 @@ scenario(
       /the picture comes by a WebSocket/.test(await viewer.says()),
     );
     await comes(viewer);
-    await answersSoon(viewer, 'w');
+    await answers(viewer, 'w');
 
     // Every frame of the page until it has changed over: there is something to see in each.
     await page.evaluate(() => {
@@ -301,7 +282,7 @@ scenario(
     });
     assert.ok(seen.frames > 5 && seen.blank === 0, JSON.stringify(seen));
     await viewer.stateBecomes('connected');
-    await answersSoon(viewer, 'we');
+    await answers(viewer, 'we');
   },
 );
 

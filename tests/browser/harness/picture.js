@@ -26,7 +26,8 @@ function look({ regions }) {
     picture instanceof HTMLVideoElement
       ? [picture.videoWidth, picture.videoHeight]
       : [picture?.width ?? 0, picture?.height ?? 0];
-  if (!picture || width === 0) return { width: 0, height: 0, colours: [] };
+  // A video whose track has ended, or has brought nothing yet, is black and 2×2 in Chromium.
+  if (!picture || width <= 2) return { width: 0, height: 0, colours: [] };
   const page = /** @type {any} */ (window);
   page.testCanvas ??= document.createElement('canvas');
   const canvas = /** @type {HTMLCanvasElement} */ (page.testCanvas);
