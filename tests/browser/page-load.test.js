@@ -45,7 +45,7 @@ scenario(
     const viewer = await home.launch('pattern', stage.host);
     await until('the page says it', async () => /did not arrive/.test(await viewer.says()));
     assert.equal(loads, 2, 'the stream page, and once anew');
-  await page.unroute(PART);
+    await page.unroute(PART);
     await page.getByRole('button', { name: 'Reload the page' }).click();
     await viewer.connected();
   },
