@@ -348,6 +348,11 @@ export class HeliostatViewer extends HTMLElement {
       return video.play().catch(() => {});
     });
     const first = () => {
+      // What Chromium shows of a track that ended before it brought anything: no frame of ours.
+      if (video.videoWidth <= 2 && video.requestVideoFrameCallback) {
+        video.requestVideoFrameCallback(first);
+        return;
+      }
       this.#plays = true;
       this.#settle();
       this.#emit('firstframe', now() - startedAt);

@@ -149,6 +149,46 @@ lined('a line that loses a packet in twenty does not freeze the picture', async 
   assertFits(line, begun);
 });
 
+lined('a handshake of which one packet in five is lost is through in seconds', async (stage, line, id) => {
+  const user = await stage.stranger();
+  for (let call = 0; call < 4; call += 1) {
+    const page = await user.newPage();
+    // The page and the signalling come by a good line; what follows the answer does not.
+    await page.addInitScript(() => {
+      const set = RTCPeerConnection.prototype.setRemoteDescription;
+      const test = { answered: 0, go: () => {}, ice: 0, connected: 0 };
+      Object.assign(window, { test });
+      const gone = new Promise(resolve => {
+        test.go = () => resolve(null);
+      });
+      RTCPeerConnection.prototype.setRemoteDescription = async function (/** @type {any} */ description) {
+        this.addEventListener('iceconnectionstatechange', () => {
+          if (this.iceConnectionState === 'connected') test.ice ||= performance.now();
+        });
+        this.addEventListener('connectionstatechange', () => {
+          if (this.connectionState === 'connected') test.connected ||= performance.now();
+        });
+        test.answered = 1;
+        await gone;
+        return /** @type {any} */ (set).call(this, description);
+      };
+    });
+    await page.goto(`http://${line.host}:${stage.host.port}/stream/${id}?transport=webrtc`);
+    /** @param {string} name @returns {Promise<number>} */
+    const noted = name => page.evaluate(key => Number(/** @type {any} */ (window).test[key]), name);
+    await until('there is an answer', async () => (await noted('answered')) > 0);
+    await line.change({ both: { delay_ms: 25, loss: 0.2 } });
+    await page.evaluate(() => /** @type {any} */ (window).test.go());
+    await until('it is connected', async () => (await noted('connected')) > 0);
+    await line.change({ both: {} });
+    const took = (await noted('connected')) - (await noted('ice'));
+    await page.close();
+    console.log(`  ${took.toFixed(0)} ms after ICE`);
+    // Else it is given up, and begun anew, after 10 s.
+    assert.ok(took < 8_000, `after ${took} ms`);
+  }
+});
+
 lined('when a line has become slow and fast again, so has the picture', async (stage, line, id) => {
   await line.change(narrow(10_000, 200));
   const begun = Date.now();

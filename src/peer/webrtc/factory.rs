@@ -32,6 +32,7 @@ use super::feedback::{Feedback, Observer};
 use super::path::Path;
 use super::requests::Requests;
 use super::sender::Sender;
+use super::socket::Sockets;
 use super::transport::{TRANSPORT_CC, Transport};
 use crate::ice::PublicAddresses;
 use crate::media::Codec;
@@ -135,6 +136,7 @@ async fn build(
     let connection = PeerConnectionBuilder::<SocketAddr>::new()
         .with_media_engine(engine)
         .with_setting_engine(settings(options))
+        .with_runtime(Arc::new(Sockets))
         .with_interceptor_registry(registry)
         .with_handler(Arc::new(Callbacks {
             events,

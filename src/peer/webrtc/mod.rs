@@ -7,16 +7,19 @@
 //! - `transport`: numbers what leaves and reads what the browser says about it; `path`: what is known by that.
 //! - `feedback`: RTCP from the browser: key frames asked for; `requests`: packets lost.
 //! - `channel`: one data channel.
+//! - `socket`: its sockets, which send flights of the handshake again, as `handshake` says.
 
 mod callbacks;
 mod channel;
 mod connection;
 mod factory;
 mod feedback;
+mod handshake;
 mod packets;
 mod path;
 mod requests;
 mod sender;
+mod socket;
 mod transport;
 
 pub use factory::{WebrtcFactory, WebrtcOptions};
