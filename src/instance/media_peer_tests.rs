@@ -186,7 +186,7 @@ async fn tried(scene: &Scene) -> PeerId {
         beside: true,
         from: HERE,
     };
-    offers::answered(Arc::clone(&scene.shared), offer).await.unwrap()
+    offers::answered(Arc::clone(&scene.shared), offer).await.unwrap().peer
 }
 
 #[actix_rt::test]

@@ -57,6 +57,7 @@ pub use kept_homes::KeptHomeError;
 pub use manager::{Capacity, Manager};
 pub use offer_book::OfferBook;
 pub use outbound::{Outbound, OutboundTexts, outbound};
+pub use peer_child::Answer;
 pub use rows::RowError;
 pub use screenshots::{ScreenshotError, ScreenshotTurns};
 pub use services::Services;

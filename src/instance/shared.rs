@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::folder_work;
 use super::outbound::written;
-use super::peer_child::{PeerCommand, PeerHandle};
 use super::places::Places;
 use super::roster::Roster;
 use super::screenshots::Screenshots;
@@ -19,6 +18,7 @@ use super::visits::Visits;
 use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
 use crate::observe::Lines;
+use crate::peer::Peer;
 use crate::protocol::input::InputEvent;
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
@@ -43,7 +43,8 @@ pub struct InstanceShared {
     pub parts: SupervisorRef,
     /// The supervisor of its peers.
     pub peers: SupervisorRef,
-    living: Mutex<BTreeMap<PeerId, PeerHandle>>,
+    /// With whose each is.
+    living: Mutex<BTreeMap<PeerId, (ViewerId, Peer)>>,
     places: Mutex<Places>,
     visits: Mutex<Visits>,
     modified_ms: Mutex<i64>,
@@ -147,10 +148,10 @@ impl InstanceShared {
                 .and_then(|(_, text)| text.clone())
         };
         self.roster.tell_all(&for_role);
-        for peer in self.living().values() {
-            let role = self.roster.with(|viewers| viewers.role(peer.viewer));
+        for (viewer, peer) in self.living().values() {
+            let role = self.roster.with(|viewers| viewers.role(*viewer));
             if let Some(text) = for_role(role) {
-                peer.send(PeerCommand::Status(text.as_ref().to_owned()));
+                peer.send_status(&text);
             }
         }
     }
@@ -190,9 +191,9 @@ impl InstanceShared {
         self.roster.with(|v| v.empty_since()).map(|since| since + idle)
     }
 
-    /// A peer, if it lives.
+    /// A peer, if it lives, and whose it is.
     #[must_use]
-    pub fn peer(&self, id: PeerId) -> Option<PeerHandle> {
+    pub fn peer(&self, id: PeerId) -> Option<(ViewerId, Peer)> {
         self.living().get(&id).cloned()
     }
 
@@ -209,7 +210,7 @@ impl InstanceShared {
     /// Closes a peer, if it lives; its place is free from here on.
     pub(super) fn close_peer(&self, id: PeerId, reason: CloseReason) {
         self.places().leaves(id);
-        if let Some(peer) = self.peer(id) {
+        if let Some((_, peer)) = self.peer(id) {
             peer.close(reason);
         }
     }
@@ -219,9 +220,9 @@ impl InstanceShared {
     ///
     /// # Errors
     /// [`ControlError`] where its viewer may have none: the peer is forgotten again.
-    pub fn remember_peer(&self, who: &Speaker, id: PeerId, handle: PeerHandle) -> Result<Vec<PeerId>, ControlError> {
+    pub fn remember_peer(&self, who: &Speaker, id: PeerId, peer: Peer) -> Result<Vec<PeerId>, ControlError> {
         // Before the viewer has it: whoever puts the viewer out finds the peer that is to be closed.
-        self.living().insert(id, handle);
+        self.living().insert(id, (who.viewer, peer));
         let set = self.roster.set_peer(who, id);
         let (before, steered) = set.inspect_err(|_| {
             self.living().remove(&id);
@@ -236,8 +237,8 @@ impl InstanceShared {
     ///
     /// # Errors
     /// [`ControlError`] where its viewer may have none: the peer is forgotten again.
-    pub fn remember_beside(&self, who: &Speaker, id: PeerId, handle: PeerHandle) -> Result<Vec<PeerId>, ControlError> {
-        self.living().insert(id, handle);
+    pub fn remember_beside(&self, who: &Speaker, id: PeerId, peer: Peer) -> Result<Vec<PeerId>, ControlError> {
+        self.living().insert(id, (who.viewer, peer));
         self.roster.heard(who).inspect_err(|_| {
             self.living().remove(&id);
         })?;
@@ -265,15 +266,16 @@ impl InstanceShared {
     /// The living peers of a viewer, but these.
     pub(super) fn peers_of(&self, viewer: ViewerId, but: &[PeerId]) -> Vec<PeerId> {
         let living = self.living();
-        let own = living
-            .iter()
-            .filter(|(id, peer)| peer.viewer == viewer && !but.contains(id));
+        let own = living.iter().filter(|(id, (of, _))| *of == viewer && !but.contains(id));
         own.map(|(id, _)| *id).collect()
     }
 
     /// A peer is gone. What its viewer held down is released, unless the viewer has a newer peer by now.
     pub fn forget_peer(&self, viewer: ViewerId, id: PeerId) {
-        self.living().remove(&id);
+        if let Some((_, peer)) = self.living().remove(&id) {
+            // News only to one whose child broke.
+            peer.close(CloseReason::Fault);
+        }
         self.places().gone(id);
         let steered = self.roster.with(|v| {
             let steered = v.may_steer_by(viewer, id);
@@ -300,7 +302,7 @@ impl InstanceShared {
         folder_work::removed(&self.services, self.spec.id).await;
     }
 
-    fn living(&self) -> MutexGuard<'_, BTreeMap<PeerId, PeerHandle>> {
+    fn living(&self) -> MutexGuard<'_, BTreeMap<PeerId, (ViewerId, Peer)>> {
         self.living.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -144,7 +144,10 @@ impl Running {
 
     /// A peer that lives: whose it is, and whether its end was asked for.
     pub(crate) fn peer(&self, id: PeerId) -> Option<(ViewerId, bool)> {
-        self.handle.shared.peer(id).map(|peer| (peer.viewer, peer.is_closing()))
+        self.handle
+            .shared
+            .peer(id)
+            .map(|(viewer, peer)| (viewer, peer.is_closing()))
     }
 
     /// Whether a click that comes by this peer is applied.
