@@ -17,7 +17,7 @@ use super::events::{InstanceEvent, of_status};
 use super::shared::InstanceShared;
 use super::speaker::{RoleNow, Speaker};
 use super::status::StatusReport;
-use super::viewers::ControlWish;
+use super::viewers::{ControlError, ControlWish};
 use crate::clock::unix_ms;
 use crate::desktop::{EndReason, Facts};
 use crate::ids::PeerId;
@@ -25,7 +25,7 @@ use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
 use crate::store::StatusChange;
 use crate::supervision::{ChildContext, ExitReason};
 
-/// How often sockets and the idle time are looked at.
+/// How often viewers and the idle time are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// A Desktop stops its processes one after the other, each within seconds.
 const DESKTOP_DEADLINE: Duration = Duration::from_secs(40);
@@ -207,9 +207,10 @@ impl StreamHandler<WindowsChanged> for InstanceActor {
     }
 }
 
-/// A viewer comes, or comes back on a new socket. Answers with the living peer that it may take over.
+/// A viewer comes, or comes back by a new door. Answers with the living peer that it may take over; a refusal is told by
+/// the door as well.
 #[derive(Debug, Message)]
-#[rtype(result = "Option<PeerId>")]
+#[rtype(result = "Result<Option<PeerId>, ControlError>")]
 pub struct Join {
     /// Who.
     pub who: Speaker,
@@ -220,9 +221,9 @@ pub struct Join {
 }
 
 impl Handler<Join> for InstanceActor {
-    type Result = Option<PeerId>;
+    type Result = Result<Option<PeerId>, ControlError>;
 
-    fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Option<PeerId> {
+    fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Self::Result {
         let Join {
             who,
             role,
@@ -239,17 +240,17 @@ impl Handler<Join> for InstanceActor {
                     shared.spec.id,
                     who.session
                 );
-                who.out.send(&ServerMessage::refusal(
+                who.door.tell(&ServerMessage::refusal(
                     error.code(),
                     error.to_string(),
                     error.retry_after(),
                 ));
-                return None;
+                return Err(error);
             }
         };
         if let (Some(before), Some(peer_id), None) = (before, peer, believed) {
             // A copy of the tab has taken its place; the first one has to choose an id of its own.
-            before.send(&ServerMessage::Closed {
+            before.tell(&ServerMessage::Closed {
                 peer_id,
                 reason: CloseReason::Superseded,
             });
@@ -273,20 +274,20 @@ impl Handler<Join> for InstanceActor {
         let living = peer.filter(|p| believed == Some(*p) && shared.peer(*p).is_some());
         if let Some(peer_id) = believed.filter(|p| living != Some(*p)) {
             // Of an earlier host, or ended meanwhile: the tab need not find out by itself that nobody hears it.
-            who.out.send(&ServerMessage::Closed {
+            who.door.tell(&ServerMessage::Closed {
                 peer_id,
                 reason: CloseReason::ResumeExpired,
             });
         }
         let role = shared.roster.with(|v| v.role(who.viewer));
-        who.out.send(&ServerMessage::Instance(shared.instance_message(role)));
+        who.door.tell(&ServerMessage::Instance(shared.instance_message(role)));
         if let Some(peer_id) = living {
-            who.out.send(&ServerMessage::Resumed { peer_id });
+            who.door.tell(&ServerMessage::Resumed { peer_id });
         }
         // Who comes need not wait for the others to be told.
         shared.roster.tell_control(who.viewer);
         shared.roster.announce(Instant::now());
-        living
+        Ok(living)
     }
 }
 

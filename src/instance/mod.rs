@@ -18,6 +18,7 @@ mod announcing;
 mod beside;
 mod catalogue;
 mod doing;
+mod door;
 mod error;
 pub mod events;
 mod folder_work;
@@ -51,6 +52,7 @@ mod viewers;
 mod visits;
 
 pub use catalogue::Catalogue;
+pub use door::Door;
 pub use error::InstanceError;
 pub use handle::{InstanceHandle, RequestError};
 pub use kept_homes::KeptHomeError;

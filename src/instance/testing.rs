@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::door::Door;
 use super::handle::InstanceHandle;
 use super::input_gate::ViewerInput;
 use super::manager::Manager;
@@ -191,7 +192,7 @@ pub(crate) fn tab(session: SessionId) -> (Speaker, OutboundTexts) {
     let who = Speaker {
         viewer: ViewerId::of(session, None),
         session,
-        out,
+        door: Door::Socket(out),
     };
     (who, socket)
 }

@@ -22,7 +22,7 @@ pub(super) async fn request(
     message: ClientMessage,
     lines: Arc<Lines>,
 ) {
-    let (viewer, out) = (who.viewer, who.out.clone());
+    let (viewer, door) = (who.viewer, who.door.clone());
     let peer = match &message {
         ClientMessage::Candidate { peer_id, .. } | ClientMessage::RestartIce { peer_id, .. } => Some(*peer_id),
         _ => None,
@@ -36,7 +36,7 @@ pub(super) async fn request(
         "instance={id} viewer={viewer} refused={}: {error}",
         error.code()
     );
-    out.send(&ServerMessage::Error {
+    door.tell(&ServerMessage::Error {
         code: error.code().to_owned(),
         message: error.to_string(),
         retry_after: error.retry_after(),
@@ -46,14 +46,14 @@ pub(super) async fn request(
 }
 
 async fn ask(handle: &InstanceHandle, who: Speaker, from: IpAddr, message: ClientMessage) -> Result<(), RequestError> {
-    let (actor, out) = (handle.actor(), who.out.clone());
+    let (actor, door) = (handle.actor(), who.door.clone());
     let wish = match message {
         ClientMessage::Offer { sdp, beside } => {
             let offer = Offer { who, sdp, beside, from };
             let answer = actor.ask(offer, DEADLINE).await??;
             // Told while it is held: its candidates follow.
             let (peer_id, sdp) = (answer.peer, answer.sdp.clone());
-            return Ok(out.send(&ServerMessage::Answer { peer_id, sdp }));
+            return Ok(door.tell(&ServerMessage::Answer { peer_id, sdp }));
         }
         ClientMessage::Candidate {
             peer_id: peer,
@@ -64,7 +64,7 @@ async fn ask(handle: &InstanceHandle, who: Speaker, from: IpAddr, message: Clien
             sdp: offer,
         } => {
             let sdp = actor.ask(RestartIce { who, peer, offer }, DEADLINE).await??;
-            return Ok(out.send(&ServerMessage::Answer { peer_id: peer, sdp }));
+            return Ok(door.tell(&ServerMessage::Answer { peer_id: peer, sdp }));
         }
         ClientMessage::ActivateWindow { window } => {
             return Ok(actor.ask(ActivateWindow { who, window }, DEADLINE).await??);
