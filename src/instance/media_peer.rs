@@ -139,16 +139,11 @@ pub async fn opened(shared: Arc<InstanceShared>, ask: OpenMedia) -> Result<Media
         shared.spec.id,
         who.viewer
     );
-    let input = ViewerInput::new(
-        who.viewer,
-        peer,
-        Arc::clone(&shared.roster),
-        Arc::clone(&shared.desktop.input),
-    );
+    let input = ViewerInput::new(who.viewer, peer, Arc::clone(&shared.roster), Arc::clone(&shared.input));
     Ok(MediaPeer {
         peer,
         codec,
-        frames: Some(shared.desktop.hub.subscribe(codec)),
+        frames: Some(shared.hub.subscribe(codec)),
         input: Arc::new(input),
         status,
         end,

@@ -4,7 +4,7 @@
 //! Instances           dynamic, max_children = capacity
 //!  └ <id>             one_for_one, auto_shutdown any_significant
 //!     ├ peers         dynamic: one child per peer, temporary
-//!     ├ desktop       rest_for_one: see `crate::desktop`; past its intensity the instance is FAILED
+//!     ├ desktop       its source, see `crate::source`: here a Desktop; past its intensity the instance is FAILED
 //!     └ actor         significant: status, viewers, control
 //! ```
 //!
@@ -21,6 +21,9 @@ mod doing;
 mod door;
 mod error;
 pub mod events;
+#[cfg(test)]
+mod fake_source;
+mod feed;
 mod folder_work;
 mod handle;
 mod input_gate;

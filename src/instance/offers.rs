@@ -68,7 +68,7 @@ impl Seat {
         from: IpAddr,
         beside: bool,
     ) -> Result<Self, InstanceError> {
-        if shared.desktop.facts.get().ending.is_some() {
+        if shared.facts.get().ending.is_some() {
             return Err(InstanceError::Ending);
         }
         // There is nothing that it could be beside.
@@ -133,7 +133,7 @@ impl Seat {
 pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<Answer, InstanceError> {
     let who = offer.who;
     shared.roster.heard(&who)?;
-    if shared.desktop.facts.get().ending.is_some() {
+    if shared.facts.get().ending.is_some() {
         return Err(InstanceError::Ending);
     }
     let pending = shared.services.offers.take(who.session, Instant::now());
@@ -144,12 +144,7 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<Answe
         .roster
         .role(who.viewer)
         .is_some_and(|role| may(role, Action::Control));
-    let input = ViewerInput::new(
-        who.viewer,
-        peer,
-        Arc::clone(&shared.roster),
-        Arc::clone(&shared.desktop.input),
-    );
+    let input = ViewerInput::new(who.viewer, peer, Arc::clone(&shared.roster), Arc::clone(&shared.input));
     let sink: Arc<dyn InputSink> = if seat.beside {
         Arc::new(Beside::new(Arc::clone(&shared), who.viewer, peer, input))
     } else {
@@ -159,7 +154,7 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<Answe
         peer_id: peer,
         offer: offer.sdp,
         candidates: Intake::new(offer.from, shared.services.config.limits.candidates_per_peer),
-        hub: Arc::clone(&shared.desktop.hub),
+        hub: Arc::clone(&shared.hub),
         available: shared.services.codecs.clone(),
         sink,
         steers,

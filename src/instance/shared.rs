@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
+use super::feed::Feed;
 use super::folder_work;
 use super::outbound::written;
 use super::places::Places;
@@ -15,15 +18,18 @@ use super::spec::InstanceSpec;
 use super::status::{StatusReport, derive};
 use super::viewers::ControlError;
 use super::visits::Visits;
-use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
+use crate::media::Hub;
 use crate::observe::Lines;
 use crate::peer::Peer;
 use crate::protocol::input::InputEvent;
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
+use crate::protocol::windows::WindowEntry;
 use crate::protocol::words::Role;
+use crate::source::{EndReason, FactsCell, Source};
 use crate::supervision::SupervisorRef;
+use crate::x11::InputQueue;
 
 /// Lines a minute.
 const LINES: u32 = 300;
@@ -33,8 +39,16 @@ const LINES: u32 = 300;
 pub struct InstanceShared {
     /// What it is made of.
     pub spec: InstanceSpec,
-    /// Its processes.
-    pub desktop: Arc<DesktopShared>,
+    /// What its picture comes from and its input goes to.
+    pub source: Arc<dyn Source>,
+    /// What is known of that.
+    pub facts: FactsCell,
+    /// Its frames.
+    pub hub: Arc<Hub>,
+    /// Input waiting to be applied; outlives what applies it.
+    pub input: Arc<InputQueue>,
+    /// The windows that one can switch between; none where there is nothing to choose.
+    pub windows: watch::Sender<Vec<WindowEntry>>,
     /// Its viewers.
     pub roster: Arc<Roster>,
     /// What all instances share.
@@ -59,7 +73,7 @@ pub struct InstanceShared {
 impl InstanceShared {
     /// A new instance, of which nothing runs yet.
     #[must_use]
-    pub fn new(spec: InstanceSpec, desktop: Arc<DesktopShared>, services: Arc<Services>) -> Arc<Self> {
+    pub fn new(spec: InstanceSpec, feed: Feed, source: Arc<dyn Source>, services: Arc<Services>) -> Arc<Self> {
         let roster = Arc::new(Roster::new(services.config.limits.viewers_per_instance, Instant::now()));
         let places = Places::new(services.config.limits.peers_per_instance);
         Arc::new(Self {
@@ -67,7 +81,11 @@ impl InstanceShared {
             visits: Mutex::default(),
             modified_ms: Mutex::new(spec.created_ms),
             spec,
-            desktop,
+            source,
+            facts: feed.facts,
+            hub: feed.hub,
+            input: feed.input,
+            windows: feed.windows,
             roster,
             services,
             parts: SupervisorRef::new(),
@@ -82,7 +100,7 @@ impl InstanceShared {
     /// How it is now.
     #[must_use]
     pub fn report(&self) -> StatusReport {
-        derive(&self.desktop.facts.get(), Instant::now())
+        derive(&self.facts.get(), Instant::now())
     }
 
     /// The message about how it is now, for who is `role` here.
@@ -111,13 +129,13 @@ impl InstanceShared {
             retry_in_ms: report
                 .retry_in
                 .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
-            restarts: self.desktop.facts.get().restarts,
+            restarts: self.facts.get().restarts,
             windows: if may(role, Action::SendInput) {
-                self.desktop.windows.borrow().clone()
+                self.windows.borrow().clone()
             } else {
                 Vec::new()
             },
-            text_not_typed: self.desktop.facts.get().text_not_typed,
+            text_not_typed: self.facts.get().text_not_typed,
         }
     }
 
@@ -159,11 +177,11 @@ impl InstanceShared {
     /// Why peers that are stopped now are closed.
     #[must_use]
     pub fn close_reason(&self) -> CloseReason {
-        match self.desktop.facts.get().ending {
+        match self.facts.get().ending {
             Some(EndReason::AppExited) => CloseReason::AppExited,
             Some(EndReason::HostShutdown) => CloseReason::HostShutdown,
             Some(EndReason::Requested | EndReason::Idle) => CloseReason::InstanceEnded,
-            None if self.desktop.leaves_processes() => CloseReason::HostShutdown,
+            None if self.source.is_left() => CloseReason::HostShutdown,
             None => CloseReason::Fault,
         }
     }
@@ -289,12 +307,12 @@ impl InstanceShared {
 
     /// Lets everything go that is held down.
     pub fn release_input(&self) {
-        self.desktop.input.push(InputEvent::ReleaseAll);
+        self.input.push(InputEvent::ReleaseAll);
     }
 
     /// Somebody else has the say, or nobody: lets everything go that is held down, and forgets what waits.
     pub fn hand_input_over(&self) {
-        self.desktop.input.hand_over();
+        self.input.hand_over();
     }
 
     /// Removes what it has on disk.

@@ -3,7 +3,6 @@ use std::sync::atomic::Ordering;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::desktop::{EndReason, Failure};
 use crate::ids::SessionId;
 use crate::instance::offers::{self, Offer};
 use crate::instance::outbound::OutboundTexts;
@@ -16,6 +15,7 @@ use crate::peer::{InputChannel, InputSink};
 use crate::protocol::input::InputFrame;
 use crate::protocol::signalling::IceCandidate;
 use crate::protocol::words::Role;
+use crate::source::{EndReason, Failure};
 use crate::supervision::{Intensity, SupervisorSpec, Tree};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -69,7 +69,7 @@ impl Scene {
             peer_id: PeerId::new(),
             offer: OFFER.into(),
             candidates: Intake::new([127, 0, 0, 1].into(), 30),
-            hub: Arc::clone(&self.shared.desktop.hub),
+            hub: Arc::clone(&self.shared.hub),
             available: Codec::ALL.to_vec(),
             sink: Arc::new(Deaf),
             steers: true,
@@ -185,11 +185,7 @@ async fn a_peer_whose_child_is_aborted_is_closed_and_its_viewer_told_of_a_fault(
 async fn a_peer_that_its_supervisor_stops_tells_why_its_instance_ends() {
     let mut scene = Scene::new();
     let (id, _, _) = scene.connected().await;
-    scene
-        .shared
-        .desktop
-        .facts
-        .update(|f| f.ending = Some(EndReason::HostShutdown));
+    scene.shared.facts.update(|f| f.ending = Some(EndReason::HostShutdown));
     let begun = Instant::now();
     scene.shared.peers.stop_child(&id.to_string(), SHUTDOWN).await.unwrap();
     assert!(begun.elapsed() < SHUTDOWN);
@@ -227,9 +223,9 @@ async fn a_new_peer_neither_waits_for_the_one_before_it_nor_loses_its_input_to_i
     let steers = |id| scene.shared.roster.steer(scene.viewer, id, || {});
     assert!(steers(second) && !steers(first));
     // Released once, when the first was replaced; its end releases nothing that the second holds.
-    assert_eq!(scene.shared.desktop.input.len(), 1);
+    assert_eq!(scene.shared.input.len(), 1);
     scene.told_closed(first, CloseReason::Superseded).await;
-    assert_eq!(scene.shared.desktop.input.len(), 1);
+    assert_eq!(scene.shared.input.len(), 1);
     assert!(scene.shared.roster.steer(scene.viewer, second, || {}));
     assert!(scene.shared.peer(second).is_some());
 }
@@ -325,7 +321,7 @@ async fn who_may_not_restart_an_app_is_not_told_what_it_wrote() {
         message: "it has failed".to_owned(),
         output: vec!["what it wrote".to_owned()],
     };
-    scene.shared.desktop.facts.update(|facts| facts.failure = Some(failure));
+    scene.shared.facts.update(|facts| facts.failure = Some(failure));
     scene.shared.announce_status();
     assert_eq!(scene.told("instance").await["output"][0], "what it wrote");
     let told = socket.next().await.unwrap();
