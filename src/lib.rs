@@ -21,6 +21,7 @@ pub mod protocol;
 pub mod sandbox;
 pub mod session;
 pub mod signalling;
+pub mod source;
 pub mod store;
 pub mod supervision;
 pub mod tls;

@@ -7,10 +7,10 @@ use super::error::StartError;
 use super::token;
 use crate::clock::unix_ms;
 use crate::config::{Auth, ServerConfig};
-use crate::desktop::EndReason;
 use crate::instance::{Manager, Services};
 use crate::protocol::words::{EventClass, Role};
 use crate::session::{Admins, Links, Roles, Secret, SessionError};
+use crate::source::EndReason;
 use crate::store::{Journal, NewEvent};
 
 /// Who is let in. Cheap to clone.

@@ -16,12 +16,13 @@ use super::parts::Parts;
 use super::signals::{Signal, Signals};
 use super::{control_socket, encoders, pages, public_address, sign_in, tree, watchdog};
 use crate::config::{AppEntry, AppOwner, Config, Sources, StateDir, TlsSource, catalogue};
-use crate::desktop::{EndReason, commands};
+use crate::desktop::commands;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
 use crate::ice::Handout;
 use crate::instance::{Catalogue, Manager, Services};
 use crate::process::privileges;
 use crate::session::{Around, SessionBook, Sessions};
+use crate::source::EndReason;
 use crate::supervision::{SupervisorRef, Tree, TreeView};
 
 /// Threads for frames, data channels and connections.

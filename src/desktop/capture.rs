@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::facts::Part;
+use super::parts::CAPTURE;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::shared::{DesktopShared, role};
 use super::siblings;
 use super::silence::watch_capture;
 use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit, FailedEncoder};
 use crate::protocol::keeper::Exit;
+use crate::source::Part;
 use crate::supervision::{ChildContext, ExitReason};
 
 /// For the last words of a process that has ended.
@@ -23,8 +24,8 @@ pub(super) const ENCODER_FAILED: &str = "encoder_failed";
 /// The life of a capture: process and client end together.
 pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
     shared.facts.update(|f| {
-        if f.capture == Part::Down {
-            f.capture = Part::Starting;
+        if f[CAPTURE] == Part::Down {
+            f[CAPTURE] = Part::Starting;
         }
     });
     let (keeper, display) = match siblings::both(&shared, &cx).await {
@@ -50,7 +51,7 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     let greeted = async {
         let _ = info.wait_for(Option::is_some).await;
         shared.facts.update(|f| {
-            f.capture = Part::Up;
+            f[CAPTURE] = Part::Up;
             f.retry_at = None;
         });
         watch_capture(&shared, &progress).await;
@@ -58,7 +59,7 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     let outcome = tokio::select! {
         () = cx.stopping() => None,
         () = greeted => None,
-        life = process.life(tell_stopped(&shared, "the capture", |f| &mut f.capture)) => Some(match life {
+        life = process.life(tell_stopped(&shared, "the capture", CAPTURE)) => Some(match life {
             LifeEnd::Ended(ended) => Ok(ended.exit),
             LifeEnd::Stalled => Err(CaptureError::Stalled),
             LifeEnd::KeeperGone => return keeper_gone(),
@@ -69,7 +70,7 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     let Some(mut outcome) = outcome else {
         drop(client);
         process.stop(&shared).await;
-        shared.facts.update(|f| f.capture = Part::Down);
+        shared.facts.update(|f| f[CAPTURE] = Part::Down);
         return ExitReason::Shutdown;
     };
     if let Err(error) = &outcome {
@@ -143,7 +144,7 @@ fn ended(shared: &DesktopShared, exit: Exit) -> ExitReason {
         && CaptureExit::from_status(code) == Some(CaptureExit::DisplayLost)
     {
         shared.facts.update(|f| {
-            f.capture = Part::Lost {
+            f[CAPTURE] = Part::Lost {
                 reason: "the display is gone".into(),
             }
         });
@@ -154,7 +155,7 @@ fn ended(shared: &DesktopShared, exit: Exit) -> ExitReason {
 
 fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
     shared.facts.update(|f| {
-        f.capture = Part::Lost {
+        f[CAPTURE] = Part::Lost {
             reason: message.clone(),
         };
         f.restarts += 1;

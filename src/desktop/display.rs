@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::commands::DisplayId;
-use super::facts::Part;
+use super::parts::DISPLAY;
 use super::process_child::{Ended, LifeEnd, News, Process, describe, keeper_gone, tell_stopped};
 use super::pulse::watch;
 use super::shared::{DesktopShared, role};
 use super::siblings;
 use super::takeover::Tenure;
 use crate::protocol::keeper::Exit;
+use crate::source::Part;
 use crate::supervision::{ChildContext, ExitReason};
 use crate::x11;
 
@@ -25,8 +26,8 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     // All that hung on the one before has let go by now.
     shared.expect_successor(false);
     shared.facts.update(|f| {
-        if f.display == Part::Down {
-            f.display = Part::Starting;
+        if f[DISPLAY] == Part::Down {
+            f[DISPLAY] = Part::Starting;
         }
     });
     let keeper = match siblings::keeper(&shared, &cx).await {
@@ -68,7 +69,7 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         shared.display.send_replace(None);
     });
     shared.display.send_replace(Some(id));
-    shared.facts.update(|f| f.display = Part::Up);
+    shared.facts.update(|f| f[DISPLAY] = Part::Up);
     log::info!(
         "instance={} display=:{number} attached={}",
         shared.id,
@@ -78,10 +79,10 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         () = cx.stopping() => {
             shared.display.send_replace(None);
             process.stop(&shared).await;
-            shared.facts.update(|f| f.display = Part::Down);
+            shared.facts.update(|f| f[DISPLAY] = Part::Down);
             ExitReason::Shutdown
         }
-        life = process.life(tell_stopped(&shared, "the display", |f| &mut f.display)) => {
+        life = process.life(tell_stopped(&shared, "the display", DISPLAY)) => {
             shared.display.send_replace(None);
             match life {
                 LifeEnd::Ended(ended) => down(&shared, "display_lost", ended_with(&shared, ended)),
@@ -144,7 +145,7 @@ async fn stalled(shared: &DesktopShared, process: &Process, message: &str) -> Ex
 
 fn down(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
     shared.facts.update(|f| {
-        f.display = Part::Lost {
+        f[DISPLAY] = Part::Lost {
             reason: message.clone(),
         };
         f.restarts += 1;

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::facts::Part;
+use super::parts::INPUT;
 use super::shared::DesktopShared;
 use super::siblings;
 use crate::config::Keyboard;
+use crate::source::Part;
 use crate::supervision::{ChildContext, ExitReason};
 use crate::x11::{InputHooks, InputThread, KeyboardMode, X11Error};
 
@@ -18,13 +19,13 @@ const STOP_DEADLINE: Duration = Duration::from_secs(1);
 /// The life of the injecting thread: it ends with its display.
 pub async fn input(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
     shared.facts.update(|f| {
-        if f.input == Part::Down {
-            f.input = Part::Starting;
+        if f[INPUT] == Part::Down {
+            f[INPUT] = Part::Starting;
         }
     });
     let reason = life(&shared, &cx).await;
     shared.facts.update(|f| {
-        f.input = match &reason {
+        f[INPUT] = match &reason {
             ExitReason::Shutdown => Part::Down,
             other => Part::Lost {
                 reason: other.to_string(),
@@ -47,7 +48,7 @@ async fn life(shared: &Arc<DesktopShared>, cx: &ChildContext) -> ExitReason {
     let hooks = InputHooks {
         ready: {
             let shared = Arc::clone(shared);
-            Box::new(move || shared.facts.update(|f| f.input = Part::Up))
+            Box::new(move || shared.facts.update(|f| f[INPUT] = Part::Up))
         },
         injected: {
             let shared = Arc::clone(shared);

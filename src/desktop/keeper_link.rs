@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::facts::{Failure, Part};
 use super::shared::DesktopShared;
 use super::takeover::Tenure;
 use crate::process::{KeeperClient, Lost, ProcessError, sweep_instance};
+use crate::source::Failure;
 use crate::supervision::{ChildContext, ExitReason};
 
 /// What the keeper gives what is left between TERM and KILL when the instance ends.
@@ -36,7 +36,6 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     shared.expect_successor(false);
     // A keeper has one host at a time: the connection of an earlier link is of no more use.
     shared.keeper.send_replace(None);
-    shared.facts.update(|f| f.keeper = Part::Starting);
     let keeper = match start(&shared).await {
         Ok(keeper) => keeper,
         Err(error) => {
@@ -51,7 +50,6 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     let tenure = Tenure::begin(&shared, &cx, |_| {});
     shared.keeper.send_replace(Some(keeper.clone()));
     cx.set_pid(u32::try_from(keeper.pid()).ok());
-    shared.facts.update(|f| f.keeper = Part::Up);
     tokio::select! {
         () = cx.stopping() => {}
         () = keeper.gone() => {
@@ -81,7 +79,6 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     {
         log::warn!("instance={} keeper did not end: {error}", shared.id);
     }
-    shared.facts.update(|f| f.keeper = Part::Down);
     ExitReason::Shutdown
 }
 
@@ -167,9 +164,6 @@ fn explain(why: &Lost) -> String {
 fn lost(shared: &DesktopShared, code: &'static str, message: String) -> ExitReason {
     let output = shared.last_output();
     shared.facts.update(|f| {
-        f.keeper = Part::Lost {
-            reason: message.clone(),
-        };
         f.failure.get_or_insert(Failure {
             code: code.into(),
             message,

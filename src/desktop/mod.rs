@@ -13,7 +13,7 @@
 //!
 //! Every child is one future: it makes sure that its process runs (or attaches to the one that runs already), waits for
 //! its end, and says why it ended. What outlives the children is in [`DesktopShared`]; what is known about them in
-//! [`Facts`].
+//! [`crate::source::Facts`]. To its instance a Desktop is a [`crate::source::Source`].
 //!
 //! Faults it survives: any of these processes dying or hanging, in any order; the host dying (the processes stay, the
 //! next host attaches to them); any child panicking (the processes stay, its successor attaches to them, and so do those
@@ -24,10 +24,10 @@ pub mod commands;
 mod display;
 mod encoder_faults;
 mod encoder_order;
-mod facts;
 mod input;
 mod keeper_link;
 mod kept_home;
+mod parts;
 mod process_child;
 mod pulse;
 mod readiness;
@@ -37,14 +37,14 @@ mod setup;
 mod shared;
 mod siblings;
 mod silence;
+mod source;
 mod standstill;
 mod takeover;
 mod tree;
 mod window_manager;
 
 pub use commands::Layout;
-pub use facts::{EndReason, Facts, FactsCell, Failure, Part};
 pub use kept_home::{HomeFull, judge as judge_home};
+pub use parts::PARTS;
 pub use setup::{SetupError, files, prepare};
 pub use shared::{DesktopParts, DesktopShared};
-pub use tree::desktop;

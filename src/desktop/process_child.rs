@@ -6,11 +6,11 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
-use super::facts::{Facts, Part};
 use super::shared::{DesktopShared, named};
 use super::standstill::{Act, Standstill};
 use crate::process::{KeeperClient, KeeperEvent, ProcessError};
 use crate::protocol::keeper::{Event, Exit, MAX_TAIL_LINES, Role, Spec, Started};
+use crate::source::{Part, PartSpec};
 use crate::supervision::ExitReason;
 
 /// How a process that is told to end is given time to do so.
@@ -173,15 +173,11 @@ async fn at(moment: Option<Instant>) {
 }
 
 /// Viewers are told while a process is stopped; afterwards its part is what it was before.
-pub(super) fn tell_stopped(
-    shared: &DesktopShared,
-    what: &'static str,
-    part: fn(&mut Facts) -> &mut Part,
-) -> impl FnMut(bool) {
+pub(super) fn tell_stopped(shared: &DesktopShared, what: &'static str, part: PartSpec) -> impl FnMut(bool) {
     let mut before = None;
     move |stopped| {
         shared.facts.update(|facts| {
-            let part = part(facts);
+            let part = &mut facts[part];
             if stopped {
                 let reason = format!("{what} was stopped by a signal and is being continued");
                 before = Some(std::mem::replace(part, Part::Held { reason }));

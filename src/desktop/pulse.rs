@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::commands::DisplayId;
+use super::parts::DISPLAY;
 use super::shared::DesktopShared;
 use super::silence::{SILENT_TICKS as QUIET_TICKS, Silence, TICK};
 use crate::x11::Pulse;
@@ -16,7 +17,7 @@ const SILENT_TICKS: u32 = 10;
 const FIRST_TICKS: u32 = 30;
 /// What viewers are told before.
 const QUIET: Silence = Silence {
-    part: |f| &mut f.display,
+    part: DISPLAY,
     words: "the display does not answer",
 };
 /// An app that leaves a ping unanswered, and draws nothing, for so many round trips of the display (one a second) does not

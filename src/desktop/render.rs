@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::commands::DisplayId;
-use super::facts::{EndReason, Failure, Part};
 use super::kept_home::{HomeFull, look, outgrown};
+use super::parts::RENDER;
 use super::process_child::{Ended, LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::readiness::ready;
 use super::ready_mark::{Life, time_left};
@@ -16,6 +16,7 @@ use crate::config::catalogue::advice;
 use crate::config::{OnHang, RestartPolicy};
 use crate::process::KeeperClient;
 use crate::protocol::keeper::{Exit, FailureCode, Started};
+use crate::source::{EndReason, Failure, Part};
 use crate::supervision::{ChildContext, ExitReason};
 
 /// The app waits this long for a window manager, so that its first window is already maximised.
@@ -32,8 +33,8 @@ const DISPLAY_LOSS: Duration = Duration::from_millis(300);
 /// The life of the app: one process, from its start to its end.
 pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
     shared.facts.update(|f| {
-        if !matches!(f.render, Part::Lost { .. }) {
-            f.render = Part::Starting;
+        if !matches!(f[RENDER], Part::Lost { .. }) {
+            f[RENDER] = Part::Starting;
         }
     });
     let (keeper, display) = match siblings::both(&shared, &cx).await {
@@ -70,17 +71,17 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
         process.started.attached
     );
     shared.facts.update(|f| {
-        f.render = Part::Starting;
+        f[RENDER] = Part::Starting;
         f.retry_at = None;
     });
     let (started, begun) = (process.started.clone(), Instant::now());
     tokio::select! {
         () = cx.stopping() => {
             process.stop(&shared).await;
-            shared.facts.update(|f| f.render = Part::Down);
+            shared.facts.update(|f| f[RENDER] = Part::Down);
             ExitReason::Shutdown
         }
-        life = process.life(tell_stopped(&shared, "the app", |f| &mut f.render)) => match life {
+        life = process.life(tell_stopped(&shared, "the app", RENDER)) => match life {
             LifeEnd::Ended(ended) => {
                 let early = !started.attached && begun.elapsed() < EARLY;
                 shared.facts.update(|f| f.ended_early = early);
@@ -130,7 +131,7 @@ async fn become_ready(shared: &Arc<DesktopShared>, keeper: &KeeperClient, displa
         }
     }
     shared.facts.update(|f| {
-        f.render = Part::Up;
+        f[RENDER] = Part::Up;
         f.was_ready = true;
     });
     if !marked && let Some(Err(error)) = off_thread(shared, move |folder| life.mark(folder)).await {
@@ -204,7 +205,7 @@ async fn windowless(shared: &DesktopShared) {
     let mut facts = shared.facts.watch();
     let mut count = shared.window_count.subscribe();
     let gone = async {
-        facts.wait_for(|facts| facts.render == Part::Up).await.ok()?;
+        facts.wait_for(|facts| facts[RENDER] == Part::Up).await.ok()?;
         loop {
             count.wait_for(|count| *count == Some(0)).await.ok()?;
             let back = count.wait_for(|count| *count != Some(0));
@@ -237,7 +238,7 @@ async fn stalled(shared: &DesktopShared, process: &Process, message: &str) -> Ex
         return fail(shared, "app_stalled", message.to_owned(), shared.last_output());
     }
     shared.facts.update(|f| {
-        f.render = Part::Lost {
+        f[RENDER] = Part::Lost {
             reason: message.to_owned(),
         };
         f.restarts += 1;
@@ -252,7 +253,7 @@ async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Ended) -> 
     let lost = changes.wait_for(|now| *now != Some(display));
     if tokio::time::timeout(DISPLAY_LOSS, lost).await.is_ok() {
         shared.facts.update(|f| {
-            f.render = Part::Lost {
+            f[RENDER] = Part::Lost {
                 reason: "the display is gone".into(),
             }
         });
@@ -268,7 +269,7 @@ async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Ended) -> 
     match (shared.layout.app.restart, exit) {
         (RestartPolicy::Transient | RestartPolicy::Temporary, Exit::Code(0)) => {
             shared.facts.update(|f| {
-                f.render = Part::Down;
+                f[RENDER] = Part::Down;
                 f.ending.get_or_insert(EndReason::AppExited);
             });
             ExitReason::Normal
@@ -276,7 +277,7 @@ async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Ended) -> 
         (RestartPolicy::Temporary, _) => fail(shared, "app_exited", message, tail),
         _ => {
             shared.facts.update(|f| {
-                f.render = Part::Lost {
+                f[RENDER] = Part::Lost {
                     reason: message.clone(),
                 };
                 f.restarts += 1;
@@ -289,7 +290,7 @@ async fn after_end(shared: &DesktopShared, display: DisplayId, ended: Ended) -> 
 /// Ends for good: the instance has failed.
 fn fail(shared: &DesktopShared, code: &'static str, message: String, output: Vec<String>) -> ExitReason {
     shared.facts.update(|f| {
-        f.render = Part::Down;
+        f[RENDER] = Part::Down;
         f.failure.get_or_insert(Failure {
             code: code.into(),
             message,

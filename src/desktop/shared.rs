@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use super::commands::{DisplayId, Layout};
 use super::encoder_faults::{EncoderFaults, NoneLeft};
 use super::encoder_order::EncoderOrder;
-use super::facts::FactsCell;
 use crate::capture::CaptureHandle;
 use crate::gst::ENCODERS;
 use crate::ids::InstanceId;
@@ -19,6 +18,7 @@ use crate::media::{Codec, Hub};
 use crate::process::{KeeperClient, KeeperOptions};
 use crate::protocol::keeper::Role;
 use crate::protocol::windows::WindowEntry;
+use crate::source::FactsCell;
 use crate::x11::{DisplayAddress, HeldInput, InputQueue, WindowOrders};
 
 /// How long a child waits for a sibling that it depends on; past it, the child exits and is started again.
@@ -51,11 +51,11 @@ pub struct DesktopShared {
     pub folder: PathBuf,
     /// How long the app may take to be ready.
     pub readiness_timeout: Duration,
-    /// What is known.
+    /// What is known: the instance's.
     pub facts: FactsCell,
-    /// Where frames go.
+    /// Where frames go: the instance's.
     pub hub: Arc<Hub>,
-    /// Input waiting to be injected; outlives the connection that injects it.
+    /// Input waiting to be injected: the instance's.
     pub input: Arc<InputQueue>,
     /// What is held down.
     pub held: Arc<HeldInput>,
@@ -66,7 +66,7 @@ pub struct DesktopShared {
     pub(super) window_manager_up: watch::Sender<bool>,
     /// The app leaves pings unanswered.
     pub(super) app_hung: watch::Sender<bool>,
-    /// The windows that one can switch between; none where there is nothing to choose.
+    /// The windows that one can switch between, none where there is nothing to choose: the instance's.
     pub windows: watch::Sender<Vec<WindowEntry>>,
     /// How many windows there are; `None` where nobody counts them.
     pub(super) window_count: watch::Sender<Option<usize>>,
@@ -98,8 +98,14 @@ pub struct DesktopParts {
     pub folder: PathBuf,
     /// How long the app may take to be ready.
     pub readiness_timeout: Duration,
+    /// Where what is known of it goes.
+    pub facts: FactsCell,
     /// Where frames go.
     pub hub: Arc<Hub>,
+    /// Where its input comes from.
+    pub input: Arc<InputQueue>,
+    /// Where its windows go.
+    pub windows: watch::Sender<Vec<WindowEntry>>,
     /// Where frames and data channels run.
     pub media: Handle,
     /// The encoders that work on this machine, the best of each codec first.
@@ -108,27 +114,25 @@ pub struct DesktopParts {
 
 impl DesktopShared {
     /// What a new Desktop shares.
-    ///
-    /// # Errors
-    /// No file descriptors left.
-    pub fn new(parts: DesktopParts) -> std::io::Result<Arc<Self>> {
+    #[must_use]
+    pub fn new(parts: DesktopParts) -> Arc<Self> {
         let encoders = EncoderOrder::load(&parts.folder, &known_encoders());
-        Ok(Arc::new(Self {
+        Arc::new(Self {
             id: parts.id,
             layout: parts.layout,
             keeper_options: parts.keeper_options,
             folder: parts.folder,
             readiness_timeout: parts.readiness_timeout,
-            facts: FactsCell::default(),
+            facts: parts.facts,
             hub: parts.hub,
-            input: InputQueue::new()?,
+            input: parts.input,
             held: Arc::new(HeldInput::new()),
             media: parts.media,
             keeper: watch::Sender::new(None),
             display: watch::Sender::new(None),
             window_manager_up: watch::Sender::new(false),
             app_hung: watch::Sender::new(false),
-            windows: watch::Sender::new(Vec::new()),
+            windows: parts.windows,
             window_count: watch::Sender::new(None),
             steward: Mutex::default(),
             capture: Mutex::default(),
@@ -138,7 +142,7 @@ impl DesktopShared {
             encoders: Mutex::new(encoders),
             encoder_faults: Mutex::default(),
             usable: parts.encoders,
-        }))
+        })
     }
 
     /// From now on children that stop leave their processes running, for the next host to adopt.

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::facts::{Facts, Part};
+use super::parts::CAPTURE;
 use super::shared::DesktopShared;
 use crate::capture::CaptureHandle;
+use crate::source::{Facts, Part, PartSpec};
 
 /// Between two looks.
 pub(super) const TICK: Duration = Duration::from_millis(500);
@@ -19,7 +20,7 @@ pub(super) const SILENT_TICKS: u32 = 5;
 #[derive(Clone, Copy)]
 pub(super) struct Silence {
     /// Which part.
-    pub(super) part: fn(&mut Facts) -> &mut Part,
+    pub(super) part: PartSpec,
     /// What people read.
     pub(super) words: &'static str,
 }
@@ -27,7 +28,7 @@ pub(super) struct Silence {
 impl Silence {
     /// Keeps the part true to it. What is wrong with the part for another reason stays.
     pub(super) fn tell(self, facts: &mut Facts, silent: bool) {
-        let part = (self.part)(facts);
+        let part = &mut facts[self.part];
         let told = matches!(&*part, Part::Held { reason } if reason == self.words);
         if silent && *part == Part::Up {
             let reason = self.words.to_owned();
@@ -41,7 +42,7 @@ impl Silence {
 /// Tells when the capture is silent. Never returns.
 pub(super) async fn watch_capture(shared: &DesktopShared, capture: &CaptureHandle) {
     let silence = Silence {
-        part: |f| &mut f.capture,
+        part: CAPTURE,
         words: "the capture does not answer",
     };
     let mut ticks = interval(TICK);
@@ -61,23 +62,21 @@ mod tests {
     use super::*;
 
     const SILENCE: Silence = Silence {
-        part: |f| &mut f.capture,
+        part: CAPTURE,
         words: "it says nothing",
     };
 
     #[test]
     fn a_part_that_is_up_is_held_while_it_is_silent() {
-        let mut facts = Facts {
-            capture: Part::Up,
-            ..Facts::default()
-        };
+        let mut facts = Facts::of(&[CAPTURE]);
+        facts[CAPTURE] = Part::Up;
         SILENCE.tell(&mut facts, false);
-        assert_eq!(facts.capture, Part::Up);
+        assert_eq!(facts[CAPTURE], Part::Up);
         SILENCE.tell(&mut facts, true);
         let reason = "it says nothing".to_owned();
-        assert_eq!(facts.capture, Part::Held { reason });
+        assert_eq!(facts[CAPTURE], Part::Held { reason });
         SILENCE.tell(&mut facts, false);
-        assert_eq!(facts.capture, Part::Up);
+        assert_eq!(facts[CAPTURE], Part::Up);
     }
 
     #[test]
@@ -86,12 +85,10 @@ mod tests {
         let lost = Part::Lost { reason: reason.clone() };
         for part in [Part::Starting, Part::Down, lost, Part::Held { reason }] {
             for silent in [true, false] {
-                let mut facts = Facts {
-                    capture: part.clone(),
-                    ..Facts::default()
-                };
+                let mut facts = Facts::of(&[CAPTURE]);
+                facts[CAPTURE] = part.clone();
                 SILENCE.tell(&mut facts, silent);
-                assert_eq!(facts.capture, part);
+                assert_eq!(facts[CAPTURE], part);
             }
         }
     }

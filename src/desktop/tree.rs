@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::facts::Failure;
+use super::parts::INPUT;
 use super::shared::DesktopShared;
 use super::{capture, display, input, keeper_link, render, window_manager};
+use crate::source::Failure;
 use crate::supervision::{ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorSpec};
 
 /// A process gets 3 s between TERM and KILL; its child a little more to hear of it.
@@ -60,7 +61,7 @@ fn stage(shared: &Arc<DesktopShared>) -> SupervisorSpec {
         child("input", Restart::Permanent, shared, input::input).budget(INPUT_BUDGET, move |reason| {
             log::error!("instance={} input is off: {reason}", off.id);
             // The picture goes on without.
-            off.facts.update(|f| f.input = super::facts::Part::Down);
+            off.facts.update(|f| f[INPUT] = crate::source::Part::Down);
         })
     })
     .child(

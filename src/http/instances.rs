@@ -9,11 +9,11 @@ use serde_json::json;
 use super::Api;
 use super::problem::Problem;
 use super::who::Who;
-use crate::desktop::EndReason;
 use crate::ids::{InstanceId, SessionId};
 use crate::instance::{InstanceHandle, KeptHomeError, LaunchError, LaunchRequest, RowError};
 use crate::protocol::rights::Action;
 use crate::protocol::words::Role;
+use crate::source::EndReason;
 use crate::store::InstanceRow;
 
 /// When to ask again after all places were taken.

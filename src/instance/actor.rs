@@ -17,18 +17,18 @@ use super::events::{InstanceEvent, of_status};
 use super::shared::InstanceShared;
 use super::speaker::{RoleNow, Speaker};
 use super::status::StatusReport;
-use super::viewers::ControlWish;
+use super::viewers::{ControlError, ControlWish};
 use crate::clock::unix_ms;
-use crate::desktop::{EndReason, Facts};
 use crate::ids::PeerId;
 use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
+use crate::source::{EndReason, Facts};
 use crate::store::StatusChange;
 use crate::supervision::{ChildContext, ExitReason};
 
-/// How often sockets and the idle time are looked at.
+/// How often viewers and the idle time are looked at.
 const TICK: Duration = Duration::from_secs(1);
-/// A Desktop stops its processes one after the other, each within seconds.
-const DESKTOP_DEADLINE: Duration = Duration::from_secs(40);
+/// A source stops its parts one after the other, each within seconds.
+const SOURCE_DEADLINE: Duration = Duration::from_secs(40);
 
 /// The actor.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl InstanceActor {
 
     fn end(&self, reason: EndReason) {
         log::info!("instance={} ending={}", self.shared.spec.id, reason.code());
-        self.shared.desktop.facts.update(|f| {
+        self.shared.facts.update(|f| {
             f.ending.get_or_insert(reason);
         });
     }
@@ -66,7 +66,7 @@ impl InstanceActor {
         let report = self.shared.report();
         let shown = |r: &StatusReport| (r.status, r.reason.clone(), r.message.clone(), r.retry_in.is_some());
         let changed = self.told.as_ref().is_none_or(|told| shown(told) != shown(&report));
-        let not_typed = self.shared.desktop.facts.get().text_not_typed;
+        let not_typed = self.shared.facts.get().text_not_typed;
         if std::mem::replace(&mut self.told_not_typed, not_typed) != not_typed && !changed {
             self.shared.announce_status();
         }
@@ -88,7 +88,7 @@ impl InstanceActor {
         self.told = Some(report);
         match status {
             InstanceStatus::Deinitializing if self.doing == Doing::Nothing => self.stop_everything(ctx),
-            InstanceStatus::Failed if self.doing == Doing::Nothing => self.stop_desktop(ctx),
+            InstanceStatus::Failed if self.doing == Doing::Nothing => self.stop_source(ctx),
             _ => {}
         }
     }
@@ -102,7 +102,7 @@ impl InstanceActor {
                 reason: report.reason.clone(),
                 message: report.message.clone(),
                 output: report.output.clone(),
-                restarts: self.shared.desktop.facts.get().restarts,
+                restarts: self.shared.facts.get().restarts,
                 modified: now,
                 ended: (report.status == InstanceStatus::Terminated).then_some(now),
             },
@@ -110,16 +110,16 @@ impl InstanceActor {
     }
 
     /// A failed instance keeps its viewers and gives everything else back.
-    fn stop_desktop(&mut self, ctx: &mut Context<Self>) {
+    fn stop_source(&mut self, ctx: &mut Context<Self>) {
         self.doing = Doing::Failing;
         let shared = Arc::clone(&self.shared);
-        let work = async move { stop_desktop(&shared).await };
+        let work = async move { stop_source(&shared).await };
         ctx.spawn(work.into_actor(self).map(|(), act, ctx| {
             // Somebody may have asked for a restart meanwhile, which waits for the same.
             if act.doing == Doing::Failing {
                 act.doing = Doing::Nothing;
             }
-            if act.shared.desktop.facts.get().ending.is_some() {
+            if act.shared.facts.get().ending.is_some() {
                 act.follow(ctx);
             }
         }));
@@ -130,9 +130,9 @@ impl InstanceActor {
         self.doing = Doing::Ending;
         let shared = Arc::clone(&self.shared);
         let work = async move {
-            stop_desktop(&shared).await;
-            shared.desktop.facts.update(|f| f.ended = true);
-            let _ = shared.parts.stop_child("peers", DESKTOP_DEADLINE).await;
+            stop_source(&shared).await;
+            shared.facts.update(|f| f.ended = true);
+            let _ = shared.parts.stop_child("peers", SOURCE_DEADLINE).await;
             shared.write_visits(None);
             shared.remove_folders().await;
         };
@@ -154,30 +154,34 @@ impl InstanceActor {
         {
             self.shared.put_out(viewer, CloseReason::ResumeExpired);
         }
-        if self.shared.reap_at().is_some_and(|at| at <= now) && self.shared.desktop.facts.get().ending.is_none() {
+        if self.shared.reap_at().is_some_and(|at| at <= now) && self.shared.facts.get().ending.is_none() {
             self.end(EndReason::Idle);
         }
     }
 }
 
-/// Stops the Desktop; afterwards no process of the instance is left, whatever became of the Desktop before.
-async fn stop_desktop(shared: &InstanceShared) {
-    if let Err(error) = shared.parts.stop_child("desktop", DESKTOP_DEADLINE).await {
-        log::error!("instance={} desktop not stopped: {error}", shared.spec.id);
+/// Stops the source; afterwards nothing of it is left, whatever became of it before.
+async fn stop_source(shared: &InstanceShared) {
+    if let Err(error) = shared.parts.stop_child(shared.source.name(), SOURCE_DEADLINE).await {
+        log::error!(
+            "instance={} {} not stopped: {error}",
+            shared.spec.id,
+            shared.source.name()
+        );
     }
-    shared.desktop.end_keeper().await;
+    shared.source.end().await;
 }
 
 impl Actor for InstanceActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let facts = self.shared.desktop.facts.watch();
+        let facts = self.shared.facts.watch();
         ctx.add_stream(stream::unfold(facts, |mut facts| async move {
             facts.changed().await.ok()?;
             Some((FactsChanged, facts))
         }));
-        let windows = self.shared.desktop.windows.subscribe();
+        let windows = self.shared.windows.subscribe();
         ctx.add_stream(stream::unfold(windows, |mut windows| async move {
             windows.changed().await.ok()?;
             Some((WindowsChanged, windows))
@@ -207,9 +211,10 @@ impl StreamHandler<WindowsChanged> for InstanceActor {
     }
 }
 
-/// A viewer comes, or comes back on a new socket. Answers with the living peer that it may take over.
+/// A viewer comes, or comes back by a new door. Answers with the living peer that it may take over; a refusal is told by
+/// the door as well.
 #[derive(Debug, Message)]
-#[rtype(result = "Option<PeerId>")]
+#[rtype(result = "Result<Option<PeerId>, ControlError>")]
 pub struct Join {
     /// Who.
     pub who: Speaker,
@@ -220,9 +225,9 @@ pub struct Join {
 }
 
 impl Handler<Join> for InstanceActor {
-    type Result = Option<PeerId>;
+    type Result = Result<Option<PeerId>, ControlError>;
 
-    fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Option<PeerId> {
+    fn handle(&mut self, msg: Join, _: &mut Self::Context) -> Self::Result {
         let Join {
             who,
             role,
@@ -239,17 +244,17 @@ impl Handler<Join> for InstanceActor {
                     shared.spec.id,
                     who.session
                 );
-                who.out.send(&ServerMessage::refusal(
+                who.door.tell(&ServerMessage::refusal(
                     error.code(),
                     error.to_string(),
                     error.retry_after(),
                 ));
-                return None;
+                return Err(error);
             }
         };
         if let (Some(before), Some(peer_id), None) = (before, peer, believed) {
             // A copy of the tab has taken its place; the first one has to choose an id of its own.
-            before.send(&ServerMessage::Closed {
+            before.tell(&ServerMessage::Closed {
                 peer_id,
                 reason: CloseReason::Superseded,
             });
@@ -273,20 +278,20 @@ impl Handler<Join> for InstanceActor {
         let living = peer.filter(|p| believed == Some(*p) && shared.peer(*p).is_some());
         if let Some(peer_id) = believed.filter(|p| living != Some(*p)) {
             // Of an earlier host, or ended meanwhile: the tab need not find out by itself that nobody hears it.
-            who.out.send(&ServerMessage::Closed {
+            who.door.tell(&ServerMessage::Closed {
                 peer_id,
                 reason: CloseReason::ResumeExpired,
             });
         }
         let role = shared.roster.with(|v| v.role(who.viewer));
-        who.out.send(&ServerMessage::Instance(shared.instance_message(role)));
+        who.door.tell(&ServerMessage::Instance(shared.instance_message(role)));
         if let Some(peer_id) = living {
-            who.out.send(&ServerMessage::Resumed { peer_id });
+            who.door.tell(&ServerMessage::Resumed { peer_id });
         }
         // Who comes need not wait for the others to be told.
         shared.roster.tell_control(who.viewer);
         shared.roster.announce(Instant::now());
-        living
+        Ok(living)
     }
 }
 
@@ -352,7 +357,7 @@ impl Handler<ActivateWindow> for InstanceActor {
 
     fn handle(&mut self, msg: ActivateWindow, _: &mut Self::Context) -> Self::Result {
         self.shared.roster.steers(&msg.who)?;
-        self.shared.desktop.activate_window(msg.window);
+        self.shared.source.activate_window(msg.window);
         Ok(())
     }
 }
@@ -379,7 +384,7 @@ impl Handler<RestartApp> for InstanceActor {
     type Result = ResponseActFuture<Self, Result<(), InstanceError>>;
 
     fn handle(&mut self, _: RestartApp, _: &mut Self::Context) -> Self::Result {
-        if self.shared.desktop.facts.get().ending.is_some() {
+        if self.shared.facts.get().ending.is_some() {
             return Box::pin(actix::fut::ready(Err(InstanceError::Ending)));
         }
         if self.doing == Doing::Restarting {
@@ -391,21 +396,16 @@ impl Handler<RestartApp> for InstanceActor {
             log::info!("instance={} restarted by hand", shared.spec.id);
             shared.event(InstanceEvent::Restarted, "by hand");
             // Down first, so that nothing of before is attached to.
-            stop_desktop(&shared).await;
-            shared.desktop.forgive_encoders().await;
+            stop_source(&shared).await;
+            shared.source.forgive().await;
             // Somebody may have ended it meanwhile: that wish stays.
-            shared.desktop.facts.update(|f| {
-                *f = Facts {
-                    ending: f.ending,
-                    ..Facts::default()
-                }
-            });
-            if shared.desktop.facts.get().ending.is_some() {
+            shared.facts.update(Facts::begin_again);
+            if shared.facts.get().ending.is_some() {
                 return Err(InstanceError::Ending);
             }
             shared
                 .parts
-                .restart_child("desktop", DESKTOP_DEADLINE)
+                .restart_child(shared.source.name(), SOURCE_DEADLINE)
                 .await
                 .map_err(|_| InstanceError::Busy)
         };

@@ -14,16 +14,11 @@ use super::shared::InstanceShared;
 use super::spec::InstanceSpec;
 use super::status::StatusReport;
 use crate::clock::unix_ms;
-use crate::desktop::EndReason;
 use crate::ids::SessionId;
 use crate::protocol::words::Role;
+use crate::source::EndReason;
 use crate::supervision::{CallError, ChildRef};
-use crate::x11::screenshot;
 
-/// A thumbnail is never wider than this, in pixels.
-const THUMBNAIL_WIDTH: u16 = 640;
-/// From the request to the PNG.
-const SCREENSHOT_DEADLINE: Duration = Duration::from_secs(5);
 /// A restart stops what runs before it answers.
 const RESTART_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -117,7 +112,7 @@ impl InstanceHandle {
     /// How it is, as REST tells it to somebody who is `role` there.
     #[must_use]
     pub fn describe(&self, role: Role) -> Value {
-        let (spec, report, facts) = (&self.shared.spec, self.shared.report(), self.shared.desktop.facts.get());
+        let (spec, report, facts) = (&self.shared.spec, self.shared.report(), self.shared.facts.get());
         let reap_at = self.shared.reap_at().map(|at| {
             let rest = at.saturating_duration_since(Instant::now());
             unix_ms().saturating_add(i64::try_from(rest.as_millis()).unwrap_or(i64::MAX))
@@ -142,7 +137,7 @@ impl InstanceHandle {
     pub fn end(&self, reason: EndReason) {
         // An actor that is being restarted finds the wish in the facts.
         if self.actor.tell(End(reason)).is_err() {
-            self.shared.desktop.facts.update(|f| {
+            self.shared.facts.update(|f| {
                 f.ending.get_or_insert(reason);
             });
         }
@@ -158,7 +153,7 @@ impl InstanceHandle {
 
     /// From now on its processes outlive this host.
     pub fn leave_processes(&self) {
-        self.shared.desktop.leave_processes();
+        self.shared.source.leave();
     }
 
     /// Its picture now, as PNG. Whoever asks while one is being taken gets the same.
@@ -166,8 +161,7 @@ impl InstanceHandle {
     /// # Errors
     /// [`RequestError::NoDisplay`] and [`RequestError::Screenshot`].
     pub async fn screenshot(&self) -> Result<Bytes, RequestError> {
-        let address = self.shared.desktop.display_now().ok_or(RequestError::NoDisplay)?;
-        let take = move || screenshot(&address, Some(THUMBNAIL_WIDTH), SCREENSHOT_DEADLINE);
+        let take = self.shared.source.picture().ok_or(RequestError::NoDisplay)?;
         let turns = &self.shared.services.screenshots;
         Ok(self.shared.screenshots.get(turns, take).await?)
     }

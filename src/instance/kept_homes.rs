@@ -33,11 +33,11 @@ impl Manager {
     /// # Errors
     /// [`KeptHomeError`].
     pub async fn empty_home(&self, owner: SessionId, app: String) -> Result<(), KeptHomeError> {
-        let busy = |facts: crate::desktop::Facts| facts.failure.is_none() && !facts.ended;
+        let busy = |facts: crate::source::Facts| facts.failure.is_none() && !facts.ended;
         let mine = self.of_session(owner).into_iter();
         if mine
             .filter(|instance| instance.spec().app.id == app)
-            .any(|instance| busy(instance.shared.desktop.facts.get()))
+            .any(|instance| busy(instance.shared.facts.get()))
         {
             return Err(KeptHomeError::Busy);
         }

@@ -10,6 +10,7 @@ use tokio::sync::broadcast;
 
 use super::catalogue::Catalogue;
 use super::events::InstanceEvent;
+use super::feed::Feed;
 use super::folder_work;
 use super::handle::InstanceHandle;
 use super::mending::Mending;
@@ -20,12 +21,13 @@ use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
 use super::tree::instance;
 use crate::clock::unix_ms;
 use crate::config::Home;
-use crate::desktop::{self, DesktopParts, DesktopShared, EndReason, Failure, Layout};
+use crate::desktop::{self, DesktopParts, DesktopShared, Layout};
 use crate::ids::{InstanceId, SessionId};
 use crate::media::{Hub, Ladder};
 use crate::process::{KeeperOptions, SizedFolder};
 use crate::protocol::keeper::User;
 use crate::protocol::words::InstanceStatus;
+use crate::source::{EndReason, Failure};
 use crate::store::InstanceRow;
 use crate::supervision::{ChildRef, SupervisorRef};
 
@@ -176,7 +178,7 @@ impl Manager {
             tries -= 1;
             match self.prepare(&spec) {
                 Err(error) if tries > 0 => log::warn!("instance={id} cannot be adopted yet: {error}"),
-                result => return result,
+                result => return result.map(|(handle, _)| handle),
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -325,8 +327,8 @@ impl Manager {
         self.refusal(&self.lock(), owner).map_or(Ok(()), Err)?;
         let (making, undoing) = (self.clone(), self.clone());
         let make = move || {
-            let judged = |handle: InstanceHandle| {
-                desktop::judge_home(&handle.shared.desktop.layout)?;
+            let judged = |(handle, desktop): (InstanceHandle, Arc<DesktopShared>)| {
+                desktop::judge_home(&desktop.layout)?;
                 Ok(handle)
             };
             let save = |handle: InstanceHandle| {
@@ -350,8 +352,8 @@ impl Manager {
         Ok(handle)
     }
 
-    /// Folders, files and the shared state of a new or adopted instance. Blocks.
-    fn prepare(&self, spec: &InstanceSpec) -> Result<InstanceHandle, LaunchError> {
+    /// Folders, files and the shared state of a new or adopted instance, and its Desktop. Blocks.
+    fn prepare(&self, spec: &InstanceSpec) -> Result<(InstanceHandle, Arc<DesktopShared>), LaunchError> {
         let services = &self.inner.services;
         let folders = services
             .apps
@@ -378,6 +380,14 @@ impl Manager {
         let folder = services.state.instance(spec.id);
         desktop::prepare(&folder, &layout, owner).map_err(|e| LaunchError::files(&e))?;
         let limits = &services.config.instances;
+        let ladder = Ladder::configured(&services.config.video.ladder, spec.bitrate_kbps);
+        let feed = Feed::new(&desktop::PARTS, Hub::with_ladder(ladder)).map_err(|e| LaunchError::files(&e))?;
+        let Feed {
+            facts,
+            hub,
+            input,
+            windows,
+        } = feed.clone();
         let parts = DesktopParts {
             id: spec.id,
             layout,
@@ -391,16 +401,18 @@ impl Manager {
             },
             folder,
             readiness_timeout: limits.readiness_timeout,
-            hub: Hub::with_ladder(Ladder::configured(&services.config.video.ladder, spec.bitrate_kbps)),
+            facts,
+            hub,
+            input,
+            windows,
             media: services.media.clone(),
             encoders: services.encoders.clone(),
         };
-        let desktop = DesktopShared::new(parts).map_err(|e| LaunchError::files(&e))?;
-        let shared = InstanceShared::new(spec.clone(), desktop, Arc::clone(services));
-        Ok(InstanceHandle {
-            shared,
-            actor: ChildRef::new(),
-        })
+        let desktop = DesktopShared::new(parts);
+        let source = Arc::<DesktopShared>::clone(&desktop);
+        let shared = InstanceShared::new(spec.clone(), feed, source, Arc::clone(services));
+        let actor = ChildRef::new();
+        Ok((InstanceHandle { shared, actor }, desktop))
     }
 
     /// Takes a place, if one is free: decided under one lock, so that no two launches take the same.
@@ -467,7 +479,7 @@ fn sized(layout: &Layout, home: Home) -> Vec<SizedFolder> {
 
 /// What the row of an adopted instance says about its end or failure is so still.
 fn resume(handle: &InstanceHandle, row: InstanceRow) {
-    let facts = &handle.shared.desktop.facts;
+    let facts = &handle.shared.facts;
     match row.status {
         InstanceStatus::Failed => {
             let output = row.output_lines();

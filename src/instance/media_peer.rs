@@ -15,20 +15,20 @@ use std::time::Duration;
 use actix::{Handler, Message, ResponseActFuture, WrapFuture};
 use futures::FutureExt;
 use futures::future::FusedFuture;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::actor::InstanceActor;
 use super::error::InstanceError;
 use super::input_gate::ViewerInput;
 use super::offers::Seat;
-use super::peer_child::{BEAT, PeerCommand, PeerHandle, STALL, asked};
+use super::peer_child::{BEAT, STALL};
 use super::peer_end::{End, Transport};
 use super::shared::InstanceShared;
 use super::speaker::RoleNow;
 use crate::ids::{PeerId, SessionId, ViewerId};
 use crate::media::{Codec, Subscription};
-use crate::peer::{InputSink, PeerError};
+use crate::peer::{EndAsked, InputSink, Peer, PeerError, PeerOrders};
 use crate::protocol::signalling::CloseReason;
 use crate::supervision::{ChildContext, ChildSpec, ExitReason, Restart, Shutdown};
 
@@ -65,7 +65,7 @@ pub struct MediaPeer {
     pub input: Arc<dyn InputSink>,
     /// How the instance is, as the `instance` message.
     pub status: watch::Receiver<Option<String>>,
-    end: watch::Receiver<Option<CloseReason>>,
+    end: EndAsked,
     gone: Option<oneshot::Sender<CloseReason>>,
 }
 
@@ -80,7 +80,8 @@ impl std::fmt::Debug for MediaPeer {
 impl MediaPeer {
     /// Waits until the peer has to end.
     pub fn asked(&self) -> impl Future<Output = CloseReason> + 'static {
-        asked(self.end.clone())
+        let mut end = self.end.clone();
+        async move { end.reason().await }
     }
 
     /// Takes its frames out.
@@ -121,37 +122,30 @@ pub async fn opened(shared: Arc<InstanceShared>, ask: OpenMedia) -> Result<Media
     })?;
     let seat = Seat::take(&shared, &who, ask.from, false)?;
     let peer = seat.peer;
-    let (handle, commands, close) = PeerHandle::new(who.viewer);
-    let (status, status_rx) = watch::channel(Some(shared.status_text(who.viewer)));
-    let (told, end) = watch::channel(None);
+    // Its orders about paths are dropped: it has one.
+    let (new, PeerOrders { end, status, .. }) = Peer::new();
+    new.send_status(&shared.status_text(who.viewer));
     let (gone, is_gone) = oneshot::channel();
     let start = Start {
         end: End::new(&shared, who.viewer, peer, Transport::Websocket, None),
-        commands,
-        close,
-        status,
-        told,
+        peer: new.clone(),
+        asked: end.clone(),
         gone: is_gone,
     };
-    seat.begin(&shared, &who, child(peer, start), handle).await?;
+    seat.begin(&shared, &who, child(peer, start), new).await?;
     log::log!(
         shared.lines.level(),
         "instance={} peer={peer} viewer={} by websocket codec={codec}",
         shared.spec.id,
         who.viewer
     );
-    let input = ViewerInput::new(
-        who.viewer,
-        peer,
-        Arc::clone(&shared.roster),
-        Arc::clone(&shared.desktop.input),
-    );
+    let input = ViewerInput::new(who.viewer, peer, Arc::clone(&shared.roster), Arc::clone(&shared.input));
     Ok(MediaPeer {
         peer,
         codec,
-        frames: Some(shared.desktop.hub.subscribe(codec)),
+        frames: Some(shared.hub.subscribe(codec)),
         input: Arc::new(input),
-        status: status_rx,
+        status,
         end,
         gone: Some(gone),
     })
@@ -164,11 +158,9 @@ fn names(codecs: &[Codec]) -> String {
 /// What the child begins with; taken by its only start.
 struct Start {
     end: End,
-    commands: mpsc::Receiver<PeerCommand>,
-    close: watch::Receiver<Option<CloseReason>>,
-    status: watch::Sender<Option<String>>,
-    /// Tells the socket that it has to end.
-    told: watch::Sender<Option<CloseReason>>,
+    peer: Peer,
+    /// The socket hears the same.
+    asked: EndAsked,
     gone: oneshot::Receiver<CloseReason>,
 }
 
@@ -191,42 +183,26 @@ fn child(peer: PeerId, start: Start) -> ChildSpec {
 async fn life(start: Start, cx: ChildContext) -> ExitReason {
     let Start {
         mut end,
-        mut commands,
-        close,
-        status,
-        told,
+        peer,
+        mut asked,
         mut gone,
     } = start;
     // Its socket is there: there is nothing that it could be waiting for.
     end.answered = true;
     end.connected();
-    let (asked, stopping) = (asked(close).fuse(), cx.stopping().fuse());
-    tokio::pin!(asked, stopping);
+    let stopping = cx.stopping().fuse();
+    tokio::pin!(stopping);
     let mut beat = tokio::time::interval(BEAT);
     let mut ending: Option<(CloseReason, Instant)> = None;
     end.reason = loop {
         let until = ending.map_or_else(Instant::now, |(_, until)| until);
-        let reason = tokio::select! {
+        tokio::select! {
             biased;
-            () = &mut stopping, if !stopping.is_terminated() => end.shared.close_reason(),
-            reason = &mut asked, if !asked.is_terminated() => reason,
+            () = &mut stopping, if !stopping.is_terminated() => peer.close(end.shared.close_reason()),
+            reason = asked.reason(), if ending.is_none() => ending = Some((reason, Instant::now() + CLOSE_WITHIN)),
             said = &mut gone => break ending.map_or_else(|| said.unwrap_or(CloseReason::IceFailed), |(reason, _)| reason),
             () = sleep_until(until), if ending.is_some() => break ending.map_or(CloseReason::Fault, |(reason, _)| reason),
-            _ = beat.tick() => {
-                cx.progress();
-                continue;
-            }
-            Some(command) = commands.recv() => {
-                // The rest is about paths, of which it has one.
-                if let PeerCommand::Status(text) = command {
-                    status.send_replace(Some(text));
-                }
-                continue;
-            }
-        };
-        if ending.is_none() {
-            ending = Some((reason, Instant::now() + CLOSE_WITHIN));
-            told.send_replace(Some(reason));
+            _ = beat.tick() => cx.progress(),
         }
     };
     ExitReason::Normal

@@ -78,14 +78,14 @@ impl Scene {
 
 /// A click by this peer: whether it was applied.
 fn clicks(scene: &Scene, peer: &MediaPeer) -> bool {
-    let before = scene.shared.desktop.input.len();
+    let before = scene.shared.input.len();
     let frame = InputFrame {
         seq: 1,
         time_ms: 0,
         event: CLICK,
     };
     peer.input.accept(frame, InputChannel::Input);
-    scene.shared.desktop.input.len() > before
+    scene.shared.input.len() > before
 }
 
 #[actix_rt::test]
@@ -186,7 +186,7 @@ async fn tried(scene: &Scene) -> PeerId {
         beside: true,
         from: HERE,
     };
-    offers::answered(Arc::clone(&scene.shared), offer).await.unwrap()
+    offers::answered(Arc::clone(&scene.shared), offer).await.unwrap().peer
 }
 
 #[actix_rt::test]
@@ -197,13 +197,10 @@ async fn a_way_that_is_tried_beside_has_no_say_before_its_first_event_and_then_t
     let (failed, second) = (tried(&scene).await, tried(&scene).await);
     assert_eq!(scene.told_closed(failed).await, "superseded", "one at a time");
     assert_eq!(scene.shared.roster.with(|v| v.peer_of(viewer)), Some(first.peer));
-    assert!(scene.shared.desktop.input.is_empty(), "nothing was let go");
+    assert!(scene.shared.input.is_empty(), "nothing was let go");
     assert!(clicks(&scene, &first));
     assert!(!scene.shared.roster.steer(viewer, second, || {}));
-    let (roster, queue) = (
-        Arc::clone(&scene.shared.roster),
-        Arc::clone(&scene.shared.desktop.input),
-    );
+    let (roster, queue) = (Arc::clone(&scene.shared.roster), Arc::clone(&scene.shared.input));
     let input = ViewerInput::new(viewer, second, roster, queue);
     let input = Beside::new(Arc::clone(&scene.shared), viewer, second, input);
     let frame = InputFrame {

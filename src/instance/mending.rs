@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use super::handle::InstanceHandle;
 use super::manager::Manager;
 use crate::clock::unix_ms;
-use crate::desktop::Failure;
 use crate::ids::InstanceId;
+use crate::source::Failure;
 use crate::store::StatusChange;
 
 /// From the end of a tree to the start of the next: what is left of the old one goes meanwhile.
@@ -79,7 +79,7 @@ impl Manager {
     /// The tree of an instance is gone. Never waits.
     pub(super) fn tree_ended(&self, id: InstanceId) {
         let Some(handle) = self.get(id) else { return };
-        if handle.shared.desktop.facts.get().ended || handle.shared.desktop.leaves_processes() {
+        if handle.shared.facts.get().ended || handle.shared.source.is_left() {
             self.forget(id);
             return;
         }
@@ -101,7 +101,7 @@ impl Manager {
     }
 
     async fn mend_one(&self, id: InstanceId, handle: &InstanceHandle, tries: &mut BTreeMap<InstanceId, Tries>) {
-        if !handle.shared.desktop.has_keeper() || !Tries::again(tries, id, Instant::now()) {
+        if !handle.shared.source.lives() || !Tries::again(tries, id, Instant::now()) {
             self.give_up(id, handle).await;
             self.mending().remove(id);
             return;
@@ -119,15 +119,15 @@ impl Manager {
     async fn give_up(&self, id: InstanceId, handle: &InstanceHandle) {
         log::error!("instance={id} its tree is gone for good");
         let shared = &handle.shared;
-        let output = shared.desktop.last_output();
-        shared.desktop.facts.update(|f| {
+        let output = shared.source.last_output();
+        shared.facts.update(|f| {
             f.failure.get_or_insert(Failure {
                 code: "tree_failed".into(),
                 message: "the host could not keep this instance going".into(),
                 output,
             });
         });
-        shared.desktop.end_keeper().await;
+        shared.source.end().await;
         shared.remove_folders().await;
         let report = shared.report();
         let now = unix_ms();
@@ -137,7 +137,7 @@ impl Manager {
             reason: report.reason,
             message: report.message,
             output: report.output,
-            restarts: shared.desktop.facts.get().restarts,
+            restarts: shared.facts.get().restarts,
             modified: now,
             ended: Some(now),
         };

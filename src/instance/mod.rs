@@ -4,7 +4,7 @@
 //! Instances           dynamic, max_children = capacity
 //!  └ <id>             one_for_one, auto_shutdown any_significant
 //!     ├ peers         dynamic: one child per peer, temporary
-//!     ├ desktop       rest_for_one: see `crate::desktop`; past its intensity the instance is FAILED
+//!     ├ desktop       its source, see `crate::source`: here a Desktop; past its intensity the instance is FAILED
 //!     └ actor         significant: status, viewers, control
 //! ```
 //!
@@ -18,8 +18,12 @@ mod announcing;
 mod beside;
 mod catalogue;
 mod doing;
+mod door;
 mod error;
 pub mod events;
+#[cfg(test)]
+mod fake_source;
+mod feed;
 mod folder_work;
 mod handle;
 mod input_gate;
@@ -51,12 +55,14 @@ mod viewers;
 mod visits;
 
 pub use catalogue::Catalogue;
+pub use door::Door;
 pub use error::InstanceError;
 pub use handle::{InstanceHandle, RequestError};
 pub use kept_homes::KeptHomeError;
 pub use manager::{Capacity, Manager};
 pub use offer_book::OfferBook;
 pub use outbound::{Outbound, OutboundTexts, outbound};
+pub use peer_child::Answer;
 pub use rows::RowError;
 pub use screenshots::{ScreenshotError, ScreenshotTurns};
 pub use services::Services;

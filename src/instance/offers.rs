@@ -10,13 +10,13 @@ use super::actor::InstanceActor;
 use super::beside::Beside;
 use super::error::InstanceError;
 use super::input_gate::ViewerInput;
-use super::peer_child::{PeerHandle, peer_child};
+use super::peer_child::{Answer, peer_child};
 use super::places::{Asker, NoPlace};
 use super::shared::InstanceShared;
 use super::speaker::Speaker;
 use crate::ids::PeerId;
 use crate::peer::candidate::Intake;
-use crate::peer::{InputSink, PeerError, PeerOptions};
+use crate::peer::{InputSink, Peer, PeerError, PeerOptions};
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::CloseReason;
 use crate::supervision::ChildSpec;
@@ -24,9 +24,9 @@ use crate::supervision::ChildSpec;
 /// From an offer to its answer.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A viewer offers a new peer connection. The peer itself tells it the answer, and then its candidates.
+/// A viewer offers a new peer connection, and is answered. Once the answer is told, the peer tells its candidates.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<PeerId, InstanceError>")]
+#[rtype(result = "Result<Answer, InstanceError>")]
 pub struct Offer {
     /// Who.
     pub who: Speaker,
@@ -39,7 +39,7 @@ pub struct Offer {
 }
 
 impl Handler<Offer> for InstanceActor {
-    type Result = ResponseActFuture<Self, Result<PeerId, InstanceError>>;
+    type Result = ResponseActFuture<Self, Result<Answer, InstanceError>>;
 
     fn handle(&mut self, msg: Offer, _: &mut Self::Context) -> Self::Result {
         let work = answered(Arc::clone(&self.shared), msg);
@@ -68,7 +68,7 @@ impl Seat {
         from: IpAddr,
         beside: bool,
     ) -> Result<Self, InstanceError> {
-        if shared.desktop.facts.get().ending.is_some() {
+        if shared.facts.get().ending.is_some() {
             return Err(InstanceError::Ending);
         }
         // There is nothing that it could be beside.
@@ -105,12 +105,12 @@ impl Seat {
         shared: &InstanceShared,
         who: &Speaker,
         spec: ChildSpec,
-        handle: PeerHandle,
+        new: Peer,
     ) -> Result<(), InstanceError> {
         let remembered = if self.beside {
-            shared.remember_beside(who, self.peer, handle)
+            shared.remember_beside(who, self.peer, new)
         } else {
-            shared.remember_peer(who, self.peer, handle)
+            shared.remember_peer(who, self.peer, new)
         };
         // Whatever comes of the one it gave way to: it has no place any more.
         if let Some(other) = self.gives_way {
@@ -130,10 +130,10 @@ impl Seat {
 ///
 /// # Errors
 /// [`InstanceError`].
-pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerId, InstanceError> {
+pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<Answer, InstanceError> {
     let who = offer.who;
     shared.roster.heard(&who)?;
-    if shared.desktop.facts.get().ending.is_some() {
+    if shared.facts.get().ending.is_some() {
         return Err(InstanceError::Ending);
     }
     let pending = shared.services.offers.take(who.session, Instant::now());
@@ -144,12 +144,7 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerI
         .roster
         .role(who.viewer)
         .is_some_and(|role| may(role, Action::Control));
-    let input = ViewerInput::new(
-        who.viewer,
-        peer,
-        Arc::clone(&shared.roster),
-        Arc::clone(&shared.desktop.input),
-    );
+    let input = ViewerInput::new(who.viewer, peer, Arc::clone(&shared.roster), Arc::clone(&shared.input));
     let sink: Arc<dyn InputSink> = if seat.beside {
         Arc::new(Beside::new(Arc::clone(&shared), who.viewer, peer, input))
     } else {
@@ -159,17 +154,17 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<PeerI
         peer_id: peer,
         offer: offer.sdp,
         candidates: Intake::new(offer.from, shared.services.config.limits.candidates_per_peer),
-        hub: Arc::clone(&shared.desktop.hub),
+        hub: Arc::clone(&shared.hub),
         available: shared.services.codecs.clone(),
         sink,
         steers,
         factory: Arc::clone(&shared.services.connections),
         runtime: shared.services.media.clone(),
     };
-    let (spec, handle, answered) = peer_child(Arc::clone(&shared), who.viewer, options, pending);
-    seat.begin(&shared, &who, spec, handle).await?;
+    let (spec, new, answered) = peer_child(Arc::clone(&shared), who.viewer, options, pending);
+    seat.begin(&shared, &who, spec, new).await?;
     match tokio::time::timeout(ANSWER_DEADLINE, answered).await {
-        Ok(answer) => Ok(answer.unwrap_or(Err(PeerError::Closing)).map(|()| peer)?),
+        Ok(answer) => Ok(answer.unwrap_or(Err(PeerError::Closing))?),
         Err(_) => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),
     }
 }

@@ -1,4 +1,4 @@
-//! Viewers with their sockets, and the one question the input path asks. Shared by `Arc`, outlives every actor.
+//! Viewers with their doors, and the one question the input path asks. Shared by `Arc`, outlives every actor.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
 use super::announcing::Announcing;
-use super::outbound::{Outbound, written};
+use super::door::Door;
+use super::outbound::written;
 use super::speaker::{RoleNow, Speaker};
 use super::viewers::{ControlError, ControlWish, Regraded, Viewers};
 use crate::ids::{PeerId, SessionId, ViewerId};
@@ -20,7 +21,7 @@ use crate::protocol::words::Role;
 /// So many viewers are told by name.
 const MOST_NAMED: usize = 100;
 
-/// The viewers of one instance and the ways to their sockets.
+/// The viewers of one instance and by what they are here.
 #[derive(Debug)]
 pub struct Roster {
     inner: Mutex<Inner>,
@@ -32,18 +33,18 @@ pub struct Roster {
 struct Inner {
     viewers: Viewers,
     /// One for each viewer.
-    sockets: BTreeMap<ViewerId, Socket>,
+    doors: BTreeMap<ViewerId, Attendance>,
     /// Who was handed control, and what those are who did that.
     handed: Option<(ViewerId, RoleNow)>,
     announcing: Announcing,
 }
 
 #[derive(Debug)]
-struct Socket {
-    out: Outbound,
+struct Attendance {
+    door: Door,
     /// What its viewer is.
     role: RoleNow,
-    /// Since when the socket is known to be gone.
+    /// Since when its viewer is known not to be here.
     lost_at: Option<Instant>,
 }
 
@@ -54,7 +55,7 @@ impl Roster {
         Self {
             inner: Mutex::new(Inner {
                 viewers: Viewers::new(most, now),
-                sockets: BTreeMap::new(),
+                doors: BTreeMap::new(),
                 handed: None,
                 announcing: Announcing::default(),
             }),
@@ -62,26 +63,26 @@ impl Roster {
         }
     }
 
-    /// A viewer comes, or comes back on a new socket. Gives its living peer and the socket it had before, if another.
+    /// A viewer comes, or comes back by a new door. Gives its living peer and the door it had before, if another.
     ///
     /// # Errors
     /// [`ControlError`] when nothing lets them in, the id is another session's, or there are too many.
-    pub fn join(&self, who: &Speaker, role: &RoleNow) -> Result<(Option<PeerId>, Option<Outbound>), ControlError> {
+    pub fn join(&self, who: &Speaker, role: &RoleNow) -> Result<(Option<PeerId>, Option<Door>), ControlError> {
         let mut inner = self.lock();
         // Under the lock: a role that ends now ends before this, or finds this viewer.
         let now = watching(role)?;
         inner.viewers.join(who.viewer, who.session, now)?;
         let peer = inner.viewers.peer_of(who.viewer);
-        let socket = Socket {
-            out: who.out.clone(),
+        let attendance = Attendance {
+            door: who.door.clone(),
             role: role.clone(),
             lost_at: None,
         };
-        let before = inner.sockets.insert(who.viewer, socket);
-        Ok((peer, before.map(|s| s.out).filter(|o| !o.same_socket(&who.out))))
+        let before = inner.doors.insert(who.viewer, attendance);
+        Ok((peer, before.map(|a| a.door).filter(|door| !door.is_same(&who.door))))
     }
 
-    /// A viewer says that it goes; gives its peer. Nothing where it is not here, or came back by another socket.
+    /// A viewer says that it goes; gives its peer. Nothing where it is not here, or came back by another door.
     pub fn leave(&self, who: &Speaker, now: Instant) -> Option<Option<PeerId>> {
         let mut inner = self.lock();
         inner.knows(who)?;
@@ -93,7 +94,7 @@ impl Roster {
         self.lock().remove(id, now)
     }
 
-    /// Whether who says something is here, by this socket, and may still watch.
+    /// Whether who says something is here, by this door, and may still watch.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -101,7 +102,7 @@ impl Roster {
         self.lock().heard(who)
     }
 
-    /// Whether who says something is here, by this socket, and steers.
+    /// Whether who says something is here, by this door, and steers.
     ///
     /// # Errors
     /// [`ControlError`].
@@ -123,7 +124,7 @@ impl Roster {
         Ok((before, inner.viewers.may_steer(who.viewer)))
     }
 
-    /// As whom a viewer is here that a further socket of its session asks for. `role`: what that socket gives, which has to
+    /// As whom a viewer is here that something else of its session asks for. `role`: what that gives, which has to
     /// be no less than what the viewer is by itself: nobody comes by it into what they could not have by their own.
     ///
     /// # Errors
@@ -132,17 +133,17 @@ impl Roster {
         let inner = self.lock();
         let given = watching(role)?;
         let here = inner
-            .sockets
+            .doors
             .get(&viewer)
             .filter(|_| inner.viewers.session_of(viewer) == Some(session));
-        let socket = here.ok_or(ControlError::NotWatching)?;
-        if watching(&socket.role)? > given {
+        let here = here.ok_or(ControlError::NotWatching)?;
+        if watching(&here.role)? > given {
             return Err(ControlError::NoAccess);
         }
         Ok(Speaker {
             viewer,
             session,
-            out: socket.out.clone(),
+            door: here.door.clone(),
         })
     }
 
@@ -167,22 +168,22 @@ impl Roster {
             ControlWish::Release => inner.viewers.release(who.viewer)?,
             ControlWish::Grant(to) => {
                 inner.viewers.grant(who.viewer, to)?;
-                inner.handed = inner.sockets.get(&who.viewer).map(|s| (to, s.role.clone()));
+                inner.handed = inner.doors.get(&who.viewer).map(|a| (to, a.role.clone()));
             }
         }
         Ok(before)
     }
 
-    /// Viewers whose sockets have been gone for `grace`; notes those that are newly gone.
+    /// Viewers that have not been here for `grace`; notes those that are newly gone.
     pub fn expired(&self, grace: Duration, now: Instant) -> Vec<ViewerId> {
         let mut inner = self.lock();
+        let Inner { viewers, doors, .. } = &mut *inner;
         let mut expired = Vec::new();
-        for (id, socket) in &mut inner.sockets {
-            if socket.out.is_closed() {
-                let lost_at = *socket.lost_at.get_or_insert(now);
-                if now.duration_since(lost_at) >= grace {
-                    expired.push(*id);
-                }
+        for (id, here) in doors {
+            if here.door.is_open(viewers.peer_of(*id).is_some()) {
+                here.lost_at = None;
+            } else if now.duration_since(*here.lost_at.get_or_insert(now)) >= grace {
+                expired.push(*id);
             }
         }
         expired
@@ -190,17 +191,17 @@ impl Roster {
 
     /// Tells one viewer something.
     pub fn tell(&self, id: ViewerId, message: &ServerMessage) {
-        if let Some(socket) = self.lock().sockets.get(&id) {
-            socket.out.send(message);
+        if let Some(here) = self.lock().doors.get(&id) {
+            here.door.tell(message);
         }
     }
 
     /// Tells every viewer what is for its role.
     pub fn tell_all(&self, text: &dyn Fn(Role) -> Option<Arc<str>>) {
         let inner = self.lock();
-        for (id, socket) in &inner.sockets {
+        for (id, here) in &inner.doors {
             if let Some(text) = text(inner.viewers.role(*id)) {
-                socket.out.send_text(text);
+                here.door.tell_text(text);
             }
         }
     }
@@ -208,15 +209,15 @@ impl Roster {
     /// Tells one viewer who steers and what it is itself, without waiting for the others.
     pub fn tell_control(&self, id: ViewerId) {
         let inner = self.lock();
-        if let Some(socket) = inner.sockets.get(&id) {
-            socket.out.send(&inner.control(id));
+        if let Some(here) = inner.doors.get(&id) {
+            here.door.tell(&inner.control(id));
         }
     }
 
     /// Tells everybody who is there and who steers: now, or soon where they were told just before.
     pub fn announce(&self, now: Instant) {
         let mut inner = self.lock();
-        let told = inner.sockets.len();
+        let told = inner.doors.len();
         if inner.announcing.changed(told, now) {
             inner.announce();
         } else {
@@ -252,8 +253,8 @@ impl Roster {
     /// Decides everybody's role anew, see [`Viewers::regrade`]. What was handed on by who may do that no longer falls back.
     pub fn regrade(&self) -> Regraded {
         let mut inner = self.lock();
-        let Inner { viewers, sockets, .. } = &mut *inner;
-        let decide = |id| watching(&sockets.get(&id).ok_or(ControlError::NotWatching)?.role);
+        let Inner { viewers, doors, .. } = &mut *inner;
+        let decide = |id| watching(&doors.get(&id).ok_or(ControlError::NotWatching)?.role);
         let mut regraded = viewers.regrade(&decide);
         let void = |(_, by): &(ViewerId, RoleNow)| !by.get().is_ok_and(|role| may(role, Action::GiveControl));
         if let Some((to, _)) = inner.handed.take_if(|handed| void(handed)) {
@@ -273,10 +274,10 @@ impl Roster {
         may
     }
 
-    /// The socket of a viewer.
+    /// By what a viewer is here.
     #[cfg(test)]
-    pub(crate) fn socket_of(&self, id: ViewerId) -> Option<Outbound> {
-        self.lock().sockets.get(&id).map(|s| s.out.clone())
+    pub(crate) fn door_of(&self, id: ViewerId) -> Option<Door> {
+        self.lock().doors.get(&id).map(|here| here.door.clone())
     }
 
     /// Reads or changes the viewers under the lock.
@@ -297,19 +298,19 @@ fn watching(role: &RoleNow) -> Result<Role, ControlError> {
 }
 
 impl Inner {
-    /// The socket of who says something, if it is the one that its viewer has now.
-    fn knows(&self, who: &Speaker) -> Option<&Socket> {
-        let socket = self.sockets.get(&who.viewer).filter(|s| s.out.same_socket(&who.out));
-        socket.filter(|_| self.viewers.session_of(who.viewer) == Some(who.session))
+    /// By what who says something is here, if it is that by which it was said.
+    fn knows(&self, who: &Speaker) -> Option<&Attendance> {
+        let here = self.doors.get(&who.viewer).filter(|a| a.door.is_same(&who.door));
+        here.filter(|_| self.viewers.session_of(who.viewer) == Some(who.session))
     }
 
     fn heard(&self, who: &Speaker) -> Result<(), ControlError> {
-        let socket = self.knows(who).ok_or(ControlError::NotWatching)?;
-        watching(&socket.role).map(|_| ())
+        let here = self.knows(who).ok_or(ControlError::NotWatching)?;
+        watching(&here.role).map(|_| ())
     }
 
     fn remove(&mut self, id: ViewerId, now: Instant) -> Option<Option<PeerId>> {
-        self.sockets.remove(&id);
+        self.doors.remove(&id);
         self.viewers.leave(id, now).map(|v| v.peer)
     }
 
@@ -331,11 +332,11 @@ impl Inner {
         viewers.sort_by_key(|viewer| Reverse(viewer.role));
         viewers.truncate(MOST_NAMED);
         let list = written(&ServerMessage::Viewers { count, viewers });
-        for (id, socket) in &self.sockets {
+        for (id, here) in &self.doors {
             if let Some(list) = &list {
-                socket.out.send_text(Arc::clone(list));
+                here.door.tell_text(Arc::clone(list));
             }
-            socket.out.send(&self.control(*id));
+            here.door.tell(&self.control(*id));
         }
     }
 }

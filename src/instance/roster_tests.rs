@@ -1,6 +1,7 @@
 use futures::FutureExt;
 use tokio::task::unconstrained;
 
+use super::super::door::Door;
 use super::super::outbound::{OutboundTexts, outbound};
 use super::super::testing::tab;
 use super::*;
@@ -97,7 +98,19 @@ fn a_viewer_that_comes_back_in_time_finds_its_peer() {
     assert!(roster.expired(grace, now).is_empty());
     assert!(roster.expired(grace, now + Duration::from_secs(7)).is_empty());
     let (out, _socket) = outbound();
-    assert_eq!(roster.join(&Speaker { out, ..who }, &owner).unwrap().0, Some(peer));
+    assert_eq!(
+        roster
+            .join(
+                &Speaker {
+                    door: Door::Socket(out),
+                    ..who
+                },
+                &owner
+            )
+            .unwrap()
+            .0,
+        Some(peer)
+    );
     assert!(roster.expired(grace, now + Duration::from_secs(60)).is_empty());
 }
 
@@ -122,10 +135,13 @@ fn an_old_sockets_end_does_not_take_away_a_viewer_that_moved_to_a_new_one() {
     let owner = RoleNow::always(Role::Owner);
     let (old, _old_socket) = tab(SessionId::new());
     let (out, _new_socket) = outbound();
-    let new = Speaker { out, ..old.clone() };
+    let new = Speaker {
+        door: Door::Socket(out),
+        ..old.clone()
+    };
     roster.join(&old, &owner).unwrap();
     let before = roster.join(&new, &owner).unwrap().1;
-    assert!(before.is_some_and(|before| before.same_socket(&old.out)));
+    assert!(before.is_some_and(|before| before.is_same(&old.door)));
     assert_eq!(roster.leave(&old, now), None);
     assert!(
         is_refused(roster.heard(&old), "not_watching"),

@@ -17,11 +17,11 @@ use super::manager::Manager;
 use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
 use crate::clock::unix_ms;
 use crate::config::removal;
-use crate::desktop::EndReason;
 use crate::ids::{InstanceId, SessionId};
 use crate::process::sweep_instance;
 use crate::protocol::signalling::{AppLabel, InstanceMessage, Size};
 use crate::protocol::words::{InstanceStatus, Role};
+use crate::source::EndReason;
 use crate::store::{InstanceRow, NewEvent, NewInstance, StatusChange, StoreError};
 
 /// Failed rows that one session is shown.

@@ -16,6 +16,7 @@
 //! A page asks for one every few seconds, and so does every other page that shows the same instance. What is taken is
 //! taken to its end, whether or not the one who asked first still waits.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
-use crate::x11::X11Error;
+use crate::source::NoPicture;
 
 /// Screenshots at once. Each costs a processor core for some tens of milliseconds; the encoders need them more.
 const AT_ONCE: usize = 2;
@@ -52,9 +53,9 @@ pub enum ScreenshotError {
     /// No turn was free in time.
     #[error("too many screenshots are being taken")]
     Busy,
-    /// The display does not give the picture.
+    /// The source does not give the picture.
     #[error("the picture cannot be had: {0}")]
-    Display(#[source] Arc<X11Error>),
+    Display(#[source] Arc<dyn Error + Send + Sync>),
     /// What took it is gone, or does not end.
     #[error("the screenshot was not taken to its end")]
     Lost,
@@ -87,7 +88,7 @@ impl Screenshots {
     pub(super) async fn get(
         &self,
         turns: &ScreenshotTurns,
-        take: impl FnOnce() -> Result<Vec<u8>, X11Error> + Send + 'static,
+        take: impl FnOnce() -> Result<Vec<u8>, NoPicture> + Send + 'static,
     ) -> Taken {
         let mut taking = self.begun(turns, take);
         match timeout(LONGEST, taking.wait_for(Option::is_some)).await {
@@ -99,7 +100,7 @@ impl Screenshots {
     fn begun(
         &self,
         turns: &ScreenshotTurns,
-        take: impl FnOnce() -> Result<Vec<u8>, X11Error> + Send + 'static,
+        take: impl FnOnce() -> Result<Vec<u8>, NoPicture> + Send + 'static,
     ) -> watch::Receiver<Option<Taken>> {
         let mut latest = lock(&self.latest);
         // One whose task is gone without a result is not waited for.
@@ -132,9 +133,7 @@ impl Screenshots {
                     let slow = took >= SLOW && !matches!(taken, Ok(Ok(_)));
                     *lock(&rests) = slow.then(|| Instant::now() + took * REST);
                     match taken {
-                        Ok(taken) => taken
-                            .map(Bytes::from)
-                            .map_err(|e| ScreenshotError::Display(Arc::new(e))),
+                        Ok(taken) => taken.map(Bytes::from).map_err(|e| ScreenshotError::Display(e.into())),
                         Err(_) => Err(ScreenshotError::Lost),
                     }
                 }
@@ -239,7 +238,7 @@ mod tests {
             move || {
                 asked.fetch_add(1, Ordering::Relaxed);
                 std::thread::sleep(SLOW);
-                Err(X11Error::Unsupported("late".into()))
+                Err("late".into())
             }
         };
         for _ in 0..20 {
@@ -255,7 +254,7 @@ mod tests {
     #[tokio::test]
     async fn one_that_fails_is_told_and_not_kept() {
         let (one, turns) = (Screenshots::default(), ScreenshotTurns::default());
-        let failed = one.get(&turns, || Err(X11Error::Unsupported("8 bit".into()))).await;
+        let failed = one.get(&turns, || Err("8 bit".into())).await;
         assert_eq!(failed.unwrap_err().code(), "screenshot_failed");
         let lost = one.get(&turns, || panic!("lost its way")).await;
         assert_eq!(lost.unwrap_err().code(), "screenshot_failed");

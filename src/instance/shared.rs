@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
+use super::feed::Feed;
 use super::folder_work;
 use super::outbound::written;
-use super::peer_child::{PeerCommand, PeerHandle};
 use super::places::Places;
 use super::roster::Roster;
 use super::screenshots::Screenshots;
@@ -16,14 +18,18 @@ use super::spec::InstanceSpec;
 use super::status::{StatusReport, derive};
 use super::viewers::ControlError;
 use super::visits::Visits;
-use crate::desktop::{DesktopShared, EndReason};
 use crate::ids::{PeerId, ViewerId};
+use crate::media::Hub;
 use crate::observe::Lines;
+use crate::peer::Peer;
 use crate::protocol::input::InputEvent;
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
+use crate::protocol::windows::WindowEntry;
 use crate::protocol::words::Role;
+use crate::source::{EndReason, FactsCell, Source};
 use crate::supervision::SupervisorRef;
+use crate::x11::InputQueue;
 
 /// Lines a minute.
 const LINES: u32 = 300;
@@ -33,8 +39,16 @@ const LINES: u32 = 300;
 pub struct InstanceShared {
     /// What it is made of.
     pub spec: InstanceSpec,
-    /// Its processes.
-    pub desktop: Arc<DesktopShared>,
+    /// What its picture comes from and its input goes to.
+    pub source: Arc<dyn Source>,
+    /// What is known of that.
+    pub facts: FactsCell,
+    /// Its frames.
+    pub hub: Arc<Hub>,
+    /// Input waiting to be applied; outlives what applies it.
+    pub input: Arc<InputQueue>,
+    /// The windows that one can switch between; none where there is nothing to choose.
+    pub windows: watch::Sender<Vec<WindowEntry>>,
     /// Its viewers.
     pub roster: Arc<Roster>,
     /// What all instances share.
@@ -43,7 +57,8 @@ pub struct InstanceShared {
     pub parts: SupervisorRef,
     /// The supervisor of its peers.
     pub peers: SupervisorRef,
-    living: Mutex<BTreeMap<PeerId, PeerHandle>>,
+    /// With whose each is.
+    living: Mutex<BTreeMap<PeerId, (ViewerId, Peer)>>,
     places: Mutex<Places>,
     visits: Mutex<Visits>,
     modified_ms: Mutex<i64>,
@@ -58,7 +73,7 @@ pub struct InstanceShared {
 impl InstanceShared {
     /// A new instance, of which nothing runs yet.
     #[must_use]
-    pub fn new(spec: InstanceSpec, desktop: Arc<DesktopShared>, services: Arc<Services>) -> Arc<Self> {
+    pub fn new(spec: InstanceSpec, feed: Feed, source: Arc<dyn Source>, services: Arc<Services>) -> Arc<Self> {
         let roster = Arc::new(Roster::new(services.config.limits.viewers_per_instance, Instant::now()));
         let places = Places::new(services.config.limits.peers_per_instance);
         Arc::new(Self {
@@ -66,7 +81,11 @@ impl InstanceShared {
             visits: Mutex::default(),
             modified_ms: Mutex::new(spec.created_ms),
             spec,
-            desktop,
+            source,
+            facts: feed.facts,
+            hub: feed.hub,
+            input: feed.input,
+            windows: feed.windows,
             roster,
             services,
             parts: SupervisorRef::new(),
@@ -81,7 +100,7 @@ impl InstanceShared {
     /// How it is now.
     #[must_use]
     pub fn report(&self) -> StatusReport {
-        derive(&self.desktop.facts.get(), Instant::now())
+        derive(&self.facts.get(), Instant::now())
     }
 
     /// The message about how it is now, for who is `role` here.
@@ -110,13 +129,13 @@ impl InstanceShared {
             retry_in_ms: report
                 .retry_in
                 .map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)),
-            restarts: self.desktop.facts.get().restarts,
+            restarts: self.facts.get().restarts,
             windows: if may(role, Action::SendInput) {
-                self.desktop.windows.borrow().clone()
+                self.windows.borrow().clone()
             } else {
                 Vec::new()
             },
-            text_not_typed: self.desktop.facts.get().text_not_typed,
+            text_not_typed: self.facts.get().text_not_typed,
         }
     }
 
@@ -147,10 +166,10 @@ impl InstanceShared {
                 .and_then(|(_, text)| text.clone())
         };
         self.roster.tell_all(&for_role);
-        for peer in self.living().values() {
-            let role = self.roster.with(|viewers| viewers.role(peer.viewer));
+        for (viewer, peer) in self.living().values() {
+            let role = self.roster.with(|viewers| viewers.role(*viewer));
             if let Some(text) = for_role(role) {
-                peer.send(PeerCommand::Status(text.as_ref().to_owned()));
+                peer.send_status(&text);
             }
         }
     }
@@ -158,11 +177,11 @@ impl InstanceShared {
     /// Why peers that are stopped now are closed.
     #[must_use]
     pub fn close_reason(&self) -> CloseReason {
-        match self.desktop.facts.get().ending {
+        match self.facts.get().ending {
             Some(EndReason::AppExited) => CloseReason::AppExited,
             Some(EndReason::HostShutdown) => CloseReason::HostShutdown,
             Some(EndReason::Requested | EndReason::Idle) => CloseReason::InstanceEnded,
-            None if self.desktop.leaves_processes() => CloseReason::HostShutdown,
+            None if self.source.is_left() => CloseReason::HostShutdown,
             None => CloseReason::Fault,
         }
     }
@@ -190,9 +209,9 @@ impl InstanceShared {
         self.roster.with(|v| v.empty_since()).map(|since| since + idle)
     }
 
-    /// A peer, if it lives.
+    /// A peer, if it lives, and whose it is.
     #[must_use]
-    pub fn peer(&self, id: PeerId) -> Option<PeerHandle> {
+    pub fn peer(&self, id: PeerId) -> Option<(ViewerId, Peer)> {
         self.living().get(&id).cloned()
     }
 
@@ -209,7 +228,7 @@ impl InstanceShared {
     /// Closes a peer, if it lives; its place is free from here on.
     pub(super) fn close_peer(&self, id: PeerId, reason: CloseReason) {
         self.places().leaves(id);
-        if let Some(peer) = self.peer(id) {
+        if let Some((_, peer)) = self.peer(id) {
             peer.close(reason);
         }
     }
@@ -219,9 +238,9 @@ impl InstanceShared {
     ///
     /// # Errors
     /// [`ControlError`] where its viewer may have none: the peer is forgotten again.
-    pub fn remember_peer(&self, who: &Speaker, id: PeerId, handle: PeerHandle) -> Result<Vec<PeerId>, ControlError> {
+    pub fn remember_peer(&self, who: &Speaker, id: PeerId, peer: Peer) -> Result<Vec<PeerId>, ControlError> {
         // Before the viewer has it: whoever puts the viewer out finds the peer that is to be closed.
-        self.living().insert(id, handle);
+        self.living().insert(id, (who.viewer, peer));
         let set = self.roster.set_peer(who, id);
         let (before, steered) = set.inspect_err(|_| {
             self.living().remove(&id);
@@ -236,8 +255,8 @@ impl InstanceShared {
     ///
     /// # Errors
     /// [`ControlError`] where its viewer may have none: the peer is forgotten again.
-    pub fn remember_beside(&self, who: &Speaker, id: PeerId, handle: PeerHandle) -> Result<Vec<PeerId>, ControlError> {
-        self.living().insert(id, handle);
+    pub fn remember_beside(&self, who: &Speaker, id: PeerId, peer: Peer) -> Result<Vec<PeerId>, ControlError> {
+        self.living().insert(id, (who.viewer, peer));
         self.roster.heard(who).inspect_err(|_| {
             self.living().remove(&id);
         })?;
@@ -265,15 +284,16 @@ impl InstanceShared {
     /// The living peers of a viewer, but these.
     pub(super) fn peers_of(&self, viewer: ViewerId, but: &[PeerId]) -> Vec<PeerId> {
         let living = self.living();
-        let own = living
-            .iter()
-            .filter(|(id, peer)| peer.viewer == viewer && !but.contains(id));
+        let own = living.iter().filter(|(id, (of, _))| *of == viewer && !but.contains(id));
         own.map(|(id, _)| *id).collect()
     }
 
     /// A peer is gone. What its viewer held down is released, unless the viewer has a newer peer by now.
     pub fn forget_peer(&self, viewer: ViewerId, id: PeerId) {
-        self.living().remove(&id);
+        if let Some((_, peer)) = self.living().remove(&id) {
+            // News only to one whose child broke.
+            peer.close(CloseReason::Fault);
+        }
         self.places().gone(id);
         let steered = self.roster.with(|v| {
             let steered = v.may_steer_by(viewer, id);
@@ -287,12 +307,12 @@ impl InstanceShared {
 
     /// Lets everything go that is held down.
     pub fn release_input(&self) {
-        self.desktop.input.push(InputEvent::ReleaseAll);
+        self.input.push(InputEvent::ReleaseAll);
     }
 
     /// Somebody else has the say, or nobody: lets everything go that is held down, and forgets what waits.
     pub fn hand_input_over(&self) {
-        self.desktop.input.hand_over();
+        self.input.hand_over();
     }
 
     /// Removes what it has on disk.
@@ -300,7 +320,7 @@ impl InstanceShared {
         folder_work::removed(&self.services, self.spec.id).await;
     }
 
-    fn living(&self) -> MutexGuard<'_, BTreeMap<PeerId, PeerHandle>> {
+    fn living(&self) -> MutexGuard<'_, BTreeMap<PeerId, (ViewerId, Peer)>> {
         self.living.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::outbound::Outbound;
+use super::door::Door;
 use super::viewers::ControlError;
 use crate::ids::{SessionId, ViewerId};
 use crate::protocol::words::Role;
 
-/// Who says something to an instance: a viewer, of a session, by a socket. Whether that is so, and what it may do, is
+/// Who says something to an instance: a viewer, of a session, by a door. Whether that is so, and what it may do, is
 /// decided by the instance, where it takes effect; what layers above believe decides nothing.
 #[derive(Clone, Debug)]
 pub struct Speaker {
@@ -16,8 +16,8 @@ pub struct Speaker {
     pub viewer: ViewerId,
     /// Whose tab it is.
     pub session: SessionId,
-    /// By which socket it came.
-    pub out: Outbound,
+    /// By what it came.
+    pub door: Door,
 }
 
 /// What somebody is at an instance when it is asked: what lets them in may end at any time.

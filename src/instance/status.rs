@@ -1,4 +1,4 @@
-//! What the facts about an instance's processes mean: its status. Pure.
+//! What the facts about an instance's source mean: its status. Pure.
 //!
 //! ```text
 //! INITIALIZING ──▶ RUNNING ◀──▶ RESTARTING        IDLE is a row whose host has not started it yet
@@ -16,8 +16,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::desktop::{Facts, Part};
 use crate::protocol::words::InstanceStatus;
+use crate::source::{Facts, Part};
 
 /// The status of an instance with what people are told about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,14 +64,7 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
             ..plain(InstanceStatus::Failed)
         };
     }
-    let parts = [
-        ("display", &facts.display),
-        ("render", &facts.render),
-        ("capture", &facts.capture),
-    ];
-    // What was typed before would be lost. Without any input the picture is still worth showing.
-    let takes_input = matches!(facts.input, Part::Up | Part::Down);
-    if takes_input && parts.iter().all(|(_, part)| **part == Part::Up) {
+    let Some(awaited) = facts.awaited() else {
         if facts.hung {
             return StatusReport {
                 reason: Some("not_responding".into()),
@@ -80,10 +73,10 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
             };
         }
         return plain(InstanceStatus::Running);
-    }
-    let lost = parts.iter().find_map(|(name, part)| match part {
-        Part::Lost { reason } => Some((format!("{name}_lost"), reason.clone())),
-        Part::Held { reason } => Some((format!("{name}_held"), reason.clone())),
+    };
+    let lost = facts.needed().find_map(|(spec, part)| match part {
+        Part::Lost { reason } => Some((format!("{}_lost", spec.name), reason.clone())),
+        Part::Held { reason } => Some((format!("{}_held", spec.name), reason.clone())),
         _ => None,
     });
     let status = if facts.was_ready {
@@ -97,7 +90,14 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
         .map(|at| at.saturating_duration_since(now));
     let (reason, message) = match lost {
         Some(told) => told,
-        None => explain_start(facts),
+        None => {
+            let (reason, message) = awaited.starting;
+            let cause = facts
+                .cause
+                .as_ref()
+                .map_or_else(String::new, |cause| format!("{cause}; "));
+            (reason.into(), cause + message)
+        }
     };
     StatusReport {
         reason: Some(reason),
@@ -107,38 +107,41 @@ pub fn derive(facts: &Facts, now: Instant) -> StatusReport {
     }
 }
 
-/// What is being waited for.
-fn explain_start(facts: &Facts) -> (String, String) {
-    let (reason, message) = if facts.display != Part::Up {
-        ("display_starting", "the display is starting")
-    } else if facts.render != Part::Up {
-        ("app_starting", "the app is starting")
-    } else if facts.capture != Part::Up {
-        ("capture_starting", "the picture is coming")
-    } else {
-        ("input_starting", "mouse and keyboard are being connected")
-    };
-    let message = match &facts.cause {
-        Some(cause) => format!("{cause}; {message}"),
-        None => message.into(),
-    };
-    (reason.into(), message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::desktop::{EndReason, Failure};
+    use crate::source::{EndReason, Failure, PartSpec};
+
+    const SCREEN: PartSpec = PartSpec {
+        name: "screen",
+        starting: ("screen_starting", "the screen is starting"),
+        needed: true,
+    };
+    const PROGRAM: PartSpec = PartSpec {
+        name: "program",
+        starting: ("program_starting", "the program is starting"),
+        needed: true,
+    };
+    const INPUT: PartSpec = PartSpec {
+        name: "input",
+        starting: ("input_starting", "input is starting"),
+        needed: false,
+    };
 
     fn up() -> Facts {
-        Facts {
-            keeper: Part::Up,
-            display: Part::Up,
-            render: Part::Up,
-            capture: Part::Up,
+        let mut facts = Facts {
             was_ready: true,
-            ..Facts::default()
-        }
+            ..Facts::of(&[SCREEN, PROGRAM, INPUT])
+        };
+        (facts[SCREEN], facts[PROGRAM]) = (Part::Up, Part::Up);
+        facts
+    }
+
+    /// All is up, but this part of it.
+    fn but(spec: PartSpec, part: Part) -> Facts {
+        let mut facts = up();
+        facts[spec] = part;
+        facts
     }
 
     fn status(facts: &Facts) -> InstanceStatus {
@@ -146,19 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn it_runs_only_while_display_app_and_capture_are_up() {
+    fn it_runs_only_while_all_is_up_that_the_picture_needs() {
         assert_eq!(status(&up()), InstanceStatus::Running);
-        let parts: [fn(&mut Facts) -> &mut Part; 3] = [|f| &mut f.display, |f| &mut f.render, |f| &mut f.capture];
-        for part in parts {
-            for not_up in [
-                Part::Down,
-                Part::Starting,
-                Part::Lost {
-                    reason: "exit code 3".into(),
-                },
-            ] {
-                let mut facts = up();
-                *part(&mut facts) = not_up;
+        let lost = Part::Lost {
+            reason: "exit code 3".into(),
+        };
+        for spec in [SCREEN, PROGRAM] {
+            for not_up in [Part::Down, Part::Starting, lost.clone()] {
+                let mut facts = but(spec, not_up);
                 assert_eq!(status(&facts), InstanceStatus::Restarting);
                 facts.was_ready = false;
                 assert_eq!(status(&facts), InstanceStatus::Initializing);
@@ -167,17 +165,32 @@ mod tests {
     }
 
     #[test]
+    fn without_input_that_is_off_for_good_the_picture_is_shown_and_input_that_comes_is_waited_for() {
+        for fine in [Part::Down, Part::Up] {
+            assert_eq!(status(&but(INPUT, fine)), InstanceStatus::Running);
+        }
+        let lost = Part::Lost { reason: "?".into() };
+        for to_come in [Part::Starting, lost] {
+            let report = derive(&but(INPUT, to_come), Instant::now());
+            assert_eq!(report.status, InstanceStatus::Restarting);
+            assert_eq!(report.reason.as_deref(), Some("input_starting"));
+        }
+    }
+
+    #[test]
     fn what_was_lost_is_told_with_the_time_of_the_next_try() {
         let now = Instant::now();
         let facts = Facts {
-            render: Part::Lost {
-                reason: "killed by signal 9".into(),
-            },
             retry_at: Some(now + Duration::from_secs(2)),
-            ..up()
+            ..but(
+                PROGRAM,
+                Part::Lost {
+                    reason: "killed by signal 9".into(),
+                },
+            )
         };
         let report = derive(&facts, now);
-        assert_eq!(report.reason.as_deref(), Some("render_lost"));
+        assert_eq!(report.reason.as_deref(), Some("program_lost"));
         assert_eq!(report.message.as_deref(), Some("killed by signal 9"));
         assert_eq!(report.retry_in, Some(Duration::from_secs(2)));
     }
@@ -185,33 +198,32 @@ mod tests {
     #[test]
     fn while_it_starts_again_it_is_still_told_why() {
         let facts = Facts {
-            render: Part::Starting,
-            cause: Some("the app was killed by signal 9".into()),
-            ..up()
+            cause: Some("it was killed by signal 9".into()),
+            ..but(PROGRAM, Part::Starting)
         };
         let report = derive(&facts, Instant::now());
-        assert_eq!(report.reason.as_deref(), Some("app_starting"));
+        assert_eq!(report.reason.as_deref(), Some("program_starting"));
         assert_eq!(
             report.message.as_deref(),
-            Some("the app was killed by signal 9; the app is starting")
+            Some("it was killed by signal 9; the program is starting")
         );
     }
 
     #[test]
     fn what_is_held_up_is_told_apart_from_what_was_lost() {
-        let facts = Facts {
-            render: Part::Held {
-                reason: "the app was stopped".into(),
+        let facts = but(
+            PROGRAM,
+            Part::Held {
+                reason: "the program was stopped".into(),
             },
-            ..up()
-        };
+        );
         let report = derive(&facts, Instant::now());
         assert_eq!(
             (report.status, report.reason.as_deref(), report.message.as_deref()),
             (
                 InstanceStatus::Restarting,
-                Some("render_held"),
-                Some("the app was stopped")
+                Some("program_held"),
+                Some("the program was stopped")
             )
         );
     }
@@ -224,10 +236,10 @@ mod tests {
             (report.status, report.reason.as_deref()),
             (InstanceStatus::Running, Some("not_responding"))
         );
-        facts.render = Part::Lost {
+        facts[PROGRAM] = Part::Lost {
             reason: "exit code 3".into(),
         };
-        assert_eq!(derive(&facts, Instant::now()).reason.as_deref(), Some("render_lost"));
+        assert_eq!(derive(&facts, Instant::now()).reason.as_deref(), Some("program_lost"));
     }
 
     #[test]

@@ -4,6 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::door::Door;
+use super::fake_source::{FakeSource, SCENE};
+use super::feed::Feed;
 use super::handle::InstanceHandle;
 use super::input_gate::ViewerInput;
 use super::manager::Manager;
@@ -17,17 +20,15 @@ use super::speaker::Speaker;
 use super::spec::InstanceSpec;
 use super::tree;
 use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
-use crate::desktop::{DesktopParts, DesktopShared, Layout};
 use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
 use crate::media::{Codec, Hub};
 use crate::peer::fake::FakeFactory;
 use crate::peer::{InputChannel, InputSink};
-use crate::process::KeeperOptions;
 use crate::protocol::input::{InputEvent, InputFrame};
 use crate::protocol::windows::WindowEntry;
 use crate::sandbox::{Confinement, Sandboxing};
 use crate::store::{Journal, Machine, ServerRow, Store};
-use crate::supervision::{AutoShutdown, ChildRef, Intensity, Strategy, SupervisorSpec, Tree};
+use crate::supervision::{ChildRef, Intensity, Strategy, SupervisorSpec, Tree};
 use crate::x11::InputQueue;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -65,7 +66,11 @@ pub(crate) fn services(folder: &Path, factory: &Arc<FakeFactory>, pending: usize
 
 /// An instance of `owner`, of which nothing runs.
 pub(crate) fn instance(services: &Arc<Services>, owner: SessionId) -> Arc<InstanceShared> {
-    let folder = services.state.path();
+    with_source(services, owner).0
+}
+
+/// The same with its source.
+fn with_source(services: &Arc<Services>, owner: SessionId) -> (Arc<InstanceShared>, Arc<FakeSource>) {
     let spec = InstanceSpec {
         id: InstanceId::new(),
         owner,
@@ -77,56 +82,24 @@ pub(crate) fn instance(services: &Arc<Services>, owner: SessionId) -> Arc<Instan
         created_ms: 0,
         confinement: Confinement::default(),
     };
-    let layout = Layout {
-        app: spec.app.clone(),
-        width: spec.width,
-        height: spec.height,
-        fps: spec.fps,
-        bitrate_kbps: spec.bitrate_kbps,
-        home: folder.into(),
-        tmp: folder.into(),
-        xauthority: folder.into(),
-        window_manager_config: folder.into(),
-        program: services.program.clone(),
-        user: None,
-        user_name: "nobody".into(),
-        confinement: Confinement::default(),
-    };
-    let parts = DesktopParts {
-        id: spec.id,
-        layout,
-        keeper_options: KeeperOptions {
-            program: services.program.clone(),
-            dir: folder.into(),
-            instance: spec.id,
-            host_absence: SOON,
-            apart: false,
-            sized: Vec::new(),
-        },
-        folder: folder.into(),
-        readiness_timeout: SOON,
-        hub: Hub::new(),
-        media: services.media.clone(),
-        encoders: Vec::new(),
-    };
-    InstanceShared::new(spec, DesktopShared::new(parts).unwrap(), Arc::clone(services))
+    let feed = Feed::new(&[SCENE], Hub::new()).unwrap();
+    let source = FakeSource::new(feed.facts.clone());
+    let given = Arc::<FakeSource>::clone(&source);
+    (InstanceShared::new(spec, feed, given, Arc::clone(services)), source)
 }
 
-/// An instance of `owner` that the manager knows, with its actor and its peers, and without processes.
+/// An instance of `owner` that the manager knows, with all its tree, and a source in the test's hands.
 pub(crate) struct Running {
     pub(crate) handle: InstanceHandle,
+    pub(crate) source: Arc<FakeSource>,
     _tree: Tree,
 }
 
 impl Running {
     pub(crate) async fn start(manager: &Manager, services: &Arc<Services>, owner: SessionId) -> Self {
-        let (shared, actor) = (instance(services, owner), ChildRef::new());
-        let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(0, SOON))
-            .reference(&shared.parts)
-            .auto_shutdown(AutoShutdown::AnySignificant)
-            .child(tree::peers(&shared))
-            .child(tree::actor_child(&shared, &actor));
-        let tree = Tree::start(spec);
+        let ((shared, source), actor) = (with_source(services, owner), ChildRef::new());
+        let spec = SupervisorSpec::new(Strategy::OneForOne, Intensity::new(0, SOON));
+        let tree = Tree::start(spec.child(tree::instance(&shared, &actor)));
         assert!(actor.started_after(0, SOON).await);
         let handle = InstanceHandle { shared, actor };
         manager.place(handle.clone());
@@ -135,7 +108,11 @@ impl Running {
         services.store.register_server(server).await.unwrap();
         let row = manager.row_of(handle.spec());
         services.store.insert_instance(row).await.unwrap();
-        Self { handle, _tree: tree }
+        Self {
+            handle,
+            source,
+            _tree: tree,
+        }
     }
 
     pub(crate) fn roster(&self) -> &Roster {
@@ -144,7 +121,10 @@ impl Running {
 
     /// A peer that lives: whose it is, and whether its end was asked for.
     pub(crate) fn peer(&self, id: PeerId) -> Option<(ViewerId, bool)> {
-        self.handle.shared.peer(id).map(|peer| (peer.viewer, peer.is_closing()))
+        self.handle
+            .shared
+            .peer(id)
+            .map(|(viewer, peer)| (viewer, peer.is_closing()))
     }
 
     /// Whether a click that comes by this peer is applied.
@@ -156,12 +136,12 @@ impl Running {
 
     /// The windows that its app has.
     pub(crate) fn windows(&self) -> &tokio::sync::watch::Sender<Vec<WindowEntry>> {
-        &self.handle.shared.desktop.windows
+        &self.handle.shared.windows
     }
 
     /// What waits to be applied.
     pub(crate) fn input(&self) -> &Arc<InputQueue> {
-        &self.handle.shared.desktop.input
+        &self.handle.shared.input
     }
 
     /// A button is pressed, and held, by this peer.
@@ -188,7 +168,7 @@ pub(crate) fn tab(session: SessionId) -> (Speaker, OutboundTexts) {
     let who = Speaker {
         viewer: ViewerId::of(session, None),
         session,
-        out,
+        door: Door::Socket(out),
     };
     (who, socket)
 }

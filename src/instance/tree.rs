@@ -6,10 +6,7 @@ use std::time::Duration;
 use super::actor::InstanceActor;
 use super::places::Places;
 use super::shared::InstanceShared;
-use crate::desktop::{self, Failure, Part};
-use crate::supervision::{
-    AutoShutdown, ChildRef, ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorSpec,
-};
+use crate::supervision::{AutoShutdown, ChildRef, ChildSpec, Intensity, Restart, Shutdown, Strategy, SupervisorSpec};
 
 /// The actor panics more often than this: the instance's tree is given up, its processes are swept.
 const ACTOR_INTENSITY: Intensity = Intensity::new(5, Duration::from_secs(60));
@@ -18,7 +15,7 @@ const ACTOR_STALL: Duration = Duration::from_secs(15);
 /// No peer is ever restarted, so none is charged.
 const PEERS_INTENSITY: Intensity = Intensity::new(0, Duration::from_secs(1));
 
-/// Peers, Desktop and actor of an instance; the actor's end is the instance's.
+/// Peers, source and actor of an instance; the actor's end is the instance's.
 #[must_use]
 pub fn instance(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -> ChildSpec {
     let (id, shared, actor) = (shared.spec.id.to_string(), Arc::clone(shared), actor.clone());
@@ -27,14 +24,14 @@ pub fn instance(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -
             .reference(&shared.parts)
             .auto_shutdown(AutoShutdown::AnySignificant)
             .child(peers(&shared))
-            .child(desktop_child(&shared))
+            .child(source(&shared))
             .child(actor_child(&shared, &actor))
     })
     // What the manager knows of it ends with it.
     .once()
 }
 
-pub(super) fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {
+fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {
     let shared = Arc::clone(shared);
     ChildSpec::supervisor("peers", Restart::Permanent, move || {
         // Who gets in is decided by the places.
@@ -43,34 +40,20 @@ pub(super) fn peers(shared: &Arc<InstanceShared>) -> ChildSpec {
     })
 }
 
-/// A Desktop that gives up has failed: not even once is it restarted by itself.
-fn desktop_child(shared: &Arc<InstanceShared>) -> ChildSpec {
-    let (children, failed) = (Arc::clone(shared), Arc::clone(shared));
-    ChildSpec::supervisor("desktop", Restart::Transient, move || {
-        desktop::desktop(&children.desktop)
-    })
-    .shutdown(Shutdown::Infinity)
-    .budget(Intensity::new(0, Duration::from_secs(60)), move |reason| {
-        let message = match reason {
-            ExitReason::Error { message, .. } => message.clone(),
-            other => other.to_string(),
-        };
-        let output = failed.desktop.last_output();
-        failed.desktop.facts.update(|f| {
-            let (code, message) = match &f.display {
-                Part::Lost { reason } => ("display_failed", reason.clone()),
-                _ => ("desktop_failed", message),
-            };
-            f.failure.get_or_insert(Failure {
-                code: code.into(),
-                message,
-                output,
+/// A source that gives up has failed: not even once is it restarted by itself.
+fn source(shared: &Arc<InstanceShared>) -> ChildSpec {
+    let (source, failed) = (Arc::clone(&shared.source), Arc::clone(shared));
+    ChildSpec::supervisor(source.name(), Restart::Transient, move || Arc::clone(&source).tree())
+        .shutdown(Shutdown::Infinity)
+        .budget(Intensity::new(0, Duration::from_secs(60)), move |reason| {
+            let failure = failed.source.failure(reason);
+            failed.facts.update(|f| {
+                f.failure.get_or_insert(failure);
             });
-        });
-    })
+        })
 }
 
-pub(super) fn actor_child(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -> ChildSpec {
+fn actor_child(shared: &Arc<InstanceShared>, actor: &ChildRef<InstanceActor>) -> ChildSpec {
     let shared = Arc::clone(shared);
     ChildSpec::actor("actor", Restart::Transient, actor.clone(), move |cx| {
         InstanceActor::new(Arc::clone(&shared), cx)
@@ -78,3 +61,7 @@ pub(super) fn actor_child(shared: &Arc<InstanceShared>, actor: &ChildRef<Instanc
     .stalled_after(ACTOR_STALL)
     .significant()
 }
+
+#[cfg(test)]
+#[path = "tree_tests.rs"]
+mod tests;

@@ -1,6 +1,6 @@
 //! One WebRTC peer connection of one viewer: the host's end of it.
 //!
-//! A [`Peer`] is made from a browser's offer. From then on a task on the media runtime owns the connection, feeds it
+//! A [`Peer`] is opened with a browser's offer. From then on a task on the media runtime owns the connection, feeds it
 //! frames from the instance's hub, hands input events to the instance's [`InputSink`], and closes it: when asked, when
 //! the network is lost, when the browser closes it, when it never connects, and when its owner breaks.
 //!
@@ -18,7 +18,9 @@
 //!    └ rate ───┴─── what the line carries ◀┘ feedback
 //! ```
 //!
-//! Who may talk to it: its owner (the actor), by [`Peer`]; it answers by [`PeerEvents`]. Nothing here names a sibling.
+//! Who may talk to it: whoever has its [`Peer`], which is there before the connection; it answers by [`PeerEvents`], to its
+//! owner. A peer whose picture goes another way is the same [`Peer`], and what carries it follows the [`PeerOrders`].
+//! Nothing here names a sibling.
 //!
 //! Faults it survives: an owner that panics or is aborted (the connection is closed), a feeder or reader that panics
 //! (the peer ends as `fault`, so that the page offers anew), a viewer that is too slow (it skips to a key frame; no one
@@ -26,6 +28,7 @@
 //! releases always pass) or sends rubbish (the channel is closed), an answer that hangs (5 s), a connection that does
 //! not close (it is let go after 2 s).
 //!
+//! - `peer`: what is said to a peer; `opening`: how one begins.
 //! - `task`: owns the connection; `operation`: what is asked of it; [`state`]: when it may be closed; pure.
 //! - [`codec_choice`]: what to answer; [`candidate`]: which addresses to check; pure.
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
@@ -46,6 +49,7 @@ mod events;
 pub(crate) mod fake;
 mod feeder;
 mod key_rate;
+mod opening;
 mod operation;
 #[allow(clippy::module_inception, reason = "the noun of this file is the folder's")]
 mod peer;
@@ -62,7 +66,8 @@ pub use channels::{InputChannel, InputSink};
 pub use error::PeerError;
 pub use events::{InputCounters, InputEvents};
 pub use key_rate::KeyRate;
-pub use peer::{Peer, PeerAnswer, PeerEvent, PeerEvents, PeerOptions, PeerStats};
+pub use opening::{PeerAnswer, PeerEvent, PeerEvents, PeerOptions};
+pub use peer::{EndAsked, Peer, PeerOrders, PeerStats};
 pub use ports::PortRange;
 pub use state::ConnectionState;
 

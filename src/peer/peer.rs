@@ -1,126 +1,24 @@
-//! One peer as its owner sees it: made from an offer, told candidates, closed.
+//! One peer as everybody has it who has something to say to it, whatever carries it: told candidates, told how its
+//! instance is, closed.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
 
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
 
-use super::LINES;
 use super::candidate::{Intake, Verdict};
-use super::channels::{Channels, InputSink};
 use super::codec_choice;
-use super::connection::{Connection, ConnectionFactory};
+use super::connection::Connection;
 use super::error::PeerError;
 use super::events::InputCounters;
-use super::feeder::{FeedCounters, Feeder};
-use super::operation::{OPERATION_WITHIN, Operation};
+use super::feeder::FeedCounters;
+use super::operation::Operation;
 use super::state::ConnectionState;
-use super::task::PeerTask;
-use crate::ids::PeerId;
-use crate::media::{Codec, Hub};
+use crate::media::Codec;
 use crate::protocol::signalling::{CloseReason, IceCandidate};
 
-/// Binding its ports and making the connection.
-const OPEN_WITHIN: Duration = Duration::from_secs(2);
-/// Events that may wait for the owner.
-const EVENTS: usize = 128;
-/// Events that may wait between the connection's driver and the peer's task.
-const CONNECTION_EVENTS: usize = 64;
-/// Candidates that may wait to be added.
+/// Operations that may wait for one peer.
 const OPERATIONS: usize = 64;
-
-/// What a peer is made of.
-pub struct PeerOptions {
-    /// Its name in logs and messages.
-    pub peer_id: PeerId,
-    /// The browser's offer.
-    pub offer: String,
-    /// Which of its candidates are taken.
-    pub candidates: Intake,
-    /// Where its frames come from.
-    pub hub: Arc<Hub>,
-    /// The codecs the host can encode, the preferred first.
-    pub available: Vec<Codec>,
-    /// Where its input goes.
-    pub sink: Arc<dyn InputSink>,
-    /// Whether its viewer may steer: some of the host's ports are kept for those.
-    pub steers: bool,
-    /// Makes the connection.
-    pub factory: Arc<dyn ConnectionFactory>,
-    /// The media runtime, on which everything of the peer runs.
-    pub runtime: Handle,
-}
-
-impl std::fmt::Debug for PeerOptions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PeerOptions")
-            .field("peer_id", &self.peer_id)
-            .field("available", &self.available)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a peer tells its owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PeerEvent {
-    /// A candidate for the browser, `None` after the last.
-    LocalCandidate(Option<IceCandidate>),
-    /// The connection's state changed.
-    State(ConnectionState),
-    /// The peer ended. Told exactly once, and nothing after it.
-    Closed(CloseReason),
-}
-
-/// The events of one peer, in their order.
-#[derive(Debug)]
-pub struct PeerEvents {
-    events: mpsc::Receiver<PeerEvent>,
-    end: Option<oneshot::Receiver<CloseReason>>,
-}
-
-impl PeerEvents {
-    /// The next event; `None` after [`PeerEvent::Closed`]. Cancel safe.
-    pub async fn next(&mut self) -> Option<PeerEvent> {
-        if let Some(event) = self.events.recv().await {
-            return Some(event);
-        }
-        let end = self.end.as_mut()?;
-        // Without a word the task broke; its connection is closed by its guard.
-        let reason = end.await.unwrap_or(CloseReason::Fault);
-        self.end = None;
-        Some(PeerEvent::Closed(reason))
-    }
-}
-
-/// The answer of a peer to come. A peer that cannot answer goes on until it is closed, or never connected.
-#[derive(Debug)]
-pub struct PeerAnswer {
-    peer: PeerId,
-    sdp: oneshot::Receiver<Result<String, PeerError>>,
-}
-
-impl PeerAnswer {
-    /// Waits for the answer, for at most 5 s.
-    ///
-    /// # Errors
-    /// [`PeerError::BadSdp`], [`PeerError::Connection`], [`PeerError::Timeout`]; [`PeerError::Closing`] when the peer's
-    /// end was asked for first.
-    pub async fn sdp(self) -> Result<String, PeerError> {
-        // The operation has the same deadline: this one is for a task that is stuck before it.
-        let answered = timeout(OPERATION_WITHIN * 2, self.sdp).await;
-        let sdp = answered.map_or(Err(PeerError::Timeout("answering")), |sdp| {
-            sdp.unwrap_or(Err(PeerError::Closing))
-        });
-        if let Err(error) = &sdp {
-            // Whoever asked says so; a browser can ask for this as often as it likes.
-            log::debug!("peer={} not answered code={} {error}", self.peer, error.code());
-        }
-        sdp
-    }
-}
 
 /// What went over a peer so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,165 +53,104 @@ pub struct PeerStats {
     pub input_malformed: u64,
 }
 
-/// One peer. Dropped without [`Peer::close`], its connection is closed all the same, with the reason `fault`.
+/// One peer. Cheap to clone; when all that there are of it are dropped without [`Peer::close`], it ends all the same, with
+/// the reason `fault`.
+#[derive(Clone)]
 pub struct Peer {
-    id: PeerId,
-    codec: Codec,
-    candidates: Intake,
-    operations: mpsc::Sender<Operation>,
+    pub(super) operations: mpsc::Sender<Operation>,
     close: watch::Sender<Option<CloseReason>>,
     status: watch::Sender<Option<String>>,
-    state: watch::Receiver<ConnectionState>,
-    connection: std::sync::Weak<dyn Connection>,
-    fed: Arc<FeedCounters>,
-    input: Arc<InputCounters>,
+    open: Arc<OnceLock<Open>>,
+}
+
+/// What is known of a peer whose connection is open.
+pub(super) struct Open {
+    pub(super) codec: Codec,
+    pub(super) candidates: Intake,
+    pub(super) state: watch::Receiver<ConnectionState>,
+    pub(super) connection: Weak<dyn Connection>,
+    pub(super) fed: Arc<FeedCounters>,
+    pub(super) input: Arc<InputCounters>,
+}
+
+/// What is said to a peer, for what carries it.
+#[derive(Debug)]
+pub struct PeerOrders {
+    /// What is asked of its connection.
+    pub(super) operations: mpsc::Receiver<Operation>,
+    /// That it has to end.
+    pub end: EndAsked,
+    /// How its instance is: the newest `instance` message.
+    pub status: watch::Receiver<Option<String>>,
+}
+
+/// Whether a peer has to end.
+#[derive(Clone, Debug)]
+pub struct EndAsked(watch::Receiver<Option<CloseReason>>);
+
+impl EndAsked {
+    /// Waits until it has to. Cancel safe.
+    pub async fn reason(&mut self) -> CloseReason {
+        let reason = self.0.wait_for(Option::is_some).await;
+        // Without a word nobody has the peer any more: its owner broke.
+        reason.ok().and_then(|r| *r).unwrap_or(CloseReason::Fault)
+    }
 }
 
 impl std::fmt::Debug for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Peer")
-            .field("id", &self.id)
-            .field("codec", &self.codec)
+            .field("codec", &self.codec())
             .finish_non_exhaustive()
     }
 }
 
 impl Peer {
-    /// Begins a peer: chooses the codec and opens a connection, which then works on its answer. From here on the peer
-    /// can be closed, also before the answer is there; candidates follow as events.
-    ///
-    /// May be called from any runtime; dropping the future leaves nothing behind.
-    ///
-    /// # Errors
-    /// [`PeerError::BadSdp`], [`PeerError::NoCommonCodec`], [`PeerError::NoUdpPort`], [`PeerError::Timeout`],
-    /// [`PeerError::Connection`].
-    pub async fn open(options: PeerOptions) -> Result<(Self, PeerAnswer, PeerEvents), PeerError> {
-        let runtime = options.runtime.clone();
-        let id = options.peer_id;
-        let made = runtime.spawn(async move { timeout(OPEN_WITHIN, Self::make(options)).await });
-        let made = made.await.map_err(|e| PeerError::Connection(e.to_string()))?;
-        let made = made.unwrap_or(Err(PeerError::Timeout("opening a connection")));
-        if let Err(error) = &made {
-            log::debug!("peer={id} refused code={} {error}", error.code());
-        }
-        made
-    }
-
-    /// Begins a peer and waits for its answer; of one that cannot answer nothing is left when this returns.
-    ///
-    /// # Errors
-    /// Those of [`Peer::open`] and [`PeerAnswer::sdp`].
-    pub async fn answer(options: PeerOptions) -> Result<(Self, String, PeerEvents), PeerError> {
-        let (peer, answer, mut events) = Self::open(options).await?;
-        match answer.sdp().await {
-            Ok(sdp) => Ok((peer, sdp, events)),
-            Err(error) => {
-                peer.close(CloseReason::Fault);
-                while events.next().await.is_some() {}
-                Err(error)
-            }
-        }
-    }
-
-    async fn make(options: PeerOptions) -> Result<(Self, PeerAnswer, PeerEvents), PeerError> {
-        let PeerOptions {
-            peer_id,
-            offer,
-            candidates,
-            hub,
-            available,
-            sink,
-            steers,
-            factory,
-            runtime: _,
-        } = options;
-        let choice = codec_choice::choose(&offer, &available)?;
-        let offer = candidates.sift(&offer);
-        // overflow: see the callbacks that fill it.
-        let (connection_tx, connection_events) = mpsc::channel(CONNECTION_EVENTS);
-        let connection = factory.open(&choice, steers, connection_tx).await?;
-        log::log!(
-            LINES.level(),
-            "peer={peer_id} opened codec={} pt={} rtx={:?}",
-            choice.codec,
-            choice.payload_type,
-            choice.rtx
-        );
-        // Subscribed before the connection is up, so that the encoder and the network start at the same time.
-        let subscription = hub.subscribe(choice.codec);
-        let fed = Arc::new(FeedCounters::default());
-        let input = Arc::new(InputCounters::default());
-        let (stop_feeder, stop) = watch::channel(false);
-        let hidden = watch::Sender::new(false);
-        let feeder = Feeder::new(
-            peer_id,
-            Arc::clone(&connection),
-            subscription,
-            hidden.subscribe(),
-            Arc::clone(&fed),
-        );
-        let feeder = tokio::spawn(feeder.run(stop));
-        let (status, status_rx) = watch::channel(None);
-        let (close, close_rx) = watch::channel(None);
-        // overflow: `add_candidate` answers `Busy`.
-        let (operations, operations_rx) = mpsc::channel(OPERATIONS);
-        let (done, answer) = oneshot::channel();
-        // The first of them: there is room.
-        let _ = operations.try_send(Operation::Answer { offer, done });
-        // overflow: the task drops the event and says so.
-        let (events_tx, events) = mpsc::channel(EVENTS);
-        let (end_tx, end) = oneshot::channel();
+    /// A peer that nothing carries yet, and what will be said to it.
+    #[must_use]
+    pub fn new() -> (Self, PeerOrders) {
+        // overflow: `ask` answers `Busy`.
+        let (operations, asked) = mpsc::channel(OPERATIONS);
+        let (close, end) = watch::channel(None);
+        let (status, told) = watch::channel(None);
         let peer = Self {
-            id: peer_id,
-            codec: choice.codec,
-            candidates,
             operations,
             close,
             status,
-            state: connection.state(),
-            connection: Arc::downgrade(&connection),
-            fed,
-            input: Arc::clone(&input),
+            open: Arc::default(),
         };
-        let task = PeerTask {
-            peer: peer_id,
-            connection,
-            connection_events,
-            operations: operations_rx,
-            close: close_rx,
-            events: events_tx,
-            channels: Channels::new(peer_id, sink, status_rx, hidden, input),
-            feeder,
-            stop_feeder,
+        let orders = PeerOrders {
+            operations: asked,
+            end: EndAsked(end),
+            status: told,
         };
-        tokio::spawn(async move {
-            let reason = task.run().await;
-            // The owner may have gone.
-            let _ = end_tx.send(reason);
-        });
-        let answer = PeerAnswer {
-            peer: peer_id,
-            sdp: answer,
-        };
-        Ok((peer, answer, PeerEvents { events, end: Some(end) }))
+        (peer, orders)
     }
 
-    /// Which peer this is.
-    #[must_use]
-    pub const fn id(&self) -> PeerId {
-        self.id
+    pub(super) fn opened(&self, open: Open) {
+        // Its orders are there once: nobody has opened it before.
+        let _ = self.open.set(open);
     }
 
-    /// The codec negotiated.
+    /// The codec negotiated, once it is.
     #[must_use]
-    pub const fn codec(&self) -> Codec {
-        self.codec
+    pub fn codec(&self) -> Option<Codec> {
+        self.open.get().map(|open| open.codec)
     }
 
     /// The connection's state.
     #[must_use]
     pub fn state(&self) -> ConnectionState {
-        *self.state.borrow()
+        self.open
+            .get()
+            .map_or(ConnectionState::New, |open| *open.state.borrow())
+    }
+
+    /// Tells how much waits to be done for it, for as long as it is there.
+    #[must_use]
+    pub fn depth(&self) -> impl Fn() -> Option<usize> + Clone + Send + Sync + 'static {
+        let queue = self.operations.downgrade();
+        move || queue.upgrade().map(|queue| queue.max_capacity() - queue.capacity())
     }
 
     /// Takes the connection to new paths (RFC 8445, section 9): the browser's offer, and the answer to it when it is made.
@@ -322,53 +159,41 @@ impl Peer {
     /// # Errors
     /// [`PeerError::BadSdp`], [`PeerError::NoCommonCodec`], [`PeerError::Closing`], [`PeerError::Busy`],
     /// [`PeerError::Timeout`].
-    pub fn restart(&self, offer: String) -> impl Future<Output = Result<String, PeerError>> + Send + 'static {
+    pub async fn restart(&self, offer: &str) -> Result<String, PeerError> {
+        let open = self.open.get().ok_or(PeerError::Closing)?;
         // The same bounds as for the first offer; the picture stays the one that was agreed on.
-        let read = codec_choice::choose(&offer, &[self.codec]);
-        let offer = self.candidates.sift(&offer);
-        let answer = read.map(|_| self.ask(|done| Operation::Restart { offer, done }));
-        async move { answer?.await }
+        codec_choice::choose(offer, &[open.codec])?;
+        let offer = open.candidates.sift(offer);
+        self.ask(|done| Operation::Restart { offer, done }).await
     }
 
-    /// Adds a candidate of the browser. The queue is taken at once, the result comes when it was added.
+    /// Adds a candidate of the browser.
     ///
     /// # Errors
     /// [`PeerError::BadCandidate`], [`PeerError::Closing`], [`PeerError::Busy`], [`PeerError::Timeout`].
-    pub fn add_candidate(
-        &self,
-        candidate: IceCandidate,
-    ) -> impl Future<Output = Result<(), PeerError>> + Send + 'static {
-        let closing = self.close.borrow().is_some() || self.operations.is_closed();
-        let verdict = if closing {
-            Err(PeerError::Closing)
-        } else {
-            self.candidates.judge(&candidate.candidate)
-        };
-        let added =
-            matches!(verdict, Ok(Verdict::Take)).then(|| self.ask(|done| Operation::AddCandidate { candidate, done }));
-        async move {
-            verdict?;
-            match added {
-                Some(added) => added.await,
-                None => Ok(()),
-            }
+    pub async fn add_candidate(&self, candidate: IceCandidate) -> Result<(), PeerError> {
+        let open = self
+            .open
+            .get()
+            .filter(|_| !self.is_closing())
+            .ok_or(PeerError::Closing)?;
+        match open.candidates.judge(&candidate.candidate)? {
+            Verdict::Take => self.ask(|done| Operation::AddCandidate { candidate, done }).await,
+            Verdict::Leave => Ok(()),
         }
     }
 
     /// Asks the task for an operation.
-    fn ask<T: Send + 'static>(
+    async fn ask<T>(
         &self,
         operation: impl FnOnce(oneshot::Sender<Result<T, PeerError>>) -> Operation,
-    ) -> impl Future<Output = Result<T, PeerError>> + Send + 'static {
+    ) -> Result<T, PeerError> {
         let (done, result) = oneshot::channel();
-        let queued = self.operations.try_send(operation(done)).map_err(|error| match error {
+        self.operations.try_send(operation(done)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => PeerError::Busy,
             mpsc::error::TrySendError::Closed(_) => PeerError::Closing,
-        });
-        async move {
-            queued?;
-            result.await.unwrap_or(Err(PeerError::Closing))
-        }
+        })?;
+        result.await.unwrap_or(Err(PeerError::Closing))
     }
 
     /// Tells the browser the instance's state over the channel `input` (JSON, the `instance` message). Only the newest
@@ -387,30 +212,39 @@ impl Peer {
         });
     }
 
+    /// Whether its end was asked for, or it has ended.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.close.borrow().is_some() || self.close.is_closed()
+    }
+
     /// What went over it so far.
     #[must_use]
     pub fn stats(&self) -> PeerStats {
-        let of = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let connection = self.connection.upgrade();
+        let Some(open) = self.open.get() else {
+            return PeerStats::default();
+        };
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let connection = open.connection.upgrade();
         let lost = connection.as_ref().map(|c| c.lost()).unwrap_or_default();
         let path = connection.map(|c| *c.path().borrow()).unwrap_or_default();
         PeerStats {
-            frames: of(&self.fed.frames),
-            packets: of(&self.fed.packets),
-            bytes: of(&self.fed.bytes),
-            congested: of(&self.fed.congested),
-            key_requests: of(&self.fed.key_requests),
+            frames: of(&open.fed.frames),
+            packets: of(&open.fed.packets),
+            bytes: of(&open.fed.bytes),
+            congested: of(&open.fed.congested),
+            key_requests: of(&open.fed.key_requests),
             nacked: lost.packets,
             repeated: lost.repeated,
             estimate_kbps: path.estimate_kbps,
-            target_kbps: self.fed.told_kbps.load(Ordering::Relaxed),
+            target_kbps: open.fed.told_kbps.load(Ordering::Relaxed),
             round_trip_ms: path
                 .round_trip
                 .map(|took| u32::try_from(took.as_millis()).unwrap_or(u32::MAX)),
             lost_permille: path.lost_permille,
-            input_events: of(&self.input.events),
-            input_dropped: of(&self.input.dropped),
-            input_malformed: of(&self.input.malformed),
+            input_events: of(&open.input.events),
+            input_dropped: of(&open.input.dropped),
+            input_malformed: of(&open.input.malformed),
         }
     }
 }

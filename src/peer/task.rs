@@ -1,5 +1,5 @@
 //! The task that owns one connection and carries out what `state` says. It lives on the media runtime, outside the
-//! actor: an actor that panics or is aborted drops its [`Peer`](super::Peer), and this task closes the connection.
+//! actor: one that panics or is aborted drops its [`Peer`](super::Peer), and this task closes the connection.
 
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ use tokio::time::{Instant, sleep_until};
 use super::LINES;
 use super::channels::Channels;
 use super::connection::{Connection, ConnectionEvent};
+use super::opening::PeerEvent;
 use super::operation::Operation;
-use super::peer::PeerEvent;
+use super::peer::EndAsked;
 use super::state::{CONNECT_WITHIN, ConnectionState, Effect, Input, PeerState};
 use crate::ids::PeerId;
 use crate::protocol::signalling::CloseReason;
@@ -28,7 +29,7 @@ pub(super) struct PeerTask {
     pub(super) connection: Arc<dyn Connection>,
     pub(super) connection_events: mpsc::Receiver<ConnectionEvent>,
     pub(super) operations: mpsc::Receiver<Operation>,
-    pub(super) close: watch::Receiver<Option<CloseReason>>,
+    pub(super) end: EndAsked,
     pub(super) events: mpsc::Sender<PeerEvent>,
     pub(super) channels: Arc<Channels>,
     pub(super) feeder: JoinHandle<()>,
@@ -95,7 +96,7 @@ impl PeerTask {
             .map_or_else(|| Instant::now() + CONNECT_WITHIN, |at| running.begun + at);
         tokio::select! {
             biased;
-            reason = asked(&mut self.close), if open => Some(Input::CloseAsked(reason)),
+            reason = self.end.reason(), if open => Some(Input::CloseAsked(reason)),
             Ok(()) = states.changed() => {
                 let state = *states.borrow_and_update();
                 log::log!(LINES.level(), "peer={} connection={} after_ms={}", self.peer, state.as_str(), running.begun.elapsed().as_millis());
@@ -213,13 +214,6 @@ impl PeerTask {
             );
         }
     }
-}
-
-/// Waits until the end is asked for.
-async fn asked(close: &mut watch::Receiver<Option<CloseReason>>) -> CloseReason {
-    let reason = close.wait_for(Option::is_some).await;
-    // Without a word the handle is gone: its owner broke.
-    reason.ok().and_then(|r| *r).unwrap_or(CloseReason::Fault)
 }
 
 /// Waits for a task that may not be there, for ever then.

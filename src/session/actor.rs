@@ -19,7 +19,7 @@ use super::tenure::Tenure;
 use crate::clock::unix_ms;
 use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
 use crate::instance::actor::{Join, Leave};
-use crate::instance::{ControlError, InstanceHandle, Outbound, Speaker};
+use crate::instance::{ControlError, Door, InstanceHandle, Outbound, Speaker};
 use crate::observe::Lines;
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
@@ -251,7 +251,7 @@ fn speaker(socket: &Socket) -> Speaker {
     Speaker {
         viewer: socket.viewer,
         session: socket.tenure.session,
-        out: socket.out.clone(),
+        door: Door::Socket(socket.out.clone()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a browser asks an instance for. Only a refusal is told, success tells itself.
+//! What a browser asks an instance for, and what it is answered. Whatever else succeeds tells itself.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::instance::actor::{ActivateWindow, Control};
 use crate::instance::offers::Offer;
 use crate::instance::paths::{Candidate, RestartIce};
-use crate::instance::{ControlWish, InstanceHandle, RequestError, Speaker};
+use crate::instance::{ControlWish, InstanceError, InstanceHandle, RequestError, Speaker};
 use crate::observe::Lines;
 use crate::protocol::signalling::{ClientMessage, ServerMessage};
 
@@ -22,7 +22,11 @@ pub(super) async fn request(
     message: ClientMessage,
     lines: Arc<Lines>,
 ) {
-    let (viewer, out) = (who.viewer, who.out.clone());
+    let (viewer, door) = (who.viewer, who.door.clone());
+    let peer = match &message {
+        ClientMessage::Candidate { peer_id, .. } | ClientMessage::RestartIce { peer_id, .. } => Some(*peer_id),
+        _ => None,
+    };
     let Err(error) = ask(&handle, who, from, message).await else {
         return;
     };
@@ -32,20 +36,24 @@ pub(super) async fn request(
         "instance={id} viewer={viewer} refused={}: {error}",
         error.code()
     );
-    out.send(&ServerMessage::refusal(
-        error.code(),
-        error.to_string(),
-        error.retry_after(),
-    ));
+    door.tell(&ServerMessage::Error {
+        code: error.code().to_owned(),
+        message: error.to_string(),
+        retry_after: error.retry_after(),
+        // Of what the peer itself refuses the page knows what to think.
+        peer_id: peer.filter(|_| matches!(error, RequestError::Instance(InstanceError::Peer(_)))),
+    });
 }
 
 async fn ask(handle: &InstanceHandle, who: Speaker, from: IpAddr, message: ClientMessage) -> Result<(), RequestError> {
-    let actor = handle.actor();
+    let (actor, door) = (handle.actor(), who.door.clone());
     let wish = match message {
         ClientMessage::Offer { sdp, beside } => {
             let offer = Offer { who, sdp, beside, from };
-            actor.ask(offer, DEADLINE).await??;
-            return Ok(());
+            let answer = actor.ask(offer, DEADLINE).await??;
+            // Told while it is held: its candidates follow.
+            let (peer_id, sdp) = (answer.peer, answer.sdp.clone());
+            return Ok(door.tell(&ServerMessage::Answer { peer_id, sdp }));
         }
         ClientMessage::Candidate {
             peer_id: peer,
@@ -54,7 +62,10 @@ async fn ask(handle: &InstanceHandle, who: Speaker, from: IpAddr, message: Clien
         ClientMessage::RestartIce {
             peer_id: peer,
             sdp: offer,
-        } => return Ok(actor.ask(RestartIce { who, peer, offer }, DEADLINE).await??),
+        } => {
+            let sdp = actor.ask(RestartIce { who, peer, offer }, DEADLINE).await??;
+            return Ok(door.tell(&ServerMessage::Answer { peer_id: peer, sdp }));
+        }
         ClientMessage::ActivateWindow { window } => {
             return Ok(actor.ask(ActivateWindow { who, window }, DEADLINE).await??);
         }

@@ -8,7 +8,7 @@ use super::source::{Source, code, sources};
 const LINES: &[&[&str]] = &[
     &["ids", "clock", "permits", "files", "config", "observe"],
     &["supervision", "media", "protocol"],
-    &["process", "x11", "gst", "store", "tls", "ice", "sandbox"],
+    &["process", "x11", "gst", "store", "tls", "ice", "sandbox", "source"],
     &["peer", "capture", "desktop", "audio"],
     &["instance"],
     &["session", "fleet"],

@@ -3,7 +3,6 @@ use std::sync::atomic::Ordering;
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::desktop::{EndReason, Failure};
 use crate::ids::SessionId;
 use crate::instance::offers::{self, Offer};
 use crate::instance::outbound::OutboundTexts;
@@ -14,7 +13,9 @@ use crate::peer::candidate::Intake;
 use crate::peer::fake::{FakeConnection, FakeFactory};
 use crate::peer::{InputChannel, InputSink};
 use crate::protocol::input::InputFrame;
+use crate::protocol::signalling::IceCandidate;
 use crate::protocol::words::Role;
+use crate::source::{EndReason, Failure};
 use crate::supervision::{Intensity, SupervisorSpec, Tree};
 
 const SOON: Duration = Duration::from_secs(5);
@@ -63,12 +64,12 @@ impl Scene {
     }
 
     /// A peer of the viewer's, as the instance's actor makes one.
-    async fn peer(&self) -> (PeerId, PeerHandle, oneshot::Receiver<Result<(), PeerError>>) {
+    async fn peer(&self) -> (PeerId, Peer, oneshot::Receiver<Result<Answer, PeerError>>) {
         let options = PeerOptions {
             peer_id: PeerId::new(),
             offer: OFFER.into(),
             candidates: Intake::new([127, 0, 0, 1].into(), 30),
-            hub: Arc::clone(&self.shared.desktop.hub),
+            hub: Arc::clone(&self.shared.hub),
             available: Codec::ALL.to_vec(),
             sink: Arc::new(Deaf),
             steers: true,
@@ -82,12 +83,12 @@ impl Scene {
             .offers
             .take(self.shared.spec.owner, std::time::Instant::now())
             .unwrap();
-        let (spec, handle, answered) = peer_child(Arc::clone(&self.shared), self.viewer, options, pending);
-        for before in self.shared.remember_peer(&self.who, id, handle.clone()).unwrap() {
-            self.shared.peer(before).unwrap().close(CloseReason::Superseded);
+        let (spec, peer, answered) = peer_child(Arc::clone(&self.shared), self.viewer, options, pending);
+        for before in self.shared.remember_peer(&self.who, id, peer.clone()).unwrap() {
+            self.shared.peer(before).unwrap().1.close(CloseReason::Superseded);
         }
         self.shared.peers.start_child(spec, SOON).await.unwrap();
-        (id, handle, answered)
+        (id, peer, answered)
     }
 
     /// Somebody's tab, and what its socket is told.
@@ -98,7 +99,7 @@ impl Scene {
     }
 
     /// What comes of an offer of a viewer's.
-    async fn offered(&self, who: &Speaker) -> Result<PeerId, InstanceError> {
+    async fn offered(&self, who: &Speaker) -> Result<Answer, InstanceError> {
         let offer = Offer {
             who: who.clone(),
             sdp: OFFER.into(),
@@ -109,14 +110,13 @@ impl Scene {
     }
 
     /// A peer of the viewer's that was answered and is connected.
-    async fn connected(&mut self) -> (PeerId, PeerHandle, Arc<FakeConnection>) {
-        let (id, handle, answered) = self.peer().await;
+    async fn connected(&mut self) -> (PeerId, Peer, Arc<FakeConnection>) {
+        let (id, peer, answered) = self.peer().await;
         answered.await.unwrap().unwrap();
-        self.told("answer").await;
         let connection = self.connection();
         connection.state.send_replace(ConnectionState::Connected);
         sleep(Duration::from_millis(10)).await;
-        (id, handle, connection)
+        (id, peer, connection)
     }
 
     fn connection(&self) -> Arc<FakeConnection> {
@@ -149,12 +149,17 @@ impl Scene {
 #[actix_rt::test]
 async fn a_peer_that_is_closed_tells_the_first_reason_even_behind_a_flood_of_candidates() {
     let mut scene = Scene::new();
-    let (id, handle, connection) = scene.connected().await;
-    for _ in 0..QUEUE * 2 {
-        handle.send(PeerCommand::Candidate(Some(IceCandidate::default())));
+    let (id, peer, connection) = scene.connected().await;
+    for _ in 0..200 {
+        let candidate = "candidate:1 1 udp 2113937151 127.0.0.1 9 typ host".to_owned();
+        let candidate = IceCandidate {
+            candidate,
+            ..IceCandidate::default()
+        };
+        let _ = peer.add_candidate(candidate).now_or_never();
     }
-    handle.close(CloseReason::ResumeExpired);
-    handle.close(CloseReason::Fault);
+    peer.close(CloseReason::ResumeExpired);
+    peer.close(CloseReason::Fault);
     scene.told_closed(id, CloseReason::ResumeExpired).await;
     assert_eq!(connection.closes.load(Ordering::Relaxed), 1);
 }
@@ -180,11 +185,7 @@ async fn a_peer_whose_child_is_aborted_is_closed_and_its_viewer_told_of_a_fault(
 async fn a_peer_that_its_supervisor_stops_tells_why_its_instance_ends() {
     let mut scene = Scene::new();
     let (id, _, _) = scene.connected().await;
-    scene
-        .shared
-        .desktop
-        .facts
-        .update(|f| f.ending = Some(EndReason::HostShutdown));
+    scene.shared.facts.update(|f| f.ending = Some(EndReason::HostShutdown));
     let begun = Instant::now();
     scene.shared.peers.stop_child(&id.to_string(), SHUTDOWN).await.unwrap();
     assert!(begun.elapsed() < SHUTDOWN);
@@ -194,14 +195,15 @@ async fn a_peer_that_its_supervisor_stops_tells_why_its_instance_ends() {
 #[actix_rt::test]
 async fn a_peer_closed_before_its_answer_answers_that_it_is_closing_and_nothing_else() {
     let mut scene = Scene::new();
-    let (id, handle, answered) = scene.peer().await;
-    handle.close(CloseReason::Superseded);
-    let answered = answered.await.unwrap();
-    if answered.is_ok() {
-        // The answer was quicker.
-        scene.told_closed(id, CloseReason::Superseded).await;
-    } else {
-        assert_eq!(answered, Err(PeerError::Closing));
+    let (id, peer, answered) = scene.peer().await;
+    peer.close(CloseReason::Superseded);
+    match answered.await.unwrap() {
+        Ok(answer) => {
+            // The answer was quicker.
+            drop(answer);
+            scene.told_closed(id, CloseReason::Superseded).await;
+        }
+        Err(error) => assert_eq!(error, PeerError::Closing),
     }
     let begun = Instant::now();
     while scene.shared.peer(id).is_some() {
@@ -221,9 +223,9 @@ async fn a_new_peer_neither_waits_for_the_one_before_it_nor_loses_its_input_to_i
     let steers = |id| scene.shared.roster.steer(scene.viewer, id, || {});
     assert!(steers(second) && !steers(first));
     // Released once, when the first was replaced; its end releases nothing that the second holds.
-    assert_eq!(scene.shared.desktop.input.len(), 1);
+    assert_eq!(scene.shared.input.len(), 1);
     scene.told_closed(first, CloseReason::Superseded).await;
-    assert_eq!(scene.shared.desktop.input.len(), 1);
+    assert_eq!(scene.shared.input.len(), 1);
     assert!(scene.shared.roster.steer(scene.viewer, second, || {}));
     assert!(scene.shared.peer(second).is_some());
 }
@@ -266,8 +268,8 @@ async fn a_thousand_offers_of_one_session_are_worked_on_a_few_at_a_time_and_nobo
     let (mut made, mut refused) = (Vec::new(), 0);
     for _ in 0..1000 {
         match scene.offered(&other).await {
-            Ok(peer) => {
-                made.push(peer);
+            Ok(answer) => {
+                made.push(answer.peer);
                 for connection in scene.factory.0.lock().unwrap().iter().skip(1) {
                     connection.hangs.store(true, Ordering::Relaxed);
                     connection.state.send_replace(ConnectionState::Connecting);
@@ -319,7 +321,7 @@ async fn who_may_not_restart_an_app_is_not_told_what_it_wrote() {
         message: "it has failed".to_owned(),
         output: vec!["what it wrote".to_owned()],
     };
-    scene.shared.desktop.facts.update(|facts| facts.failure = Some(failure));
+    scene.shared.facts.update(|facts| facts.failure = Some(failure));
     scene.shared.announce_status();
     assert_eq!(scene.told("instance").await["output"][0], "what it wrote");
     let told = socket.next().await.unwrap();
@@ -334,7 +336,7 @@ async fn who_may_not_restart_an_app_is_not_told_what_it_wrote() {
 
 #[actix_rt::test]
 async fn guests_whose_offers_never_connect_keep_nobody_out_who_may_steer() {
-    let mut scene = Scene::new();
+    let scene = Scene::new();
     let mut guests = Vec::new();
     // Each session may have so many offers pending; together they ask for more than there are places.
     for _ in 0..20 {
@@ -350,7 +352,6 @@ async fn guests_whose_offers_never_connect_keep_nobody_out_who_may_steer() {
     }
     gave_way(&mut guests).await;
     assert!(scene.offered(&scene.who).await.is_ok(), "the owner");
-    scene.told("answer").await;
     for role in [Role::Controller, Role::Admin].into_iter().cycle().take(6) {
         let (viewer, socket) = scene.joined(SessionId::new(), role);
         assert!(scene.offered(&viewer).await.is_ok(), "{role}");
@@ -376,9 +377,9 @@ async fn gave_way(sockets: &mut [OutboundTexts]) -> usize {
 async fn a_session_whose_offers_never_connect_has_to_wait_and_one_that_connects_does_not() {
     let mut scene = Scene::new();
     for _ in 0..PENDING {
-        let (_, handle, answered) = scene.peer().await;
+        let (_, peer, answered) = scene.peer().await;
         answered.await.unwrap().unwrap();
-        handle.close(CloseReason::IceFailed);
+        peer.close(CloseReason::IceFailed);
         scene.told("closed").await;
     }
     let refused = scene.offered(&scene.who).await.unwrap_err();
@@ -390,5 +391,33 @@ async fn a_session_whose_offers_never_connect_has_to_wait_and_one_that_connects_
         scene.offered(&guest).await.unwrap();
         scene.connection().state.send_replace(ConnectionState::Connected);
         sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[actix_rt::test]
+async fn a_browser_is_told_nothing_of_a_peer_before_whoever_asked_has_told_it_the_answer() {
+    let mut scene = Scene::new();
+    let answer = scene.offered(&scene.who).await.unwrap();
+    let peer = answer.peer;
+    assert!(!answer.sdp.is_empty());
+    let connection = scene.connection();
+    // The peer has a lot to say meanwhile, its end among it.
+    connection.state.send_replace(ConnectionState::Disconnected);
+    scene.shared.close_peer(peer, CloseReason::InstanceEnded);
+    let said = tokio::time::timeout(Duration::from_millis(200), scene.told("closed")).await;
+    assert!(said.is_err(), "{said:?}");
+    drop(answer);
+    scene.told_closed(peer, CloseReason::InstanceEnded).await;
+}
+
+#[actix_rt::test]
+async fn an_answer_that_nobody_waits_for_any_more_ends_its_peer_at_once() {
+    let scene = Scene::new();
+    let (peer, _, answered) = scene.peer().await;
+    drop(answered);
+    let begun = Instant::now();
+    while scene.shared.peer(peer).is_some() {
+        assert!(begun.elapsed() < SHUTDOWN);
+        sleep(Duration::from_millis(5)).await;
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::super::PeerError;
 use super::super::fake::{FakeChannel, FakeConnection};
+use super::super::{Peer, PeerError};
 use super::*;
 use crate::protocol::input::{InputEvent, InputFrame, encode, encode_closed};
 use crate::protocol::signalling::IceCandidate;
@@ -24,8 +24,7 @@ impl InputSink for Brittle {
 
 struct Running {
     connection: Arc<FakeConnection>,
-    operations: mpsc::Sender<Operation>,
-    close: watch::Sender<Option<CloseReason>>,
+    peer: Peer,
     connection_events: mpsc::Sender<ConnectionEvent>,
     events: mpsc::Receiver<PeerEvent>,
     task: JoinHandle<CloseReason>,
@@ -42,23 +41,21 @@ fn run_feeding<F: Future<Output = ()> + Send + 'static>(feeder: impl FnOnce(watc
     // overflow: no test says so much at once.
     let (events_tx, events) = mpsc::channel(8);
     let (connection_tx, connection_events) = mpsc::channel(8);
-    let (operations, operations_rx) = mpsc::channel(8);
-    let (close, close_rx) = watch::channel(None);
+    let (said, orders) = Peer::new();
     let (stop_feeder, stop) = watch::channel(false);
-    let (_, status) = watch::channel(None);
     let dynamic: Arc<dyn Connection> = Arc::<FakeConnection>::clone(&connection);
     let peer = PeerId::new();
     let task = PeerTask {
         peer,
         connection: dynamic,
         connection_events,
-        operations: operations_rx,
-        close: close_rx,
+        operations: orders.operations,
+        end: orders.end,
         events: events_tx,
         channels: Channels::new(
             peer,
             Arc::new(Brittle),
-            status,
+            orders.status,
             watch::Sender::new(false),
             Arc::new(InputCounters::default()),
         ),
@@ -68,8 +65,7 @@ fn run_feeding<F: Future<Output = ()> + Send + 'static>(feeder: impl FnOnce(watc
     let task = tokio::spawn(task.run());
     Running {
         connection,
-        operations,
-        close,
+        peer: said,
         connection_events: connection_tx,
         events,
         task,
@@ -97,13 +93,18 @@ impl Running {
     async fn answer(&self) -> oneshot::Receiver<Result<String, PeerError>> {
         let (done, result) = oneshot::channel();
         let offer = "offer".to_owned();
-        self.operations.send(Operation::Answer { offer, done }).await.unwrap();
+        self.peer
+            .operations
+            .send(Operation::Answer { offer, done })
+            .await
+            .unwrap();
         result
     }
 
     async fn candidate(&self) -> oneshot::Receiver<Result<(), PeerError>> {
         let (done, result) = oneshot::channel();
-        self.operations
+        self.peer
+            .operations
             .send(Operation::AddCandidate {
                 candidate: IceCandidate::default(),
                 done,
@@ -125,7 +126,7 @@ async fn a_connection_that_hangs_in_everything_is_let_go_after_seven_seconds() {
     running.connection.hangs.store(true, Ordering::Relaxed);
     let hanging = running.candidate().await;
     running.settle().await;
-    running.close.send_replace(Some(CloseReason::Requested));
+    running.peer.close(CloseReason::Requested);
     running.settle().await;
     assert_eq!(running.candidate().await.await.unwrap(), Err(PeerError::Closing));
     assert_eq!(running.closes(), 0, "not while an operation runs");
@@ -166,7 +167,7 @@ async fn a_browser_that_never_comes_is_given_up_and_closing_while_connecting_wai
     let running = run();
     running.connection.state.send_replace(ConnectionState::Connecting);
     running.settle().await;
-    running.close.send_replace(Some(CloseReason::HostShutdown));
+    running.peer.close(CloseReason::HostShutdown);
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(running.closes(), 0);
     running.connection.state.send_replace(ConnectionState::Connected);
@@ -180,13 +181,9 @@ async fn an_owner_that_is_gone_ends_the_peer_as_a_fault() {
     let running = run();
     running.settle().await;
     let Running {
-        close,
-        operations,
-        task,
-        connection,
-        ..
+        peer, task, connection, ..
     } = running;
-    drop((close, operations));
+    drop(peer);
     assert_eq!(task.await.unwrap(), CloseReason::Fault);
     assert_eq!(connection.closes.load(Ordering::Relaxed), 1);
 }
@@ -221,7 +218,7 @@ async fn candidates_and_states_are_told_and_an_owner_that_does_not_read_holds_no
         told += 1;
     }
     assert_eq!(told, 8);
-    running.close.send_replace(Some(CloseReason::Requested));
+    running.peer.close(CloseReason::Requested);
     assert_eq!(running.task.await.unwrap(), CloseReason::Requested);
 }
 
@@ -250,7 +247,7 @@ async fn a_close_waits_for_the_answer_in_the_making_but_not_for_ever_and_denies_
     running.settle().await;
     // What hangs goes on hanging.
     running.connection.hangs.store(false, Ordering::Relaxed);
-    running.close.send_replace(Some(CloseReason::Requested));
+    running.peer.close(CloseReason::Requested);
     running.settle().await;
     let denied = running.answer().await;
     assert_eq!(denied.await.unwrap(), Err(PeerError::Closing));
@@ -268,7 +265,7 @@ async fn the_browser_is_told_the_reason_before_the_connection_is_closed_but_need
         running.connection.state.send_replace(ConnectionState::Connected);
         let (channel, _events) = running.channel().await;
         channel.deaf.store(deaf, Ordering::Relaxed);
-        running.close.send_replace(Some(CloseReason::ResumeExpired));
+        running.peer.close(CloseReason::ResumeExpired);
         let (connection, asked) = (Arc::clone(&running.connection), Instant::now());
         running.settle().await;
         assert_eq!(running.closes(), u32::from(!deaf), "while the farewell is under way");

@@ -90,7 +90,7 @@ async fn a_restart_tells_of_the_public_address_that_the_host_has_by_then() {
     let options = options_at(&browser.offer().await, &hub, address, known.clone());
     let (peer, mut events) = connected(options, &browser).await;
     known.become_these(addresses("192.0.2.8"));
-    let answer = peer.restart(browser.offer_again().await).await.unwrap();
+    let answer = peer.restart(&browser.offer_again().await).await.unwrap();
     let mut told: Vec<String> = answer
         .lines()
         .filter_map(|line| line.strip_prefix("a=candidate:"))

@@ -92,7 +92,8 @@ impl Call {
             factory: Arc::<WebrtcFactory>::clone(factory),
             runtime: Handle::current(),
         };
-        let (peer, answer, events) = Peer::open(options).await.unwrap();
+        let (peer, orders) = Peer::new();
+        let (answer, events) = peer.open(options, orders).await.unwrap();
         let ended = tokio::spawn(follow(Arc::clone(&browser), answer, events));
         Self { peer, browser, ended }
     }

@@ -6,7 +6,7 @@ use crate::protocol::signalling::CloseReason;
 
 /// Restarts ICE as a page does, and takes what the host says to it.
 async fn restart(peer: &Peer, browser: &Browser, events: &mut PeerEvents) {
-    let answer = peer.restart(browser.offer_again().await).await.unwrap();
+    let answer = peer.restart(&browser.offer_again().await).await.unwrap();
     browser.connect(answer, events).await;
 }
 
@@ -47,16 +47,16 @@ async fn a_restart_that_cannot_be_read_leaves_the_connection_as_it_was() {
     let source = source(&hub, Codec::H264);
     let browser = Browser::new().await;
     let (peer, _events) = connected(options(&browser.offer().await, &hub, &sink), &browser).await;
-    let error = peer.restart("v=0\r\nrubbish".to_owned()).await.unwrap_err();
+    let error = peer.restart("v=0\r\nrubbish").await.unwrap_err();
     assert_eq!(error.code(), "bad_sdp");
     let same = browser.connection.local_description().await.unwrap().sdp;
-    assert_eq!(peer.restart(same.clone()).await.unwrap_err().code(), "bad_sdp");
+    assert_eq!(peer.restart(&same).await.unwrap_err().code(), "bad_sdp");
     assert_eq!(peer.state(), ConnectionState::Connected);
     let frames = browser.received.frames.load(Ordering::Relaxed);
     assert!(until(10, || browser.received.frames.load(Ordering::Relaxed) > frames + 20).await);
     peer.close(CloseReason::Requested);
     assert_eq!(
-        peer.restart(same).await.unwrap_err().code(),
+        peer.restart(&same).await.unwrap_err().code(),
         "closing",
         "a peer that closes restarts nothing"
     );

@@ -18,7 +18,7 @@ async fn both_codecs_reach_a_browser_in_order_under_one_payload_type() {
             until(10, || browser.received.frames.load(Ordering::Relaxed) >= 100).await,
             "{codec}"
         );
-        assert_eq!(peer.codec(), codec);
+        assert_eq!(peer.codec(), Some(codec));
         assert_eq!(browser.received.payload_types.lock().unwrap().len(), 1);
         let order = browser.received.order.lock().unwrap().clone();
         for pair in order.windows(2) {

@@ -21,7 +21,7 @@ pub(super) async fn watching(bench: &Bench, running: &Running, who: &Identity) -
         role: bench.roles.from_now_on(&who.tenure(None), &running.handle),
         peer: None,
     };
-    running.handle.actor().ask(join, SOON).await.unwrap();
+    running.handle.actor().ask(join, SOON).await.unwrap().unwrap();
     let peer = PeerId::new();
     running.roster().set_peer(&speaker, peer).unwrap();
     (speaker, peer, socket)

@@ -19,7 +19,7 @@ use super::model::Model;
 use crate::clock::unix_ms;
 use crate::ids::{LinkId, PeerId, SessionId, ViewerId};
 use crate::instance::testing::Running;
-use crate::instance::{Outbound, OutboundTexts, outbound};
+use crate::instance::{Door, Outbound, OutboundTexts, outbound};
 use crate::peer::ConnectionState;
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::ClientMessage;
@@ -296,8 +296,11 @@ impl World {
             let all: Vec<_> = roster.with(|v| v.iter().map(|(id, v)| (id, v.clone())).collect());
             let mut viewers = BTreeMap::new();
             for (id, viewer) in all {
-                let out = roster.socket_of(id).ok_or("a viewer without a socket")?;
-                let socket = self.sockets.iter().position(|s| s.out.same_socket(&out));
+                let door = roster.door_of(id).ok_or("a viewer without a socket")?;
+                let socket = self
+                    .sockets
+                    .iter()
+                    .position(|s| Door::Socket(s.out.clone()).is_same(&door));
                 let socket = socket.ok_or("a socket that nobody has opened")?;
                 viewers.insert(id, (viewer.session, viewer.role, viewer.peer, socket));
             }

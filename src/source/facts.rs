@@ -1,14 +1,26 @@
-//! What is known of an instance's processes: each child of the Desktop keeps its own part true.
+//! What is known of an instance's source: each of its children keeps its own part true.
 //!
 //! The facts belong to the instance and outlive every actor, so that one that is restarted reads them instead of
 //! asking around. They say what is; what it means (the instance's status) is decided in `instance::status`.
 
 use std::borrow::Cow;
+use std::ops::{Index, IndexMut};
 use std::time::Instant;
 
 use tokio::sync::watch;
 
-/// Where one process of the instance stands.
+/// A part of a source, as people are told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartSpec {
+    /// Its name, of which stable words are made: `display` of `display_lost` and `display_held`.
+    pub name: &'static str,
+    /// The stable word, and a sentence, while it starts.
+    pub starting: (&'static str, &'static str),
+    /// Whether there is no picture without it. Without another that is off for good there is one.
+    pub needed: bool,
+}
+
+/// Where one part of a source stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Part {
     /// Not running, and not yet asked for.
@@ -92,23 +104,15 @@ impl EndReason {
 /// All that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// The keeper, parent of all the others.
-    pub keeper: Part,
-    /// The X server.
-    pub display: Part,
-    /// The app; `Up` once it is ready.
-    pub render: Part,
-    /// The capture process; `Up` once it is connected.
-    pub capture: Part,
-    /// The connection that injects input; `Down` also where it is off for good.
-    pub input: Part,
+    /// The parts of the source, in the order in which they come up.
+    pub parts: Vec<(PartSpec, Part)>,
     /// The app runs and shows its picture, but leaves pings unanswered.
     pub hung: bool,
     /// The instance has been usable at least once since it was launched or restarted.
     pub was_ready: bool,
     /// What was lost last, for people; until all is up again.
     pub cause: Option<String>,
-    /// How often a process of it was started again since the launch.
+    /// How often a part of it was started again since the launch.
     pub restarts: u32,
     /// How many characters could not be typed since the launch.
     pub text_not_typed: u32,
@@ -120,23 +124,74 @@ pub struct Facts {
     pub ending: Option<EndReason>,
     /// The app ended by itself right after its start.
     pub ended_early: bool,
-    /// No process of it is left.
+    /// Nothing of it is left.
     pub ended: bool,
 }
 
 impl Facts {
+    /// Nothing is known yet of a source with these parts.
+    #[must_use]
+    pub fn of(parts: &[PartSpec]) -> Self {
+        Self {
+            parts: parts.iter().map(|spec| (*spec, Part::Down)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Nothing of before holds any more, but a wish that it ends.
+    pub fn begin_again(&mut self) {
+        let specs: Vec<_> = self.parts.iter().map(|(spec, _)| *spec).collect();
+        *self = Self {
+            ending: self.ending,
+            ..Self::of(&specs)
+        };
+    }
+
+    /// The first part that the picture, or the input, waits for.
+    #[must_use]
+    pub fn awaited(&self) -> Option<&PartSpec> {
+        let suffices = |spec: &PartSpec, part: &Part| *part == Part::Up || (!spec.needed && *part == Part::Down);
+        let awaited = self.parts.iter().find(|(spec, part)| !suffices(spec, part));
+        awaited.map(|(spec, _)| spec)
+    }
+
+    /// The parts without which there is no picture.
+    pub fn needed(&self) -> impl Iterator<Item = (&PartSpec, &Part)> {
+        let needed = self.parts.iter().filter(|(spec, _)| spec.needed);
+        needed.map(|(spec, part)| (spec, part))
+    }
+
     /// Why something was lost is still worth knowing while it starts again.
     fn keep_cause(&mut self) {
-        let parts = [&self.display, &self.render, &self.capture];
-        let lost = parts.iter().find_map(|part| match part {
+        let lost = self.needed().find_map(|(_, part)| match part {
             Part::Lost { reason } => Some(reason.clone()),
             _ => None,
         });
         if lost.is_some() {
             self.cause = lost;
-        } else if parts.iter().all(|part| **part == Part::Up) {
+        } else if self.needed().all(|(_, part)| *part == Part::Up) {
             self.cause = None;
         }
+    }
+}
+
+impl Index<PartSpec> for Facts {
+    type Output = Part;
+
+    fn index(&self, spec: PartSpec) -> &Part {
+        let part = self.parts.iter().find(|(of, _)| *of == spec);
+        // One that nobody has said anything of.
+        part.map_or(&Part::Down, |(_, part)| part)
+    }
+}
+
+impl IndexMut<PartSpec> for Facts {
+    fn index_mut(&mut self, spec: PartSpec) -> &mut Part {
+        let at = self.parts.iter().position(|(of, _)| *of == spec).unwrap_or_else(|| {
+            self.parts.push((spec, Part::Down));
+            self.parts.len() - 1
+        });
+        &mut self.parts[at].1
     }
 }
 
@@ -146,15 +201,15 @@ pub struct FactsCell {
     sender: watch::Sender<Facts>,
 }
 
-impl Default for FactsCell {
-    fn default() -> Self {
+impl FactsCell {
+    /// Nothing is known yet of a source with these parts.
+    #[must_use]
+    pub fn of(parts: &[PartSpec]) -> Self {
         Self {
-            sender: watch::Sender::new(Facts::default()),
+            sender: watch::Sender::new(Facts::of(parts)),
         }
     }
-}
 
-impl FactsCell {
     /// Changes the facts; watchers wake only if something is different.
     pub fn update(&self, change: impl FnOnce(&mut Facts)) {
         self.sender.send_if_modified(|facts| {
@@ -184,9 +239,15 @@ mod tests {
 
     #[test]
     fn why_something_was_lost_is_kept_until_all_is_up_again() {
-        let cell = FactsCell::default();
-        let set = |display: Part, render: Part| {
-            cell.update(|f| (f.display, f.render, f.capture) = (display, render, Part::Up));
+        let part = |name, needed| PartSpec {
+            name,
+            starting: ("starting", "it starts"),
+            needed,
+        };
+        let [screen, program, extra] = [part("screen", true), part("program", true), part("extra", false)];
+        let cell = FactsCell::of(&[screen, program, extra]);
+        let set = |on_screen: Part, of_program: Part| {
+            cell.update(|f| (f[screen], f[program]) = (on_screen, of_program));
             cell.get().cause
         };
         let lost = |reason: &str| Part::Lost { reason: reason.into() };
