@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
 use super::announcing::Announcing;
+use super::latencies::Latencies;
 use super::outbound::{Outbound, written};
 use super::speaker::{RoleNow, Speaker};
 use super::viewers::{ControlError, ControlWish, Regraded, Viewers};
@@ -26,6 +27,7 @@ pub struct Roster {
     inner: Mutex<Inner>,
     /// Everybody is due to be told who is there.
     due: Notify,
+    latencies: Latencies,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,13 @@ impl Roster {
                 announcing: Announcing::default(),
             }),
             due: Notify::new(),
+            latencies: Latencies::default(),
         }
+    }
+
+    /// How long the picture takes, as the pages of its viewers say.
+    pub const fn latencies(&self) -> &Latencies {
+        &self.latencies
     }
 
     /// A viewer comes, or comes back on a new socket. Gives its living peer and the socket it had before, if another.

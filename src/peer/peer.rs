@@ -251,7 +251,8 @@ impl Peer {
             subscription,
             hidden.subscribe(),
             Arc::clone(&fed),
-        );
+        )
+        .showing(sink.presses());
         let feeder = tokio::spawn(feeder.run(stop));
         let (status, status_rx) = watch::channel(None);
         let (close, close_rx) = watch::channel(None);
@@ -275,6 +276,8 @@ impl Peer {
             fed,
             input: Arc::clone(&input),
         };
+        let channels = Channels::new(peer_id, sink, status_rx, hidden, input);
+        channels.set_rtp_offset(connection.rtp_offset());
         let task = PeerTask {
             peer: peer_id,
             connection,
@@ -282,7 +285,7 @@ impl Peer {
             operations: operations_rx,
             close: close_rx,
             events: events_tx,
-            channels: Channels::new(peer_id, sink, status_rx, hidden, input),
+            channels,
             feeder,
             stop_feeder,
         };
