@@ -27,6 +27,7 @@ const WATCH = 5000;
  * @property {number} proportional MiB of the server, with one viewer, pages shared between processes counted once
  * @property {number | null} perViewer MiB more of the host for each further viewer
  * @property {number[]} first page to first frame, ms
+ * @property {import('./stages.js').Answer[]} [answers] the way of each click, where the viewer is ours
  * @property {number} [load] of the machine, this row's own work included
  */
 
@@ -47,6 +48,9 @@ export async function measure(row, content, options) {
     );
     const proportional = proportionalMiB(ownGroups(groups).flatMap(name => groups[name]));
     const taken = await click(page, options.clicks);
+    const answers = await page.evaluate(
+      () => /** @type {any} */ (document.querySelector('heliostat-viewer'))?.answers ?? [],
+    );
     const still = content === 'still';
     const perViewer = still && options.viewers > 1 ? await further(context, subject, options.viewers) : null;
     const picture = await page.evaluate(() => bench.kind());
@@ -65,6 +69,7 @@ export async function measure(row, content, options) {
         proportional,
         perViewer,
         first,
+        ...(answers.length > 0 ? { answers: answers.slice(-options.clicks) } : {}),
       },
     };
   } finally {

@@ -1,6 +1,7 @@
 // Results as Markdown: medians over the rounds.
 
 import { median, percentile } from './numbers.js';
+import { stageRows } from './stages.js';
 
 /**
  * @typedef {import('./measure.js').Figures} Figures
@@ -82,6 +83,23 @@ export function report(results) {
         middle(key, 'still', f => percentile(f.first, 95)),
       ]),
     ),
+    ...keys.flatMap(key => {
+      const told = contents.filter(content => of(key, content).some(f => f.answers?.length));
+      if (told.length === 0) return [];
+      const answers = told.map(content => of(key, content).flatMap(f => f.answers ?? []));
+      return [
+        `**Where the time of a click goes, ms, ${name(key)}**`,
+        table(['', ...told.flatMap(c => [`${c}, p50`, `${c}, p95`])], stageRows(answers)),
+      ];
+    }),
+    '**By process: processor, % of a core, by content**',
+    ...keys.map(key => {
+      const groups = [...new Set(contents.flatMap(c => of(key, c).flatMap(f => Object.keys(f.cpu))))];
+      const cells = groups.map(
+        group => `${group} ${contents.map(c => middle(key, c, f => f.cpu[group], 1)).join(' / ')}`,
+      );
+      return `- ${name(key)} (${contents.join(' / ')}): ${cells.join(' · ')}`;
+    }),
     '**By process, still content: processor, % of a core / resident, MiB**',
     ...keys.map(key => {
       const groups = Object.keys(of(key, 'still')[0]?.resident ?? {});

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::client_error::CaptureError;
 use super::socket;
 use crate::clock::monotonic_us;
-use crate::media::{Codec, Frame, Hub, KeyRequests, Rendition};
+use crate::media::{Codec, Frame, Hub, KeyRequests, Rendition, Stamps};
 use crate::protocol::capture::{
     CaptureMessage, CaptureProtocolError, HostMessage, RenditionForm, VERSION, split_frame,
 };
@@ -276,16 +276,26 @@ async fn receive(
                 rendition,
                 key,
                 pts_us,
+                times_us: [changed_us, grabbed_us, converted_us, encoded_us],
                 data,
             } => {
                 shared.frames.fetch_add(1, Ordering::Relaxed);
                 // A time ahead of the machine's clock would push every later frame's time ahead, too.
-                let pts_us = pts_us.min(monotonic_us());
+                let received_us = monotonic_us();
+                let pts_us = pts_us.min(received_us);
+                let stamps = Stamps {
+                    changed_us,
+                    grabbed_us,
+                    converted_us,
+                    encoded_us,
+                    received_us,
+                };
                 hub.publish(Frame {
                     rendition: rendition.into(),
                     data,
                     key,
                     pts_us,
+                    stamps: stamps.until(received_us),
                 });
                 // Many frames may have come at once, after this thread was held up. Who feeds a viewer takes each before
                 // the next one comes: a slot overflows where a viewer is slow, not where this host was.

@@ -218,14 +218,15 @@ impl Encoders {
 
     /// Gives those a picture for which [`Self::plan`] said so.
     pub(super) fn push(&mut self, pictures: &mut Pictures, now: u64) {
+        let stamps = pictures.stamps();
         for (lane, _, turn) in self.lanes.values_mut() {
             match std::mem::replace(turn, Turn::Wait(None)) {
                 Turn::Grab => {
                     if let Some(picture) = pictures.of(lane.size()) {
-                        lane.push(picture, now);
+                        lane.push(picture, stamps, now);
                     }
                 }
-                Turn::Again => lane.push_again(pictures.of(lane.size()), now),
+                Turn::Again => lane.push_again(pictures.of(lane.size()), stamps, now),
                 Turn::Wait(_) => {}
             }
         }

@@ -8,8 +8,10 @@ use super::lock;
 use super::outlet::Outlet;
 use super::pacing::{Pacing, Step};
 use super::sharpness::Sharpness;
+use super::stamping::Stamping;
+use crate::clock::monotonic_us;
 use crate::gst::{Encoder, GstError, Picture, Pipeline, PipelineConfig};
-use crate::media::{Frame, PlanarPicture, Rendition, scaled};
+use crate::media::{Frame, PlanarPicture, Rendition, Stamps, scaled};
 use crate::protocol::capture::RenditionForm;
 
 /// What is to be done for a lane now.
@@ -41,6 +43,7 @@ pub(super) struct Common {
 pub(super) struct Lane {
     pipeline: Pipeline,
     sharpness: Arc<Mutex<Sharpness>>,
+    stamping: Arc<Mutex<Stamping>>,
     pacing: Pacing,
     keys: Keys,
     key: Due,
@@ -79,9 +82,15 @@ impl Lane {
         };
         let sharpness = Sharpness::new(form.kbps, fps, size, encoder.counts_frames());
         let sharpness = Arc::new(Mutex::new(sharpness));
-        let (judged, outlet) = (Arc::clone(&sharpness), Arc::clone(&common.outlet));
+        let stamping = Arc::new(Mutex::new(Stamping::default()));
+        let (judged, stamps, outlet) = (
+            Arc::clone(&sharpness),
+            Arc::clone(&stamping),
+            Arc::clone(&common.outlet),
+        );
         let output = move |frame: Option<Frame>| {
-            if let Some(frame) = frame {
+            if let Some(mut frame) = frame {
+                frame.stamps = lock(&stamps).came_out(frame.pts_us, monotonic_us());
                 lock(&judged).encoded(frame.pts_us, frame.data.len() as u64);
                 outlet.frame(frame);
             }
@@ -91,6 +100,7 @@ impl Lane {
         Ok(Self {
             pipeline: Pipeline::start(config, output)?,
             sharpness,
+            stamping,
             pacing: Pacing::new(fps),
             keys: Keys::default(),
             key: Due::Never,
@@ -193,23 +203,25 @@ impl Lane {
     }
 
     /// Gives it what is on the screen. After [`Self::turn`].
-    pub(super) fn push(&mut self, picture: PlanarPicture, now: u64) {
+    pub(super) fn push(&mut self, picture: PlanarPicture, stamps: Stamps, now: u64) {
         if self.key == Due::Now {
             self.force_key();
         }
         lock(&self.sharpness).begins(true);
+        lock(&self.stamping).pushed(now, stamps);
         self.pipeline.push(picture, now, Picture::New);
         self.pacing.grabbed(now);
     }
 
     /// Gives it the last picture once more, if there is one. After [`Self::turn`].
-    pub(super) fn push_again(&mut self, picture: Option<PlanarPicture>, now: u64) {
+    pub(super) fn push_again(&mut self, picture: Option<PlanarPicture>, stamps: Stamps, now: u64) {
         // What the encoder has saved counts from the picture after one that it knows to be still.
         if self.key == Due::Now || (self.key == Due::Still && self.pacing.closed()) {
             self.force_key();
         }
         if let Some(picture) = picture {
             lock(&self.sharpness).begins(false);
+            lock(&self.stamping).pushed(now, stamps);
             let what = if self.sharp { Picture::Still } else { Picture::Again };
             self.pipeline.push(picture, now, what);
         }

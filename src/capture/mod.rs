@@ -35,6 +35,7 @@ mod resizing;
 mod sabotage;
 mod sharpness;
 mod socket;
+mod stamping;
 
 pub use args::CaptureArgs;
 pub use client::{CaptureClient, CaptureClientConfig, CaptureHandle, CaptureInfo, CaptureProgress, FailedEncoder};

@@ -6,8 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::media::{Frame, Rendition};
-use crate::protocol::capture::{CaptureMessage, MAX_FRAME, frame_header};
+use crate::media::{Frame, Rendition, Stamps};
+use crate::protocol::capture::{CaptureMessage, FRAME_HEADER, MAX_FRAME, frame_header};
 use crate::x11::Wake;
 
 /// Frames that may wait: half a second at 60 fps.
@@ -82,7 +82,7 @@ impl Outbox {
             return;
         }
         let full = queue.frames >= MAX_FRAMES || queue.bytes + frame.data.len() > MAX_BYTES;
-        let too_large = frame.data.len() > MAX_FRAME - 16;
+        let too_large = frame.data.len() > MAX_FRAME - FRAME_HEADER;
         if full || too_large || (queue.needs_key.contains(&rendition) && !frame.key) {
             queue.needs_key.insert(rendition);
             return;
@@ -137,7 +137,16 @@ impl Outbox {
             let result = match &item {
                 Item::Message(bytes) => socket.write_all(bytes),
                 Item::Frame(frame) => {
-                    let header = frame_header(frame.rendition.into(), frame.key, frame.pts_us, frame.data.len());
+                    let Stamps {
+                        changed_us,
+                        grabbed_us,
+                        converted_us,
+                        encoded_us,
+                        ..
+                    } = frame.stamps;
+                    let times_us = [changed_us, grabbed_us, converted_us, encoded_us];
+                    let rendition = frame.rendition.into();
+                    let header = frame_header(rendition, frame.key, frame.pts_us, times_us, frame.data.len());
                     write_both(socket, &header, &frame.data)
                 }
             };
@@ -214,6 +223,10 @@ mod tests {
             data: Bytes::from(vec![7; 100_000]),
             key,
             pts_us,
+            stamps: Stamps {
+                encoded_us: pts_us + 3,
+                ..Stamps::default()
+            },
         }
     }
 
@@ -283,6 +296,7 @@ mod tests {
             let CaptureMessage::Frame {
                 rendition,
                 pts_us,
+                times_us,
                 data,
                 ..
             } = next()
@@ -290,8 +304,8 @@ mod tests {
                 panic!("no frame")
             };
             assert_eq!(
-                (Rendition::from(rendition), pts_us, data.len()),
-                (Codec::Vp8.into(), n, 100_000)
+                (Rendition::from(rendition), pts_us, times_us, data.len()),
+                (Codec::Vp8.into(), n, [0, 0, 0, n + 3], 100_000)
             );
         }
         outbox.flush(Duration::from_secs(5));

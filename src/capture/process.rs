@@ -107,6 +107,8 @@ struct Process {
     resizing: Resizing,
     /// The last picture is not what is on the screen.
     stale: bool,
+    /// When the last change was heard of.
+    changed_us: u64,
     grabbed: u64,
     damage: u64,
     alive_at_us: u64,
@@ -159,6 +161,7 @@ impl Process {
             link: None,
             resizing: Resizing::default(),
             stale: true,
+            changed_us: 0,
             grabbed: 0,
             damage: 0,
             alive_at_us: 0,
@@ -246,6 +249,7 @@ impl Process {
     /// What is on the screen is not in the last picture.
     fn damaged(&mut self) {
         self.stale = true;
+        self.changed_us = monotonic_us();
         self.encoders.damaged();
     }
 
@@ -262,7 +266,7 @@ impl Process {
             };
             self.grabbed += 1;
             self.stale = false;
-            self.pictures.grabbed(picture);
+            self.pictures.grabbed(picture, self.changed_us);
         }
         self.encoders.push(&mut self.pictures, now);
         // What is due next is of a later time: an encoder that is done at once is not given two pictures of one.
@@ -352,7 +356,13 @@ impl Process {
                     damage: self.damage,
                 });
             }
-            HostMessage::ExpectChange => self.encoders.expect_change(now),
+            HostMessage::ExpectChange => {
+                self.encoders.expect_change(now);
+                if self.stale {
+                    // Of what changes from here on it is to be known when.
+                    self.grabber.listen_again()?;
+                }
+            }
         }
         Ok(())
     }

@@ -404,6 +404,7 @@ fn callbacks<F: Fn(Option<Frame>) + Send + Sync + 'static>(
                     data: Bytes::from_owner(data),
                     key,
                     pts_us,
+                    stamps: crate::media::Stamps::default(),
                 }));
             }
             Ok(gst::FlowSuccess::Ok)

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::input_gate::ViewerInput;
 use super::shared::InstanceShared;
 use crate::ids::{PeerId, ViewerId};
+use crate::media::Presses;
 use crate::peer::{InputChannel, InputSink};
 use crate::protocol::input::InputFrame;
 
@@ -42,5 +43,9 @@ impl InputSink for Beside {
             self.shared.take_over(self.viewer, self.peer);
         }
         self.input.accept(frame, channel);
+    }
+
+    fn presses(&self) -> Option<Arc<Presses>> {
+        self.input.presses()
     }
 }

@@ -93,6 +93,12 @@ impl InstanceHandle {
         self.shared.report()
     }
 
+    /// How long the picture takes at each of its peers' viewers, as their pages say.
+    #[must_use]
+    pub fn latencies(&self) -> Value {
+        self.shared.roster.latencies().told(Instant::now())
+    }
+
     /// Decides anew what each viewer may. Who may not watch any more is closed.
     pub fn regrade(&self) {
         self.shared.regrade();

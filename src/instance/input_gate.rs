@@ -8,7 +8,9 @@ use std::time::Instant;
 
 use super::lateness::Lateness;
 use super::roster::Roster;
+use crate::clock::monotonic_us;
 use crate::ids::{PeerId, ViewerId};
+use crate::media::Presses;
 use crate::peer::{InputChannel, InputSink};
 use crate::protocol::input::{InputEvent, InputFrame};
 use crate::protocol::rights::{Action, may};
@@ -27,6 +29,7 @@ pub struct ViewerInput {
     refused: AtomicU64,
     begun: Instant,
     lateness: Mutex<Lateness>,
+    presses: Arc<Presses>,
 }
 
 impl ViewerInput {
@@ -42,6 +45,7 @@ impl ViewerInput {
             refused: AtomicU64::new(0),
             begun: Instant::now(),
             lateness: Mutex::default(),
+            presses: Arc::default(),
         }
     }
 
@@ -67,8 +71,12 @@ impl ViewerInput {
         }
         match frame.event {
             InputEvent::Hidden => self.queue.push(InputEvent::ReleaseAll),
-            InputEvent::Visible | InputEvent::Ping { .. } => {}
-            event => self.queue.push(event),
+            event if event.is_press() => {
+                let press = self.presses.heard(frame.seq, monotonic_us());
+                self.queue.press(event, press);
+            }
+            event if event.steers() => self.queue.push(event),
+            _ => {}
         }
     }
 
@@ -89,6 +97,7 @@ impl ViewerInput {
 
 impl Drop for ViewerInput {
     fn drop(&mut self) {
+        self.roster.latencies().forget(self.peer);
         let refused = self.refused();
         if refused > 0 {
             log::info!(
@@ -107,19 +116,24 @@ fn is_newer(seq: u32, next: u32) -> bool {
 
 impl InputSink for ViewerInput {
     fn accept(&self, frame: InputFrame, _: InputChannel) {
+        if let InputEvent::Latency(report) = frame.event {
+            self.roster.latencies().report(self.peer, report, Instant::now());
+            return;
+        }
         // What a page says of itself steers nothing.
         let late = self
             .lateness
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .is_late(frame.time_ms, self.begun.elapsed());
-        let steers = !matches!(
-            frame.event,
-            InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. }
-        );
+        let steers = frame.event.steers();
         if !self.roster.steer(self.viewer, self.peer, || self.apply(frame, late)) && steers {
             self.note_refusal();
         }
+    }
+
+    fn presses(&self) -> Option<Arc<Presses>> {
+        Some(Arc::clone(&self.presses))
     }
 }
 
@@ -205,6 +219,55 @@ mod tests {
         roster.with(|v| v.request(other)).unwrap();
         theirs.accept(frame(2, CLICK), InputChannel::Input);
         assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn presses_are_waited_for_and_what_a_page_measures_is_kept_while_its_peer_is_there() {
+        let (roster, queue, id, _socket) = owned();
+        let peer = watching(&roster, id);
+        let input = ViewerInput::new(id, peer, Arc::clone(&roster), Arc::clone(&queue));
+        let presses = input.presses().unwrap();
+        let key = |pressed, usage| InputEvent::Key {
+            pressed,
+            usage,
+            keysym: 0x61,
+        };
+        for (seq, event) in [
+            (1, CLICK),
+            (2, key(true, 4)),
+            (3, key(false, 4)),
+            (4, key(true, 0xe1)),
+            (5, MOVE),
+        ] {
+            input.accept(frame(seq, event), InputChannel::Input);
+        }
+        queue.hand_over();
+        input.accept(frame(6, CLICK), InputChannel::Input);
+        queue.taken();
+        let changed_us = monotonic_us();
+        let stamps = crate::media::Stamps {
+            changed_us,
+            ..crate::media::Stamps::default()
+        };
+        presses.sent(changed_us, stamps, changed_us);
+        let shown: Vec<u32> = std::iter::from_fn(|| presses.take()).map(|shown| shown.seq).collect();
+        assert_eq!(shown, [6], "those before were never injected");
+
+        let measured = crate::protocol::latency::Measured {
+            p50: 120,
+            p95: 180,
+            samples: 5,
+        };
+        let report = crate::protocol::latency::LatencyReport {
+            click: Some(measured),
+            glass: None,
+        };
+        input.accept(frame(7, InputEvent::Latency(report)), InputChannel::Input);
+        let told = || roster.latencies().told(Instant::now());
+        assert_eq!(told()[peer.to_string()]["click_to_photon"]["p50_ms"], 12.0);
+        assert!(queue.is_empty(), "it is no input");
+        drop(input);
+        assert_eq!(told(), serde_json::json!({}));
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod folder_work;
 mod handle;
 mod input_gate;
 mod kept_homes;
+mod latencies;
 mod lateness;
 mod leaving;
 mod manager;

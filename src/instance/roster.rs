@@ -10,6 +10,7 @@ use tokio::time::sleep_until;
 
 use super::announcing::Announcing;
 use super::door::Door;
+use super::latencies::Latencies;
 use super::outbound::written;
 use super::speaker::{RoleNow, Speaker};
 use super::viewers::{ControlError, ControlWish, Regraded, Viewers};
@@ -27,6 +28,7 @@ pub struct Roster {
     inner: Mutex<Inner>,
     /// Everybody is due to be told who is there.
     due: Notify,
+    latencies: Latencies,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,13 @@ impl Roster {
                 announcing: Announcing::default(),
             }),
             due: Notify::new(),
+            latencies: Latencies::default(),
         }
+    }
+
+    /// How long the picture takes, as the pages of its viewers say.
+    pub const fn latencies(&self) -> &Latencies {
+        &self.latencies
     }
 
     /// A viewer comes, or comes back by a new door. Gives its living peer and the door it had before, if another.

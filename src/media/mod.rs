@@ -15,6 +15,8 @@
 //!        └ wanted, rates, keys ─┘ └─── capacity, pause, stalled ─────┘
 //! ```
 //!
+//! [`Presses`] joins the two ends: which frame is the first to show what a viewer pressed, with the [`Stamps`] of its way.
+//!
 //! Faults it survives: a capture that restarts (sequence and time run on), a subscriber that stops reading (it skips
 //! to a key frame), a publisher whose clock steps back (time never does).
 
@@ -24,14 +26,16 @@ mod hub;
 mod ladder;
 mod moves;
 mod planar;
+mod presses;
 mod rtp_time;
 mod scale;
 mod track;
 
-pub use frame::Frame;
+pub use frame::{Frame, Stamps};
 pub use hub::{Hub, HubStats, KeyRequests, Subscription};
 pub use ladder::{Ladder, MOST_RUNGS, Rung};
 pub use planar::{Planar, PlanarPicture};
+pub use presses::{Press, Presses, Shown};
 pub use rtp_time::RtpClock;
 pub use scale::{Scaler, scaled};
 pub use track::{Codec, Rendition, Track, TrackKind};

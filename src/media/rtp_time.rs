@@ -21,6 +21,12 @@ impl RtpClock {
         }
     }
 
+    /// The timestamp of a frame grabbed at 0.
+    #[must_use]
+    pub const fn offset(&self) -> u32 {
+        self.offset
+    }
+
     /// The timestamp of a frame grabbed at `pts_us`. Never goes back: a frame that claims to be older than the one
     /// before, as one of another rendition may be, is given that one's time plus one tick.
     pub fn timestamp(&mut self, pts_us: u64) -> u32 {

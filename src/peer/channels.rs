@@ -1,7 +1,7 @@
 //! The way of an input event: from a data channel to the instance. One task per channel, on the media runtime.
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,7 +11,9 @@ use super::LINES;
 use super::connection::{Channel, ChannelEvent};
 use super::events::{InputCounters, InputEvents};
 use crate::ids::PeerId;
+use crate::media::{Presses, Shown};
 use crate::protocol::input::{InputEvent, InputFrame, decode, encode_closed, encode_status};
+use crate::protocol::latency::{encode_rtp_offset, encode_shown};
 use crate::protocol::signalling::CloseReason;
 
 /// A channel that sent this many malformed messages is closed.
@@ -50,6 +52,11 @@ impl InputChannel {
 pub trait InputSink: Send + Sync {
     /// Takes one event. Called on the media runtime for every event: never waits, never blocks.
     fn accept(&self, frame: InputFrame, channel: InputChannel);
+
+    /// What was pressed by this way, for whoever sends the frames that show it. None where nobody wants to know.
+    fn presses(&self) -> Option<Arc<Presses>> {
+        None
+    }
 }
 
 /// What all channels of one peer share.
@@ -58,6 +65,9 @@ pub(super) struct Channels {
     events: InputEvents,
     status: watch::Receiver<Option<String>>,
     counters: Arc<InputCounters>,
+    presses: Option<Arc<Presses>>,
+    /// Where RTP time begins, once that is known.
+    rtp_offset: OnceLock<u32>,
     /// Which labels are taken: each is read once.
     taken: Mutex<Vec<InputChannel>>,
     /// Whether the page says that nobody sees it.
@@ -77,6 +87,8 @@ impl Channels {
     ) -> Arc<Self> {
         Arc::new(Self {
             peer,
+            presses: sink.presses(),
+            rtp_offset: OnceLock::new(),
             events: InputEvents::new(sink, Arc::clone(&counters)),
             status,
             hidden,
@@ -84,6 +96,12 @@ impl Channels {
             taken: Mutex::default(),
             input: Mutex::default(),
         })
+    }
+
+    /// Where RTP time begins: what the browser needs to know to tell the age of a frame.
+    pub(super) fn set_rtp_offset(&self, offset: u32) {
+        // There is one stream.
+        let _ = self.rtp_offset.set(offset);
     }
 
     /// Reads one channel to its end; a channel nobody knows is closed.
@@ -141,6 +159,9 @@ impl Channels {
         status.mark_changed();
         let mut tells_status = which == InputChannel::Input;
         let mut malformed = 0;
+        if let Some(offset) = self.rtp_offset.get().filter(|_| which == InputChannel::Input) {
+            self.send(which, channel, &encode_rtp_offset(*offset)).await;
+        }
         loop {
             tokio::select! {
                 event = channel.next() => match event {
@@ -164,6 +185,9 @@ impl Channels {
                         }
                     }
                 },
+                shown = shown(self.presses.as_deref()), if which == InputChannel::Input => {
+                    self.send(which, channel, &shown).await;
+                }
                 changed = status.changed(), if tells_status => {
                     tells_status = changed.is_ok();
                     let text = status.borrow_and_update().clone();
@@ -202,6 +226,31 @@ impl Channels {
             );
         }
     }
+}
+
+/// Waits for a press that was shown, for ever where nobody wants to know.
+async fn shown(presses: Option<&Presses>) -> Vec<u8> {
+    match presses {
+        Some(presses) => told(&presses.next().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// What the browser is told of a press that was shown.
+#[must_use]
+pub fn told(shown: &Shown) -> Vec<u8> {
+    let Shown { stamps, .. } = shown;
+    let times_us = [
+        shown.heard_us,
+        shown.injected_us,
+        stamps.changed_us,
+        stamps.grabbed_us,
+        stamps.converted_us,
+        stamps.encoded_us,
+        stamps.received_us,
+        shown.sent_us,
+    ];
+    encode_shown(shown.seq, shown.pts_us, times_us)
 }
 
 #[cfg(test)]

@@ -114,6 +114,8 @@ pub trait Connection: Send + Sync {
     /// Sends one frame, as fast as the line takes it. Whoever drops the future before it is ready leaves part of a frame
     /// behind: the stream has to go on with a key frame then.
     async fn send(&self, frame: Arc<Frame>) -> Result<Delivery, PeerError>;
+    /// The RTP time of a frame that was grabbed when the host's clock was 0.
+    fn rtp_offset(&self) -> u32;
     /// What the line carries, as that changes.
     fn path(&self) -> watch::Receiver<Path>;
     /// What the browser reported as lost so far (NACK).

@@ -94,6 +94,10 @@ impl Connection for FakeConnection {
         Ok(Delivery::Sent { packets: 1, bytes })
     }
 
+    fn rtp_offset(&self) -> u32 {
+        7
+    }
+
     fn path(&self) -> watch::Receiver<Path> {
         self.path.subscribe()
     }

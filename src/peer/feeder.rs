@@ -15,8 +15,9 @@ use super::error::PeerError;
 use super::key_rate::KeyRate;
 use super::state::ConnectionState;
 use super::waiting::Waiting;
+use crate::clock::monotonic_us;
 use crate::ids::PeerId;
-use crate::media::{Frame, Subscription};
+use crate::media::{Frame, Presses, Stamps, Subscription};
 
 /// A frame that is being sent while another path is looked for has this time to leave on the old one.
 const LEAVES_WITHIN: Duration = Duration::from_millis(100);
@@ -61,6 +62,10 @@ pub struct Feeder {
     key_by: Option<Instant>,
     /// How many the browser has asked for.
     asked: KeyRate,
+    /// What the browser's viewer waits to see.
+    presses: Option<Arc<Presses>>,
+    /// The frame that is being sent.
+    leaving: (u64, Stamps),
     /// Too much waits for the frame that is being sent: nothing more is taken before that has left.
     overrun: bool,
 }
@@ -94,8 +99,17 @@ impl Feeder {
             counters,
             key_by: None,
             asked: KeyRate::default(),
+            presses: None,
+            leaving: (0, Stamps::default()),
             overrun: false,
         }
+    }
+
+    /// Says to `presses` which frames were sent.
+    #[must_use]
+    pub fn showing(mut self, presses: Option<Arc<Presses>>) -> Self {
+        self.presses = presses;
+        self
     }
 
     /// Runs until `stop` becomes true (or is dropped), the hub is gone, or the connection takes no more packets.
@@ -124,6 +138,7 @@ impl Feeder {
                 if frame.key {
                     self.key_by = None;
                 }
+                self.leaving = (frame.pts_us, frame.stamps);
                 sending = Some(connection.send(frame));
                 self.tell();
             }
@@ -213,6 +228,10 @@ impl Feeder {
         match delivery {
             Ok(Delivery::Sent { packets, bytes }) => {
                 self.counters.frames.fetch_add(1, Ordering::Relaxed);
+                if let Some(presses) = &self.presses {
+                    let (pts_us, stamps) = self.leaving;
+                    presses.sent(pts_us, stamps, monotonic_us());
+                }
                 self.counters.packets.fetch_add(packets, Ordering::Relaxed);
                 self.counters.bytes.fetch_add(bytes, Ordering::Relaxed);
                 if overrun {

@@ -62,7 +62,7 @@ mod waiting;
 pub mod webrtc;
 
 pub use addresses::{MediaAddresses, local_addresses};
-pub use channels::{InputChannel, InputSink};
+pub use channels::{InputChannel, InputSink, told};
 pub use error::PeerError;
 pub use events::{InputCounters, InputEvents};
 pub use key_rate::KeyRate;

@@ -192,7 +192,8 @@ async fn make(peer: &Peer, options: PeerOptions, orders: PeerOrders) -> Result<(
         subscription,
         hidden.subscribe(),
         Arc::clone(&fed),
-    );
+    )
+    .showing(sink.presses());
     let feeder = tokio::spawn(feeder.run(stop));
     let (done, answer) = oneshot::channel();
     // The first of them: nobody else knows this peer yet, so there is room.
@@ -208,6 +209,8 @@ async fn make(peer: &Peer, options: PeerOptions, orders: PeerOrders) -> Result<(
         fed,
         input: Arc::clone(&input),
     });
+    let channels = Channels::new(peer_id, sink, orders.status, hidden, input);
+    channels.set_rtp_offset(connection.rtp_offset());
     let task = PeerTask {
         peer: peer_id,
         connection,
@@ -215,7 +218,7 @@ async fn make(peer: &Peer, options: PeerOptions, orders: PeerOrders) -> Result<(
         operations: orders.operations,
         end: orders.end,
         events: events_tx,
-        channels: Channels::new(peer_id, sink, orders.status, hidden, input),
+        channels,
         feeder,
         stop_feeder,
     };

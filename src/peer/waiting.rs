@@ -90,6 +90,7 @@ mod tests {
             data: Bytes::from(vec![0; len]),
             key,
             pts_us: 1,
+            stamps: crate::media::Stamps::default(),
         })
     }
 

@@ -13,7 +13,7 @@
 //! | `0x05` | ping | |
 //! | `0x06` | expect change | |
 //! | `0x81` | hello | version `u16`, width `u16`, height `u16`, then per codec: codec `u8`, element name (`u8` length, UTF-8) |
-//! | `0x82` | frame | rendition, flags `u8` (1 = key), pts `u64` µs, data |
+//! | `0x82` | frame | rendition, flags `u8` (1 = key), pts `u64` µs, four times `u64` µs ([`CaptureMessage::Frame::times_us`]), data |
 //! | `0x83` | alive | frames grabbed `u64`, damage events `u64` |
 //! | `0x84` | error | code (`u8` length, UTF-8), text UTF-8 |
 //! | `0x85` | encoder | codec `u8`, element name UTF-8 |
@@ -28,9 +28,11 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use body::{Reader, framed, put_rendition, put_short};
 
 /// The version of these messages; both sides must have the same.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 /// The longest legal frame, type and body together: a key frame of an 8K picture is far below it.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
+/// Bytes of a frame's message before its data.
+pub const FRAME_HEADER: usize = 48;
 
 /// A codec, as these messages number it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,6 +171,9 @@ pub enum CaptureMessage {
         key: bool,
         /// When it was grabbed: `CLOCK_MONOTONIC`, µs.
         pts_us: u64,
+        /// Of the grab that it shows: when its last change was heard of, when it was in memory and when it was
+        /// converted; and when this came out of the encoder.
+        times_us: [u64; 4],
         /// The access unit or frame.
         data: Bytes,
     },
@@ -228,16 +233,25 @@ pub fn split_frame(buffer: &mut BytesMut) -> Result<Option<(u8, Bytes)>, Capture
 /// The first bytes of a [`CaptureMessage::Frame`] whose data of `length` bytes follows by itself, so that the data
 /// need not be copied.
 #[must_use]
-pub fn frame_header(rendition: RenditionNumber, key: bool, pts_us: u64, length: usize) -> [u8; 16] {
-    let mut header = [0; 16];
+pub fn frame_header(
+    rendition: RenditionNumber,
+    key: bool,
+    pts_us: u64,
+    times_us: [u64; 4],
+    length: usize,
+) -> [u8; FRAME_HEADER] {
+    let mut header = [0; FRAME_HEADER];
     let mut out = &mut header[..];
     // Data beyond the cap is refused by the sender before it comes here.
-    out.put_u32_le(u32::try_from(length + 12).unwrap_or(u32::MAX));
+    out.put_u32_le(u32::try_from(length + FRAME_HEADER - 4).unwrap_or(u32::MAX));
     out.put_u8(0x82);
     out.put_u8(rendition.codec as u8);
     out.put_u8(rendition.rung);
     out.put_u8(u8::from(key));
     out.put_u64_le(pts_us);
+    for time in times_us {
+        out.put_u64_le(time);
+    }
     header
 }
 
@@ -317,9 +331,10 @@ impl CaptureMessage {
                 rendition,
                 key,
                 pts_us,
+                times_us,
                 data,
             } => {
-                let mut out = frame_header(*rendition, *key, *pts_us, data.len()).to_vec();
+                let mut out = frame_header(*rendition, *key, *pts_us, *times_us, data.len()).to_vec();
                 out.extend_from_slice(data);
                 out
             }
@@ -369,6 +384,7 @@ impl CaptureMessage {
                     rendition,
                     key: flags & 1 != 0,
                     pts_us,
+                    times_us: [body.u64()?, body.u64()?, body.u64()?, body.u64()?],
                     data: body.rest(),
                 }
             }

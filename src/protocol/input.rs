@@ -4,10 +4,11 @@
 //! browser's time (u32, ms). The body depends on the type and has exactly one legal length, text apart. The channel
 //! `input` (reliable, ordered) carries everything but moves; `moves` (unordered, no retransmits) carries those.
 //!
-//! From the host come [`encode_pong`], [`encode_status`] and [`encode_closed`], on `input` only.
+//! From the host come [`encode_pong`], [`encode_status`] and [`encode_closed`], and what [`super::latency`] has, on `input` only.
 
 use thiserror::Error;
 
+use super::latency::LatencyReport;
 use super::words::CloseReason;
 
 /// The only version there is.
@@ -30,6 +31,7 @@ const HIDDEN: u8 = 8;
 const VISIBLE: u8 = 9;
 const PING: u8 = 10;
 const REPEAT: u8 = 11;
+const LATENCY: u8 = 12;
 const PONG: u8 = 0x81;
 const STATUS: u8 = 0x82;
 const CLOSED: u8 = 0x85;
@@ -103,6 +105,8 @@ pub enum InputEvent {
         /// Opaque, echoed.
         t: u64,
     },
+    /// How long the picture takes, as the page has measured it.
+    Latency(LatencyReport),
 }
 
 impl InputEvent {
@@ -110,6 +114,27 @@ impl InputEvent {
     #[must_use]
     pub const fn is_move(&self) -> bool {
         matches!(self, Self::Move { .. } | Self::RelativeMove { .. })
+    }
+
+    /// Whether this event is meant for the program, rather than said of the page itself.
+    #[must_use]
+    pub const fn steers(&self) -> bool {
+        !matches!(
+            self,
+            Self::Hidden | Self::Visible | Self::Ping { .. } | Self::Latency(_)
+        )
+    }
+
+    /// Whether this is something that a viewer expects to see the effect of: a button or a key that goes down, modifiers
+    /// apart, or text.
+    #[must_use]
+    pub const fn is_press(&self) -> bool {
+        match self {
+            Self::Button { pressed, .. } => *pressed,
+            Self::Key { pressed, usage, .. } => *pressed && !matches!(*usage, 0xe0..=0xe7),
+            Self::Text(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether this event lets something go: such events are never dropped, or a key would stay down.
@@ -298,6 +323,7 @@ fn decode_body(kind: u8, body: &[u8]) -> Result<InputEvent, InputError> {
                 t: u64::from_le_bytes(t),
             })
         }
+        LATENCY => LatencyReport::decode(body, wrong_length).map(InputEvent::Latency),
         _ => Err(InputError::Type(kind)),
     }
 }
@@ -365,6 +391,10 @@ pub fn encode(frame: &InputFrame) -> Vec<u8> {
             out.extend(t.to_le_bytes());
             PING
         }
+        InputEvent::Latency(report) => {
+            report.encode(&mut out);
+            LATENCY
+        }
     };
     out[1] = kind;
     out
@@ -396,103 +426,4 @@ pub fn encode_closed(reason: CloseReason) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn events() -> impl Strategy<Value = InputEvent> {
-        prop_oneof![
-            any::<(u16, u16)>().prop_map(|(x, y)| InputEvent::Move { x, y }),
-            any::<(i16, i16)>().prop_map(|(dx, dy)| InputEvent::RelativeMove { dx, dy }),
-            (0u8..=4, any::<bool>(), any::<u16>(), any::<u16>())
-                .prop_map(|(number, pressed, x, y)| InputEvent::Button { number, pressed, x, y }),
-            any::<(i16, i16, u16, u16)>().prop_map(|(dx, dy, x, y)| InputEvent::Wheel { dx, dy, x, y }),
-            any::<(bool, u16, u32)>().prop_map(|(pressed, usage, keysym)| InputEvent::Key { pressed, usage, keysym }),
-            any::<(u16, u32)>().prop_map(|(usage, keysym)| InputEvent::Repeat { usage, keysym }),
-            "\\PC{1,256}".prop_map(InputEvent::Text),
-            Just(InputEvent::ReleaseAll),
-            Just(InputEvent::Hidden),
-            Just(InputEvent::Visible),
-            any::<u64>().prop_map(|t| InputEvent::Ping { t }),
-        ]
-    }
-
-    fn header(kind: u8) -> Vec<u8> {
-        vec![1, kind, 0, 0, 0, 0, 0, 0, 0, 0]
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_written_is_read_back(seq: u32, time_ms: u32, event in events()) {
-            let frame = InputFrame { seq, time_ms, event };
-            let bytes = encode(&frame);
-            prop_assert!(bytes.len() <= MAX_FRAME);
-            prop_assert_eq!(decode(&bytes), Ok(frame));
-        }
-
-        #[test]
-        fn arbitrary_bytes_never_panic_and_have_one_reading(
-            kind in 0u8..13,
-            mut bytes in prop::collection::vec(any::<u8>(), 0..1100),
-            framed: bool,
-        ) {
-            if framed && bytes.len() > 2 {
-                bytes[0] = VERSION;
-                bytes[1] = kind;
-            }
-            if let Ok(frame) = decode(&bytes) {
-                prop_assert_eq!(encode(&frame), bytes);
-            }
-        }
-
-        #[test]
-        fn a_byte_more_or_less_is_refused(event in events()) {
-            prop_assume!(!matches!(event, InputEvent::Text(_)));
-            let mut bytes = encode(&InputFrame { seq: 1, time_ms: 2, event });
-            bytes.push(0);
-            prop_assert!(decode(&bytes).is_err());
-            bytes.truncate(bytes.len() - 2);
-            prop_assert!(decode(&bytes).is_err());
-        }
-    }
-
-    #[test]
-    fn the_layout_is_the_documented_one() {
-        let frame = InputFrame {
-            seq: 0x0403_0201,
-            time_ms: 7,
-            event: InputEvent::Wheel {
-                dx: -1,
-                dy: 120,
-                x: 256,
-                y: 65535,
-            },
-        };
-        assert_eq!(
-            encode(&frame),
-            [1, 4, 1, 2, 3, 4, 7, 0, 0, 0, 255, 255, 120, 0, 0, 1, 255, 255]
-        );
-        assert_eq!(
-            encode_pong(1, 258),
-            [1, 0x81, 1, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0]
-        );
-        assert_eq!(encode_status("{}"), [1, 0x82, b'{', b'}']);
-        assert_eq!(encode_closed(CloseReason::Fault), *b"\x01\x85fault");
-    }
-
-    #[test]
-    fn values_out_of_range_are_refused_with_their_code() {
-        let code = |bytes: &[u8]| decode(bytes).unwrap_err().code();
-        assert_eq!(code(&[]), "bad_length");
-        assert_eq!(code(&[2, 7, 0, 0, 0, 0, 0, 0, 0, 0]), "bad_version");
-        assert_eq!(code(&header(0)), "unknown_type");
-        assert_eq!(code(&header(12)), "unknown_type");
-        assert_eq!(code(&[header(3), vec![5, 0, 0, 0, 0, 0]].concat()), "out_of_range");
-        assert_eq!(code(&[header(3), vec![4, 2, 0, 0, 0, 0]].concat()), "out_of_range");
-        assert_eq!(code(&[header(5), vec![2, 0, 0, 0, 0, 0, 0]].concat()), "out_of_range");
-        assert_eq!(code(&header(6)), "bad_length");
-        assert_eq!(code(&[header(6), vec![0xff]].concat()), "bad_utf8");
-        assert_eq!(code(&[header(6), vec![b'a'; MAX_TEXT + 1]].concat()), "too_large");
-        assert!(decode(&[header(6), vec![b'a'; MAX_TEXT]].concat()).is_ok());
-    }
-}
+mod tests;

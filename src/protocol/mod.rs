@@ -3,6 +3,7 @@
 pub mod capture;
 pub mod input;
 pub mod keeper;
+pub mod latency;
 pub mod media;
 pub mod rights;
 pub mod signalling;

@@ -137,6 +137,16 @@ impl Grabber {
         Ok(seen)
     }
 
+    /// Has further changes told again, though nothing was grabbed since the last that was.
+    ///
+    /// # Errors
+    /// [`X11Error::DisplayLost`].
+    pub fn listen_again(&self) -> Result<(), X11Error> {
+        self.display.x.damage_subtract(self.damage, x11rb::NONE, x11rb::NONE)?;
+        self.display.x.flush()?;
+        Ok(())
+    }
+
     /// Grabs the picture as it is now; what changes from here on is new damage. 4 bytes a pixel (blue, green, red,
     /// unused), rows from the top without padding, in memory that the next grab writes to. `None`: the screen has become
     /// smaller than that, see [`Self::screen`].

@@ -5,7 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use super::backlog::Backlog;
 use super::{Wake, lock};
+use crate::clock::monotonic_us;
+use crate::media::Press;
 use crate::protocol::input::InputEvent;
+
+/// Presses that wait to be injected, and are measured.
+const MOST_PRESSES: usize = 64;
 
 /// A bounded queue of input events. Belongs to the instance and is shared by `Arc`: it outlives the thread that reads
 /// it. Any thread pushes, one at a time pops.
@@ -22,6 +27,8 @@ pub(super) struct Waiting {
     pub(super) events: Backlog,
     /// What was taken before and still waits is to be forgotten: somebody else has the say now.
     pub(super) forget: bool,
+    // overflow: a further press is injected all the same, and not measured.
+    presses: Vec<Arc<Press>>,
 }
 
 impl InputQueue {
@@ -38,10 +45,22 @@ impl InputQueue {
 
     /// Queues an event and wakes the reader. Never waits, never loses a release.
     pub fn push(&self, event: InputEvent) {
+        self.add(event, None);
+    }
+
+    /// As [`Self::push`]; `press` is told when the event is about to be injected.
+    pub fn press(&self, event: InputEvent, press: Arc<Press>) {
+        self.add(event, Some(press));
+    }
+
+    fn add(&self, event: InputEvent, press: Option<Arc<Press>>) {
         let first = {
             let mut waiting = lock(&self.waiting);
             let first = waiting.events.is_empty();
             waiting.events.push(event);
+            if waiting.presses.len() < MOST_PRESSES {
+                waiting.presses.extend(press);
+            }
             first
         };
         // Otherwise it is awake already, or about to be.
@@ -56,6 +75,7 @@ impl InputQueue {
         {
             let mut waiting = lock(&self.waiting);
             waiting.events.forget();
+            waiting.presses.clear();
             waiting.events.push(InputEvent::ReleaseAll);
             waiting.forget = true;
         }
@@ -74,6 +94,12 @@ impl InputQueue {
         lock(&self.waiting).events.is_empty()
     }
 
+    /// For tests elsewhere: what waits is taken by nobody.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) {
+        self.take();
+    }
+
     /// What to poll for events.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.wake.fd()
@@ -88,13 +114,18 @@ impl InputQueue {
     pub(super) fn take(&self) -> Waiting {
         // Cleared first: an event that comes in between raises the flag again.
         self.wake.clear();
-        std::mem::take(&mut *lock(&self.waiting))
+        let taken = std::mem::take(&mut *lock(&self.waiting));
+        for press in &taken.presses {
+            press.inject(monotonic_us());
+        }
+        taken
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::{Presses, Stamps};
 
     #[test]
     fn moves_become_one_but_never_pass_a_click() {
@@ -120,6 +151,32 @@ mod tests {
         ];
         assert_eq!(queue.take().events.iter().cloned().collect::<Vec<_>>(), expected);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_press_is_injected_when_it_is_taken_and_not_where_somebody_else_has_the_say() {
+        let (queue, presses) = (InputQueue::new().unwrap(), Presses::default());
+        let click = InputEvent::Text("a".into());
+        let shows = |presses: &Presses| {
+            let changed_us = monotonic_us();
+            presses.sent(
+                changed_us,
+                Stamps {
+                    changed_us,
+                    ..Stamps::default()
+                },
+                changed_us,
+            );
+            presses.take().map(|shown| shown.seq)
+        };
+        queue.press(click.clone(), presses.heard(1, monotonic_us()));
+        assert_eq!(shows(&presses), None);
+        queue.take();
+        assert_eq!(shows(&presses), Some(1));
+        queue.press(click, presses.heard(2, monotonic_us()));
+        queue.hand_over();
+        queue.take();
+        assert_eq!(shows(&presses), None);
     }
 
     #[test]

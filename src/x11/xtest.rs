@@ -219,7 +219,11 @@ impl Injector {
             InputEvent::Key { usage, keysym, .. } => self.release(*usage, *keysym)?,
             InputEvent::Repeat { usage, keysym } => self.repeat(*usage, *keysym)?,
             InputEvent::ReleaseAll => self.release_all()?,
-            InputEvent::Text(_) | InputEvent::Hidden | InputEvent::Visible | InputEvent::Ping { .. } => {
+            InputEvent::Text(_)
+            | InputEvent::Hidden
+            | InputEvent::Visible
+            | InputEvent::Ping { .. }
+            | InputEvent::Latency(_) => {
                 return Ok(false);
             }
         }

@@ -24,7 +24,12 @@
  * @property {Record<string, string>} facts
  * @property {Child[]} children
  */
-/** @typedef {{app: string, session_id: string, status: string, reason?: string, message?: string}} Told */
+/** @typedef {{p50_ms: number, p95_ms: number, samples: number}} Figures */
+/** How long the picture takes at a peer's viewer. @typedef {{click_to_photon: Figures | null, glass_to_glass: Figures | null}} Latency */
+/**
+ * @typedef {{app: string, session_id: string, status: string, reason?: string, message?: string,
+ *   latency?: Record<string, Latency>}} Told
+ */
 /**
  * @typedef {object} Tree
  * @property {number} at_ms @property {string} version @property {Child} root
@@ -95,7 +100,14 @@ export function label(path, instances) {
   if (!UUID.test(id)) return { name: id.replaceAll('_', ' '), more: '' };
   const short = id.slice(-6);
   if (path === INSTANCES + id && instances[id]) return { name: instances[id].app, more: short };
-  return { name: short, more: '' };
+  return { name: short, more: latencyWords(instances[instanceOf(path) ?? '']?.latency?.[id]) };
+}
+
+/** @param {Latency | undefined} latency */
+function latencyWords(latency) {
+  const say = (/** @type {string} */ what, /** @type {Figures | null | undefined} */ figures) =>
+    figures ? [`${what} ${Math.round(figures.p50_ms)} ms`] : [];
+  return [...say('click', latency?.click_to_photon), ...say('picture', latency?.glass_to_glass)].join(' · ');
 }
 
 /** A path for people: `Crasher › desktop › stage › render`. @param {string} path @param {Record<string, Told>} instances */

@@ -9,6 +9,7 @@ export function browserEnv() {
     VideoDecoder: window.VideoDecoder,
     EncodedVideoChunk: window.EncodedVideoChunk,
     canvas: () => document.createElement('canvas'),
+    nextFrame: run => window.requestAnimationFrame(run),
     secure: window.isSecureContext,
     setTimeout: (run, ms) => window.setTimeout(run, ms),
     clearTimeout: id => window.clearTimeout(id),

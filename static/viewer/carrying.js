@@ -1,9 +1,11 @@
 import { afterClose } from './close-reasons.js';
 import { BLOCKED_MS, CONNECT_WITHIN_MS, DOUBT_MS, GOING_MS, STEADY_MS } from './deadlines.js';
 import { diagnose } from './diagnosis.js';
+import { shownFrame } from './frame-watch.js';
 import { Hearing } from './hearing.js';
 import { Paths } from './paths.js';
 import { Peer } from './peer.js';
+import { Photons } from './photons.js';
 import { Trial } from './trial.js';
 import { WayKeeper } from './way-keeper.js';
 
@@ -22,6 +24,7 @@ import { WayKeeper } from './way-keeper.js';
  * @property {(...types: string[]) => void} forget
  * @property {() => boolean} wanted whether the host takes a peer now
  * @property {(t: bigint) => void} ping
+ * @property {(delays: import('./photons.js').Delays) => void} report what was measured
  * @property {(status: import('./protocol.js').InstanceMessage) => void} status
  * @property {(reason: string) => void} closed the host closes the peer of the moment
  * @property {(code: string) => void} putOut
@@ -31,6 +34,9 @@ import { WayKeeper } from './way-keeper.js';
 
 /** What most viewers never need: loaded when it may be. */
 const byWebSocket = () => import('./media-peer.js');
+
+/** What was measured is told the host with each so many pings. */
+const REPORT_EVERY = 3;
 
 /** Errors that are the answer to an offer and that another offer does not mend. */
 const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
@@ -47,6 +53,7 @@ export class Carrying {
   paths;
   ways;
   hearing;
+  photons = new Photons();
   /** The last peer that was lost or dropped. @type {string | null} */
   lostId = null;
   /** @type {Trial | null} */
@@ -56,6 +63,7 @@ export class Carrying {
   /** Offers of this socket that have no answer yet, oldest first. @type {Peer[]} */
   #pending = [];
   #offering = false;
+  #pings = 0;
   #offerTimer = 0;
   #peerTimer = 0;
   #doubtTimer = 0;
@@ -67,11 +75,15 @@ export class Carrying {
     this.around = around;
     this.env = around.env;
     this.hearing = new Hearing(this.env, {
-      ping: around.ping,
+      ping: t => {
+        around.ping(t);
+        this.#pings += 1;
+        if (this.#pings % REPORT_EVERY === 0) around.report(this.photons.figures(this.env.now()));
+      },
       silent: () => this.#silent(),
       heard: () => this.#heard(),
       latency: ms => around.emit('latency', ms),
-      clock: (t, hostTime, now) => this.#media?.clock.note(t, hostTime, now),
+      shown: told => this.photons.told(told, this.hearing.clock.offset, this.env.now()),
       status: around.status,
       closed: around.closed,
     });
@@ -95,6 +107,14 @@ export class Carrying {
 
   get #media() {
     return this.peer?.kind === 'websocket' ? this.peer : null;
+  }
+
+  /** A video shows a frame. @param {import('./frame-watch.js').Metadata} metadata @param {number} at ms */
+  shows(metadata, at) {
+    const { offset } = this.hearing.clock;
+    const now = this.env.now();
+    const frame = shownFrame(metadata, at, this.#webrtc?.rtpOffset ?? null, offset, now);
+    if (frame) this.photons.shown(frame, offset, now);
   }
 
   /** Makes the first peer ahead of time, so that its offer is ready when the host is. */
@@ -195,6 +215,7 @@ export class Carrying {
     this.lostId = this.peer?.id ?? this.lostId;
     for (const timer of [this.#peerTimer, this.#doubtTimer]) this.env.clearTimeout(timer);
     this.hearing.stop();
+    this.photons.forget();
     this.paths.drop();
     this.peer?.close();
     this.peer = null;
@@ -264,6 +285,7 @@ export class Carrying {
     on('candidate', candidate => around.signalling.send({ type: 'candidate', peer_id: peer.id, candidate }));
     on('channel', () => this.#channel(peer));
     on('message', data => this.hearing.frame(data));
+    on('frame', frame => this.photons.shown(frame, this.hearing.clock.offset, this.env.now()));
     on('hopeless', () => this.#connectedAt === null && this.lose('ice_failed'));
     on('refused', refusal => this.#refused(refusal));
     on('undecodable', () => this.#undecodable());
@@ -436,6 +458,7 @@ export class Carrying {
     const before = this.peer;
     this.#trial = null;
     this.hearing.stop();
+    this.photons.forget();
     this.around.forget('canvas');
     this.lostId = before?.id ?? this.lostId;
     this.#use(peer);

@@ -25,7 +25,7 @@ const SETTINGS = Object.freeze({
 
 /**
  * @typedef {object} Hooks
- * @property {(frame: VideoFrame) => void} show has to close the frame
+ * @property {(frame: VideoFrame, since: number) => void} show has to close the frame; since when it was in the decoder, ms
  * @property {() => void} stuck nothing can be shown before a key frame
  * @property {() => void} failed this browser does not decode the stream
  */
@@ -124,9 +124,11 @@ export class Decoding {
     this.#failures = 0;
     this.decoded += 1;
     const at = this.#inside.findIndex(([pts]) => pts === frame.timestamp);
-    if (at >= 0) this.decodeTime += this.env.now() - this.#inside[at][1];
+    const now = this.env.now();
+    const since = at >= 0 ? this.#inside[at][1] : now;
+    this.decodeTime += now - since;
     this.#inside.splice(0, at + 1);
-    this.hooks.show(frame);
+    this.hooks.show(frame, since);
   }
 
   #stall() {

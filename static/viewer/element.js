@@ -2,6 +2,7 @@ import { Api } from '../lib/api.js';
 import { knownSession, storage } from '../lib/storage.js';
 import { Controls } from './controls.js';
 import { FrameClock } from './frame-clock.js';
+import { FrameWatch } from './frame-watch.js';
 import { openLink, viewerKey, wishOf } from './open.js';
 import { reading } from './reading.js';
 import { initial, shown as shownOf } from './states.js';
@@ -37,7 +38,10 @@ export class HeliostatViewer extends HTMLElement {
       if (ignored) this.#surface.hint.say(ignored);
       return this.#link?.send(event) ?? false;
     },
-    activity: () => this.#clock.poke(),
+    activity: () => {
+      this.#clock.poke();
+      this.#watch.poke();
+    },
     wayOut: () => this.#emit('wayout', null),
     action: action => void this.#act(action),
     digest: digest => {
@@ -46,8 +50,14 @@ export class HeliostatViewer extends HTMLElement {
     },
     peer: () => this.#link?.peer ?? null,
     latency: () => this.latency,
+    photons: () => this.#link?.photons,
     now,
   });
+  #watch = new FrameWatch(
+    this.#surface.video,
+    (metadata, at) => this.#link?.shows(metadata, at),
+    () => this.#clock.running || (this.#link?.photons.waits(now()) ?? false),
+  );
   #controls = new Controls(this, this.#surface.root);
   #away = new AbortController();
   #active = false;
@@ -73,6 +83,21 @@ export class HeliostatViewer extends HTMLElement {
   /** Milliseconds to the host and back over the data channel. @returns {number | null} */
   get latency() {
     return this.#link?.latency.value ?? null;
+  }
+  /**
+   * From a press of a button or key to the first picture with a change after it, of the last minute: median, 95th percentile, and of
+   * how many. Null where nothing was pressed.
+   */
+  get clickToPhoton() {
+    return this.#link?.photons.figures(now()).click ?? null;
+  }
+  /** From the grab of a picture at the host to its display here, of the last minute, as `clickToPhoton`. */
+  get glassToGlass() {
+    return this.#link?.photons.figures(now()).glass ?? null;
+  }
+  /** The latest presses with their way and that of the picture that showed them, for measurements. */
+  get answers() {
+    return [...(this.#link?.photons.answers ?? [])];
   }
   get peerId() {
     return this.#link?.peer?.id ?? null;
@@ -109,7 +134,7 @@ export class HeliostatViewer extends HTMLElement {
   /** What is known of the connection in figures since it was made. @returns {Promise<import('./stats.js').Digest | null>} */
   async statistics() {
     const peer = this.#link?.peer;
-    return peer ? ((await reading(peer, null, performance.now()))?.digest ?? null) : null;
+    return peer ? ((await reading(peer, null, now(), this.#link?.photons))?.digest ?? null) : null;
   }
   /** The instance as the host told it last. */
   get status() {
@@ -274,6 +299,7 @@ export class HeliostatViewer extends HTMLElement {
     });
     for (const type of ['status', 'viewers', 'latency']) on(type, detail => this.#emit(type, detail));
     this.#surface.start();
+    this.#watch.start();
     if (begun) {
       link.retell();
       // The page may have come into view before anybody here was told.
@@ -303,6 +329,7 @@ export class HeliostatViewer extends HTMLElement {
   #stop() {
     this.#surface.releaseAll();
     this.#surface.stop();
+    this.#watch.stop();
     this.#link?.stop();
     this.#link = null;
     this.#way = null;

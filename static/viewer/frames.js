@@ -23,6 +23,7 @@ const FRAME = Object.freeze({
   VISIBLE: 9,
   PING: 10,
   REPEAT: 11,
+  LATENCY: 12,
 });
 
 /** Types of the frames a host sends. */
@@ -30,8 +31,9 @@ const HOST_FRAME = Object.freeze({
   PONG: 0x81,
   STATUS: 0x82,
   CURSOR: 0x83,
-  LATENCY: 0x84,
+  SHOWN: 0x84,
   CLOSED: 0x85,
+  RTP: 0x86,
 });
 
 /**
@@ -44,7 +46,8 @@ const HOST_FRAME = Object.freeze({
  *   | {type: 'repeat', usage: number, keysym: number}
  *   | {type: 'text', text: string}
  *   | {type: 'release_all'} | {type: 'hidden'} | {type: 'visible'}
- *   | {type: 'ping', t: bigint}} InputEvent
+ *   | {type: 'ping', t: bigint}
+ *   | {type: 'latency'} & import('./photons.js').Delays} InputEvent
  */
 
 /**
@@ -52,6 +55,8 @@ const HOST_FRAME = Object.freeze({
  * @typedef {{type: 'pong', t: bigint, hostTime: bigint}
  *   | {type: 'status', status: import('./protocol.js').InstanceMessage}
  *   | {type: 'closed', reason: string}
+ *   | {type: 'shown', told: import('./photons.js').Told}
+ *   | {type: 'rtp', offset: number}
  *   | {type: 'unknown', code: number}} HostFrame
  */
 
@@ -144,7 +149,31 @@ export function encode(event, seq, time) {
       view.setBigUint64(10, BigInt.asUintN(64, event.t), true);
       return bytes;
     }
+    case 'latency': {
+      const { bytes, view } = frame(FRAME.LATENCY, seq, time, 12);
+      [event.click, event.glass].forEach((figures, i) => {
+        if (!figures) return;
+        const at = HEADER_BYTES + 6 * i;
+        view.setUint16(at, u16(figures.p50_ms * 10), true);
+        view.setUint16(at + 2, u16(figures.p95_ms * 10), true);
+        view.setUint16(at + 4, u16(figures.samples), true);
+      });
+      return bytes;
+    }
   }
+}
+
+/** Whether a user expects to see the effect of an event: what the host tells the answer of. @param {InputEvent} event */
+export const isPress = event =>
+  event.type === 'text' ||
+  (event.type === 'button' && event.pressed) ||
+  (event.type === 'key' && event.pressed && !(event.usage >= 0xe0 && event.usage <= 0xe7));
+
+/** Where RTP time begins, if that is what a frame of the host says; else null. @param {ArrayBuffer} buffer */
+export function rtpOffset(buffer) {
+  if (new Uint8Array(buffer)[1] !== HOST_FRAME.RTP) return null;
+  const frame = decodeHost(buffer);
+  return frame?.type === 'rtp' ? frame.offset : null;
 }
 
 /**
@@ -197,5 +226,13 @@ export function decodeHost(buffer) {
     const reason = new TextDecoder().decode(new Uint8Array(buffer, 2));
     return /^[a-z_]{1,32}$/.test(reason) ? { type: 'closed', reason } : null;
   }
+  if (type === HOST_FRAME.SHOWN) {
+    if (view.byteLength < 78) return null;
+    const us = (/** @type {number} */ at) => Number(view.getBigUint64(at, true));
+    const timesUs = Array.from({ length: 8 }, (_, i) => us(14 + 8 * i));
+    return { type: 'shown', told: { seq: view.getUint32(2, true), ptsUs: us(6), timesUs } };
+  }
+  if (type === HOST_FRAME.RTP)
+    return view.byteLength < 6 ? null : { type: 'rtp', offset: view.getUint32(2, true) };
   return { type: 'unknown', code: type };
 }

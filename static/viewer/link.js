@@ -46,7 +46,7 @@ export class Link extends Retelling {
     this.env = env;
     this.backoff = new Backoff({ random: env.random });
     this.signalling = new Signalling(url, env, viewerId);
-    this.#sender = new Sender(env);
+    this.#sender = new Sender(env, (seq, now) => this.#carrying.photons.pressed(seq, now));
     const around = {
       env,
       instance,
@@ -62,6 +62,8 @@ export class Link extends Retelling {
       wanted: () => this.#watching && takesPeers(this.facts.instance?.status),
       /** @param {bigint} t */
       ping: t => this.send({ type: 'ping', t }),
+      /** @param {import('./photons.js').Delays} delays */
+      report: delays => (delays.click || delays.glass) && this.send({ type: 'latency', ...delays }),
       /** @param {import('./protocol.js').InstanceMessage} status */
       status: status => this.#instance(status),
       /** @param {string} reason */
@@ -90,6 +92,16 @@ export class Link extends Retelling {
   /** Round trips of input and answer. */
   get latency() {
     return this.#carrying.hearing.latency;
+  }
+
+  /** How long it takes until something is seen. */
+  get photons() {
+    return this.#carrying.photons;
+  }
+
+  /** A video shows a frame. @param {import('./frame-watch.js').Metadata} metadata @param {number} at ms */
+  shows(metadata, at) {
+    this.#carrying.shows(metadata, at);
   }
 
   /** The way that is used, or tried. */

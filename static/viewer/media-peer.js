@@ -1,5 +1,4 @@
 import { Decoding } from './decoding.js';
-import { HostClock } from './host-clock.js';
 import { decodeMedia, keyFrame, taken } from './media-frames.js';
 import { complete } from './stats.js';
 
@@ -21,7 +20,7 @@ const KEY_EVERY_MS = 1000;
  * canvas.
  *
  * Events as those of a `Peer`: `state`, `channel`, `message` (ArrayBuffer); and `canvas` (it has its first picture), `refused`
- * (`{code, message, retry_after}`), `undecodable`.
+ * (`{code, message, retry_after}`), `undecodable`, `frame` (ShownFrame, of a frame that is seen).
  */
 export class MediaPeer extends EventTarget {
   /** @type {'websocket'} */
@@ -29,7 +28,6 @@ export class MediaPeer extends EventTarget {
   /** @type {string | null} the host's name for it */
   id = null;
   closed = false;
-  clock = new HostClock();
   canvas;
   #socket;
   /** @type {Decoding | null} */
@@ -41,8 +39,8 @@ export class MediaPeer extends EventTarget {
   #told = 0;
   #bytes = 0;
   #drawn = 0;
-  /** Ages of the frames drawn since the last digest. @type {number[]} */
-  #ages = [];
+  /** Drawn, and not seen yet. @type {import('./photons.js').ShownFrame | null} */
+  #last = null;
   #heard;
   #watch = 0;
   #asking = 0;
@@ -111,7 +109,6 @@ export class MediaPeer extends EventTarget {
   digest(before, at) {
     const decoding = this.#decoding;
     if (!decoding) return null;
-    const ages = this.#ages.splice(0);
     const totals = {
       at,
       bytes: this.#bytes,
@@ -129,7 +126,6 @@ export class MediaPeer extends EventTarget {
       height,
       codec: decoding.codec.toUpperCase(),
       rtt_ms: null,
-      age_ms: ages.length > 0 ? ages.reduce((sum, age) => sum + age, 0) / ages.length : null,
       dropped: decoding.dropped,
       freezes: decoding.stalls,
       candidate: 'websocket/tcp',
@@ -151,7 +147,7 @@ export class MediaPeer extends EventTarget {
     if (this.id) return;
     this.id = peer_id;
     this.#decoding = new Decoding(codec, this.env, {
-      show: frame => this.#show(frame),
+      show: (frame, since) => this.#show(frame, since),
       stuck: () => this.#askForKey(),
       failed: () => this.#emit('undecodable', null),
     });
@@ -177,8 +173,8 @@ export class MediaPeer extends EventTarget {
     this.#socket.send(taken(this.#came, this.#time));
   }
 
-  /** @param {VideoFrame} frame */
-  #show(frame) {
+  /** @param {VideoFrame} frame @param {number} received ms */
+  #show(frame, received) {
     const { canvas } = this;
     const { displayWidth: width, displayHeight: height, timestamp } = frame;
     if (!this.closed) {
@@ -187,12 +183,20 @@ export class MediaPeer extends EventTarget {
     }
     frame.close();
     if (this.closed) return;
-    const age = this.clock.age(timestamp, this.env.now());
-    // overflow: further ones are left out of the mean.
-    if (age !== null && this.#ages.length < 256) this.#ages.push(age);
+    const now = this.env.now();
+    const asked = this.#last !== null;
+    this.#last = { ptsUs: timestamp, received, submitted: now, presented: now };
+    if (!asked) this.env.nextFrame(at => this.#seen(at));
     this.#drawn += 1;
     if (this.#drawn === 1) this.#emit('canvas', canvas);
     this.#tell();
+  }
+
+  /** What was drawn last is on the screen. @param {number} at ms */
+  #seen(at) {
+    const frame = this.#last;
+    this.#last = null;
+    if (frame) this.#emit('frame', { ...frame, presented: Math.max(frame.submitted, at) });
   }
 
   #askForKey() {

@@ -6,6 +6,8 @@
  * (only relays may be tried, and there is none).
  */
 
+import { rtpOffset } from './frames.js';
+
 /** @typedef {{iceServers: RTCIceServer[], iceTransportPolicy: RTCIceTransportPolicy}} Ice */
 
 /** overflow: a move is dropped, the next one carries the newer position anyway. */
@@ -25,6 +27,8 @@ export class Peer extends EventTarget {
   /** @type {string | null} the host's name for it, known from the answer on */
   id = null;
   closed = false;
+  /** The RTP time of the host's time 0, once it has said. @type {number | null} */
+  rtpOffset = null;
   /** @type {(RTCIceCandidateInit | null)[]} */
   #mine = [];
   /** @type {(RTCIceCandidateInit | null)[]} */
@@ -49,7 +53,10 @@ export class Peer extends EventTarget {
     this.input.binaryType = 'arraybuffer';
     this.input.onopen = () => this.#emit('channel', null);
     this.input.onmessage = ({ data }) => {
-      if (data instanceof ArrayBuffer) this.#emit('message', data);
+      if (!(data instanceof ArrayBuffer)) return;
+      // Said as soon as the channel is open, when nobody may listen yet.
+      this.rtpOffset ??= rtpOffset(data);
+      this.#emit('message', data);
     };
     this.connection.onconnectionstatechange = () => this.#emit('state', this.connection.connectionState);
     this.connection.ontrack = ({ track, receiver: by }) => {

@@ -5,9 +5,12 @@ import { digest } from './stats.js';
  * @param {import('./carrying.js').Transport} peer
  * @param {import('./stats.js').Totals | null} before of the digest before
  * @param {number} at ms
+ * @param {import('./photons.js').Photons | undefined} photons
  */
-export async function reading(peer, before, at) {
-  if (peer.kind === 'websocket') return peer.digest(before, at);
-  const report = await peer.connection.getStats();
-  return digest([...report.values()], before, at);
+export async function reading(peer, before, at, photons) {
+  const read =
+    peer.kind === 'websocket'
+      ? peer.digest(before, at)
+      : digest([...(await peer.connection.getStats()).values()], before, at);
+  return read && { ...read, digest: { ...read.digest, ...photons?.figures(at) } };
 }

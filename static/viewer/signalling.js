@@ -12,6 +12,7 @@ import { parse, SUBPROTOCOL } from './protocol.js';
  * @property {typeof VideoDecoder} [VideoDecoder] missing on pages without encryption, and in some browsers
  * @property {typeof EncodedVideoChunk} [EncodedVideoChunk]
  * @property {() => HTMLCanvasElement} [canvas] makes one
+ * @property {(run: (at: number) => void) => unknown} nextFrame runs it with the page's next frame, and when that began, ms
  * @property {boolean} [secure] whether the page is one that browsers trust with everything
  * @property {(run: () => void, ms: number) => number} setTimeout
  * @property {(id: number) => void} clearTimeout

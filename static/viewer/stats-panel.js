@@ -16,11 +16,13 @@ export class StatsPanel {
   /**
    * @param {() => import('./carrying.js').Transport | null} peer the one that brings the picture
    * @param {() => number | null} latency ms
+   * @param {() => import('./photons.js').Photons | undefined} photons
    * @param {(digest: import('./stats.js').Digest) => void} onDigest
    */
-  constructor(peer, latency, onDigest) {
+  constructor(peer, latency, photons, onDigest) {
     this.peer = peer;
     this.latency = latency;
+    this.photons = photons;
     this.onDigest = onDigest;
     this.node = h(
       'aside',
@@ -48,7 +50,8 @@ export class StatsPanel {
   async #read() {
     const peer = this.peer();
     if (peer) {
-      const read = await reading(peer, this.#totals, performance.now()).catch(() => null);
+      const now = performance.now();
+      const read = await reading(peer, this.#totals, now, this.photons()).catch(() => null);
       if (read) {
         this.#totals = read.totals;
         this.onDigest(read.digest);

@@ -24,7 +24,8 @@
  * @property {number} width @property {number} height pixels
  * @property {string} codec e.g. `H264`
  * @property {number | null} rtt_ms of ICE, the last measured
- * @property {number | null} age_ms from the grab of a picture to its drawing, mean since the last digest; of a WebSocket
+ * @property {import('./samples.js').Figures | null} click from a press to the first picture with a change after it, of the last minute
+ * @property {import('./samples.js').Figures | null} glass from the grab of a picture to its display, of the last minute
  * @property {number} loss_percent since the last digest
  * @property {number | null} jitter_buffer_ms mean since the last digest
  * @property {number | null} decode_ms mean since the last digest
@@ -32,7 +33,7 @@
  * @property {string} candidate type of the chosen pair, e.g. `host/udp`; `websocket/tcp`
  */
 
-/** What is said as it is. @typedef {Pick<Digest, 'way'|'width'|'height'|'codec'|'rtt_ms'|'age_ms'|'dropped'|'freezes'|'candidate'>} Facts */
+/** What is said as it is. @typedef {Pick<Digest, 'way'|'width'|'height'|'codec'|'rtt_ms'|'dropped'|'freezes'|'candidate'>} Facts */
 /** @typedef {{digest: Digest, totals: Totals}} Reading */
 
 /** @typedef {Record<string, any>} Stat */
@@ -70,7 +71,6 @@ export function digest(report, before, at) {
     height: video.frameHeight ?? 0,
     codec: String(codec?.mimeType ?? '').replace(/^video\//i, ''),
     rtt_ms: pair?.currentRoundTripTime === undefined ? null : tenth(pair.currentRoundTripTime * 1000),
-    age_ms: null,
     dropped: video.framesDropped ?? 0,
     freezes: video.freezeCount ?? 0,
     candidate: remote ? `${remote.candidateType}/${remote.protocol}` : '',
@@ -95,7 +95,8 @@ export function complete(totals, before, facts) {
       ...facts,
       fps: from ? tenth((totals.frames - from.frames) / seconds) : 0,
       kbps: from ? Math.round(((totals.bytes - from.bytes) * 8) / 1000 / seconds) : 0,
-      age_ms: facts.age_ms === null ? null : tenth(facts.age_ms),
+      click: null,
+      glass: null,
       loss_percent: packets + lost > 0 ? tenth((100 * lost) / (packets + lost)) : 0,
       jitter_buffer_ms: from
         ? mean(totals.bufferDelay - from.bufferDelay, totals.buffered - from.buffered)
@@ -122,18 +123,21 @@ export const NOTHING = [['Connection', 'none']];
 export function rows(d, latency) {
   /** @param {number | null} v @param {string} unit */
   const or = (v, unit) => (v === null ? '–' : `${v} ${unit}`);
+  /** @param {import('./samples.js').Figures | null} f median, and what 95 % of the last minute's are below */
+  const both = f => (f ? `${f.p50_ms} ms · 95 %: ${f.p95_ms} ms` : '–');
   return [
     ['Way', d.way === 'websocket' ? 'WebSocket' : 'WebRTC'],
     ['Picture', d.width ? `${d.width}×${d.height}` : '–'],
     ['Codec', d.codec || '–'],
     ['Frame rate', `${d.fps} fps`],
     ['Bitrate', d.kbps >= 1000 ? `${tenth(d.kbps / 1000)} Mbit/s` : `${d.kbps} kbit/s`],
+    ['Click to photon', both(d.click)],
+    ['Glass to glass', both(d.glass)],
     ['Round trip (data)', or(latency, 'ms')],
     ['Round trip (ICE)', or(d.rtt_ms, 'ms')],
     ['Loss', `${d.loss_percent} %`],
     ['Jitter buffer', or(d.jitter_buffer_ms, 'ms')],
     ['Decoding', or(d.decode_ms, 'ms')],
-    ['Age of a picture', or(d.age_ms, 'ms')],
     ['Dropped · freezes', `${d.dropped} · ${d.freezes}`],
     ['Path', d.candidate || '–'],
   ];

@@ -17,6 +17,7 @@ import { viewerSheet } from './style.js';
  * @property {(digest: import('./stats.js').Digest) => void} digest
  * @property {() => import('./carrying.js').Transport | null} peer
  * @property {() => number | null} latency
+ * @property {() => import('./photons.js').Photons | undefined} photons
  * @property {() => number} now
  */
 
@@ -51,7 +52,7 @@ export class Surface {
     this.root = root;
     this.hooks = hooks;
     this.overlay = new Overlay(hooks.action, hooks.now);
-    this.stats = new StatsPanel(hooks.peer, hooks.latency, hooks.digest);
+    this.stats = new StatsPanel(hooks.peer, hooks.latency, hooks.photons, hooks.digest);
     root.adoptedStyleSheets = [viewerSheet()];
     const ring = h('div', { class: 'ring keyboard' });
     root.append(this.field, this.video, ring, this.overlay.node, this.stats.node, this.hint.node);

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { logging, pattern } from './harness/apps.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
+import { until } from './harness/wait.js';
 
 const { scenario } = suite({ engine: 'firefox', apps: paths => [pattern(paths), logging(paths)] });
 
@@ -17,6 +18,12 @@ scenario('in Firefox a program is launched, seen and used, left and joined again
   await viewer.pattern.flipsBecome(flips + 1);
   await page.keyboard.type('hello');
   await viewer.pattern.textBecomes('hello');
+  await until('it is measured how long that took', () =>
+    page.evaluate(() => {
+      const { clickToPhoton, glassToGlass } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+      return clickToPhoton?.samples > 0 && glassToGlass?.p50_ms > 0;
+    }),
+  );
   const address = page.url();
   await page.close();
 

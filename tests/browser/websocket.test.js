@@ -74,7 +74,7 @@ scenario(
     await until('the statistics say how it comes', async () => {
       const said = await viewer.says();
       return (
-        /Way WebSocket/.test(said) && /Age of a picture \d/.test(said) && /Round trip \(data\) \d/.test(said)
+        /Way WebSocket/.test(said) && /Glass to glass \d/.test(said) && /Round trip \(data\) \d/.test(said)
       );
     });
     const peer = await viewer.property('peerId');

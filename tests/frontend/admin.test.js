@@ -97,6 +97,15 @@ test('an instance is called by its app, other ids by their end', () => {
   assert.equal(place(`${at}/desktop/stage/render`, tree.instances), 'Orrery › desktop › stage › render');
   assert.equal(place('root/http', {}), 'http');
   assert.equal(place('root', {}), 'root');
+  const figures = (/** @type {number} */ p50_ms) => ({ p50_ms, p95_ms: 90, samples: 4 });
+  /** @param {import('../../static/admin/model.js').Latency} told */
+  const peer = told =>
+    label(`${at}/peers/${ID}`, { [ID]: { ...tree.instances[ID], latency: { [ID]: told } } }).more;
+  assert.equal(
+    peer({ click_to_photon: figures(18.4), glass_to_glass: figures(9.6) }),
+    'click 18 ms · picture 10 ms',
+  );
+  assert.equal(peer({ click_to_photon: null, glass_to_glass: figures(9) }), 'picture 9 ms');
 });
 
 test('what cannot be restarted has no button', () => {

@@ -3,7 +3,6 @@ import { test } from 'node:test';
 
 import { decodable } from '../../static/viewer/decodable.js';
 import { Decoding } from '../../static/viewer/decoding.js';
-import { HostClock } from '../../static/viewer/host-clock.js';
 import { decodeMedia, formatOf, keyFrame, mediaUrl, taken } from '../../static/viewer/media-frames.js';
 import { FakeDecoder, webCodecs } from './support.js';
 
@@ -108,13 +107,4 @@ test('a decoder that fails is replaced at the next key frame; after some in a ro
     FakeDecoder.last.fail();
   }
   assert.equal(said.failed, 1);
-});
-
-test('the age of a picture is told by the clock of the host, from the answer that was quickest', () => {
-  const clock = new HostClock();
-  assert.equal(clock.age(0, 5), null);
-  // The host is 1 s ahead; this answer was 10 ms under way, the next 400 ms one way only.
-  clock.note(100_000n, 1_105_000n, 110);
-  clock.note(200_000n, 1_200_000n, 600);
-  assert.equal(clock.age(1_290_000, 300), 10);
 });

@@ -99,7 +99,8 @@ test('statistics are rates between two reports', () => {
     height: 720,
     codec: 'H264',
     rtt_ms: 12.3,
-    age_ms: null,
+    click: null,
+    glass: null,
     loss_percent: 1,
     jitter_buffer_ms: 5,
     decode_ms: 2,
@@ -112,6 +113,10 @@ test('statistics are rates between two reports', () => {
   assert.equal(text.Picture, '1280×720');
   assert.equal(text.Bitrate, '1 Mbit/s');
   assert.equal(text['Round trip (data)'], '4.2 ms');
+  assert.equal(text['Click to photon'], '–');
+  const glass = { p50_ms: 18.1, p95_ms: 31, samples: 9 };
+  const more = Object.fromEntries(rows({ .../** @type {any} */ (second).digest, glass }, null));
+  assert.equal(more['Glass to glass'], '18.1 ms · 95 %: 31 ms');
 });
 
 test('totals of another connection make no negative rates', () => {

@@ -382,6 +382,7 @@ export function world() {
   const env = {
     WebSocket: /** @type {any} */ (FakeSocket),
     RTCPeerConnection: /** @type {any} */ (FakeConnection),
+    nextFrame: run => clock.set(() => run(clock.now), 8),
     setTimeout: (run, ms) => clock.set(run, ms),
     clearTimeout: id => clock.clear(id),
     now: () => clock.now,

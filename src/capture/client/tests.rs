@@ -33,6 +33,7 @@ fn frame(number: u64) -> CaptureMessage {
         },
         key: number == 0,
         pts_us: number,
+        times_us: [0; 4],
         data: Bytes::from_static(b"frame"),
     }
 }

@@ -45,13 +45,13 @@ fn trim(child: &mut ChildSnapshot, left_out: &mut serde_json::Map<String, Value>
     }
 }
 
-/// The app and the status of each instance, by its id.
+/// The app and the status of each instance, by its id, and how long the picture takes at each peer's viewer.
 fn instances(api: &Api) -> Value {
     let all = api.manager.all().into_iter().map(|instance| {
         let (spec, report) = (instance.spec(), instance.report());
         let told = json!({
             "app": spec.app.name, "session_id": spec.owner, "status": report.status, "reason": report.reason,
-            "message": report.message,
+            "message": report.message, "latency": instance.latencies(),
         });
         (spec.id.to_string(), told)
     });

@@ -13,6 +13,7 @@ fn frame(rendition: impl Into<Rendition>, key: bool, pts_us: u64) -> Frame {
         data: Bytes::from_static(b"picture"),
         key,
         pts_us,
+        stamps: crate::media::Stamps::default(),
     }
 }
 

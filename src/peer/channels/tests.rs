@@ -5,11 +5,15 @@ use super::*;
 use crate::protocol::input::{InputEvent, encode, encode_pong};
 
 #[derive(Default)]
-struct Sink(Mutex<Vec<InputEvent>>);
+struct Sink(Mutex<Vec<InputEvent>>, Arc<Presses>);
 
 impl InputSink for Sink {
     fn accept(&self, frame: InputFrame, _: InputChannel) {
         self.0.lock().unwrap().push(frame.event);
+    }
+
+    fn presses(&self) -> Option<Arc<Presses>> {
+        Some(Arc::clone(&self.1))
     }
 }
 
@@ -93,6 +97,35 @@ async fn the_newest_state_is_told_when_the_channel_opens_and_at_every_change() {
     assert_eq!(sent[2][..10], encode_pong(5, 0)[..10]);
     assert!(moves.sent.lock().unwrap().is_empty());
     assert!(served.sink.0.lock().unwrap().is_empty(), "a ping is not input");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_browser_is_told_where_rtp_time_begins_and_which_frame_shows_a_press() {
+    let served = serve();
+    served.channels.set_rtp_offset(258);
+    let (moves, _moves_tx) = FakeChannel::new("moves");
+    let (channel, _tx) = FakeChannel::new("input");
+    for one in [&moves, &channel] {
+        let dynamic: Arc<dyn Channel> = Arc::<FakeChannel>::clone(one);
+        tokio::spawn(Arc::clone(&served.channels).serve(dynamic));
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(*channel.sent.lock().unwrap(), [encode_rtp_offset(258)]);
+    served.sink.1.heard(9, 1).inject(2);
+    let stamps = crate::media::Stamps {
+        changed_us: 3,
+        grabbed_us: 5,
+        converted_us: 6,
+        encoded_us: 7,
+        received_us: 8,
+    };
+    served.sink.1.sent(4, stamps, 10);
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(
+        channel.sent.lock().unwrap().last(),
+        Some(&encode_shown(9, 4, [1, 2, 3, 5, 6, 7, 8, 10]))
+    );
+    assert!(moves.sent.lock().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -43,6 +43,7 @@ impl Fed {
             data,
             key,
             pts_us: crate::clock::monotonic_us(),
+            stamps: crate::media::Stamps::default(),
         });
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -64,6 +65,46 @@ async fn frames_that_come_before_the_connection_are_there_with_it() {
     assert_eq!(fed.connection.sent(), 5, "from the last key frame on");
     fed.frame(false, 100).await;
     assert_eq!(fed.connection.sent(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_press_is_shown_by_a_frame_that_was_sent_and_not_by_one_that_never_left() {
+    let (hub, connection, presses) = (Hub::new(), FakeConnection::new(), Arc::new(Presses::default()));
+    let (_stop, stopped) = watch::channel(false);
+    let feeder = Feeder::new(
+        PeerId::new(),
+        Arc::<FakeConnection>::clone(&connection),
+        hub.subscribe(Codec::Vp8),
+        watch::Sender::new(false).subscribe(),
+        Arc::default(),
+    )
+    .showing(Some(Arc::clone(&presses)));
+    tokio::spawn(feeder.run(stopped));
+    connection.state.send_replace(ConnectionState::Connected);
+    let pts = crate::clock::monotonic_us;
+    presses.heard(1, pts()).inject(pts());
+    let changed_us = pts();
+    let publish = async |pts_us| {
+        hub.publish(Frame {
+            rendition: Codec::Vp8.into(),
+            data: Bytes::from_static(&[0]),
+            key: true,
+            pts_us,
+            stamps: Stamps {
+                changed_us,
+                ..Stamps::default()
+            },
+        });
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    connection.congested.store(true, Ordering::Relaxed);
+    publish(pts()).await;
+    assert_eq!(presses.take(), None);
+    connection.congested.store(false, Ordering::Relaxed);
+    let second = pts();
+    publish(second).await;
+    let shown = presses.take().expect("it was sent");
+    assert_eq!((shown.pts_us, shown.stamps.changed_us), (second, changed_us));
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,7 +20,7 @@ fn follows(hub: &Arc<Hub>, codec: Codec) -> JoinHandle<()> {
                     let len = if key { kbps * 25 } else { kbps * 5 / 2 };
                     let mut data = vec![0x5a; len];
                     data[0] = u8::from(!key);
-                    hub.publish(Frame { rendition: codec.into(), data: Bytes::from(data), key, pts_us: crate::clock::monotonic_us() });
+                    hub.publish(Frame { rendition: codec.into(), data: Bytes::from(data), key, pts_us: crate::clock::monotonic_us(), stamps: crate::media::Stamps::default() });
                     key = false;
                 }
             }

@@ -174,7 +174,15 @@ async fn the_browser_is_told_the_reason_over_the_data_channel() {
         };
         Browser::send(&browser.input, &encode(&ping)).await;
         let received = Arc::clone(&browser.received);
-        assert!(until(10, || !received.messages.lock().unwrap().is_empty()).await);
+        let answered = || {
+            received
+                .messages
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|message| message[1] == 0x81)
+        };
+        assert!(until(10, answered).await);
         call.peer().close(*reason);
         let (_peer, follow) = call.split();
         assert!(

@@ -112,6 +112,7 @@ fn picture(codec: Codec, key: bool) -> Frame {
         data: Bytes::from(data),
         key,
         pts_us: crate::clock::monotonic_us(),
+        stamps: crate::media::Stamps::default(),
     }
 }
 

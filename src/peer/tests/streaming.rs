@@ -96,9 +96,10 @@ async fn input_arrives_in_order_pings_are_answered_and_the_state_is_told() {
     assert_eq!(by_input, sent);
     assert!(taken.contains(&(moved, InputChannel::Moves)));
     let messages = || browser.received.messages.lock().unwrap().clone();
-    assert!(until(5, || messages().len() == 2).await, "{:?}", messages());
-    assert_eq!(messages()[0], [&[1, 0x82][..], b"{\"status\":\"RUNNING\"}"].concat());
-    assert_eq!(messages()[1][..10], [1, 0x81, 77, 0, 0, 0, 0, 0, 0, 0]);
+    assert!(until(5, || messages().len() == 3).await, "{:?}", messages());
+    assert_eq!(messages()[0][..2], [1, 0x86], "where RTP time begins");
+    assert_eq!(messages()[1], [&[1, 0x82][..], b"{\"status\":\"RUNNING\"}"].concat());
+    assert_eq!(messages()[2][..10], [1, 0x81, 77, 0, 0, 0, 0, 0, 0, 0]);
     browser.connection.close().await.unwrap();
 }
 

@@ -158,6 +158,10 @@ impl Connection for WebrtcConnection {
         self.sender.send(&frame, payload_type).await
     }
 
+    fn rtp_offset(&self) -> u32 {
+        self.sender.rtp_offset()
+    }
+
     fn path(&self) -> watch::Receiver<Path> {
         self.sender.path().known()
     }

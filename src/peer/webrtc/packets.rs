@@ -52,6 +52,11 @@ impl Packetizer {
         }
     }
 
+    /// Where RTP time begins.
+    pub(super) const fn rtp_offset(&self) -> u32 {
+        self.clock.offset()
+    }
+
     /// The packets of one frame; none when the frame holds nothing that can be sent.
     pub(super) fn packets(&mut self, frame: &Frame) -> Vec<MediaPacket> {
         let timestamp = self.clock.timestamp(frame.pts_us);
@@ -87,6 +92,7 @@ mod tests {
             data: Bytes::from(vec![0x55; len]),
             key: true,
             pts_us,
+            stamps: crate::media::Stamps::default(),
         }
     }
 
@@ -123,6 +129,7 @@ mod tests {
             data: data.into(),
             key: true,
             pts_us: 1,
+            stamps: crate::media::Stamps::default(),
         });
         // STAP-A (24) of the parameter sets, then fragments (28) of the picture: RFC 6184, section 5.2.
         let kinds: Vec<u8> = packets.iter().map(|p| p.payload[0] & 0x1f).collect();

@@ -50,6 +50,13 @@ impl Sender {
         Arc::clone(&self.track)
     }
 
+    pub(super) fn rtp_offset(&self) -> u32 {
+        self.packetizer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .rtp_offset()
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

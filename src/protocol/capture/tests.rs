@@ -37,15 +37,18 @@ fn capture_message() -> impl Strategy<Value = CaptureMessage> {
         (
             rendition(),
             any::<bool>(),
-            any::<u64>(),
+            any::<[u64; 5]>(),
             prop::collection::vec(any::<u8>(), 0..300)
         )
-            .prop_map(|(rendition, key, pts_us, data)| CaptureMessage::Frame {
-                rendition,
-                key,
-                pts_us,
-                data: data.into()
-            }),
+            .prop_map(
+                |(rendition, key, [pts_us, times_us @ ..], data)| CaptureMessage::Frame {
+                    rendition,
+                    key,
+                    pts_us,
+                    times_us,
+                    data: data.into()
+                }
+            ),
         any::<[u64; 2]>().prop_map(|n| CaptureMessage::Alive {
             grabbed: n[0],
             damage: n[1]

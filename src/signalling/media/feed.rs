@@ -127,6 +127,7 @@ mod tests {
             data: Bytes::from_static(b"picture"),
             key,
             pts_us,
+            stamps: crate::media::Stamps::default(),
         });
     }
 

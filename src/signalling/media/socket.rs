@@ -17,11 +17,12 @@ use super::super::frames::{MAX_FRAME, Refused};
 use super::super::guard::{Guarded, Verdict};
 use super::capacity::Capacity;
 use super::feed::{Gate, frames};
+use crate::clock::monotonic_us;
 use crate::instance::media_peer::{MediaPeer, OpenMedia};
 use crate::instance::{InstanceHandle, RequestError};
-use crate::media::Frame;
+use crate::media::{Frame, Presses};
 use crate::observe::Lines;
-use crate::peer::{InputChannel, InputCounters, InputEvents, KeyRate};
+use crate::peer::{InputChannel, InputCounters, InputEvents, KeyRate, told};
 use crate::protocol::input::{InputEvent, encode_closed, encode_status};
 use crate::protocol::media::{self, FromPage, Opened, SUBPROTOCOL};
 use crate::protocol::signalling::CloseReason;
@@ -80,6 +81,7 @@ struct Playing {
     capacity: Capacity,
     keys: KeyRate,
     events: InputEvents,
+    presses: Option<Arc<Presses>>,
     counters: Arc<InputCounters>,
 }
 
@@ -149,6 +151,7 @@ impl MediaSocket {
         let counters = Arc::new(InputCounters::default());
         self.peer = Some(Playing {
             events: InputEvents::new(Arc::clone(&peer.input), Arc::clone(&counters)),
+            presses: peer.input.presses(),
             peer,
             gate,
             capacity,
@@ -321,6 +324,12 @@ impl StreamHandler<ToPage> for MediaSocket {
                 );
                 under_way.send(message.len(), frame.key, Instant::now());
                 ctx.binary(message);
+                if let Some(presses) = &playing.presses {
+                    presses.sent(frame.pts_us, frame.stamps, monotonic_us());
+                    while let Some(shown) = presses.take() {
+                        ctx.binary(told(&shown));
+                    }
+                }
             }
             ToPage::Status(text) => {
                 if let Some(text) = text {

@@ -18,6 +18,9 @@ export const pattern = ({ demo }) => ({
   ...size,
 });
 
+/** The measuring pattern alone: nothing changes but by what is pressed. @param {Paths} paths */
+export const still = ({ demo }) => ({ id: 'still', command: demo, args: ['--pattern'], ...size });
+
 /** The measuring pattern with something that moves all the time, slowly enough for two at once. @param {Paths} paths */
 export const moving = ({ demo }) => ({
   id: 'moving',
