@@ -24,6 +24,7 @@ pub mod commands;
 mod display;
 mod encoder_faults;
 mod encoder_order;
+mod encoder_set;
 mod facts;
 mod input;
 mod keeper_link;
@@ -43,6 +44,7 @@ mod tree;
 mod window_manager;
 
 pub use commands::Layout;
+pub use encoder_set::EncoderSet;
 pub use facts::{EndReason, Facts, FactsCell, Failure, Part};
 pub use kept_home::{HomeFull, judge as judge_home};
 pub use setup::{SetupError, files, prepare};

@@ -18,6 +18,7 @@ mod path;
 mod requests;
 mod sender;
 mod transport;
+mod vp9;
 
 pub use factory::{WebrtcFactory, WebrtcOptions};
 
