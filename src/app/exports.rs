@@ -62,7 +62,7 @@ fn copy(file: &Path, folder: &Path, name: &str) -> io::Result<()> {
 }
 
 /// By the mode bits alone: what lists of access rights allow beyond them only costs a copy.
-fn anybody_may_run(program: &Path) -> bool {
+pub(super) fn anybody_may_run(program: &Path) -> bool {
     let has = |path: &Path, bits| {
         path.metadata()
             .is_ok_and(|found| found.permissions().mode() & bits == bits)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Runtime;
 
+use super::encoders::Trial;
 use super::error::StartError;
 use super::exports::export;
 use super::{encoders, public_address, tree};
@@ -72,12 +73,20 @@ impl Parts {
             unix_ms(),
         );
         store.register_server(row).await?;
-        let probed = encoders::probe(&program).await.map_err(StartError::Encoders)?;
-        let codecs: Vec<Codec> = encoders::working(&probed);
+        let exports = export(&program, &apps).map_err(StartError::AppsFolder)?;
+        let wanted = encoders::codecs(&config.video);
+        let trial = Trial {
+            sandbox: sandboxing.bare(),
+            owner: apps.owner().cloned(),
+            ..Trial::new(exports.program.clone(), wanted.clone())
+        };
+        let probed = trial.run().await.map_err(StartError::Encoders)?;
+        encoders::log(&probed);
+        let codecs: Vec<Codec> = encoders::working(&probed, &wanted);
         if codecs.is_empty() {
             return Err(StartError::NoEncoder);
         }
-        let exports = export(&program, &apps).map_err(StartError::AppsFolder)?;
+        let streams = encoders::capacity(&probed, &codecs);
         let entries = catalogue::catalogue(
             &config.apps,
             &exports.demo,
@@ -128,6 +137,7 @@ impl Parts {
             connections: Arc::new(WebrtcFactory::new(options)),
             codecs,
             encoders: encoders::usable(&probed),
+            streams,
             screenshots: ScreenshotTurns::default(),
         });
         let instances = SupervisorRef::new();

@@ -103,10 +103,10 @@ pub fn check(sources: &Sources) -> Result<String, StartError> {
     }
     let program = std::env::current_exe().map_err(StartError::Program)?;
     let system = actix_rt::System::new();
-    let probed = system
-        .block_on(encoders::probe(&program))
-        .map_err(StartError::Encoders)?;
-    if encoders::working(&probed).is_empty() {
+    let codecs = encoders::codecs(&config.video);
+    let trial = encoders::Trial::new(program, codecs.clone());
+    let probed = system.block_on(trial.run()).map_err(StartError::Encoders)?;
+    if encoders::working(&probed, &codecs).is_empty() {
         return Err(StartError::NoEncoder);
     }
     Ok(serde_json::to_string(&Check::own()).expect("a version and two numbers are JSON"))

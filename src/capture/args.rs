@@ -5,9 +5,9 @@ use std::path::PathBuf;
 /// `heliostat capture`: grabs a display and encodes it for the host that connects.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CaptureArgs {
-    /// Try every encoder, print what works as JSON, and end.
-    #[arg(long)]
-    pub probe: bool,
+    /// Try this encoder, print what became of it as JSON, and end.
+    #[arg(long, value_name = "ELEMENT")]
+    pub probe: Option<String>,
     /// The number of the display.
     #[arg(long, required_unless_present = "probe", default_value_t = 0)]
     pub display: u32,
@@ -30,6 +30,9 @@ pub struct CaptureArgs {
     /// installed.
     #[arg(long)]
     pub encoder: Vec<String>,
+    /// An element that is not to be tried.
+    #[arg(long)]
+    pub without: Vec<String>,
     /// Let other processes of this user trace this one.
     #[arg(long)]
     pub debuggable: bool,
@@ -49,7 +52,8 @@ mod tests {
 
     #[test]
     fn the_probe_needs_no_display() {
-        assert!(Cli::try_parse_from(["x", "--probe"]).unwrap().args.probe);
+        let probe = Cli::try_parse_from(["x", "--probe", "vp8enc"]).unwrap().args.probe;
+        assert_eq!(probe.as_deref(), Some("vp8enc"));
         assert!(Cli::try_parse_from(["x"]).is_err());
     }
 

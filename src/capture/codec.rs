@@ -8,6 +8,8 @@ impl From<Codec> for CodecNumber {
         match codec {
             Codec::H264 => Self::H264,
             Codec::Vp8 => Self::Vp8,
+            Codec::Vp9 => Self::Vp9,
+            Codec::Av1 => Self::Av1,
         }
     }
 }
@@ -17,6 +19,8 @@ impl From<CodecNumber> for Codec {
         match number {
             CodecNumber::H264 => Self::H264,
             CodecNumber::Vp8 => Self::Vp8,
+            CodecNumber::Vp9 => Self::Vp9,
+            CodecNumber::Av1 => Self::Av1,
         }
     }
 }

@@ -13,11 +13,23 @@ use crate::protocol::capture::RenditionForm;
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub(super) struct EncoderFailure {
+    /// What it was to encode.
+    pub(super) codec: Codec,
     /// Which.
-    pub(super) encoder: Encoder,
+    pub(super) element: &'static str,
     /// Why.
     #[source]
     pub(super) error: GstError,
+}
+
+impl EncoderFailure {
+    const fn of(encoder: &Encoder, error: GstError) -> Self {
+        Self {
+            codec: encoder.codec,
+            element: encoder.element,
+            error,
+        }
+    }
 }
 
 /// No encoder of a codec starts.
@@ -62,10 +74,13 @@ pub(super) struct Encoders {
 }
 
 impl Encoders {
-    /// None running. `preferred` elements come before the installed others of their codec.
-    pub(super) fn new(preferred: &[Encoder], common: Common) -> Self {
+    /// None running. `preferred` elements come before the installed others of their codec, those `without` not at all.
+    pub(super) fn new(preferred: &[Encoder], without: &[String], common: Common) -> Self {
         let mut chosen: BTreeMap<Codec, Vec<Encoder>> = BTreeMap::new();
         for encoder in preferred.iter().chain(&ENCODERS).filter(|e| e.installed()) {
+            if without.iter().any(|element| element == encoder.element) {
+                continue;
+            }
             let list = chosen.entry(encoder.codec).or_default();
             if !list.contains(encoder) {
                 list.push(*encoder);
@@ -154,7 +169,7 @@ impl Encoders {
                         "rendition={rendition} encoder={} does not start: {error}",
                         encoder.element
                     );
-                    failures.push(EncoderFailure { encoder, error });
+                    failures.push(EncoderFailure::of(&encoder, error));
                 }
             }
         }
@@ -257,9 +272,8 @@ impl Encoders {
         }
         self.checked_us = now_us;
         self.lanes.values().try_for_each(|(lane, ..)| {
-            let encoder = lane.encoder();
             lane.check(now_us, self.resumed_us)
-                .map_err(|error| EncoderFailure { encoder, error })
+                .map_err(|error| EncoderFailure::of(&lane.encoder(), error))
         })
     }
 

@@ -74,10 +74,9 @@ impl Failure {
 /// Runs the capture process until it fails; its supervisor kills it when it is no longer needed.
 #[must_use]
 pub fn run(args: &CaptureArgs) -> ExitCode {
-    let result = if args.probe {
-        run_probe()
-    } else {
-        Process::start(args).and_then(Process::run)
+    let result = match &args.probe {
+        Some(element) => run_probe(element),
+        None => Process::start(args).and_then(Process::run),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,9 +87,12 @@ pub fn run(args: &CaptureArgs) -> ExitCode {
     }
 }
 
-fn run_probe() -> Result<(), Failure> {
+/// Tries an encoder, with no more rights than a capture has.
+fn run_probe(element: &str) -> Result<(), Failure> {
+    let encoder = known(element)?;
     init()?;
-    let json = serde_json::to_string(&probe()).map_err(std::io::Error::from)?;
+    privileges::give_up(false).map_err(std::io::Error::from)?;
+    let json = serde_json::to_string(&probe(encoder)).map_err(std::io::Error::from)?;
     println!("{json}");
     Ok(())
 }
@@ -119,7 +121,7 @@ impl Process {
         let preferred = args
             .encoder
             .iter()
-            .map(|name| Encoder::by_element(name).ok_or_else(|| Failure::Usage(format!("unknown encoder {name:?}"))))
+            .map(|name| known(name))
             .collect::<Result<Vec<_>, _>>()?;
         let listener = listener()?;
         // Before anything starts a thread.
@@ -144,7 +146,7 @@ impl Process {
             full_kbps: args.bitrate_kbps,
             outlet: Arc::clone(&outlet),
         };
-        let encoders = Encoders::new(&preferred, common);
+        let encoders = Encoders::new(&preferred, &args.without, common);
         log::info!(
             "display={address} size={:?} encoders={:?}",
             grabber.size(),
@@ -396,10 +398,10 @@ impl Process {
                 Failure::NoneStarts(none) => &none.failures,
                 _ => &[],
             };
-            for EncoderFailure { encoder, error } in failed {
+            for EncoderFailure { codec, element, error } in failed {
                 link.outbox.message(&CaptureMessage::EncoderFailed {
-                    codec: encoder.codec.into(),
-                    name: encoder.element.to_owned(),
+                    codec: (*codec).into(),
+                    name: (*element).to_owned(),
                     why: error.said(),
                 });
             }
@@ -408,6 +410,10 @@ impl Process {
             link.outbox.flush(LAST_WORDS);
         }
     }
+}
+
+fn known(element: &str) -> Result<Encoder, Failure> {
+    Encoder::by_element(element).ok_or_else(|| Failure::Usage(format!("unknown encoder {element:?}")))
 }
 
 /// The listening socket that was handed down.

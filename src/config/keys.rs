@@ -218,6 +218,13 @@ pub const KEYS: &[Key] = &[
          the screen's sides, frames per second at most, and the kbit/s below which a viewer is better off with the next.",
     ),
     key(
+        "video.codecs",
+        Kind::Choices(&["h264", "vp8", "vp9", "av1"]),
+        "h264, vp8",
+        "The codecs that a viewer may get the picture in, the preferred first. VP9 and AV1 take several times the processor \
+         time of H.264.",
+    ),
+    key(
         "session.resume_grace",
         Kind::Span(100, 3_600_000),
         "8s",

@@ -356,6 +356,7 @@ impl Values {
                 fps: self.number("video.fps"),
                 bitrate_kbps: self.number("video.bitrate_kbps"),
                 ladder: self.ladder("video.ladder"),
+                codecs: self.words("video.codecs"),
             },
             session: SessionConfig {
                 resume_grace: self.span("session.resume_grace"),

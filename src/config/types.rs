@@ -169,6 +169,8 @@ pub struct VideoConfig {
     pub bitrate_kbps: u32,
     /// The forms that it can be had in, the best first; at least one.
     pub ladder: Vec<RungConfig>,
+    /// The names of the codecs that it is encoded in, the preferred first; at least one.
+    pub codecs: Vec<String>,
 }
 
 /// The sessions of users.

@@ -56,6 +56,8 @@ pub enum Kind {
     PublicAddress,
     /// Renditions of the picture, the best first.
     Ladder,
+    /// Some of these words, at least one, in an order that matters.
+    Choices(&'static [&'static str]),
 }
 
 /// A value as a source gives it, before it is known to be right.
@@ -129,7 +131,7 @@ pub enum Value {
     Addresses(Vec<IpAddr>),
     /// For [`Kind::Networks`].
     Networks(Vec<AddressRange>),
-    /// For [`Kind::Words`].
+    /// For [`Kind::Words`] and [`Kind::Choices`].
     Words(Vec<String>),
     /// For [`Kind::Ports`].
     Ports(RangeInclusive<u16>),
@@ -210,6 +212,11 @@ impl Kind {
                     Duration::ZERO => Some(Value::Span(Duration::ZERO)),
                     _ => span(text, *low, *high).map(Value::Span),
                 }
+            }
+            Self::Choices(known) => {
+                let words = raw.items()?;
+                let fine = |(n, word): (usize, &String)| known.contains(&word.as_str()) && !words[..n].contains(word);
+                (!words.is_empty() && words.iter().enumerate().all(fine)).then_some(Value::Words(words))
             }
             Self::Choice(words) => {
                 let text = raw.text()?;
@@ -315,6 +322,13 @@ impl Kind {
                 "one to four times `PERCENT/FPS/KBPS` (10 to 100, 1 to 240, 0 to 200000), KBPS falling: a list in \
                              a file, else separated by commas"
                     .to_owned()
+            }
+            Self::Choices(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+                format!(
+                    "some of {}, each once: a list in a file, else separated by commas",
+                    words.join(", ")
+                )
             }
             Self::Words => "words without spaces: a list in a file, else separated by commas".to_owned(),
             Self::Name => "1 to 64 letters, digits, `.`, `_` or `-`".to_owned(),

@@ -35,7 +35,7 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
     let mut process = match Process::ensure(
         keeper,
         role::CAPTURE,
-        shared.layout.capture(display, &shared.preferred_encoders()),
+        shared.layout.capture(display, &shared.encoders_to_try()),
     )
     .await
     {

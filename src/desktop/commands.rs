@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::encoder_set::EncoderSet;
 use super::shared::{named, role};
 use crate::config::{AppEntry, Placeholders};
 use crate::protocol::keeper::{Sandbox, Spec, User};
@@ -169,9 +170,9 @@ impl Layout {
         spec
     }
 
-    /// The capture process. `encoders`: which to try first, of codecs whose best has failed.
+    /// The capture process.
     #[must_use]
-    pub fn capture(&self, display: DisplayId, encoders: &[&str]) -> Spec {
+    pub fn capture(&self, display: DisplayId, encoders: &EncoderSet) -> Spec {
         let mut argv = vec![self.program.to_string_lossy().into_owned(), "capture".into()];
         let mut option = |name: &str, value: String| argv.extend([format!("--{name}"), value]);
         option("display", display.number.to_string());
@@ -180,11 +181,16 @@ impl Layout {
         option("height", self.height.to_string());
         option("fps", self.fps.to_string());
         option("bitrate-kbps", self.bitrate_kbps.to_string());
-        for element in encoders {
+        for element in &encoders.first {
             option("encoder", (*element).to_owned());
         }
+        for element in &encoders.without {
+            option("without", (*element).to_owned());
+        }
         let files = [&*self.xauthority, &*self.program];
-        let mut spec = self.helper(Some(display), |plan| plan.client(display.number, &files));
+        let mut spec = self.helper(Some(display), |plan| {
+            plan.capture(display.number, &files, &encoders.devices)
+        });
         spec.argv = argv;
         spec.listen_socket = Some("capture.sock".into());
         if let Ok(filter) = std::env::var("RUST_LOG") {

@@ -24,6 +24,7 @@ pub mod commands;
 mod display;
 mod encoder_faults;
 mod encoder_order;
+mod encoder_set;
 mod input;
 mod keeper_link;
 mod kept_home;
@@ -44,6 +45,7 @@ mod tree;
 mod window_manager;
 
 pub use commands::Layout;
+pub use encoder_set::EncoderSet;
 pub use kept_home::{HomeFull, judge as judge_home};
 pub use parts::PARTS;
 pub use setup::{SetupError, files, prepare};

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::commands::{DisplayId, Layout};
 use super::encoder_faults::{EncoderFaults, NoneLeft};
 use super::encoder_order::EncoderOrder;
+use super::encoder_set::EncoderSet;
 use crate::capture::CaptureHandle;
 use crate::gst::ENCODERS;
 use crate::ids::InstanceId;
@@ -221,9 +222,9 @@ impl DesktopShared {
         *self.steward.lock().unwrap_or_else(PoisonError::into_inner) = orders;
     }
 
-    /// The encoders that the next capture tries first.
-    pub(super) fn preferred_encoders(&self) -> Vec<&'static str> {
-        self.encoder_order().preferred(&known_encoders())
+    /// What the next capture is told of the encoders.
+    pub(super) fn encoders_to_try(&self) -> EncoderSet {
+        EncoderSet::new(self.encoder_order().preferred(&known_encoders()), &self.usable)
     }
 
     /// An encoder has failed and said why: the next capture begins with the next one.

@@ -1,4 +1,4 @@
-//! The encoders and their settings: lowest latency, key frames on request only.
+//! What an encoder is, and how its element is made and told things.
 
 use std::fmt::Display;
 
@@ -7,45 +7,114 @@ use gstreamer::glib;
 use gstreamer::prelude::*;
 
 use super::budget::{Budget, Share};
+use super::hardware::Hardware;
+use super::records::ENCODERS;
 use super::{GstError, plugins};
 use crate::media::Codec;
 
 /// Rates beyond these make no picture or no sense; elements refuse some of them.
 const MIN_KBPS: u32 = 50;
 const MAX_KBPS: u32 = 500_000;
-/// What the element x264enc takes at most.
-const X264_MAX_KBPS: u32 = 2_048_000;
-/// Differences that VP8 leaves as they are.
-const VP8_STATIC: &str = "100";
+/// What the element x264enc takes at most, which is the only one that is told shares.
+const MOST_SHARED_KBPS: u32 = 2_048_000;
 
-/// An encoder element that can be used for a codec.
+/// An encoder element that can be used for a codec: all that is known about it ([`ENCODERS`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encoder {
     /// What it encodes.
     pub codec: Codec,
     /// The name of its element factory.
     pub element: &'static str,
-    plugin: &'static str,
+    /// Debian's package of its plug-in.
+    pub package: &'static str,
+    /// What of the machine it needs; none: the processor does it.
+    pub hardware: Option<Hardware>,
+    /// Its plug-in.
+    pub(super) plugin: &'static str,
+    /// How it takes pictures.
+    pub(super) input: Input,
+    /// How it is told its rate.
+    pub(super) rate: Rate,
+    /// The property that says how many threads it has.
+    pub(super) threads: Option<&'static str>,
+    /// What its rate control knows.
+    pub(super) control: Control,
+    /// What it is told of a picture that stands still.
+    pub(super) still: Option<Still>,
+    /// Its properties, which never change: lowest latency, key frames on request only.
+    pub(super) settings: &'static [(&'static str, &'static str)],
 }
 
-/// Every encoder, the best of each codec first.
-pub const ENCODERS: [Encoder; 3] = [
-    Encoder {
-        codec: Codec::H264,
-        element: "x264enc",
-        plugin: "x264",
+/// The layouts of pictures that encoders take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Input {
+    /// Three planes, as [`crate::media::PlanarPicture`] has them.
+    I420,
+    /// The two colour differences in one plane, as hardware takes them.
+    Nv12,
+}
+
+impl Input {
+    /// Its name in caps.
+    pub(super) const fn format(self) -> &'static str {
+        match self {
+            Self::I420 => "I420",
+            Self::Nv12 => "NV12",
+        }
+    }
+}
+
+/// In what a rate is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Bits a second.
+    Bits,
+    /// Thousands of them.
+    Kilobits,
+}
+
+/// How an encoder is told its rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rate {
+    /// By a property.
+    Property {
+        /// Its name.
+        name: &'static str,
+        /// What it counts.
+        unit: Unit,
+        /// A property for the upper limit, and what that is in percent of the rate.
+        limit: Option<(&'static str, u32)>,
+        /// A property for the size of its buffer, in ms.
+        buffer: Option<&'static str>,
     },
-    Encoder {
-        codec: Codec::H264,
-        element: "openh264enc",
-        plugin: "openh264",
+    /// By a structure in text form, to whose end bits a second are added.
+    Control {
+        /// The property.
+        property: &'static str,
+        /// Its beginning.
+        text: &'static str,
     },
-    Encoder {
-        codec: Codec::Vp8,
-        element: "vp8enc",
-        plugin: "vpx",
-    },
-];
+}
+
+/// What a rate control knows of the time between pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Control {
+    /// It counts time.
+    Time,
+    /// It counts frames, but can be told what time has passed.
+    Shares,
+    /// It counts frames and cannot be told: it earns by pictures, and answers each change of its rate with a key frame
+    /// (OpenH264), or may do so (drivers).
+    Frames,
+}
+
+/// What an encoder is told of a picture that stands still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Still {
+    pub(super) property: &'static str,
+    pub(super) moving: &'static str,
+    pub(super) still: &'static str,
+}
 
 impl Encoder {
     /// The encoder with this element name.
@@ -54,76 +123,97 @@ impl Encoder {
         ENCODERS.into_iter().find(|e| e.element == element)
     }
 
-    /// Whether its plug-in is installed. Whether it works shows only when it encodes ([`super::probe`]).
+    /// Why it cannot be here at all: no plug-in, or no device. Whether it works shows only when it encodes
+    /// ([`super::probe`]).
+    #[must_use]
+    pub fn absent(&self) -> Option<String> {
+        if let Some(hardware) = self.hardware
+            && hardware.nodes().is_empty()
+        {
+            return Some(format!("there is no {}", hardware.looked_for()));
+        }
+        (!plugins::installed(self.plugin)).then(|| format!("{} is not installed", self.package))
+    }
+
+    /// Whether it may be here.
     #[must_use]
     pub fn installed(&self) -> bool {
-        plugins::installed(self.plugin)
+        self.absent().is_none()
     }
 
     /// Makes the element with its settings.
     pub(super) fn make(&self, kbps: u32, threads: usize) -> Result<gst::Element, GstError> {
         plugins::load(self.plugin);
         let element = make(self.element)?;
-        for (name, value) in self.settings() {
+        for (name, value) in self.settings {
             set(&element, name, value);
         }
-        let threads = threads.to_string();
-        set(
-            &element,
-            if self.element == "openh264enc" {
-                "multi-thread"
-            } else {
-                "threads"
-            },
-            &threads,
-        );
+        if let Some(name) = self.threads {
+            set(&element, name, threads);
+        }
         self.set_rate(&element, kbps, Budget::first());
         Ok(element)
     }
 
     /// Whether its rate control counts frames, but can be told what time has passed.
-    pub(super) const fn takes_shares(&self) -> bool {
-        matches!(self.element.as_bytes(), b"x264enc")
+    pub(super) fn takes_shares(&self) -> bool {
+        self.control == Control::Shares
     }
 
-    /// Whether its rate control counts frames and cannot be told: OpenH264 answers each change of its rate with a key
-    /// frame. It earns by pictures, not by time.
+    /// Whether its rate control counts frames and cannot be told: it earns by pictures, not by time.
     #[must_use]
-    pub const fn counts_frames(&self) -> bool {
-        matches!(self.element.as_bytes(), b"openh264enc")
+    pub fn counts_frames(&self) -> bool {
+        self.control == Control::Frames
+    }
+
+    /// Whether its rate control knows time, so that it makes a key frame right after another picture a coarse one.
+    pub(super) fn knows_time(&self) -> bool {
+        self.control == Control::Time
     }
 
     /// Sets the rate, and what the next picture may take of it; also while PLAYING.
     pub(super) fn set_rate(&self, element: &gst::Element, kbps: u32, share: Share) {
+        for (name, value) in self.rates(kbps, share) {
+            set(element, name, value);
+        }
+    }
+
+    /// The properties that tell a rate, in the order in which they are to be set.
+    fn rates(&self, kbps: u32, share: Share) -> Vec<(&'static str, String)> {
         let kbps = kbps.clamp(MIN_KBPS, MAX_KBPS);
-        match self.element {
-            "x264enc" => {
-                // Its buffer is refilled with a frame's share of the rate after each frame, however late that comes.
-                // So it is told a multiple of the rate, and of its buffer the part that leaves it as it is.
-                let frames = share.frames.min(X264_MAX_KBPS / kbps).max(1);
-                set(element, "bitrate", kbps * frames);
-                set(element, "vbv-buf-capacity", share.window_ms.div_ceil(frames));
+        match self.rate {
+            Rate::Control { property, text } => vec![(property, format!("{text}{}", u64::from(kbps) * 1000))],
+            Rate::Property {
+                name,
+                unit,
+                limit,
+                buffer,
+            } => {
+                let counted = |kbps: u64| match unit {
+                    Unit::Bits => kbps * 1000,
+                    Unit::Kilobits => kbps,
+                };
+                // Where a buffer is refilled with a frame's share of the rate after each frame, however late that comes, it
+                // is told a multiple of the rate, and of its buffer the part that leaves it as it is.
+                let frames = match self.control {
+                    Control::Shares => share.frames.min(MOST_SHARED_KBPS / kbps).max(1),
+                    Control::Time | Control::Frames => 1,
+                };
+                let kbps = u64::from(kbps * frames);
+                // The upper limit first, or a rate above the old limit is refused.
+                let limit = limit.map(|(name, percent)| (name, counted(kbps) * u64::from(percent) / 100));
+                let window = buffer.map(|name| (name, u64::from(share.window_ms.div_ceil(frames))));
+                let told = limit.into_iter().chain([(name, counted(kbps))]).chain(window);
+                told.map(|(name, value)| (name, value.to_string())).collect()
             }
-            "openh264enc" => {
-                // The upper limit first, or it refuses a rate above the old limit.
-                set(element, "max-bitrate", u64::from(kbps) * 1500);
-                set(element, "bitrate", u64::from(kbps) * 1000);
-            }
-            _ => set(element, "target-bitrate", u64::from(kbps) * 1000),
         }
     }
 
     /// Tells whether the pictures that follow are the last one once more, and nothing is missing of that.
     pub(super) fn set_still(&self, element: &gst::Element, still: bool) {
-        if self.element == "vp8enc" {
-            // It finds no end: 3 kB a frame of a photograph, where 240 bytes say that it is the same.
-            set(element, "static-threshold", if still { "1000" } else { VP8_STATIC });
+        if let Some(told) = self.still {
+            set(element, told.property, if still { told.still } else { told.moving });
         }
-    }
-
-    /// Whether its rate control knows time, so that it makes a key frame right after another picture a coarse one.
-    pub(super) const fn knows_time(&self) -> bool {
-        matches!(self.element.as_bytes(), b"vp8enc")
     }
 
     /// What comes out.
@@ -135,61 +225,14 @@ impl Encoder {
                 .field("profile", "constrained-baseline")
                 .build(),
             Codec::Vp8 => gst::Caps::builder("video/x-vp8").build(),
-        }
-    }
-
-    const fn settings(&self) -> &'static [(&'static str, &'static str)] {
-        match self.element.as_bytes() {
-            b"x264enc" => &[
-                ("tune", "zerolatency"),
-                ("speed-preset", "ultrafast"),
-                ("bframes", "0"),
-                ("rc-lookahead", "0"),
-                // No better than this, and worse only where the rate does not allow it. Its own control of a rate pays
-                // for a large frame with the next hundreds, which a still screen does not have (ADR 17).
-                ("pass", "qual"),
-                ("quantizer", "16"),
-                ("qp-min", "12"),
-                ("sliced-threads", "true"),
-                ("key-int-max", "100000"),
-                ("byte-stream", "true"),
-                ("aud", "false"),
-            ],
-            b"openh264enc" => &[
-                ("complexity", "low"),
-                ("rate-control", "bitrate"),
-                ("gop-size", "100000"),
-                // Its settings for screens stop at 38 dB, those for what does not move at 41 dB (ADR 17).
-                ("usage-type", "camera"),
-                ("background-detection", "false"),
-                ("adaptive-quantization", "false"),
-                ("enable-frame-skip", "false"),
-                ("scene-change-detection", "false"),
-            ],
-            _ => &[
-                ("deadline", "1"),
-                ("cpu-used", "8"),
-                ("end-usage", "cbr"),
-                ("keyframe-mode", "disabled"),
-                ("keyframe-max-dist", "2147483647"),
-                ("lag-in-frames", "0"),
-                ("error-resilient", "default"),
-                ("static-threshold", VP8_STATIC),
-                ("buffer-initial-size", "400"),
-                ("buffer-optimal-size", "200"),
-                ("buffer-size", "400"),
-                ("undershoot", "95"),
-                ("overshoot", "100"),
-                ("min-quantizer", "4"),
-                ("max-quantizer", "56"),
-                ("token-partitions", "1"),
-            ],
+            Codec::Vp9 => gst::Caps::builder("video/x-vp9").field("profile", "0").build(),
+            Codec::Av1 => gst::Caps::builder("video/x-av1").field("alignment", "tu").build(),
         }
     }
 }
 
 /// Makes an element.
-fn make(name: &str) -> Result<gst::Element, GstError> {
+pub(super) fn make(name: &str) -> Result<gst::Element, GstError> {
     gst::ElementFactory::make(name)
         .build()
         .map_err(|error| GstError::Missing {
@@ -208,5 +251,77 @@ fn set(element: &gst::Element, name: &str, value: impl Display) {
     match done {
         Some(Ok(value)) => element.set_property_from_value(name, &value),
         _ => log::warn!("element={} does not take {name}={value}", element.name()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(element: &str, kbps: u32, share: Share) -> Vec<(&'static str, String)> {
+        Encoder::by_element(element).unwrap().rates(kbps, share)
+    }
+
+    #[test]
+    fn each_is_told_its_rate_in_its_own_units() {
+        let share = Share {
+            frames: 1,
+            window_ms: 200,
+        };
+        let pairs = |pairs: &[(&'static str, &str)]| -> Vec<(&'static str, String)> {
+            pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+        };
+        let table = [
+            ("x264enc", pairs(&[("bitrate", "4000"), ("vbv-buf-capacity", "200")])),
+            (
+                "openh264enc",
+                pairs(&[("max-bitrate", "6000000"), ("bitrate", "4000000")]),
+            ),
+            ("nvh264enc", pairs(&[("max-bitrate", "6000"), ("bitrate", "4000")])),
+            ("vah264enc", pairs(&[("bitrate", "4000")])),
+            ("qsvh264enc", pairs(&[("bitrate", "4000")])),
+            ("vp8enc", pairs(&[("target-bitrate", "4000000")])),
+            ("vp9enc", pairs(&[("target-bitrate", "4000000")])),
+            ("av1enc", pairs(&[("target-bitrate", "4000")])),
+        ];
+        for (element, wanted) in table {
+            assert_eq!(told(element, 4000, share), wanted, "{element}");
+        }
+        let v4l2 = told("v4l2h264enc", 4000, share);
+        assert!(v4l2[0].1.ends_with(",video_bitrate=4000000"), "{v4l2:?}");
+    }
+
+    #[test]
+    fn only_who_can_be_told_shares_is_told_a_multiple() {
+        let share = Share {
+            frames: 10,
+            window_ms: 200,
+        };
+        assert_eq!(told("x264enc", 4000, share)[0].1, "40000");
+        assert_eq!(told("x264enc", 4000, share)[1].1, "20");
+        assert_eq!(told("vp8enc", 4000, share)[0].1, "4000000");
+        assert_eq!(told("x264enc", u32::MAX, share)[0].1, "2000000");
+    }
+
+    #[test]
+    fn the_software_encoders_take_all_that_they_are_told() {
+        plugins::init().unwrap();
+        for encoder in ENCODERS.iter().filter(|encoder| encoder.hardware.is_none()) {
+            let element = encoder.make(4000, 1).unwrap_or_else(|error| panic!("{error}"));
+            let rates = encoder.rates(4000, Budget::first());
+            let names = encoder.settings.iter().map(|(name, _)| *name);
+            let still = encoder.still.map(|still| still.property);
+            for name in names
+                .chain(rates.iter().map(|(name, _)| *name))
+                .chain(encoder.threads)
+                .chain(still)
+            {
+                assert!(
+                    element.find_property(name).is_some(),
+                    "{} has no {name}",
+                    encoder.element
+                );
+            }
+        }
     }
 }

@@ -12,7 +12,7 @@ use gstreamer_video as gst_video;
 
 use super::GstError;
 use super::budget::{Budget, Share};
-use super::encoder::Encoder;
+use super::encoder::{Encoder, Input};
 use super::ledger::Ledger;
 use crate::media::{Frame, PlanarPicture, Rendition};
 
@@ -152,7 +152,7 @@ impl Pipeline {
         output: impl Fn(Option<Frame>) + Send + Sync + 'static,
     ) -> Result<Self, GstError> {
         let caps = gst::Caps::builder("video/x-raw")
-            .field("format", "I420")
+            .field("format", config.encoder.input.format())
             .field("colorimetry", COLORIMETRY)
             .field("width", i32::from(config.width))
             .field("height", i32::from(config.height))
@@ -223,7 +223,10 @@ impl Pipeline {
     /// [`Self::ready`]. Its memory is used without a copy and let go when it has been encoded.
     pub fn push(&self, picture: PlanarPicture, pts_us: u64, what: Picture) {
         let told_us = self.tell(pts_us, what);
-        let mut buffer = gst::Buffer::from_slice(picture);
+        let mut buffer = match self.config.encoder.input {
+            Input::I420 => gst::Buffer::from_slice(picture),
+            Input::Nv12 => gst::Buffer::from_slice(picture.nv12(self.config.width, self.config.height)),
+        };
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(gst::ClockTime::from_useconds(told_us));
         }

@@ -88,7 +88,7 @@ pub async fn list(api: web::Data<Api>, who: Who) -> Result<HttpResponse, Problem
     Ok(HttpResponse::Ok().json(json!({
         "capacity": {
             "total": capacity.total, "used": capacity.used, "free": capacity.total.saturating_sub(capacity.used),
-            "per_session": capacity.per_session, "mine": living,
+            "per_session": capacity.per_session, "mine": living, "streams": capacity.streams,
         },
         "instances": mine,
     })))

@@ -67,6 +67,8 @@ pub struct Capacity {
     pub used: usize,
     /// One session may have.
     pub per_session: usize,
+    /// Streams of 1280×720 at 30 frames a second that the encoders can make here, where that was measured.
+    pub streams: Option<u64>,
 }
 
 impl Manager {
@@ -245,6 +247,7 @@ impl Manager {
             total: limits.capacity,
             used: self.lock().len(),
             per_session: limits.per_session,
+            streams: self.inner.services.streams,
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Services {
     pub codecs: Vec<Codec>,
     /// The encoders that work on this machine, the best of each codec first.
     pub encoders: Vec<(Codec, &'static str)>,
+    /// Streams of 1280×720 at 30 frames a second that the first of them makes here of moving pictures, by measurement.
+    pub streams: Option<u64>,
     /// Offers of each session that no connection has come of yet.
     pub offers: Arc<OfferBook>,
     /// How many screenshots are taken at once.

@@ -56,6 +56,7 @@ pub(crate) fn services(folder: &Path, factory: &Arc<FakeFactory>, pending: usize
         connections: Arc::<FakeFactory>::clone(factory),
         codecs: Codec::ALL.to_vec(),
         encoders: Vec::new(),
+        streams: None,
         offers: OfferBook::new(pending),
         screenshots: ScreenshotTurns::default(),
         sandboxing: Sandboxing::default(),

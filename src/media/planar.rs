@@ -62,6 +62,25 @@ pub(super) fn strides(width: u16) -> (usize, usize) {
     (padded(width.into()), padded(usize::from(width) / 2))
 }
 
+impl PlanarPicture {
+    /// The same of two planes (NV12): brightness, and the two colour differences in turn. For a picture of this size; rows
+    /// are padded to four bytes.
+    #[must_use]
+    pub fn nv12(&self, width: u16, height: u16) -> Vec<u8> {
+        let (luma, chroma) = strides(width);
+        let (height, source) = (usize::from(height), self.as_ref());
+        let (bright, colour) = source.split_at((luma * height).min(source.len()));
+        let (blue, red) = colour.split_at(colour.len() / 2);
+        let mut bytes = Vec::with_capacity(luma * height * 3 / 2);
+        bytes.extend_from_slice(bright);
+        for (blue, red) in blue.chunks_exact(chroma).zip(red.chunks_exact(chroma)) {
+            // The padding of two rows may be more than that of one.
+            bytes.extend(blue.iter().zip(red).flat_map(|(u, v)| [*u, *v]).take(luma));
+        }
+        bytes
+    }
+}
+
 impl fmt::Debug for PlanarPicture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PlanarPicture")
@@ -178,6 +197,23 @@ mod tests {
         let picture = planar.convert(&solid(642, 2, [255, 255, 255])).unwrap();
         assert_eq!(picture.as_ref().len(), planar.size());
         assert_eq!(picture.as_ref()[644], 235, "the second row");
+    }
+
+    #[test]
+    fn two_planes_hold_what_three_do() {
+        for width in [64, 642] {
+            let picture = Planar::new(width, 4).convert(&solid(width, 4, [0, 0, 255])).unwrap();
+            let bytes = picture.nv12(width, 4);
+            let stride = usize::from(width).next_multiple_of(4);
+            assert_eq!(bytes.len(), stride * 6, "{width}");
+            let (bright, colour) = bytes.split_at(stride * 4);
+            assert!(bright[..usize::from(width)].iter().all(|y| y.abs_diff(81) <= 1));
+            for row in colour.chunks(stride) {
+                for pair in row[..usize::from(width)].chunks(2) {
+                    assert!(pair[0].abs_diff(90) <= 1 && pair[1].abs_diff(240) <= 1, "{pair:?}");
+                }
+            }
+        }
     }
 
     #[test]

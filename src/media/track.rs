@@ -22,11 +22,15 @@ pub enum Codec {
     H264,
     /// VP8 (RFC 7741).
     Vp8,
+    /// VP9, profile 0 (RFC 9628).
+    Vp9,
+    /// AV1, main profile, one temporal unit a frame.
+    Av1,
 }
 
 impl Codec {
     /// Every codec, in the order of preference.
-    pub const ALL: [Self; 2] = [Self::H264, Self::Vp8];
+    pub const ALL: [Self; 4] = [Self::H264, Self::Vp8, Self::Vp9, Self::Av1];
 
     /// The name used on the wire and in the configuration.
     #[must_use]
@@ -34,6 +38,8 @@ impl Codec {
         match self {
             Self::H264 => "h264",
             Self::Vp8 => "vp8",
+            Self::Vp9 => "vp9",
+            Self::Av1 => "av1",
         }
     }
 }
@@ -51,7 +57,7 @@ impl FromStr for Codec {
         Self::ALL
             .into_iter()
             .find(|c| c.name() == text)
-            .ok_or_else(|| format!("unknown codec {text:?} (h264 or vp8)"))
+            .ok_or_else(|| format!("unknown codec {text:?} (h264, vp8, vp9 or av1)"))
     }
 }
 
@@ -66,7 +72,7 @@ impl Track {
     #[must_use]
     pub const fn kind(self) -> TrackKind {
         match self.codec {
-            Codec::H264 | Codec::Vp8 => TrackKind::Video,
+            Codec::H264 | Codec::Vp8 | Codec::Vp9 | Codec::Av1 => TrackKind::Video,
         }
     }
 
@@ -80,7 +86,7 @@ impl Track {
     #[must_use]
     pub const fn clock_hz(self) -> u32 {
         match self.kind() {
-            // RFC 6184 and RFC 7741.
+            // RFC 6184, RFC 7741, RFC 9628, and AV1's own.
             TrackKind::Video => 90_000,
             // What Opus always has (RFC 7587).
             TrackKind::Audio => 48_000,

@@ -100,6 +100,9 @@ fn formats(listed: &[String], attributes: &[(&str, &str)]) -> Vec<Format> {
 fn pick(codec: Codec, formats: &[Format]) -> Option<Choice> {
     let best = match codec {
         Codec::Vp8 => formats.iter().find(|f| f.name == "VP8"),
+        // Without the parameter it is profile 0 (RFC 9628, section 6), as in AV1.
+        Codec::Vp9 => first_of(formats, "VP9", "profile-id"),
+        Codec::Av1 => first_of(formats, "AV1", "profile"),
         Codec::H264 => formats
             .iter()
             .filter(|f| f.name == "H264")
@@ -117,6 +120,12 @@ fn pick(codec: Codec, formats: &[Format]) -> Option<Choice> {
         rtx: rtx.map(|f| f.payload_type),
         fmtp: best.fmtp.clone(),
     })
+}
+
+/// The first format of this name that is of profile 0.
+fn first_of<'f>(formats: &'f [Format], name: &str, profile: &str) -> Option<&'f Format> {
+    let main = |format: &&Format| parameter(&format.fmtp, profile).is_none_or(|profile| profile == "0");
+    formats.iter().filter(|format| format.name == name).find(main)
 }
 
 /// How well an H.264 format suits a stream of constrained baseline, 0 best; `None` when it cannot take one.
@@ -179,6 +188,18 @@ mod tests {
         assert!(both.fmtp.contains("42e01f"));
         let vp8 = choose(&offer(CHROMIUM), &[Codec::Vp8]).unwrap();
         assert_eq!((vp8.codec, vp8.payload_type, vp8.rtx), (Codec::Vp8, 96, Some(97)));
+        let av1 = choose(&offer(CHROMIUM), &[Codec::Av1, Codec::H264]).unwrap();
+        assert_eq!((av1.codec, av1.payload_type, av1.rtx), (Codec::Av1, 39, None));
+    }
+
+    #[test]
+    fn of_vp9_and_av1_the_profile_that_is_encoded_is_taken_and_no_other() {
+        let two = "m=video 9 UDP/TLS/RTP/SAVPF 98 100 45 46\r\nc=IN IP4 0.0.0.0\r\n\
+            a=rtpmap:98 VP9/90000\r\na=fmtp:98 profile-id=2\r\na=rtpmap:100 VP9/90000\r\na=fmtp:100 profile-id=0\r\n\
+            a=rtpmap:45 AV1/90000\r\na=fmtp:45 level-idx=5;profile=1;tier=0\r\n";
+        assert_eq!(choose(&offer(two), &[Codec::Vp9]).unwrap().payload_type, 100);
+        let error = choose(&offer(two), &[Codec::Av1]).unwrap_err();
+        assert_eq!(error.code(), "no_common_codec");
     }
 
     #[test]
@@ -187,7 +208,7 @@ mod tests {
         let choice = choose(&vp8, &Codec::ALL).unwrap();
         assert_eq!((choice.codec, choice.payload_type, choice.rtx), (Codec::Vp8, 120, None));
         let vp9 = offer("m=video 9 UDP/TLS/RTP/SAVPF 98\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:98 VP9/90000\r\n");
-        let error = choose(&vp9, &Codec::ALL).unwrap_err();
+        let error = choose(&vp9, &[Codec::H264, Codec::Vp8]).unwrap_err();
         assert_eq!(error.code(), "no_common_codec");
         assert_eq!(
             error.to_string(),

@@ -41,6 +41,10 @@ pub enum CodecNumber {
     H264 = 1,
     /// VP8.
     Vp8 = 2,
+    /// VP9.
+    Vp9 = 3,
+    /// AV1.
+    Av1 = 4,
 }
 
 impl CodecNumber {
@@ -52,6 +56,8 @@ impl CodecNumber {
         match number {
             1 => Ok(Self::H264),
             2 => Ok(Self::Vp8),
+            3 => Ok(Self::Vp9),
+            4 => Ok(Self::Av1),
             other => Err(CaptureProtocolError::UnknownCodec(other)),
         }
     }

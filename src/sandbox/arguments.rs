@@ -30,7 +30,7 @@ pub fn arguments(plan: &SandboxPlan, places: &Places<'_>) -> Vec<String> {
     line.namespaces(plan.network);
     line.system();
     line.bind("--bind", places.tmp, Path::new("/tmp"));
-    line.devices(&plan.devices, plan.shared_memory);
+    line.devices(&plan.devices, &[], plan.shared_memory);
     let inside = [places.home, places.tmp];
     let further = |path: &&Path| !is_below(path, SYSTEM.map(Path::new)) && !is_below(path, inside);
     let files: Vec<&Path> = plan.files.iter().map(PathBuf::as_path).filter(further).collect();
@@ -58,7 +58,7 @@ pub(super) fn trial(program: &Path) -> Vec<String> {
     line.namespaces(Network::None);
     line.system();
     line.add(["--tmpfs", "/tmp"]);
-    line.devices(&[], Some(1 << 20));
+    line.devices(&[], &[], Some(1 << 20));
     line.seal()
 }
 

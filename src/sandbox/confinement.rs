@@ -182,6 +182,15 @@ impl Sandboxing {
         })
     }
 
+    /// The plan of a sandbox that belongs to no app; none where there are none.
+    #[must_use]
+    pub fn bare(&self) -> Option<SandboxPlan> {
+        match &self.ability {
+            Some(Ok(ability)) => Some(SandboxPlan::bare(ability, &self.around.hidden)),
+            _ => None,
+        }
+    }
+
     fn plan(&self, ability: &Ability, app: &AppEntry, limits: &Limits) -> Result<SandboxPlan, Refused> {
         let companion = match app.network {
             Network::Internet => Some(ability.internet.clone().map_err(Refused)?),
@@ -222,6 +231,23 @@ impl Sandboxing {
 }
 
 impl SandboxPlan {
+    /// A plan that belongs to no app: it reaches nothing.
+    #[must_use]
+    pub fn bare(ability: &Ability, hidden: &[PathBuf]) -> Self {
+        Self {
+            program: ability.program.clone(),
+            prlimit: None,
+            network: Network::None,
+            companion: None,
+            devices: Vec::new(),
+            user_namespaces: false,
+            files: Vec::new(),
+            hidden: hidden.to_vec(),
+            resolver: None,
+            shared_memory: None,
+        }
+    }
+
     /// The sandbox for an app with these places.
     #[must_use]
     pub fn sandbox(&self, places: &Places<'_>) -> Sandbox {

@@ -18,7 +18,7 @@ impl SandboxPlan {
     /// socket keeps two servers from taking the same number, but can make no sockets other than Unix.
     #[must_use]
     pub fn display(&self, xauthority: &Path) -> Sandbox {
-        self.helper(Network::Full, |line| {
+        self.helper(Network::Full, &[], |line| {
             line.bind("--bind", Path::new(DISPLAYS), Path::new(DISPLAYS));
             line.bind("--ro-bind", xauthority, xauthority);
         })
@@ -27,22 +27,38 @@ impl SandboxPlan {
     /// The sandbox of a client of a display, such as its window manager, which may read these files beside the system's.
     #[must_use]
     pub fn client(&self, display: u32, files: &[&Path]) -> Sandbox {
-        self.helper(Network::None, |line| {
+        self.capture(display, files, &[])
+    }
+
+    /// The same for a capture, which may use these devices to encode.
+    #[must_use]
+    pub fn capture(&self, display: u32, files: &[&Path], devices: &[PathBuf]) -> Sandbox {
+        self.helper(Network::None, devices, |line| {
             line.display(display);
-            for path in files {
-                if !is_below(path, SYSTEM.map(Path::new)) || is_below(path, self.hidden.iter().map(PathBuf::as_path)) {
-                    line.bind("--ro-bind", path, path);
-                }
-            }
+            self.readable(line, files);
         })
     }
 
-    fn helper(&self, network: Network, own: impl FnOnce(&mut Line)) -> Sandbox {
+    /// The same for this program where it tries an encoder: there is no display.
+    #[must_use]
+    pub fn trial(&self, program: &Path, devices: &[PathBuf]) -> Sandbox {
+        self.helper(Network::None, devices, |line| self.readable(line, &[program]))
+    }
+
+    fn readable(&self, line: &mut Line, files: &[&Path]) {
+        for path in files {
+            if !is_below(path, SYSTEM.map(Path::new)) || is_below(path, self.hidden.iter().map(PathBuf::as_path)) {
+                line.bind("--ro-bind", path, path);
+            }
+        }
+    }
+
+    fn helper(&self, network: Network, devices: &[PathBuf], own: impl FnOnce(&mut Line)) -> Sandbox {
         let mut line = Line::new(&self.program);
         line.namespaces(network);
         line.system();
         line.add(["--size", &SCRATCH.to_string(), "--tmpfs", HELPERS_HOME]);
-        line.devices(&[], Some(SCRATCH));
+        line.devices(&[], devices, Some(SCRATCH));
         line.hide(&self.hidden, SYSTEM.map(Path::new));
         own(&mut line);
         Sandbox {
@@ -104,6 +120,33 @@ mod tests {
         ));
         assert!(!has(&client, &["/usr/bin/heliostat"]), "the system's is there already");
         assert!(!has(&client, &["--bind"]), "nothing of the machine's can be written");
+    }
+
+    #[test]
+    fn a_device_that_encodes_is_in_the_captures_sandbox_and_in_nobody_elses() {
+        let node = PathBuf::from("/dev/dri/renderD128");
+        let words = ["--dev-bind-try", "/dev/dri/renderD128", "/dev/dri/renderD128"];
+        let capture = plan().capture(7, &[], std::slice::from_ref(&node));
+        assert!(has(&capture, &words));
+        let at = |words: &[&str]| capture.argv.windows(words.len()).position(|window| window == words);
+        assert!(
+            at(&words) < at(&["--remount-ro", "/dev"]),
+            "it is there before the folder is closed"
+        );
+        assert!(has(&plan().trial(Path::new("/opt/heliostat"), &[node]), &words));
+        let others = [
+            plan().client(7, &[]),
+            plan().display(Path::new("/x")),
+            plan().capture(7, &[], &[]),
+        ];
+        assert!(others.iter().all(|other| !has(other, &["--dev-bind-try"])));
+    }
+
+    #[test]
+    fn a_trial_sees_no_display_and_no_network() {
+        let trial = plan().trial(Path::new("/srv/bin/heliostat"), &[]);
+        assert!(has(&trial, &["--ro-bind", "/srv/bin/heliostat", "/srv/bin/heliostat"]));
+        assert!(has(&trial, &["--unshare-net"]) && !trial.argv.iter().any(|word| word.contains(".X11-unix")));
     }
 
     #[test]

@@ -97,7 +97,8 @@ impl Line {
         }
     }
 
-    pub(super) fn devices(&mut self, devices: &[Device], shared_memory: Option<u64>) {
+    /// `nodes`: device files beside those.
+    pub(super) fn devices(&mut self, devices: &[Device], nodes: &[PathBuf], shared_memory: Option<u64>) {
         self.add(["--proc", "/proc", "--dev", "/dev"]);
         if let Some(bytes) = shared_memory {
             self.add(["--size", &bytes.to_string()]);
@@ -111,6 +112,9 @@ impl Line {
             for path in paths {
                 self.add(["--dev-bind-try", path, path]);
             }
+        }
+        for node in nodes {
+            self.bind("--dev-bind-try", node, node);
         }
         self.add(["--remount-ro", "/dev"]);
     }

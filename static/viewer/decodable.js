@@ -1,3 +1,5 @@
+import { FORMATS } from './media-frames.js';
+
 /** @typedef {import('./media-frames.js').Codec} Codec */
 
 /** Which of the host's formats this browser decodes. @param {typeof VideoDecoder | undefined} Decoder @returns {Promise<Codec[]>} */
@@ -6,7 +8,9 @@ export async function decodable(Decoder) {
   /** @type {[Codec, string][]} */
   const formats = [
     ['h264', 'avc1.42e01f'],
-    ['vp8', 'vp8'],
+    ['vp8', FORMATS.vp8],
+    ['vp9', FORMATS.vp9],
+    ['av1', FORMATS.av1],
   ];
   const able = await Promise.all(
     formats.map(async ([name, codec]) => {

@@ -12,6 +12,8 @@ const MOST_FAILURES = 5;
 /** How each is decoded. VP8 does not say what its colours mean, and browsers differ in what they take it for. */
 const SETTINGS = Object.freeze({
   h264: { optimizeForLatency: true },
+  vp9: { optimizeForLatency: true },
+  av1: { optimizeForLatency: true },
   vp8: {
     optimizeForLatency: true,
     colorSpace: /** @type {VideoColorSpaceInit} */ ({

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { logging, pattern } from './harness/apps.js';
+import { Fidelity } from './harness/fidelity.js';
 import { Home } from './harness/home.js';
 import { EVEN, FLIP, ODD } from './harness/pattern.js';
 import { distance } from './harness/picture.js';
@@ -13,7 +14,8 @@ import { Viewer } from './harness/viewer.js';
 import { never, until } from './harness/wait.js';
 
 const { scenario } = suite({
-  sections: { instances: { capacity: 8 } },
+  // The last two are there for browsers that want nothing else.
+  sections: { instances: { capacity: 8 }, video: { codecs: ['h264', 'vp8', 'vp9', 'av1'] } },
   apps: paths => [pattern(paths), logging(paths)],
 });
 
@@ -32,13 +34,14 @@ scenario('a click on Launch brings the moving picture of the program', async sta
   assert.equal(await viewer.property('role'), 'owner');
 });
 
-for (const codec of ['H264', 'VP8']) {
+for (const codec of ['H264', 'VP8', 'VP9', 'AV1']) {
   scenario(`colours arrive by ${codec} as the program drew them`, async stage => {
     const { home, page } = await stage.visitor();
     await page.addInitScript(onlyCodec, codec);
     const viewer = await home.launch('pattern', stage.host);
     await viewer.connected();
     const { flips } = await viewer.pattern.appears();
+    assert.equal((await new Fidelity(viewer).received()).codec, `video/${codec}`);
     for (const flip of [0, 1]) {
       const drawn = (flips + flip) % 2 === 0 ? EVEN : ODD;
       await until('the colour is the drawn one', async () => {

@@ -145,6 +145,8 @@ impl Eye {
                 "openh264dec",
             ),
             Codec::Vp8 => ("video/x-vp8", "vp8dec"),
+            Codec::Vp9 => ("video/x-vp9", "vp9dec"),
+            Codec::Av1 => ("video/x-av1,alignment=tu", "av1dec"),
         };
         let text = format!(
             "appsrc name=in format=time caps={caps} ! {decoder} ! video/x-raw,format=I420 ! appsink name=out sync=false"

@@ -34,6 +34,8 @@ test('the format of H.264 is what its key frames say', () => {
   assert.equal(formatOf('h264', KEY), 'avc1.42c01f');
   assert.equal(formatOf('h264', DELTA), null);
   assert.equal(formatOf('vp8', DELTA), 'vp8');
+  assert.equal(formatOf('vp9', DELTA), 'vp09.00.31.08');
+  assert.equal(formatOf('av1', DELTA), 'av01.0.05M.08');
 });
 
 test('the media socket is at the host of the other one', () => {
@@ -46,8 +48,8 @@ test('the media socket is at the host of the other one', () => {
 test('only what the browser says to decode is asked for', async () => {
   const { VideoDecoder } = webCodecs();
   assert.deepEqual(await decodable(VideoDecoder), ['h264', 'vp8']);
-  FakeDecoder.formats = ['vp8'];
-  assert.deepEqual(await decodable(VideoDecoder), ['vp8']);
+  FakeDecoder.formats = ['vp8', 'vp09.00.31.08', 'av01.0.05M.08'];
+  assert.deepEqual(await decodable(VideoDecoder), ['vp8', 'vp9', 'av1']);
   assert.deepEqual(await decodable(undefined), []);
 });
 

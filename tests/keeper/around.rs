@@ -18,7 +18,10 @@ fn specs(boxed: &Boxed) -> [(&'static str, Spec); 3] {
     [
         ("display", layout.display()),
         ("window manager", layout.window_manager(boxed.display)),
-        ("capture", layout.capture(boxed.display, &[])),
+        (
+            "capture",
+            layout.capture(boxed.display, &heliostat::desktop::EncoderSet::default()),
+        ),
     ]
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use heliostat::config::{AppEntry, AppOwner, AppsDir, Config, InstanceFolders, Sources};
 use heliostat::desktop::commands::DisplayId;
-use heliostat::desktop::{self, Layout};
+use heliostat::desktop::{self, EncoderSet, Layout};
 use heliostat::ids::SessionId;
 use heliostat::process::{KeeperClient, KeeperEvent, SizedFolder};
 use heliostat::protocol::keeper::{Event, Exit, Spec, User};
@@ -154,7 +154,7 @@ impl Boxed {
         [
             start("xvfb", layout.display()).await,
             start("window_manager", layout.window_manager(self.display)).await,
-            start("capture", layout.capture(self.display, &[])).await,
+            start("capture", layout.capture(self.display, &EncoderSet::default())).await,
         ]
     }
 

@@ -3,66 +3,80 @@
 use std::path::Path;
 
 use super::finding::Finding;
-use crate::app::encoders::{probe, working};
+use crate::app::encoders::{self, Trial, working};
 use crate::app::error::chain;
+use crate::app::exports::anybody_may_run;
+use crate::config::{AppOwner, Config, SandboxMode};
 use crate::gst::{Encoder, Probe};
+use crate::media::Codec;
+use crate::sandbox::{self, SandboxPlan};
 
 const CHECK: &str = "encoders";
 const WITHOUT_ANY: &str =
     "apt-get install gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly";
 
-/// Lets every encoder encode a picture, in a process of its own.
-pub fn check(program: &Path) -> Vec<Finding> {
+/// Lets every encoder encode pictures, each in a process of its own, in a sandbox where the host would have one.
+pub fn check(program: &Path, config: Option<&Config>, owner: Option<&AppOwner>) -> Vec<Finding> {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return vec![Finding::problem(CHECK, format!("they cannot be tried: {error}"))],
     };
-    match runtime.block_on(probe(program)) {
-        Ok(probes) => describe(&probes, |probe| {
-            Encoder::by_element(&probe.element).is_some_and(|encoder| encoder.installed())
-        }),
+    let codecs = config.map_or_else(|| Codec::ALL.to_vec(), |config| encoders::codecs(&config.video));
+    let mut trial = Trial::new(program.to_owned(), codecs.clone());
+    let sandboxed = config.is_some_and(|config| config.sandbox != SandboxMode::Off);
+    // The host copies itself to where the apps' user reaches it; nothing is copied for a look.
+    if sandboxed && (owner.is_none() || anybody_may_run(program)) {
+        trial.owner = owner.cloned();
+        trial.sandbox = sandbox::probe(owner)
+            .ok()
+            .map(|ability| SandboxPlan::bare(&ability, &[]));
+    }
+    match runtime.block_on(trial.run()) {
+        Ok(probes) => describe(&probes, &codecs),
         Err(error) => vec![Finding::problem(CHECK, chain(&error)).hint(WITHOUT_ANY)],
     }
 }
 
 /// One finding an encoder; one that does not work is a problem only when none does.
-fn describe(probes: &[Probe], installed: impl Fn(&Probe) -> bool) -> Vec<Finding> {
-    let any = !working(probes).is_empty();
-    let mut found: Vec<Finding> = probes.iter().map(|probe| one(probe, any, installed(probe))).collect();
+fn describe(probes: &[Probe], codecs: &[Codec]) -> Vec<Finding> {
+    let any = !working(probes, codecs).is_empty();
+    let absent = |probe: &Probe| Encoder::by_element(&probe.element).and_then(|encoder| encoder.absent());
+    let mut found: Vec<Finding> = probes
+        .iter()
+        .map(|probe| one(probe, any, absent(probe).is_some()))
+        .collect();
     if !any && probes.is_empty() {
         found.push(Finding::problem(CHECK, "there is none").hint(WITHOUT_ANY));
     }
     found
 }
 
-fn one(probe: &Probe, any: bool, installed: bool) -> Finding {
-    let Probe { codec, element, ms, .. } = probe;
+fn one(probe: &Probe, any: bool, absent: bool) -> Finding {
+    let text = encoders::describe(probe);
     if probe.works {
-        return Finding::ok(CHECK, format!("{element} encodes {codec}, first picture after {ms} ms"));
+        return Finding::ok(CHECK, text);
     }
-    let reason = probe.reason.as_deref().unwrap_or("it does not say why");
-    let text = format!("{element} does not encode {codec}: {reason}");
     let finding = if any {
         Finding::note(CHECK, text)
     } else {
         Finding::problem(CHECK, text)
     };
-    match (package(element), installed) {
-        (Some(package), false) => finding.hint(format!("apt-get install {package}")),
-        (Some(package), true) => finding.hint(format!(
-            "it is installed and does not work here: apt-get install --reinstall gstreamer1.0-plugins-base {package}"
+    let Some(encoder) = Encoder::by_element(&probe.element) else {
+        return finding;
+    };
+    match (encoder.hardware, absent) {
+        // Nobody installs a graphics card by a hint.
+        (Some(_), true) => finding,
+        (Some(_), false) => finding.hint(format!(
+            "{} and the driver of the device are needed, and the user of the apps has to reach the device (group `render` or \
+             `video`)",
+            encoder.package
         )),
-        (None, _) => finding,
-    }
-}
-
-/// The package of Debian that has the element.
-fn package(element: &str) -> Option<&'static str> {
-    match element {
-        "x264enc" => Some("gstreamer1.0-plugins-ugly"),
-        "openh264enc" => Some("gstreamer1.0-plugins-bad"),
-        "vp8enc" => Some("gstreamer1.0-plugins-good"),
-        _ => None,
+        (None, true) => finding.hint(format!("apt-get install {}", encoder.package)),
+        (None, false) => finding.hint(format!(
+            "it is installed and does not work here: apt-get install --reinstall gstreamer1.0-plugins-base {}",
+            encoder.package
+        )),
     }
 }
 
@@ -70,8 +84,6 @@ fn package(element: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::app::doctor::Level;
-    use crate::gst::ENCODERS;
-    use crate::media::Codec;
 
     fn probe(element: &str, codec: Codec, works: bool) -> Probe {
         Probe {
@@ -79,39 +91,47 @@ mod tests {
             element: element.into(),
             works,
             ms: 12,
+            picture_us: works.then_some(2100),
             reason: (!works).then(|| "no such element".to_owned()),
         }
     }
 
     #[test]
     fn one_encoder_that_works_is_enough_and_the_others_are_noted_with_their_packages() {
-        let probes = [probe("x264enc", Codec::H264, false), probe("vp8enc", Codec::Vp8, true)];
-        let found = describe(&probes, |_| false);
+        let found = [
+            one(&probe("x264enc", Codec::H264, false), true, true),
+            one(&probe("vp8enc", Codec::Vp8, true), true, false),
+        ];
         assert_eq!((found[0].level, found[1].level), (Level::Note, Level::Ok));
         assert_eq!(
             found[0].hint.as_deref(),
             Some("apt-get install gstreamer1.0-plugins-ugly")
         );
-        assert!(found[1].text.contains("12 ms"));
+        assert!(
+            found[1].text.contains("12 ms") && found[1].text.contains("2.1 ms: about"),
+            "{}",
+            found[1].text
+        );
     }
 
     #[test]
     fn without_any_each_is_a_problem_and_an_installed_one_is_not_to_be_installed_again() {
-        let found = describe(&[probe("vp8enc", Codec::Vp8, false)], |_| true);
-        assert_eq!(found[0].level, Level::Problem);
-        assert!(found[0].hint.as_deref().unwrap().contains("--reinstall"));
-        assert_eq!(describe(&[], |_| false)[0].level, Level::Problem);
+        let found = one(&probe("vp8enc", Codec::Vp8, false), false, false);
+        assert_eq!(found.level, Level::Problem);
+        assert!(found.hint.as_deref().unwrap().contains("--reinstall"));
+        assert_eq!(describe(&[], &Codec::ALL)[0].level, Level::Problem);
     }
 
     #[test]
-    fn every_encoder_has_its_package() {
-        for encoder in ENCODERS {
-            assert!(package(encoder.element).is_some(), "{}", encoder.element);
-        }
+    fn a_card_that_is_not_there_is_told_without_advice_and_one_that_fails_with_some() {
+        let missing = one(&probe("nvh264enc", Codec::H264, false), true, true);
+        assert_eq!((missing.level, missing.hint), (Level::Note, None));
+        let broken = one(&probe("vah264enc", Codec::H264, false), true, false);
+        assert!(broken.hint.unwrap().contains("`render`"));
     }
 
     #[test]
     fn a_program_that_cannot_be_run_is_a_problem() {
-        assert_eq!(check(Path::new("/does/not/exist"))[0].level, Level::Problem);
+        assert_eq!(check(Path::new("/does/not/exist"), None, None)[0].level, Level::Problem);
     }
 }

@@ -44,7 +44,7 @@ const DISPLAY: Duration = Duration::from_secs(40);
 /// For the trial of a sandbox, which has a shorter deadline within.
 const SANDBOX: Duration = Duration::from_secs(20);
 /// For the trial of the encoders, which has a shorter deadline within.
-const ENCODERS: Duration = Duration::from_secs(40);
+const ENCODERS: Duration = Duration::from_secs(90);
 
 /// Checks everything and writes the report, as text or as JSON; gives whether this machine can launch.
 ///
@@ -78,7 +78,7 @@ fn check(sources: &Sources) -> Vec<Finding> {
     found.extend(within("displays' folder", LOOK, || {
         vec![display::folder(Path::new(display::FOLDER))]
     }));
-    let sandbox_user = owner.clone();
+    let (sandbox_user, encoders_user) = (owner.clone(), owner.clone());
     let (folders, user) = (search_path.clone(), owner);
     found.extend(within("display", DISPLAY, move || {
         display::check(&folders, user.as_ref())
@@ -92,8 +92,10 @@ fn check(sources: &Sources) -> Vec<Finding> {
     }
     match &program {
         Ok(program) => {
-            let program = program.clone();
-            found.extend(within("encoders", ENCODERS, move || encoders::check(&program)));
+            let (program, config, user) = (program.clone(), config.clone(), encoders_user);
+            found.extend(within("encoders", ENCODERS, move || {
+                encoders::check(&program, config.as_ref(), user.as_ref())
+            }));
         }
         Err(error) => found.push(Finding::problem(
             "encoders",

@@ -105,6 +105,9 @@ fn picture(codec: Codec, key: bool) -> Frame {
             data.extend([0, 0, 0, 1, if key { 0x65 } else { 0x41 }]);
         }
         Codec::Vp8 => data.push(u8::from(!key)),
+        Codec::Vp9 => data.push(if key { 0x82 } else { 0x86 }),
+        // A frame that goes on to the end.
+        Codec::Av1 => data.push(0x30),
     }
     data.extend(std::iter::repeat_n(0x5a, if key { 8000 } else { 1500 }));
     Frame {

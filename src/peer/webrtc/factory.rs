@@ -222,6 +222,8 @@ fn codec(choice: &Choice) -> RTCRtpCodec {
     let mime_type = match choice.codec {
         Codec::H264 => "video/H264",
         Codec::Vp8 => "video/VP8",
+        Codec::Vp9 => "video/VP9",
+        Codec::Av1 => "video/AV1",
     };
     RTCRtpCodec {
         mime_type: mime_type.into(),

@@ -21,6 +21,7 @@ mod requests;
 mod sender;
 mod socket;
 mod transport;
+mod vp9;
 
 pub use factory::{WebrtcFactory, WebrtcOptions};
 

@@ -1,11 +1,13 @@
 //! Frames into RTP packets: payload format, sequence numbers, RTP time. Knows no clock: time is the frame's.
 
 use bytes::Bytes;
+use rtc::rtp::codec::av1::Av1Payloader;
 use rtc::rtp::codec::h264::H264Payloader;
 use rtc::rtp::codec::vp8::Vp8Payloader;
 use rtc::rtp::packetizer::Payloader;
 
 use super::super::ports::random;
+use super::vp9::Vp9Payloads;
 use crate::media::{Codec, Frame, RtpClock};
 
 /// One RTP packet of the picture, before the connection adds its SSRC, payload type and extensions.
@@ -42,6 +44,8 @@ impl Packetizer {
                 payloader.enable_picture_id = true;
                 Box::new(payloader)
             }
+            Codec::Vp9 => Box::<Vp9Payloads>::default(),
+            Codec::Av1 => Box::<Av1Payloader>::default(),
         };
         #[allow(clippy::cast_possible_truncation, reason = "any 16 bits will do")]
         let sequence = random() as u16;

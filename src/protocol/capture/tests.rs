@@ -2,7 +2,12 @@ use super::*;
 use proptest::prelude::*;
 
 fn codec() -> impl Strategy<Value = CodecNumber> {
-    prop_oneof![Just(CodecNumber::H264), Just(CodecNumber::Vp8)]
+    prop_oneof![
+        Just(CodecNumber::H264),
+        Just(CodecNumber::Vp8),
+        Just(CodecNumber::Vp9),
+        Just(CodecNumber::Av1)
+    ]
 }
 
 fn rendition() -> impl Strategy<Value = RenditionNumber> {
