@@ -218,6 +218,12 @@ pub const KEYS: &[Key] = &[
          the screen's sides, frames per second at most, and the kbit/s below which a viewer is better off with the next.",
     ),
     key(
+        "video.transports",
+        Kind::Transports,
+        "webrtc, websocket, vnc",
+        "The ways by which a browser may get the picture. `vnc` is there where x11vnc is installed.",
+    ),
+    key(
         "session.resume_grace",
         Kind::Span(100, 3_600_000),
         "8s",

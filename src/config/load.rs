@@ -198,6 +198,13 @@ impl Values {
         }
     }
 
+    fn transports(&self, name: &str) -> super::Transports {
+        match self.value(name) {
+            Value::Transports(ways) => *ways,
+            other => unreachable!("{name} is a list of ways in the table of keys, not {other}"),
+        }
+    }
+
     fn addresses(&self, name: &str) -> Vec<std::net::IpAddr> {
         match self.value(name) {
             Value::Addresses(addresses) => addresses.clone(),
@@ -356,6 +363,7 @@ impl Values {
                 fps: self.number("video.fps"),
                 bitrate_kbps: self.number("video.bitrate_kbps"),
                 ladder: self.ladder("video.ladder"),
+                transports: self.transports("video.transports"),
             },
             session: SessionConfig {
                 resume_grace: self.span("session.resume_grace"),

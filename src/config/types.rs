@@ -12,6 +12,7 @@ use super::explain::Row;
 use super::hidden::Hidden;
 use super::ice_url::IceUrl;
 use super::rung::RungConfig;
+use super::transports::Transports;
 
 /// The whole effective configuration.
 #[derive(Debug, Clone)]
@@ -169,6 +170,8 @@ pub struct VideoConfig {
     pub bitrate_kbps: u32,
     /// The forms that it can be had in, the best first; at least one.
     pub ladder: Vec<RungConfig>,
+    /// The ways to a browser.
+    pub transports: Transports,
 }
 
 /// The sessions of users.

@@ -8,6 +8,7 @@
 //!     ├ window_manager
 //!     ├ capture       process and client; feeds the hub
 //!     ├ input         XTEST, on a thread of its own
+//!     ├ vnc           x11vnc, while somebody watches by it
 //!     └ render        the app
 //! ```
 //!
@@ -40,6 +41,9 @@ mod silence;
 mod standstill;
 mod takeover;
 mod tree;
+mod vnc;
+mod vnc_door;
+mod vnc_line;
 mod window_manager;
 
 pub use commands::Layout;
@@ -48,3 +52,5 @@ pub use kept_home::{HomeFull, judge as judge_home};
 pub use setup::{SetupError, files, prepare};
 pub use shared::{DesktopParts, DesktopShared};
 pub use tree::desktop;
+pub use vnc_door::{NoVnc, VncDoor, Wanted};
+pub use vnc_line::{Incoming, LineEnd, VncLine};

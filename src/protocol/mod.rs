@@ -4,6 +4,7 @@ pub mod capture;
 pub mod input;
 pub mod keeper;
 pub mod media;
+pub mod rfb;
 pub mod rights;
 pub mod signalling;
 pub mod windows;

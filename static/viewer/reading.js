@@ -7,7 +7,7 @@ import { digest } from './stats.js';
  * @param {number} at ms
  */
 export async function reading(peer, before, at) {
-  if (peer.kind === 'websocket') return peer.digest(before, at);
+  if (peer.kind !== 'webrtc') return peer.digest(before, at);
   const report = await peer.connection.getStats();
   return digest([...report.values()], before, at);
 }

@@ -123,7 +123,7 @@ export function rows(d, latency) {
   /** @param {number | null} v @param {string} unit */
   const or = (v, unit) => (v === null ? '–' : `${v} ${unit}`);
   return [
-    ['Way', d.way === 'websocket' ? 'WebSocket' : 'WebRTC'],
+    ['Way', { webrtc: 'WebRTC', websocket: 'WebSocket', vnc: 'VNC' }[d.way]],
     ['Picture', d.width ? `${d.width}×${d.height}` : '–'],
     ['Codec', d.codec || '–'],
     ['Frame rate', `${d.fps} fps`],
