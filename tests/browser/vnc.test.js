@@ -84,6 +84,42 @@ scenario('a browser that can do nothing else gets the picture by VNC, clicks and
   assert.match(stage.host.log(), new RegExp(`peer=${peer} viewer=\\S+ by vnc codec=rfb`));
 });
 
+/** Runs in the page: it decodes nothing, and WebRTC finds no path until `testOpen` is set. */
+function pathless() {
+  Reflect.deleteProperty(window, 'VideoDecoder');
+  const prototype = /** @type {any} */ (RTCPeerConnection.prototype);
+  const set = prototype.setLocalDescription;
+  prototype.setLocalDescription = function (/** @type {any[]} */ ...args) {
+    const blocked = !(/** @type {any} */ (window).testOpen);
+    if (blocked) this.setConfiguration({ ...this.getConfiguration(), iceTransportPolicy: 'relay' });
+    return set.apply(this, args);
+  };
+}
+
+scenario('from VNC a page goes up to WebRTC when that has a path', async stage => {
+  const { home, page } = await stage.visitor();
+  await page.addInitScript(pathless);
+  const viewer = await home.launch('pattern', stage.host);
+  await until('the page says how it comes', async () => /the picture comes by VNC/.test(await viewer.says()));
+  await comes(viewer);
+  await clicks(viewer);
+  await page.evaluate(() => {
+    Object.assign(window, { testOpen: true });
+    window.dispatchEvent(new Event('online'));
+  });
+  await until('it comes by WebRTC', async () => (await viewer.property('way')) === 'webrtc');
+  await until('it is the video', () =>
+    page.evaluate(() => {
+      const { picture, video } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+      return picture === video;
+    }),
+  );
+  await clicks(viewer);
+  await until('no VNC server is left', () => programsOf(viewer.instanceId, 'vnc').length === 0, {
+    within: 60_000,
+  });
+});
+
 scenario('viewers by WebRTC, WebSocket and VNC watch one program, and only who may steers', async stage => {
   const { home, page } = await stage.visitor();
   const direct = await home.launch('pattern', stage.host);
@@ -117,6 +153,17 @@ scenario('the VNC server lives for as long as somebody watches by it', async sta
   const first = await pidOf(id, 'vnc');
   await killNow(first);
   assert.notEqual(await pidOf(id, 'vnc'), first);
+  await viewer.stateBecomes('connected');
+  await viewer.picture.moves(CONTENT);
+  await clicks(viewer);
+
+  const peer = await viewer.property('peerId');
+  await stage.host.crash();
+  await stage.host.run();
+  await until('the next host has another peer', async () => {
+    const now = await viewer.property('peerId');
+    return now !== '' && now !== peer;
+  });
   await viewer.stateBecomes('connected');
   await viewer.picture.moves(CONTENT);
   await clicks(viewer);
