@@ -135,6 +135,7 @@ need_runtime_packages() {
     gstreamer1.0-plugins-ugly
   need "the instances' X servers and window manager" xvfb xauth openbox
   need "the sandboxes of apps, and their way to the internet" bubblewrap slirp4netns iproute2
+  need "the picture for browsers that can do nothing else" x11vnc
   need "a first program to launch" xterm
 }
 
@@ -174,7 +175,7 @@ need_bench() {
 # The peers are optional: the harness leaves out what is not there, and says so.
 need_peers() {
   local venv=${CARGO_TARGET_DIR:-$repository/target}/bench/selkies
-  (need "noVNC, to compare with" x11vnc novnc websockify) || say "noVNC cannot be installed"
+  (need "noVNC, to compare with" novnc websockify) || say "noVNC cannot be installed"
   [ ! -x "$venv/bin/selkies" ] || return 0
   (need "Selkies, to compare with" python3-venv) || true
   say "Installing Selkies 2.1 from PyPI into $venv"

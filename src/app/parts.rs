@@ -9,8 +9,10 @@ use super::error::StartError;
 use super::exports::export;
 use super::{encoders, public_address, tree};
 use crate::clock::unix_ms;
+use crate::config::catalogue::find_program;
 use crate::config::removal;
-use crate::config::{AppOwner, AppsDir, Config, Sources, StateDir, catalogue};
+use crate::config::{AppOwner, AppsDir, Config, Sources, StateDir, Transports, catalogue};
+use crate::desktop::commands::{self, VNC_SERVER};
 use crate::ice::PublicAddresses;
 use crate::ids::InstanceId;
 use crate::instance::{Catalogue, Manager, OfferBook, ScreenshotTurns, Services};
@@ -122,7 +124,9 @@ impl Parts {
             disconnected_timeout: config.media.disconnected_timeout,
             failed_timeout: config.media.failed_timeout,
         };
+        let transports = ways(&config);
         let services = Arc::new(Services {
+            transports,
             offers: OfferBook::new(config.limits.pending_offers),
             config,
             server,
@@ -157,5 +161,19 @@ impl Parts {
                 })
                 .collect(),
         })
+    }
+}
+
+/// The ways of the picture that are offered: those that are wanted, and can be had here.
+fn ways(config: &Config) -> Transports {
+    let wanted = config.video.transports;
+    let search_path: Vec<_> = std::env::split_paths(commands::PATH).collect();
+    let there = find_program(VNC_SERVER, &search_path).is_some();
+    if wanted.vnc && !there {
+        log::info!("{VNC_SERVER} is not installed: no browser gets the picture by VNC");
+    }
+    Transports {
+        vnc: wanted.vnc && there,
+        ..wanted
     }
 }

@@ -303,6 +303,7 @@ fn make_tree(
                 manager: manager.clone(),
                 roles: entrance.roles.clone(),
                 ice: Arc::clone(&ice),
+                transports: services.transports,
                 journal: Arc::clone(&services.journal),
             },
             sessions.clone(),

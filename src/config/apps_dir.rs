@@ -4,6 +4,7 @@
 //! <root>                        0711, the host's
 //!   instances/<instance_id>/    0711, the host's      removed with the instance; what opens its display
 //!     home/                     0700, the app's       the home, unless kept
+//!     vnc/                      0700, the app's       the socket of its VNC server, which no app sees in its sandbox
 //!   t/<instance_id, begun>/     0700, the app's       its temporary folder
 //!   homes/<session_id>/         0711, the host's
 //!     <app>/                    0700, the app's       `home = keep`
@@ -52,6 +53,8 @@ pub struct InstanceFolders {
     pub tmp: PathBuf,
     /// The host's own, for what is put there for the instance's processes to read.
     pub own: PathBuf,
+    /// Where its VNC server has its socket: that of the app's user, and in no app's sandbox.
+    pub vnc: PathBuf,
 }
 
 impl AppsDir {
@@ -106,12 +109,18 @@ impl AppsDir {
             },
             tmp: self.tmp(id),
             own: instance.clone(),
+            vnc: instance.join("vnc"),
         };
         if instance.symlink_metadata().is_ok() {
             own_folder(&instance)?;
             // Of an app that runs, or ran: nothing in them is touched.
             for folder in [&folders.home, &folders.tmp] {
                 Folder::open(folder)?;
+            }
+            // An earlier version made none.
+            match self.make_for_app(&folders.vnc) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => drop(Folder::open(&folders.vnc)?),
+                other => other?,
             }
             return Ok(folders);
         }
@@ -120,6 +129,7 @@ impl AppsDir {
             self.make_for_app(&folders.home)?;
         }
         self.make_for_app(&folders.tmp)?;
+        self.make_for_app(&folders.vnc)?;
         Ok(folders)
     }
 
@@ -270,7 +280,7 @@ mod tests {
         let (_folder, apps) = apps();
         let id = InstanceId::new();
         let folders = apps.make(id, SessionId::new(), "demo", Home::Ephemeral).unwrap();
-        for folder in [&folders.home, &folders.tmp] {
+        for folder in [&folders.home, &folders.tmp, &folders.vnc] {
             assert_eq!(mode(folder), 0o700);
             let expected = apps.owner().map_or(Uid::effective().as_raw(), |owner| owner.uid);
             assert_eq!(folder.metadata().unwrap().uid(), expected);

@@ -225,6 +225,12 @@ pub const KEYS: &[Key] = &[
          time of H.264.",
     ),
     key(
+        "video.transports",
+        Kind::Transports,
+        "webrtc, websocket, vnc",
+        "The ways by which a browser may get the picture. `vnc` is there where x11vnc is installed.",
+    ),
+    key(
         "session.resume_grace",
         Kind::Span(100, 3_600_000),
         "8s",

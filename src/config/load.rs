@@ -198,6 +198,13 @@ impl Values {
         }
     }
 
+    fn transports(&self, name: &str) -> super::Transports {
+        match self.value(name) {
+            Value::Transports(ways) => *ways,
+            other => unreachable!("{name} is a list of ways in the table of keys, not {other}"),
+        }
+    }
+
     fn addresses(&self, name: &str) -> Vec<std::net::IpAddr> {
         match self.value(name) {
             Value::Addresses(addresses) => addresses.clone(),
@@ -357,6 +364,7 @@ impl Values {
                 bitrate_kbps: self.number("video.bitrate_kbps"),
                 ladder: self.ladder("video.ladder"),
                 codecs: self.words("video.codecs"),
+                transports: self.transports("video.transports"),
             },
             session: SessionConfig {
                 resume_grace: self.span("session.resume_grace"),

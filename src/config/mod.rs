@@ -36,6 +36,7 @@ pub mod rung;
 pub mod sources;
 pub mod state_dir;
 mod suggest;
+pub mod transports;
 pub mod types;
 pub mod usage;
 pub mod value;
@@ -53,6 +54,7 @@ pub use ready::Ready;
 pub use rung::RungConfig;
 pub use sources::{Flag, Sources};
 pub use state_dir::{StateDir, StateDirError};
+pub use transports::Transports;
 pub use types::{
     AccessConfig, Auth, Config, Hsts, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
     PublicAddress, SandboxMode, ServerConfig, SessionConfig, StoreConfig, TlsSource, UsualLimits, VideoConfig,

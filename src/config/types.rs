@@ -12,6 +12,7 @@ use super::explain::Row;
 use super::hidden::Hidden;
 use super::ice_url::IceUrl;
 use super::rung::RungConfig;
+use super::transports::Transports;
 
 /// The whole effective configuration.
 #[derive(Debug, Clone)]
@@ -171,6 +172,8 @@ pub struct VideoConfig {
     pub ladder: Vec<RungConfig>,
     /// The names of the codecs that it is encoded in, the preferred first; at least one.
     pub codecs: Vec<String>,
+    /// The ways to a browser.
+    pub transports: Transports,
 }
 
 /// The sessions of users.

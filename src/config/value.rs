@@ -10,6 +10,7 @@ use super::duration;
 use super::hidden::Hidden;
 use super::ice_url::IceUrl;
 use super::rung::{self, RungConfig};
+use super::transports::Transports;
 
 /// What a key may be set to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub enum Kind {
     Ladder,
     /// Some of these words, at least one, in an order that matters.
     Choices(&'static [&'static str]),
+    /// Ways of the picture to a browser.
+    Transports,
 }
 
 /// A value as a source gives it, before it is known to be right.
@@ -143,6 +146,8 @@ pub enum Value {
     PublicAddress(Option<Vec<IpAddr>>),
     /// For [`Kind::Ladder`].
     Ladder(Vec<RungConfig>),
+    /// For [`Kind::Transports`].
+    Transports(Transports),
 }
 
 impl std::fmt::Display for Value {
@@ -160,6 +165,7 @@ impl std::fmt::Display for Value {
             Self::Networks(value) => f.write_str(&joined(value)),
             Self::IceServers(value) => f.write_str(&joined(value)),
             Self::Ladder(value) => f.write_str(&joined(value)),
+            Self::Transports(value) => value.fmt(f),
             Self::Secrets(value) if value.is_empty() => Ok(()),
             Self::Secrets(value) => write!(f, "({} set, not shown)", value.len()),
             Self::Words(value) => f.write_str(&value.join(", ")),
@@ -265,6 +271,7 @@ impl Kind {
                 secrets.filter(|secrets| secrets.len() <= 2).map(Value::Secrets)
             }
             Self::Ladder => rung::ladder(&raw.items()?).map(Value::Ladder),
+            Self::Transports => Transports::named(&raw.items()?).map(Value::Transports),
             Self::PublicAddress if raw.text() == Some("stun") => Some(Value::PublicAddress(None)),
             Self::PublicAddress => match Self::Addresses.parse(raw)? {
                 Value::Addresses(addresses) => Some(Value::PublicAddress(Some(addresses))),
@@ -329,6 +336,9 @@ impl Kind {
                     "some of {}, each once: a list in a file, else separated by commas",
                     words.join(", ")
                 )
+            }
+            Self::Transports => {
+                "one or more of `webrtc`, `websocket`, `vnc`: a list in a file, else separated by commas".to_owned()
             }
             Self::Words => "words without spaces: a list in a file, else separated by commas".to_owned(),
             Self::Name => "1 to 64 letters, digits, `.`, `_` or `-`".to_owned(),

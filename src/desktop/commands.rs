@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::encoder_set::EncoderSet;
 use super::shared::{named, role};
+use super::vnc_door::VNC_SOCKET;
 use crate::config::{AppEntry, Placeholders};
 use crate::protocol::keeper::{Sandbox, Spec, User};
-use crate::sandbox::{Confinement, HELPERS_HOME, Places, SandboxPlan};
+use crate::sandbox::{Confinement, HELPERS_HOME, Places, SandboxPlan, VNC_FOLDER};
 
 /// Where apps find programs; nothing of the host's own environment is passed on.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games";
@@ -26,6 +27,35 @@ const LINGER: [&str; 4] = [
     "-c",
     "\"$@\" || exit; while :; do sleep 3600; done",
     "launcher",
+];
+
+/// The VNC server.
+pub const VNC_SERVER: &str = "x11vnc";
+/// Without a port: port 0 is none, and that of IPv6 is another option. It looks often and sends at once what a viewer has asked
+/// for, for as long as somebody watches; it reads no file of settings, runs no commands, and has nothing to do with clipboards.
+const X11VNC: [&str; 22] = [
+    VNC_SERVER,
+    "-rfbport",
+    "0",
+    "-rfbportv6",
+    "-1",
+    "-no6",
+    "-norc",
+    "-nocmds",
+    "-noremote",
+    "-viewonly",
+    "-shared",
+    "-forever",
+    "-nopw",
+    "-nolookup",
+    "-nosel",
+    "-nobell",
+    "-nocursor",
+    "-wait",
+    "10",
+    "-defer",
+    "5",
+    "-quiet",
 ];
 
 /// Everything the command lines depend on.
@@ -51,6 +81,8 @@ pub struct Layout {
     pub window_manager_config: PathBuf,
     /// This program, where the app's user reaches it.
     pub program: PathBuf,
+    /// Where the VNC server has its socket, in a folder of the app's user; none: there is no server.
+    pub vnc_folder: Option<PathBuf>,
     /// Who runs everything but the keeper, when the host is root.
     pub user: Option<User>,
     /// That user's name.
@@ -201,6 +233,18 @@ impl Layout {
             spec.env.insert(crate::gst::FAIL_ENCODER.into(), told);
         }
         spec
+    }
+
+    /// The VNC server, which nobody reaches but by its socket. It takes no input: that goes the way of all input.
+    #[must_use]
+    pub fn vnc(&self, display: DisplayId) -> Option<Spec> {
+        let folder = self.vnc_folder.as_ref()?;
+        let mut spec = self.helper(Some(display), |plan| plan.vnc(display.number, &self.xauthority, folder));
+        let inside = spec.sandbox.as_ref().map_or(&**folder, |_| Path::new(VNC_FOLDER));
+        let socket = inside.join(VNC_SOCKET).to_string_lossy().into_owned();
+        spec.argv = X11VNC.map(str::to_owned).to_vec();
+        spec.argv.extend(["-unixsock".to_owned(), socket]);
+        Some(spec)
     }
 
     /// What stands around the app needs none of its files, and has a sandbox wherever the app has one.

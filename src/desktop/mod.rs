@@ -8,6 +8,7 @@
 //!     ├ window_manager
 //!     ├ capture       process and client; feeds the hub
 //!     ├ input         XTEST, on a thread of its own
+//!     ├ vnc           x11vnc, while somebody watches by it
 //!     └ render        the app
 //! ```
 //!
@@ -42,6 +43,9 @@ mod source;
 mod standstill;
 mod takeover;
 mod tree;
+mod vnc;
+mod vnc_door;
+
 mod window_manager;
 
 pub use commands::Layout;
@@ -50,3 +54,4 @@ pub use kept_home::{HomeFull, judge as judge_home};
 pub use parts::PARTS;
 pub use setup::{SetupError, files, prepare};
 pub use shared::{DesktopParts, DesktopShared};
+pub use vnc_door::VncDoor;

@@ -14,7 +14,7 @@ use crate::source::{Part, PartSpec};
 use crate::supervision::ExitReason;
 
 /// How a process that is told to end is given time to do so.
-const GRACE: Duration = Duration::from_secs(3);
+pub(super) const GRACE: Duration = Duration::from_secs(3);
 
 /// A running process of the instance and the news about it.
 pub(super) struct Process {

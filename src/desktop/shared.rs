@@ -12,6 +12,7 @@ use super::commands::{DisplayId, Layout};
 use super::encoder_faults::{EncoderFaults, NoneLeft};
 use super::encoder_order::EncoderOrder;
 use super::encoder_set::EncoderSet;
+use super::vnc_door::VncDoor;
 use crate::capture::CaptureHandle;
 use crate::gst::ENCODERS;
 use crate::ids::InstanceId;
@@ -35,6 +36,8 @@ pub mod role {
     pub const RENDER: &str = "render";
     /// The capture process.
     pub const CAPTURE: &str = "capture";
+    /// The VNC server.
+    pub const VNC: &str = "vnc";
     /// One-shot readiness commands.
     pub const READINESS: &str = "readiness";
 }
@@ -62,6 +65,8 @@ pub struct DesktopShared {
     pub held: Arc<HeldInput>,
     /// Frames and data channels run here, never on the control arbiter.
     pub media: Handle,
+    /// Where the VNC server is wanted and found.
+    pub vnc: VncDoor,
     pub(super) keeper: watch::Sender<Option<KeeperClient>>,
     pub(super) display: watch::Sender<Option<DisplayId>>,
     pub(super) window_manager_up: watch::Sender<bool>,
@@ -129,6 +134,7 @@ impl DesktopShared {
             input: parts.input,
             held: Arc::new(HeldInput::new()),
             media: parts.media,
+            vnc: VncDoor::default(),
             keeper: watch::Sender::new(None),
             display: watch::Sender::new(None),
             window_manager_up: watch::Sender::new(false),

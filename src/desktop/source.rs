@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::parts::DISPLAY;
 use super::shared::DesktopShared;
 use super::tree::desktop;
-use crate::source::{Failure, Part, Source, TakePicture};
+use crate::source::{Failure, NoVnc, Part, Source, TakePicture, VncLine};
 use crate::supervision::{ExitReason, SupervisorSpec};
 use crate::x11::screenshot;
 
@@ -73,5 +73,17 @@ impl Source for DesktopShared {
         Some(Box::new(move || {
             Ok(screenshot(&address, Some(THUMBNAIL_WIDTH), SCREENSHOT_DEADLINE)?)
         }))
+    }
+
+    async fn vnc_line(&self) -> Result<VncLine, NoVnc> {
+        let folder = self.layout.vnc_folder.as_ref().ok_or(NoVnc::Off)?;
+        let user = self
+            .layout
+            .user
+            .map_or_else(|| nix::unistd::geteuid().as_raw(), |user| user.uid);
+        let wanted = self.vnc.want();
+        let stream = self.vnc.connect(folder, user).await?;
+        let picture = usize::from(self.layout.width) * usize::from(self.layout.height) * 4;
+        Ok(VncLine::of_picture(&self.media, stream, wanted, picture))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::parts::INPUT;
 use super::shared::DesktopShared;
-use super::{capture, display, input, keeper_link, render, window_manager};
+use super::{capture, display, input, keeper_link, render, vnc, window_manager};
 use crate::source::Failure;
 use crate::supervision::{ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorSpec};
 
@@ -16,6 +16,7 @@ const RENDER_BUDGET: Intensity = Intensity::new(4, Duration::from_secs(60));
 const CAPTURE_BUDGET: Intensity = Intensity::new(5, Duration::from_secs(60));
 const WINDOW_MANAGER_BUDGET: Intensity = Intensity::new(5, Duration::from_secs(60));
 const DISPLAY_INTENSITY: Intensity = Intensity::new(4, Duration::from_secs(60));
+const VNC_BUDGET: Intensity = Intensity::new(5, Duration::from_secs(60));
 const INPUT_BUDGET: Intensity = Intensity::new(10, Duration::from_secs(60));
 
 /// Keeper, Display and Stage: with one, those after it are restarted.
@@ -46,6 +47,17 @@ fn stage(shared: &Arc<DesktopShared>) -> SupervisorSpec {
             )
             .budget(WINDOW_MANAGER_BUDGET, move |_| {
                 log::error!("instance={id} goes on without a window manager")
+            }),
+        )
+    } else {
+        spec
+    };
+    let spec = if shared.layout.vnc_folder.is_some() {
+        let off = Arc::clone(shared);
+        spec.child(
+            child("vnc", Restart::Permanent, shared, vnc::vnc).budget(VNC_BUDGET, move |reason| {
+                log::error!("instance={} goes on without a VNC server: {reason}", off.id);
+                off.vnc.set_off();
             }),
         )
     } else {

@@ -1,4 +1,4 @@
-//! The upgrade to a media socket: the picture for browsers without a way for WebRTC.
+//! The upgrades to media sockets: the picture for browsers without a way for WebRTC, and for those that decode nothing.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -11,9 +11,9 @@ use super::problem::Problem;
 use super::socket::speaks;
 use super::who::Who;
 use crate::ids::{InstanceId, ViewerId};
-use crate::instance::media_peer::OpenMedia;
+use crate::instance::media_peer::{OpenMedia, Way};
 use crate::observe::Lines;
-use crate::protocol::media::SUBPROTOCOL;
+use crate::protocol::media::{SUBPROTOCOL, VNC_SUBPROTOCOL};
 use crate::signalling::check;
 use crate::signalling::media::{MediaRequest, open};
 
@@ -41,12 +41,34 @@ pub async fn socket(
     who: Who,
     client: Client,
 ) -> Result<HttpResponse, actix_web::Error> {
-    speaks(&request, SUBPROTOCOL)?;
+    opened(&request, payload, &api, who, &client, SUBPROTOCOL).await
+}
+
+/// `GET /ws/vnc?instance=…&viewer=…`
+pub async fn vnc(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+    who: Who,
+    client: Client,
+) -> Result<HttpResponse, actix_web::Error> {
+    opened(&request, payload, &api, who, &client, VNC_SUBPROTOCOL).await
+}
+
+async fn opened(
+    request: &HttpRequest,
+    payload: web::Payload,
+    api: &Api,
+    who: Who,
+    client: &Client,
+    protocol: &'static str,
+) -> Result<HttpResponse, actix_web::Error> {
+    speaks(request, protocol)?;
     let identity = who.session()?;
     let bad = |code, detail: String| Problem::new(StatusCode::BAD_REQUEST, code, detail);
     let wanted = web::Query::<Wanted>::from_query(request.query_string());
     let wanted = wanted.map_err(|e| bad("bad_request", e.to_string()))?.into_inner();
-    check(&request).map_err(|e| bad(e.code(), e.to_string()))?;
+    check(request).map_err(|e| bad(e.code(), e.to_string()))?;
     let permits = api
         .limits
         .socket(client.address, identity.session, who.standing().into())?;
@@ -54,7 +76,7 @@ pub async fn socket(
     let tenure = identity.tenure(who.pass);
     log::log!(
         LINES.level(),
-        "session={} media socket opened, client={client}",
+        "session={} media socket opened for {protocol}, client={client}",
         identity.session
     );
     let ask = OpenMedia {
@@ -62,20 +84,20 @@ pub async fn socket(
         session: identity.session,
         role: api.roles.from_now_on(&tenure, &instance),
         from: client.address,
-        // What nobody here knows cannot be chosen.
-        codecs: wanted
-            .codecs
-            .split(',')
-            .take(MOST_CODECS)
-            .filter_map(|name| name.parse().ok())
-            .collect(),
+        way: if protocol == VNC_SUBPROTOCOL {
+            Way::Vnc
+        } else {
+            // What nobody here knows cannot be chosen.
+            let names = wanted.codecs.split(',').take(MOST_CODECS);
+            Way::Frames(names.filter_map(|name| name.parse().ok()).collect())
+        },
     };
-    Connection::keeps_little(&request);
+    Connection::keeps_little(request);
     let begins = MediaRequest {
         instance,
         ask,
         tenure,
         kept: Box::new(permits),
     };
-    open(&request, payload, begins).await
+    open(request, payload, begins, protocol).await
 }

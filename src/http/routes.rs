@@ -46,6 +46,7 @@ impl<'a> Routes<'a> {
             .add(get(), "/static/{path:.*}", assets::asset)
             .add(get(), "/ws", socket::socket)
             .add(get(), "/ws/media", media::socket)
+            .add(get(), "/ws/vnc", media::vnc)
             .add(get(), "/healthz", health::alive)
             .add(get(), "/readyz", health::ready)
             .add(get(), "/api/webrtc/ice-servers", ice::servers)

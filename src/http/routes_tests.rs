@@ -57,6 +57,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/static/{path:.*}", Needs::Nothing),
     ("GET", "/ws", Needs::Session),
     ("GET", "/ws/media", Needs::Session),
+    ("GET", "/ws/vnc", Needs::Session),
     ("GET", "/healthz", Needs::Nothing),
     ("GET", "/readyz", Needs::Nothing),
     ("GET", "/api/webrtc/ice-servers", Needs::Session),

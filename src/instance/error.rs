@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::viewers::ControlError;
 use crate::peer::PeerError;
+use crate::source::NoVnc;
 
 /// Why an instance refuses something.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,12 @@ pub enum InstanceError {
     /// The instance is ending or has ended.
     #[error("the instance is ending")]
     Ending,
+    /// This way of the picture is not offered here.
+    #[error("this host lets no picture come by {0}")]
+    NotOffered(&'static str),
+    /// The VNC server does not run.
+    #[error(transparent)]
+    NoVnc(#[from] NoVnc),
     /// It runs, so there is nothing to restart.
     #[error("the instance is being started already")]
     Busy,
@@ -40,6 +47,8 @@ impl InstanceError {
             Self::TooManyPeers => "too_many_peers",
             Self::TooManyOffers(_) => "too_many_offers",
             Self::Ending => "ending",
+            Self::NotOffered(_) => "transport_not_offered",
+            Self::NoVnc(_) => "no_vnc",
             Self::Busy => "busy",
             Self::Peer(error) => error.code(),
             Self::Control(error) => error.code(),
@@ -52,6 +61,7 @@ impl InstanceError {
         match self {
             // Peers that were given up are gone within seconds.
             Self::TooManyPeers => Some(2),
+            Self::NoVnc(_) => Some(5),
             Self::TooManyOffers(wait) => Some(wait.as_secs() + (wait.subsec_nanos() > 0) as u64),
             Self::Control(error) => error.retry_after(),
             _ => None,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Notify, watch};
 
-use crate::source::{FactsCell, Failure, Part, PartSpec, Source, TakePicture};
+use crate::source::{FactsCell, Failure, NoVnc, Part, PartSpec, Source, TakePicture, VncLine};
 use crate::supervision::{ChildContext, ChildSpec, ExitReason, Intensity, Restart, Strategy, SupervisorSpec};
 
 /// All that it has.
@@ -136,5 +136,9 @@ impl Source for FakeSource {
 
     fn picture(&self) -> Option<TakePicture> {
         self.lives().then(|| Box::new(|| Ok(vec![7_u8])) as TakePicture)
+    }
+
+    async fn vnc_line(&self) -> Result<VncLine, NoVnc> {
+        Err(NoVnc::Off)
     }
 }

@@ -375,6 +375,7 @@ impl Manager {
             xauthority,
             window_manager_config,
             program: services.capture_program.clone(),
+            vnc_folder: services.transports.vnc.then_some(folders.vnc),
             user: owner.map(|o| User { uid: o.uid, gid: o.gid }),
             user_name: owner.map_or_else(|| "heliostat".to_owned(), |o| o.name.clone()),
             confinement: spec.confinement.clone(),

@@ -30,12 +30,15 @@ use crate::ids::{PeerId, SessionId, ViewerId};
 use crate::media::{Codec, Subscription};
 use crate::peer::{EndAsked, InputSink, Peer, PeerError, PeerOrders};
 use crate::protocol::signalling::CloseReason;
+use crate::source::VncLine;
 use crate::supervision::{ChildContext, ChildSpec, ExitReason, Restart, Shutdown};
 
 /// A socket that was asked to end and is heard of no more is not waited for.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// The same, and the rest.
 const SHUTDOWN: Duration = Duration::from_secs(4);
+/// The form of a picture from a VNC server (RFC 6143).
+const RFB: &str = "rfb";
 
 /// A viewer wants its picture by a WebSocket.
 #[derive(Debug, Message)]
@@ -49,18 +52,34 @@ pub struct OpenMedia {
     pub role: RoleNow,
     /// Where its requests come from.
     pub from: IpAddr,
-    /// What it decodes.
-    pub codecs: Vec<Codec>,
+    /// By which way.
+    pub way: Way,
+}
+
+/// What a viewer's page can show.
+#[derive(Debug)]
+pub enum Way {
+    /// Frames of one of these codecs.
+    Frames(Vec<Codec>),
+    /// What a VNC server sends.
+    Vnc,
+}
+
+/// What a viewer's picture comes of.
+#[derive(Debug)]
+pub enum Picture {
+    /// Its frames, and how they are encoded.
+    Frames(Codec, Subscription),
+    /// A line to the VNC server.
+    Vnc(VncLine),
 }
 
 /// The socket's end of a peer. When it is dropped the peer ends.
 pub struct MediaPeer {
     /// Which.
     pub peer: PeerId,
-    /// How its frames are encoded.
-    pub codec: Codec,
-    /// Its frames, until they are taken out.
-    frames: Option<Subscription>,
+    /// What its picture comes of, until that is taken out.
+    picture: Option<Picture>,
     /// Where its input goes.
     pub input: Arc<dyn InputSink>,
     /// How the instance is, as the `instance` message.
@@ -77,17 +96,34 @@ impl std::fmt::Debug for MediaPeer {
     }
 }
 
+impl Picture {
+    /// What the page is told of its form.
+    #[must_use]
+    pub const fn format(&self) -> &'static str {
+        match self {
+            Self::Frames(codec, _) => codec.name(),
+            Self::Vnc(_) => RFB,
+        }
+    }
+}
+
 impl MediaPeer {
+    /// What its picture comes of, before that is taken out.
+    #[must_use]
+    pub const fn picture(&self) -> Option<&Picture> {
+        self.picture.as_ref()
+    }
+
     /// Waits until the peer has to end.
     pub fn asked(&self) -> impl Future<Output = CloseReason> + 'static {
         let mut end = self.end.clone();
         async move { end.reason().await }
     }
 
-    /// Takes its frames out.
-    pub fn with_frames(mut self) -> (Self, Option<Subscription>) {
-        let frames = self.frames.take();
-        (self, frames)
+    /// Takes out what its picture comes of.
+    pub fn with_picture(mut self) -> (Self, Option<Picture>) {
+        let picture = self.picture.take();
+        (self, picture)
     }
 
     /// Why it ends. Without a word its path was lost.
@@ -114,12 +150,7 @@ impl Handler<OpenMedia> for InstanceActor {
 /// [`InstanceError`].
 pub async fn opened(shared: Arc<InstanceShared>, ask: OpenMedia) -> Result<MediaPeer, InstanceError> {
     let who = shared.roster.speaker(ask.viewer, ask.session, &ask.role)?;
-    let available = &shared.services.codecs;
-    let codec = available.iter().copied().find(|codec| ask.codecs.contains(codec));
-    let codec = codec.ok_or_else(|| PeerError::NoCommonCodec {
-        offered: names(&ask.codecs),
-        available: names(available),
-    })?;
+    let chosen = choose(&shared, &ask.way).await?;
     let seat = Seat::take(&shared, &who, ask.from, false)?;
     let peer = seat.peer;
     // Its orders about paths are dropped: it has one.
@@ -127,7 +158,7 @@ pub async fn opened(shared: Arc<InstanceShared>, ask: OpenMedia) -> Result<Media
     new.send_status(&shared.status_text(who.viewer));
     let (gone, is_gone) = oneshot::channel();
     let start = Start {
-        end: End::new(&shared, who.viewer, peer, Transport::Websocket, None),
+        end: End::new(&shared, who.viewer, peer, chosen.transport(), None),
         peer: new.clone(),
         asked: end.clone(),
         gone: is_gone,
@@ -135,20 +166,64 @@ pub async fn opened(shared: Arc<InstanceShared>, ask: OpenMedia) -> Result<Media
     seat.begin(&shared, &who, child(peer, start), new).await?;
     log::log!(
         shared.lines.level(),
-        "instance={} peer={peer} viewer={} by websocket codec={codec}",
+        "instance={} peer={peer} viewer={} by {} codec={}",
         shared.spec.id,
-        who.viewer
+        who.viewer,
+        chosen.transport().as_str(),
+        chosen.format()
     );
     let input = ViewerInput::new(who.viewer, peer, Arc::clone(&shared.roster), Arc::clone(&shared.input));
     Ok(MediaPeer {
         peer,
-        codec,
-        frames: Some(shared.hub.subscribe(codec)),
+        picture: Some(match chosen {
+            Chosen::Codec(codec) => Picture::Frames(codec, shared.hub.subscribe(codec)),
+            Chosen::Vnc(line) => Picture::Vnc(line),
+        }),
         input: Arc::new(input),
         status,
         end,
         gone: Some(gone),
     })
+}
+
+/// What the picture is to come of.
+enum Chosen {
+    Codec(Codec),
+    Vnc(VncLine),
+}
+
+impl Chosen {
+    const fn transport(&self) -> Transport {
+        match self {
+            Self::Codec(_) => Transport::Websocket,
+            Self::Vnc(_) => Transport::Vnc,
+        }
+    }
+
+    const fn format(&self) -> &'static str {
+        match self {
+            Self::Codec(codec) => codec.name(),
+            Self::Vnc(_) => RFB,
+        }
+    }
+}
+
+async fn choose(shared: &InstanceShared, way: &Way) -> Result<Chosen, InstanceError> {
+    let offered = shared.services.transports;
+    match way {
+        Way::Frames(codecs) if offered.websocket => {
+            let available = &shared.services.codecs;
+            let codec = available.iter().copied().find(|codec| codecs.contains(codec));
+            let none = || PeerError::NoCommonCodec {
+                offered: names(codecs),
+                available: names(available),
+            };
+            Ok(Chosen::Codec(codec.ok_or_else(none)?))
+        }
+        Way::Vnc if offered.vnc => Ok(Chosen::Vnc(shared.source.vnc_line().await?)),
+        Way::Frames(_) => Err(InstanceError::NotOffered("websocket")),
+        Way::Vnc => Err(InstanceError::NotOffered("vnc")),
+    }
 }
 
 fn names(codecs: &[Codec]) -> String {

@@ -1,6 +1,7 @@
 use tokio::time::timeout;
 
 use super::*;
+use crate::config::Transports;
 use crate::instance::beside::Beside;
 use crate::instance::offers::{self, Offer};
 use crate::instance::outbound::OutboundTexts;
@@ -32,8 +33,13 @@ struct Scene {
 
 impl Scene {
     fn new(role: Role) -> Self {
+        Self::offering(role, Transports::ALL)
+    }
+
+    fn offering(role: Role, transports: Transports) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let services = testing::services(folder.path(), &Arc::new(FakeFactory::default()), 4);
+        let mut services = testing::services(folder.path(), &Arc::new(FakeFactory::default()), 4);
+        Arc::get_mut(&mut services).unwrap().transports = transports;
         let shared = testing::instance(&services, SessionId::new());
         let (who, socket) = testing::tab(shared.spec.owner);
         shared.roster.join(&who, &RoleNow::always(role)).unwrap();
@@ -53,7 +59,7 @@ impl Scene {
             session: self.who.session,
             role: RoleNow::always(Role::Owner),
             from: HERE,
-            codecs: vec![Codec::Vp8],
+            way: Way::Frames(vec![Codec::Vp8]),
         }
     }
 
@@ -93,7 +99,6 @@ async fn a_peer_by_websocket_has_a_place_a_say_and_the_codec_that_both_know() {
     let mut scene = Scene::new(Role::Owner);
     let peer = scene.open(scene.ask()).await.unwrap();
     let id = peer.peer;
-    assert_eq!(peer.codec, Codec::Vp8);
     assert!(
         peer.status
             .borrow()
@@ -102,8 +107,8 @@ async fn a_peer_by_websocket_has_a_place_a_say_and_the_codec_that_both_know() {
     );
     assert!(clicks(&scene, &peer));
     assert_eq!(scene.shared.roster.with(|v| v.peer_of(scene.who.viewer)), Some(id));
-    let (peer, frames) = peer.with_frames();
-    assert!(frames.is_some());
+    let (peer, picture) = peer.with_picture();
+    assert!(matches!(picture, Some(Picture::Frames(Codec::Vp8, _))));
     drop(peer);
     assert_eq!(scene.told_closed(id).await, "ice_failed", "it went without a word");
     assert!(scene.shared.peer(id).is_none());
@@ -171,11 +176,48 @@ async fn only_a_viewers_own_session_with_no_less_than_its_rights_opens_its_media
 async fn a_browser_that_decodes_none_of_the_codecs_is_told_so() {
     let scene = Scene::new(Role::Owner);
     let ask = OpenMedia {
-        codecs: Vec::new(),
+        way: Way::Frames(Vec::new()),
         ..scene.ask()
     };
     assert_eq!(scene.open(ask).await.unwrap_err().code(), "no_common_codec");
     assert!(scene.shared.roster.with(|v| v.peer_of(scene.who.viewer)).is_none());
+}
+
+#[actix_rt::test]
+async fn a_way_that_this_host_does_not_offer_is_refused_and_the_peer_there_is_goes_on() {
+    let only = |webrtc, websocket, vnc| Transports { webrtc, websocket, vnc };
+    let scene = Scene::offering(Role::Owner, only(false, true, false));
+    let living = scene.open(scene.ask()).await.unwrap();
+    let vnc = OpenMedia {
+        way: Way::Vnc,
+        ..scene.ask()
+    };
+    assert_eq!(scene.open(vnc).await.unwrap_err().code(), "transport_not_offered");
+    let offer = Offer {
+        who: scene.who.clone(),
+        sdp: OFFER.into(),
+        beside: false,
+        from: HERE,
+    };
+    let refused = offers::answered(Arc::clone(&scene.shared), offer).await;
+    assert_eq!(refused.unwrap_err().code(), "transport_not_offered");
+    assert!(clicks(&scene, &living));
+    let scene = Scene::offering(Role::Owner, only(true, false, true));
+    assert_eq!(
+        scene.open(scene.ask()).await.unwrap_err().code(),
+        "transport_not_offered"
+    );
+}
+
+#[actix_rt::test]
+async fn without_a_vnc_server_a_viewer_is_told_when_to_try_again() {
+    let scene = Scene::new(Role::Owner);
+    let ask = OpenMedia {
+        way: Way::Vnc,
+        ..scene.ask()
+    };
+    let refused = scene.open(ask).await.unwrap_err();
+    assert_eq!((refused.code(), refused.retry_after()), ("no_vnc", Some(5)));
 }
 
 /// Another way is tried beside the peer that the viewer has.

@@ -136,6 +136,9 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<Answe
     if shared.facts.get().ending.is_some() {
         return Err(InstanceError::Ending);
     }
+    if !shared.services.transports.webrtc {
+        return Err(InstanceError::NotOffered("webrtc"));
+    }
     let pending = shared.services.offers.take(who.session, Instant::now());
     let pending = pending.map_err(InstanceError::TooManyOffers)?;
     let seat = Seat::take(&shared, &who, offer.from, offer.beside)?;

@@ -18,6 +18,8 @@ pub enum Transport {
     Webrtc,
     /// A WebSocket.
     Websocket,
+    /// A WebSocket, from the instance's VNC server.
+    Vnc,
 }
 
 impl Transport {
@@ -27,6 +29,7 @@ impl Transport {
         match self {
             Self::Webrtc => "webrtc",
             Self::Websocket => "websocket",
+            Self::Vnc => "vnc",
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 
 use super::offer_book::OfferBook;
 use super::screenshots::ScreenshotTurns;
-use crate::config::{AppsDir, Config, StateDir};
+use crate::config::{AppsDir, Config, StateDir, Transports};
 use crate::ids::ServerId;
 use crate::media::Codec;
 use crate::peer::connection::ConnectionFactory;
@@ -40,6 +40,8 @@ pub struct Services {
     pub media: Handle,
     /// Makes peer connections.
     pub connections: Arc<dyn ConnectionFactory>,
+    /// The ways of the picture to browsers that are offered here.
+    pub transports: Transports,
     /// The codecs that this machine encodes, best first.
     pub codecs: Vec<Codec>,
     /// The encoders that work on this machine, the best of each codec first.

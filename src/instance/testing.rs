@@ -54,6 +54,7 @@ pub(crate) fn services(folder: &Path, factory: &Arc<FakeFactory>, pending: usize
         journal: Arc::new(Journal::new()),
         media: tokio::runtime::Handle::current(),
         connections: Arc::<FakeFactory>::clone(factory),
+        transports: config.video.transports,
         codecs: Codec::ALL.to_vec(),
         encoders: Vec::new(),
         streams: None,

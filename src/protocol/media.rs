@@ -1,8 +1,8 @@
-//! What goes over `/ws/media`: binary messages, little endian, each begun by version and type like those of [`super::input`].
+//! What goes over `/ws/media` and `/ws/vnc`: binary messages, little endian, each begun by version and type like those of [`super::input`].
 //!
 //! From the browser come the frames of [`super::input`], and with the same ten bytes before them [`FromPage::Taken`] and
-//! [`FromPage::KeyFrame`]. From the host come `pong`, `status` and `closed` as over a data channel, [`encode_opened`],
-//! [`encode_refused`] and [`frame`].
+//! [`FromPage::KeyFrame`], or [`FromPage::Rfb`]. From the host come `pong`, `status` and `closed` as over a data channel, [`encode_opened`],
+//! [`encode_refused`], and [`frame`] or [`of_vnc`].
 
 use bytes::{BufMut, Bytes, BytesMut};
 use serde::Serialize;
@@ -12,14 +12,18 @@ use crate::ids::PeerId;
 
 /// The sub-protocol (RFC 6455 section 1.9).
 pub const SUBPROTOCOL: &str = "heliostat.media.v1";
+/// The same of `/ws/vnc`.
+pub const VNC_SUBPROTOCOL: &str = "heliostat.vnc.v1";
 /// Bytes of a frame's message before the picture.
 pub const FRAME_HEADER: usize = 16;
 
 const TAKEN: u8 = 0x10;
 const KEY_FRAME: u8 = 0x11;
+const TO_VNC: u8 = 0x12;
 const OPENED: u8 = 0x90;
 const FRAME: u8 = 0x91;
 const REFUSED: u8 = 0x92;
+const OF_VNC: u8 = 0x93;
 /// A flag of a frame: decoding can start here.
 const KEY: u8 = 1;
 
@@ -32,6 +36,8 @@ pub enum FromPage {
     Taken(u32),
     /// Its decoder cannot go on without a key frame.
     KeyFrame,
+    /// Bytes for the VNC server (RFC 6143), cut anywhere.
+    Rfb(Vec<u8>),
 }
 
 /// What the page has to know before the first frame.
@@ -39,7 +45,7 @@ pub enum FromPage {
 pub struct Opened<'a> {
     /// Its peer.
     pub peer_id: PeerId,
-    /// The codec of all frames: `h264` (Annex B) or `vp8`.
+    /// The codec of all frames, `h264` (Annex B) or `vp8`; or `rfb`, where a VNC server sends the picture.
     pub codec: &'a str,
 }
 
@@ -61,13 +67,14 @@ pub struct Refused<'a> {
 /// Anything but exactly one legal message; see [`InputError`].
 pub fn decode(bytes: &[u8]) -> Result<FromPage, InputError> {
     let kind = match bytes {
-        [VERSION, kind @ (TAKEN | KEY_FRAME), ..] => *kind,
+        [VERSION, kind @ (TAKEN | KEY_FRAME | TO_VNC), ..] => *kind,
         _ => return input::decode(bytes).map(FromPage::Input),
     };
     let body = bytes.get(HEADER_LEN..).ok_or(InputError::TooShort(bytes.len()))?;
     match (kind, body) {
         (TAKEN, &[a, b, c, d]) => Ok(FromPage::Taken(u32::from_le_bytes([a, b, c, d]))),
         (KEY_FRAME, []) => Ok(FromPage::KeyFrame),
+        (TO_VNC, bytes) => Ok(FromPage::Rfb(bytes.to_vec())),
         _ => Err(InputError::Length { kind, got: body.len() }),
     }
 }
@@ -80,6 +87,15 @@ pub fn frame(rendition: u8, key: bool, number: u32, pts_us: u64, data: &[u8]) ->
     message.put_u32_le(number);
     message.put_u64_le(pts_us);
     message.put_slice(data);
+    message.freeze()
+}
+
+/// Bytes of the VNC server, cut anywhere.
+#[must_use]
+pub fn of_vnc(bytes: &[u8]) -> Bytes {
+    let mut message = BytesMut::with_capacity(2 + bytes.len());
+    message.put_slice(&[VERSION, OF_VNC]);
+    message.put_slice(bytes);
     message.freeze()
 }
 
@@ -119,6 +135,7 @@ mod tests {
     fn what_a_page_says_is_told_apart() {
         assert_eq!(decode(&message(TAKEN, &[2, 1, 0, 0])), Ok(FromPage::Taken(258)));
         assert_eq!(decode(&message(KEY_FRAME, &[])), Ok(FromPage::KeyFrame));
+        assert_eq!(decode(&message(TO_VNC, b"RFB")), Ok(FromPage::Rfb(b"RFB".to_vec())));
         let event = InputEvent::ReleaseAll;
         let frame = InputFrame {
             seq: 0,
@@ -135,7 +152,7 @@ mod tests {
         assert_eq!(code(&message(TAKEN, &[1, 2, 3])), "bad_length");
         assert_eq!(code(&message(KEY_FRAME, &[0])), "bad_length");
         assert_eq!(code(&message(TAKEN, &[])[..6]), "bad_length");
-        assert_eq!(code(&message(0x12, &[])), "unknown_type");
+        assert_eq!(code(&message(0x13, &[])), "unknown_type");
         assert_eq!(code(&[9; 12]), "bad_version");
     }
 
@@ -146,6 +163,7 @@ mod tests {
         assert_eq!(bytes[8..16], [4, 3, 2, 1, 0, 0, 0, 0]);
         assert_eq!(&bytes[FRAME_HEADER..], b"picture");
         assert_eq!(frame(0, false, 0, 0, b"")[2], 0);
+        assert_eq!(of_vnc(b"RFB")[..], [VERSION, OF_VNC, b'R', b'F', b'B']);
     }
 
     proptest! {

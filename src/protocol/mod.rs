@@ -5,6 +5,7 @@ pub mod input;
 pub mod keeper;
 pub mod latency;
 pub mod media;
+pub mod rfb;
 pub mod rights;
 pub mod signalling;
 pub mod windows;

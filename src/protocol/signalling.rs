@@ -232,6 +232,8 @@ pub enum ServerMessage {
         session_id: SessionId,
         /// The viewer that this tab is.
         viewer_id: ViewerId,
+        /// By which ways the picture can come here.
+        transports: Vec<&'static str>,
         /// How to find a way to the host.
         #[serde(flatten)]
         ice: IceConfiguration,

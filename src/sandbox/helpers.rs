@@ -12,6 +12,8 @@ use crate::protocol::keeper::{Filter, Sandbox};
 const SCRATCH: u64 = 16 << 20;
 /// Their home and temporary folder, which end with them.
 pub const HELPERS_HOME: &str = "/tmp";
+/// Where a VNC server in its sandbox finds the folder for its socket.
+pub const VNC_FOLDER: &str = "/run/vnc";
 
 impl SandboxPlan {
     /// The sandbox of the X server that lets in who has this file. It shares the machine's network, where its abstract
@@ -51,6 +53,16 @@ impl SandboxPlan {
                 line.bind("--ro-bind", path, path);
             }
         }
+    }
+
+    /// The sandbox of a VNC server, which is a client of a display and has its socket in this folder.
+    #[must_use]
+    pub fn vnc(&self, display: u32, xauthority: &Path, folder: &Path) -> Sandbox {
+        self.helper(Network::None, &[], |line| {
+            line.display(display);
+            line.bind("--ro-bind", xauthority, xauthority);
+            line.bind("--bind", folder, Path::new(VNC_FOLDER));
+        })
     }
 
     fn helper(&self, network: Network, devices: &[PathBuf], own: impl FnOnce(&mut Line)) -> Sandbox {
@@ -147,6 +159,16 @@ mod tests {
         let trial = plan().trial(Path::new("/srv/bin/heliostat"), &[]);
         assert!(has(&trial, &["--ro-bind", "/srv/bin/heliostat", "/srv/bin/heliostat"]));
         assert!(has(&trial, &["--unshare-net"]) && !trial.argv.iter().any(|word| word.contains(".X11-unix")));
+    }
+
+    #[test]
+    fn a_vnc_server_reaches_one_display_and_no_network_and_writes_in_its_own_folder_only() {
+        let vnc = plan().vnc(7, Path::new("/apps/i/.Xauthority"), Path::new("/apps/i/vnc"));
+        assert!(has(&vnc, &["--unshare-net"]) && has(&vnc, &["--unshare-pid"]));
+        assert!(has(&vnc, &["--ro-bind", "/tmp/.X11-unix/X7", "/tmp/.X11-unix/X7"]));
+        assert!(has(&vnc, &["--bind", "/apps/i/vnc", VNC_FOLDER]));
+        assert_eq!(vnc.argv.iter().filter(|word| *word == "--bind").count(), 1);
+        assert_eq!((vnc.filter, vnc.inner.len()), (Filter::Helper, 0));
     }
 
     #[test]

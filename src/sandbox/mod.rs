@@ -22,7 +22,7 @@ mod probe;
 pub use arguments::{Places, arguments};
 pub use confinement::{Confinement, Refused, SandboxPlan, Sandboxing, Surroundings};
 pub use groups::{Groups, detect as detect_groups};
-pub use helpers::HELPERS_HOME;
+pub use helpers::{HELPERS_HOME, VNC_FOLDER};
 pub use limits::Limits;
 pub use line::HOSTNAME;
 pub use probe::{Ability, probe};

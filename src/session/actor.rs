@@ -108,6 +108,7 @@ impl SessionActor {
                 socket.out.send(&ServerMessage::Welcome {
                     session_id: self.session,
                     viewer_id: socket.viewer,
+                    transports: self.around.transports.names(),
                     ice: self.around.ice.of(self.session, unix_ms()),
                 });
                 socket.greeted = true;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::actor::{STALL, SessionActor};
 use super::roles::Roles;
+use crate::config::Transports;
 use crate::ice::Handout;
 use crate::ids::SessionId;
 use crate::instance::Manager;
@@ -24,6 +25,8 @@ pub struct Around {
     pub roles: Roles,
     /// What browsers are told of STUN and TURN servers.
     pub ice: Arc<Handout>,
+    /// The ways of the picture to browsers.
+    pub transports: Transports,
     /// Where it is noted that a session is used.
     pub journal: Arc<Journal>,
 }

@@ -55,6 +55,7 @@ impl Bench {
             manager: manager.clone(),
             roles: roles.clone(),
             ice: Arc::clone(&ice),
+            transports: services.transports,
             journal: Arc::clone(&journal),
         };
         Self {

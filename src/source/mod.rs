@@ -13,6 +13,7 @@
 //! Faults it survives: none of its own; there is nothing in here that runs.
 
 mod facts;
+mod vnc_line;
 
 use std::error::Error;
 use std::fmt;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 pub use facts::{EndReason, Facts, FactsCell, Failure, Part, PartSpec};
+pub use vnc_line::{Incoming, LineEnd, NoVnc, VncLine, Wanted};
 
 use crate::supervision::{ExitReason, SupervisorSpec};
 
@@ -65,4 +67,10 @@ pub trait Source: fmt::Debug + Send + Sync {
 
     /// What takes its picture now; `None` while there is none.
     fn picture(&self) -> Option<TakePicture>;
+
+    /// A line to its VNC server, which is started where it does not run.
+    ///
+    /// # Errors
+    /// [`NoVnc`].
+    async fn vnc_line(&self) -> Result<VncLine, NoVnc>;
 }

@@ -9,7 +9,10 @@ import { Photons } from './photons.js';
 import { Trial } from './trial.js';
 import { WayKeeper } from './way-keeper.js';
 
-/** What brings the picture and takes the input, whichever way. @typedef {Peer | import('./media-peer.js').MediaPeer} Transport */
+/**
+ * What brings the picture and takes the input, whichever way.
+ * @typedef {Peer | import('./media-peer.js').MediaPeer | import('./vnc-peer.js').VncPeer} Transport
+ */
 
 /**
  * What carrying needs of the link.
@@ -34,12 +37,14 @@ import { WayKeeper } from './way-keeper.js';
 
 /** What most viewers never need: loaded when it may be. */
 const byWebSocket = () => import('./media-peer.js');
+/** Needed by fewer still, and larger: loaded when it is. */
+const byVnc = () => Promise.all([import('./vnc-peer.js'), import('./vnc-screen.js')]);
 
 /** What was measured is told the host with each so many pings. */
 const REPORT_EVERY = 3;
 
 /** Errors that are the answer to an offer and that another offer does not mend. */
-const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp']);
+const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp', 'transport_not_offered']);
 /** Why a connection is gone that has, or finds, no path. */
 const PATHLESS = new Set(['ice_failed', 'no_udp_port', 'no_media_address']);
 
@@ -106,7 +111,7 @@ export class Carrying {
   }
 
   get #media() {
-    return this.peer?.kind === 'websocket' ? this.peer : null;
+    return this.peer && this.peer.kind !== 'webrtc' ? this.peer : null;
   }
 
   /** A video shows a frame. @param {import('./frame-watch.js').Metadata} metadata @param {number} at ms */
@@ -197,7 +202,7 @@ export class Carrying {
     around.input({ type: 'closed', reason });
     const other = this.ways.tell(event);
     // While another way is left, it is no matter.
-    if (never && this.#noPath && !(other && this.ways.way === 'websocket'))
+    if (never && this.#noPath && !(other && this.ways.way !== 'webrtc'))
       around.input({ type: 'path', path: this.#noPath });
     this.paths.tell('lost');
     if (this.#offerTimer) return;
@@ -227,8 +232,12 @@ export class Carrying {
   next() {
     if (!this.around.wanted() || this.#offerTimer || this.#offering) return;
     if (this.#media || this.peer?.id || (this.#webrtc && this.#pending.includes(this.#webrtc))) return;
+    if (!this.ways.any) {
+      this.impossible();
+      return;
+    }
     this.#offering = true;
-    if (this.ways.way === 'websocket') void this.#open();
+    if (this.ways.way !== 'webrtc') void this.#open();
     else void this.#offer(this.#webrtc ?? this.#prepare());
   }
 
@@ -255,12 +264,25 @@ export class Carrying {
     return this.#pending.length > 0;
   }
 
+  /** What the host lets the picture come by. @param {string[]} [transports] a host that does not say has no VNC */
+  offered(transports = ['webrtc', 'websocket']) {
+    const { way } = this.ways;
+    this.ways.offered(transports);
+    if (this.ways.way !== way) this.drop();
+  }
+
   /** No way is left that may be tried. */
   impossible() {
     const { wish, lack } = this.ways;
     const lacking = lack === 'insecure' ? 'webcodecs_insecure' : 'no_webcodecs';
     this.drop();
-    this.around.fail(wish === 'websocket' ? lacking : 'unsupported_browser', '');
+    const why = {
+      auto: 'unsupported_browser',
+      webrtc: 'unsupported_browser',
+      websocket: lacking,
+      vnc: 'no_vnc',
+    };
+    this.around.fail(why[wish], '');
   }
 
   #prepare() {
@@ -288,7 +310,7 @@ export class Carrying {
     on('frame', frame => this.photons.shown(frame, this.hearing.clock.offset, this.env.now()));
     on('hopeless', () => this.#connectedAt === null && this.lose('ice_failed'));
     on('refused', refusal => this.#refused(refusal));
-    on('undecodable', () => this.#undecodable());
+    on('undecodable', () => this.#without('websocket', 'no_webcodecs'));
     around.emit('peer', peer);
     return peer;
   }
@@ -315,7 +337,7 @@ export class Carrying {
       around.signalling.send({ type: 'offer', sdp });
       around.emit('offer', null);
       this.#expect(peer);
-      if (this.ways.both) void byWebSocket().catch(() => {});
+      if (this.ways.second === 'websocket') void byWebSocket().catch(() => {});
     } catch {
       this.#offering = false;
       if (peer === this.peer) this.lose('fault');
@@ -328,25 +350,41 @@ export class Carrying {
     // Of WebRTC nothing is expected now.
     this.peer?.close();
     this.peer = null;
-    const [media] = await Promise.all([byWebSocket().catch(() => null), ways.ready]);
+    const { way } = ways;
+    const [make] = await Promise.all([this.#maker(way).catch(() => null), ways.ready]);
     this.#offering = false;
     const viewer = around.signalling.viewerId;
     if (!around.wanted() || this.peer || !viewer || !ways.any) return;
-    if (ways.way !== 'websocket') {
+    if (ways.way !== way) {
       this.next();
       return;
     }
-    if (!media) {
+    if (!make) {
       // The host is away.
       this.lose('ice_failed');
       return;
     }
-    const wanted = { instance: around.instance, viewer, codecs: ways.codecs.join(',') };
-    const url = media.mediaUrl(around.signalling.url, wanted);
-    const peer = this.#use(new media.MediaPeer(url, this.env));
+    const peer = this.#use(make(viewer));
     this.ways.tell('begun');
     around.emit('offer', null);
     this.#expect(peer);
+  }
+
+  /** What makes a peer of a way by a socket. @param {import('./ways.js').Way} way */
+  async #maker(way) {
+    const { env } = this;
+    const { instance, signalling } = this.around;
+    if (way === 'vnc') {
+      const [{ VncPeer, vncUrl }, { screen }] = await byVnc();
+      /** @param {string} viewer */
+      return viewer => new VncPeer(vncUrl(signalling.url, { instance, viewer }), env, screen);
+    }
+    const { MediaPeer, mediaUrl } = await byWebSocket();
+    /** @param {string} viewer */
+    return viewer => {
+      const wanted = { instance, viewer, codecs: this.ways.codecs.join(',') };
+      return new MediaPeer(mediaUrl(signalling.url, wanted), env);
+    };
   }
 
   /** @param {Transport} peer */
@@ -415,14 +453,14 @@ export class Carrying {
   /** The host lets no picture come by the WebSocket now. @param {{code: string, message: string, retry_after?: number}} refusal */
   #refused({ code, message, retry_after = 0 }) {
     this.around.emit('problem', { code, message });
-    if (OFFER_FAULTS.has(code)) this.#undecodable(code, message);
+    if (OFFER_FAULTS.has(code)) this.#without(this.ways.way, code, message);
     else if (afterClose(code) === 'leave') this.around.putOut(code);
     else this.lose(code, retry_after * 1000);
   }
 
-  /** This browser shows nothing that comes by a WebSocket. */
-  #undecodable(code = 'no_webcodecs', message = '') {
-    if (this.ways.tell('no_websocket')) {
+  /** Nothing that comes by this way is shown here. @param {import('./ways.js').Way} way @param {string} code */
+  #without(way, code, message = '') {
+    if (this.ways.tell(`no_${way}`)) {
       this.lose('ice_failed');
       return;
     }

@@ -17,11 +17,11 @@ const now = () => performance.now();
  * `<heliostat-viewer instance="…">`: shows an instance and passes mouse and keyboard to it.
  *
  * Attributes: `instance` (id), `src` (origin of the host; default: this page's), `controls` (a small bar of its own),
- * `muted`, `transport` (`webrtc` or `websocket`; otherwise WebRTC, and a WebSocket where that finds no path). Reflected: `state`.
+ * `muted`, `transport` (`webrtc`, `websocket` or `vnc`; otherwise the best that works, in this order). Reflected: `state`.
  *
  * Events (detail): `statechange` (Shown), `status` (the instance as the host tells it), `viewers`, `control`
  * (`{holder, role}`), `error` (`{code, message}`), `stats` (Digest), `latency` (ms), `action` (`{action}`,
- * cancelable: the user pressed the panel's button), `firstframe` (ms since the start), `way` (`webrtc` or `websocket`: how the
+ * cancelable: the user pressed the panel's button), `firstframe` (ms since the start), `way` (`webrtc`, `websocket` or `vnc`: how the
  * picture comes from now on), `wayout` (Ctrl+Alt+Escape).
  */
 export class HeliostatViewer extends HTMLElement {
@@ -351,9 +351,14 @@ export class HeliostatViewer extends HTMLElement {
     const { hint } = this.#surface;
     const before = this.#way;
     this.#way = way;
-    if (way === 'websocket' && wishOf(this.getAttribute('transport')) === 'auto')
-      hint.say('No direct path to the host was found: the picture comes by a WebSocket.');
-    else if (way === 'webrtc' && before === 'websocket') hint.say('A direct path to the host was found.');
+    if (way !== 'webrtc' && wishOf(this.getAttribute('transport')) === 'auto')
+      hint.say(
+        way === 'vnc'
+          ? 'This browser has no better way: the picture comes by VNC.'
+          : 'No direct path to the host was found: the picture comes by a WebSocket.',
+      );
+    else if (way === 'webrtc' && before && before !== 'webrtc')
+      hint.say('A direct path to the host was found.');
     this.#settle();
     if (way !== before) this.#emit('way', way);
   }

@@ -215,6 +215,7 @@ export class Link extends Retelling {
     switch (message.type) {
       case 'welcome':
         this.#carrying.paths.configure(message);
+        this.#carrying.offered(message.transports);
         this.emit('welcome', message);
         break;
       case 'ice_servers':

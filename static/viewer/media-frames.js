@@ -7,16 +7,19 @@ const HEADER_BYTES = 10;
 const FRAME_BYTES = 16;
 const KEY = 1;
 
-const TO_HOST = Object.freeze({ TAKEN: 0x10, KEY_FRAME: 0x11 });
-const FROM_HOST = Object.freeze({ OPENED: 0x90, FRAME: 0x91, REFUSED: 0x92 });
+const TO_HOST = Object.freeze({ TAKEN: 0x10, KEY_FRAME: 0x11, RFB: 0x12 });
+const FROM_HOST = Object.freeze({ OPENED: 0x90, FRAME: 0x91, REFUSED: 0x92, RFB: 0x93 });
 
 /** @typedef {'h264'|'vp8'|'vp9'|'av1'} Codec */
 /** @typedef {{key: boolean, rendition: number, number: number, ptsUs: number, data: Uint8Array}} Picture */
 
+/** @typedef {{type: 'opened', peer_id: string, codec: Codec | 'rfb'}} Opened */
+
 /**
- * @typedef {{type: 'opened', peer_id: string, codec: Codec}
+ * @typedef {Opened
  *   | {type: 'refused', code: string, message: string, retry_after?: number}
  *   | ({type: 'frame'} & Picture)
+ *   | {type: 'rfb', data: Uint8Array<ArrayBuffer>}
  *   | {type: 'other'}} MediaMessage
  */
 
@@ -29,6 +32,13 @@ export function taken(frames, time) {
 
 /** The decoder cannot go on without a key frame. @param {number} time ms */
 export const keyFrame = time => message(TO_HOST.KEY_FRAME, time, 0).bytes;
+
+/** Something for the VNC server. @param {Uint8Array} data @param {number} time ms */
+export function toVnc(data, time) {
+  const { bytes } = message(TO_HOST.RFB, time, data.length);
+  bytes.set(data, HEADER_BYTES);
+  return bytes;
+}
 
 /** @param {number} type @param {number} time @param {number} body */
 function message(type, time, body) {
@@ -59,6 +69,8 @@ export function decodeMedia(buffer) {
         ptsUs: Number(view.getBigUint64(8, true)),
         data: new Uint8Array(buffer, FRAME_BYTES),
       };
+    case FROM_HOST.RFB:
+      return { type: 'rfb', data: new Uint8Array(buffer, 2) };
     case FROM_HOST.OPENED:
       return told(buffer, 'opened', ['peer_id', 'codec']);
     case FROM_HOST.REFUSED:
@@ -97,9 +109,12 @@ export function formatOf(codec, data) {
   return null;
 }
 
-/** Where a host takes media sockets. @param {string} socket its other socket's address @param {Record<string, string>} wanted */
-export function mediaUrl(socket, wanted) {
-  const url = new URL('/ws/media', socket);
+/**
+ * Where a host takes media sockets.
+ * @param {string} socket its other socket's address @param {Record<string, string>} wanted @param {string} [path]
+ */
+export function mediaUrl(socket, wanted, path = '/ws/media') {
+  const url = new URL(path, socket);
   url.search = new URLSearchParams(wanted).toString();
   return url.href;
 }

@@ -1,17 +1,12 @@
 import { Decoding } from './decoding.js';
-import { decodeMedia, keyFrame, taken } from './media-frames.js';
+import { keyFrame, taken } from './media-frames.js';
+import { SocketPeer } from './socket-peer.js';
 import { complete } from './stats.js';
 
 export { mediaUrl } from './media-frames.js';
 
 export const MEDIA_SUBPROTOCOL = 'heliostat.media.v1';
 
-/** overflow: a move is dropped, the next one carries the newer position anyway. */
-const MOVES_BUFFERED_LIMIT = 4096;
-/** overflow: what may be dropped is dropped (`send` says so); releases are always queued. */
-const INPUT_BUFFERED_LIMIT = 65536;
-/** A host that says nothing for so long, its answers to pings included, is not reached this way any more. */
-const SILENCE_MS = 6000;
 /** A key frame that was asked for and has not come is asked for again. */
 const KEY_EVERY_MS = 1000;
 
@@ -19,17 +14,12 @@ const KEY_EVERY_MS = 1000;
  * The picture and the input by a WebSocket, for where WebRTC finds no path: the same frames, decoded by WebCodecs and drawn on a
  * canvas.
  *
- * Events as those of a `Peer`: `state`, `channel`, `message` (ArrayBuffer); and `canvas` (it has its first picture), `refused`
- * (`{code, message, retry_after}`), `undecodable`, `frame` (ShownFrame, of a frame that is seen).
+ * Events beside those of a `SocketPeer`: `frame` (ShownFrame, of a frame that is seen).
  */
-export class MediaPeer extends EventTarget {
+export class MediaPeer extends SocketPeer {
   /** @type {'websocket'} */
   kind = 'websocket';
-  /** @type {string | null} the host's name for it */
-  id = null;
-  closed = false;
   canvas;
-  #socket;
   /** @type {Decoding | null} */
   #decoding = null;
   #brush;
@@ -41,65 +31,23 @@ export class MediaPeer extends EventTarget {
   #drawn = 0;
   /** Drawn, and not seen yet. @type {import('./photons.js').ShownFrame | null} */
   #last = null;
-  #heard;
-  #watch = 0;
   #asking = 0;
 
   /** @param {string} url @param {import('./signalling.js').Env} env */
   constructor(url, env) {
-    super();
-    this.env = env;
+    super(url, MEDIA_SUBPROTOCOL, env);
     this.canvas = /** @type {HTMLCanvasElement} */ (env.canvas?.());
     this.#brush = this.canvas.getContext('2d', { alpha: false });
-    this.#heard = env.now();
-    const socket = new env.WebSocket(url, MEDIA_SUBPROTOCOL);
-    this.#socket = socket;
-    socket.binaryType = 'arraybuffer';
-    socket.onmessage = ({ data }) => data instanceof ArrayBuffer && this.#message(data);
-    socket.onclose = () => this.#lost();
-    this.#listen();
   }
 
   get codec() {
     return this.#decoding?.codec ?? '';
   }
 
-  /** Whether it can be steered by. */
-  get ready() {
-    return this.id !== null && this.#socket.readyState === 1;
-  }
-
-  get state() {
-    return this.closed ? 'closed' : this.ready ? 'connected' : 'connecting';
-  }
-
-  /** The networks have changed: whether it leads anywhere is soon known. @param {number} within ms */
-  suspect(within) {
-    this.#heard = Math.min(this.#heard, this.env.now() - SILENCE_MS + within);
-    this.#listen();
-  }
-
-  /**
-   * @param {Uint8Array<ArrayBuffer>} frame
-   * @param {'moves' | 'droppable' | 'reliable'} how
-   * @returns {boolean} whether it was handed to the socket
-   */
-  send(frame, how) {
-    if (!this.ready) return false;
-    const { bufferedAmount } = this.#socket;
-    if (how === 'moves' && bufferedAmount > MOVES_BUFFERED_LIMIT) return false;
-    if (how === 'droppable' && bufferedAmount > INPUT_BUFFERED_LIMIT) return false;
-    this.#socket.send(frame);
-    return true;
-  }
-
   close() {
-    if (this.closed) return;
-    this.closed = true;
-    for (const timer of [this.#watch, this.#asking]) this.env.clearTimeout(timer);
+    this.env.clearTimeout(this.#asking);
     this.#decoding?.close();
-    this.#socket.onmessage = this.#socket.onclose = null;
-    this.#socket.close();
+    super.close();
   }
 
   /**
@@ -132,34 +80,21 @@ export class MediaPeer extends EventTarget {
     });
   }
 
-  /** @param {ArrayBuffer} data */
-  #message(data) {
-    this.#heard = this.env.now();
-    const message = decodeMedia(data);
-    if (message?.type === 'frame') this.#frame(message, data.byteLength);
-    else if (message?.type === 'opened') this.#opened(message);
-    else if (message?.type === 'refused') this.#emit('refused', message);
-    else if (message) this.#emit('message', data);
-  }
-
-  /** @param {{peer_id: string, codec: import('./media-frames.js').Codec}} opened */
-  #opened({ peer_id, codec }) {
-    if (this.id) return;
-    this.id = peer_id;
-    this.#decoding = new Decoding(codec, this.env, {
+  /** @param {import('./media-frames.js').Opened} opened */
+  opened({ codec }) {
+    this.#decoding = new Decoding(/** @type {import('./media-frames.js').Codec} */ (codec), this.env, {
       show: (frame, since) => this.#show(frame, since),
       stuck: () => this.#askForKey(),
-      failed: () => this.#emit('undecodable', null),
+      failed: () => this.emit('undecodable', null),
     });
     // How long this takes is what the host compares later messages with.
-    this.#socket.send(taken(0, this.#time));
-    this.#emit('channel', null);
+    this.say(taken(0, this.time));
   }
 
-  /** @param {import('./media-frames.js').Picture} picture @param {number} bytes of the message */
-  #frame(picture, bytes) {
+  /** @param {import('./media-frames.js').MediaMessage} picture @param {number} bytes of the message */
+  came(picture, bytes) {
     const decoding = this.#decoding;
-    if (!decoding) return;
+    if (!decoding || picture.type !== 'frame') return;
     this.#came += 1;
     this.#bytes += bytes;
     decoding.push(picture);
@@ -170,7 +105,7 @@ export class MediaPeer extends EventTarget {
   #tell() {
     if (this.closed || this.#told === this.#came || !this.#decoding?.keepsUp) return;
     this.#told = this.#came;
-    this.#socket.send(taken(this.#came, this.#time));
+    this.say(taken(this.#came, this.time));
   }
 
   /** @param {VideoFrame} frame @param {number} received ms */
@@ -188,7 +123,7 @@ export class MediaPeer extends EventTarget {
     this.#last = { ptsUs: timestamp, received, submitted: now, presented: now };
     if (!asked) this.env.nextFrame(at => this.#seen(at));
     this.#drawn += 1;
-    if (this.#drawn === 1) this.#emit('canvas', canvas);
+    if (this.#drawn === 1) this.emit('canvas', canvas);
     this.#tell();
   }
 
@@ -202,29 +137,7 @@ export class MediaPeer extends EventTarget {
   #askForKey() {
     this.env.clearTimeout(this.#asking);
     if (this.closed || !this.#decoding?.needsKey || !this.ready) return;
-    this.#socket.send(keyFrame(this.#time));
+    this.say(keyFrame(this.time));
     this.#asking = this.env.setTimeout(() => this.#askForKey(), KEY_EVERY_MS);
-  }
-
-  #listen() {
-    this.env.clearTimeout(this.#watch);
-    // A page that nobody sees is sent nothing, and its timers are late.
-    if (!this.env.visible()) this.#heard = this.env.now();
-    const left = this.#heard + SILENCE_MS - this.env.now();
-    if (left <= 0) this.#lost();
-    else this.#watch = this.env.setTimeout(() => this.#listen(), left);
-  }
-
-  #lost() {
-    if (!this.closed) this.dispatchEvent(new CustomEvent('state', { detail: 'failed' }));
-  }
-
-  get #time() {
-    return Math.floor(this.env.now());
-  }
-
-  /** @param {string} type @param {unknown} detail */
-  #emit(type, detail) {
-    if (!this.closed) this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

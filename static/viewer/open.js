@@ -8,7 +8,7 @@ import { socketUrl } from './protocol.js';
  * @param {string | null} text
  * @returns {import('./ways.js').Wish}
  */
-export const wishOf = text => (text === 'webrtc' || text === 'websocket' ? text : 'auto');
+export const wishOf = text => (text === 'webrtc' || text === 'websocket' || text === 'vnc' ? text : 'auto');
 
 /** Where a tab keeps the id under which it views an instance: a reload is the same viewer. @param {string} instance */
 export const viewerKey = instance => `heliostat.viewer.${instance}`;

@@ -41,7 +41,7 @@ export function socketUrl(host) {
 /** @typedef {{ice_servers?: RTCIceServer[], ice_transport_policy?: RTCIceTransportPolicy, expires_in?: number}} IceMessage */
 
 /**
- * @typedef {({type: 'welcome', session_id: string, viewer_id: string} & IceMessage)
+ * @typedef {({type: 'welcome', session_id: string, viewer_id: string, transports?: string[]} & IceMessage)
  *   | ({type: 'ice_servers'} & IceMessage)
  *   | {type: 'restart_ice', peer_id: string}
  *   | ({type: 'instance'} & InstanceMessage)

@@ -9,7 +9,7 @@ import { digest } from './stats.js';
  */
 export async function reading(peer, before, at, photons) {
   const read =
-    peer.kind === 'websocket'
+    peer.kind !== 'webrtc'
       ? peer.digest(before, at)
       : digest([...(await peer.connection.getStats()).values()], before, at);
   return read && { ...read, digest: { ...read.digest, ...photons?.figures(at) } };

@@ -288,6 +288,8 @@ const TITLES = {
   unsupported_browser: 'This browser cannot show the picture',
   no_webcodecs: 'This browser cannot show the picture',
   webcodecs_insecure: 'This way needs https',
+  no_vnc: 'This host sends nothing by VNC',
+  transport_not_offered: 'This host does not offer this way',
   rate_limited: 'Too many attempts',
   too_many_viewers: 'Too many people are watching',
 };
@@ -307,6 +309,8 @@ const WORDS = {
     'It decodes nothing that comes by a WebSocket: it has no WebCodecs for H.264 or VP8. Chromium has, and Firefox from 130 on.',
   webcodecs_insecure:
     'Browsers decode what comes by a WebSocket on encrypted pages only. Open this page by https, or let it use WebRTC.',
+  no_vnc: 'It has no VNC server, or does not let it be used. Let the page use another way.',
+  transport_not_offered: 'Let the page use another way.',
   host_shutdown: 'The host is restarting.',
   app_exited: 'The program was closed.',
   app_crashed: 'The program has crashed.',

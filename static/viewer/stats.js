@@ -126,7 +126,7 @@ export function rows(d, latency) {
   /** @param {import('./samples.js').Figures | null} f median, and what 95 % of the last minute's are below */
   const both = f => (f ? `${f.p50_ms} ms · 95 %: ${f.p95_ms} ms` : '–');
   return [
-    ['Way', d.way === 'websocket' ? 'WebSocket' : 'WebRTC'],
+    ['Way', { webrtc: 'WebRTC', websocket: 'WebSocket', vnc: 'VNC' }[d.way]],
     ['Picture', d.width ? `${d.width}×${d.height}` : '–'],
     ['Codec', d.codec || '–'],
     ['Frame rate', `${d.fps} fps`],

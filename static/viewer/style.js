@@ -7,7 +7,7 @@ const CSS = `
 [hidden] { display: none !important; }
 video, canvas { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; display: block; outline: none;
   touch-action: none; user-select: none; -webkit-user-select: none; opacity: 1; transition: opacity .25s, filter .25s; }
-canvas { pointer-events: none; }
+canvas { pointer-events: none; width: 100% !important; height: 100% !important; margin: 0 !important; }
 :host([state="idle"]) :is(video, canvas), :host([state="connecting"]) :is(video, canvas), :host([state="error"]) :is(video, canvas) { opacity: 0; }
 :host([state="restarting"]) :is(video, canvas), :host([state="reconnecting"]) :is(video, canvas) { filter: brightness(.45) saturate(.5); }
 :host([state="failed"]) :is(video, canvas), :host([state="ended"]) :is(video, canvas) { filter: brightness(.18) saturate(.2) blur(3px); }

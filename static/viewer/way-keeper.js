@@ -1,13 +1,13 @@
 import { decodable } from './decodable.js';
-import { both, turn, ways } from './ways.js';
+import { both, second, turn, ways } from './ways.js';
 
 /** @typedef {import('./ways.js').Event} Event */
 
 /**
  * @typedef {object} Hooks
  * @property {() => void} fall gives WebRTC up for now
- * @property {() => void} attempt tries WebRTC beside the WebSocket
- * @property {() => void} impossible no WebSocket is possible here, and nothing else may be tried
+ * @property {() => void} attempt tries WebRTC beside the second way
+ * @property {() => void} impossible nothing is left that may be tried
  */
 
 /** Why the picture cannot come by a WebSocket here. @typedef {'insecure'|'missing'} Lack */
@@ -26,6 +26,7 @@ export class WayKeeper {
     this.#ways = ways(wish, {
       webrtc: Boolean(env.RTCPeerConnection),
       websocket: Boolean(env.VideoDecoder && env.canvas),
+      vnc: Boolean(env.canvas),
     });
     this.ready = this.#lookAtCodecs();
   }
@@ -39,6 +40,11 @@ export class WayKeeper {
     return both(this.#ways);
   }
 
+  /** The way for where WebRTC is not, where there is a choice. */
+  get second() {
+    return this.both ? second(this.#ways) : null;
+  }
+
   get wish() {
     return this.#ways.wish;
   }
@@ -46,13 +52,13 @@ export class WayKeeper {
   /** Whether anything can be tried. */
   get any() {
     const { wish, can } = this.#ways;
-    return wish === 'auto' ? can.webrtc || can.websocket : can[wish];
+    return wish === 'auto' ? can.webrtc || second({ can }) !== null : can[wish];
   }
 
   /** What is lacking for a WebSocket, where one may be tried at all. @returns {Lack | null} */
   get lack() {
     const { wish, can } = this.#ways;
-    if (wish === 'webrtc' || can.websocket) return null;
+    if (can.websocket || (wish !== 'websocket' && (wish !== 'auto' || can.vnc))) return null;
     return this.env.secure === false ? 'insecure' : 'missing';
   }
 
@@ -70,6 +76,12 @@ export class WayKeeper {
     return this.#ways.way !== way;
   }
 
+  /** The host takes only these. @param {string[]} transports */
+  offered(transports) {
+    for (const way of /** @type {const} */ (['webrtc', 'websocket', 'vnc']))
+      if (!transports.includes(way)) this.tell(`no_${way}`);
+  }
+
   stop() {
     this.env.clearTimeout(this.#timer);
   }
@@ -82,7 +94,8 @@ export class WayKeeper {
   }
 
   async #lookAtCodecs() {
-    if (!this.#ways.can.websocket || this.#ways.wish === 'webrtc') return;
+    const { can, wish } = this.#ways;
+    if (!can.websocket || (wish !== 'auto' && wish !== 'websocket')) return;
     this.codecs = await decodable(this.env.VideoDecoder).catch(() => []);
     if (this.codecs.length > 0) return;
     this.tell('no_websocket');

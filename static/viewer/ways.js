@@ -1,6 +1,9 @@
 /**
  * By which way the picture comes: WebRTC, or a WebSocket where that finds no path. Pure.
  *
+ * By the WebSocket come encoded frames, where the browser can decode them, and else what a VNC server sends. Of these two a page
+ * has one, the *second* way: `websocket` in this picture.
+ *
  * ```text
  *       not connected within 4 s, no path; lost alone
  *   webrtc ──────────────────────────────────────────────► websocket ──30 s, 60 s … 10 min; another network──► trial
@@ -19,7 +22,7 @@ export const FIRST_TRIAL_MS = 30_000;
 /** …and no more seldom than this. */
 export const LAST_TRIAL_MS = 600_000;
 
-/** @typedef {'webrtc'|'websocket'} Way */
+/** @typedef {'webrtc'|'websocket'|'vnc'} Way */
 /** @typedef {'auto'|Way} Wish */
 
 /**
@@ -28,7 +31,7 @@ export const LAST_TRIAL_MS = 600_000;
  * @property {Readonly<Record<Way, boolean>>} can
  * @property {Way} way the one in use, or tried next
  * @property {boolean} up whether it is connected
- * @property {boolean} trying whether WebRTC is tried beside a WebSocket
+ * @property {boolean} trying whether WebRTC is tried beside the second way
  * @property {number} failures of WebRTC in a row
  * @property {number | null} until when something is due
  */
@@ -37,8 +40,9 @@ export const LAST_TRIAL_MS = 600_000;
  * What happened. `begun`: a path is looked for. `connected`: it works. `pathless`: it has no path, or lost it. `blocked`: it
  * lost it while the host is heard by its socket. `gone`: its
  * connection is gone for another reason. `tried`: the trial came to nothing; `changed`: it took over. `network`: the machine has
- * other networks. `tick`: time passed. `no_websocket`: it turns out not to be possible.
- * @typedef {'begun'|'connected'|'pathless'|'blocked'|'gone'|'tried'|'changed'|'network'|'tick'|'no_websocket'} Event
+ * other networks. `tick`: time passed. `no_…`: this way turns out not to be possible.
+ * @typedef {'begun'|'connected'|'pathless'|'blocked'|'gone'|'tried'|'changed'|'network'|'tick'
+ *   |'no_webrtc'|'no_websocket'|'no_vnc'} Event
  */
 
 /** What is to be done: give WebRTC up for now, or try it beside. @typedef {'fall'|'try'} Effect */
@@ -54,7 +58,9 @@ export const EVENTS = Object.freeze([
   'changed',
   'network',
   'tick',
+  'no_webrtc',
   'no_websocket',
+  'no_vnc',
 ]);
 
 /**
@@ -62,12 +68,15 @@ export const EVENTS = Object.freeze([
  * @returns {Ways}
  */
 export function ways(wish, can) {
-  const way = wish === 'websocket' || (wish === 'auto' && !can.webrtc) ? 'websocket' : 'webrtc';
+  const way = wish === 'auto' ? (can.webrtc ? 'webrtc' : (second({ can }) ?? 'webrtc')) : wish;
   return { wish, can, way, up: false, trying: false, failures: 0, until: null };
 }
 
+/** The way for where WebRTC is not. @param {Pick<Ways, 'can'>} now @returns {'websocket' | 'vnc' | null} */
+export const second = ({ can }) => (can.websocket ? 'websocket' : can.vnc ? 'vnc' : null);
+
 /** Whether there is a choice. @param {Ways} now */
-export const both = ({ wish, can }) => wish === 'auto' && can.webrtc && can.websocket;
+export const both = now => now.wish === 'auto' && now.can.webrtc && second(now) !== null;
 
 /** @param {number} failures */
 export const trialAfter = failures =>
@@ -96,7 +105,7 @@ export function turn(now, event, at) {
       return stay(pathless(now));
     case 'blocked':
       if (!webrtc || !both(now)) return stay(pathless(now));
-      return stay({ ...now, way: 'websocket', up: false, failures: now.failures + 1, until: null });
+      return stay({ ...now, way: other(now), up: false, failures: now.failures + 1, until: null });
     case 'gone':
       return stay({ ...now, up: false, trying: false, until: null });
     case 'tried':
@@ -114,12 +123,12 @@ export function turn(now, event, at) {
       if (!webrtc) return now.up && !now.trying ? attempt(now) : stay({ ...now, until: null });
       // What is given up is said to be without a path, which leads to the other way.
       return { ways: { ...now, until: null }, effect: now.up ? null : 'fall' };
-    case 'no_websocket': {
-      const can = { ...now.can, websocket: false };
-      const way = now.wish === 'auto' && now.can.webrtc ? 'webrtc' : now.way;
-      const up = now.up && way === now.way;
-      return stay({ ...now, can, way, up, trying: false, until: null });
-    }
+    case 'no_webrtc':
+      return stay(without(now, 'webrtc'));
+    case 'no_websocket':
+      return stay(without(now, 'websocket'));
+    case 'no_vnc':
+      return stay(without(now, 'vnc'));
   }
 }
 
@@ -129,8 +138,19 @@ function pathless(now) {
   // What worked is made anew first: it may be the host that was away.
   if (now.up) return next;
   const failures = now.way === 'webrtc' ? now.failures + 1 : now.failures;
-  const other = now.way === 'webrtc' ? 'websocket' : 'webrtc';
-  return { ...next, failures, way: both(now) ? other : now.way };
+  return { ...next, failures, way: both(now) ? other(now) : now.way };
+}
+
+/** Of two ways the one that is not used. @param {Ways} now @returns {Way} */
+const other = now => (now.way === 'webrtc' ? (second(now) ?? now.way) : 'webrtc');
+
+/** @param {Ways} now @param {Way} way @returns {Ways} */
+function without(now, way) {
+  const next = { ...now, can: { ...now.can, [way]: false } };
+  const left = second(next) ?? (next.can.webrtc ? 'webrtc' : now.way);
+  if (now.wish === 'auto' && now.way === way && left !== way)
+    return { ...next, way: left, up: false, trying: false, until: null };
+  return both(next) ? next : { ...next, trying: false, until: null };
 }
 
 /** @param {Ways} now @param {number} at @returns {Ways} */

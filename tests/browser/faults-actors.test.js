@@ -52,6 +52,7 @@ const kinds = {
   'root/instances/*/desktop/stage': { name: 'the stage’s supervisor', cost: 'nothing' },
   'root/instances/*/desktop/stage/window_manager': { name: 'the window manager’s child', cost: 'nothing' },
   'root/instances/*/desktop/stage/capture': { name: 'the capture’s child', cost: 'nothing' },
+  'root/instances/*/desktop/stage/vnc': { name: 'the VNC server’s child', cost: 'nothing' },
   'root/instances/*/desktop/stage/input': { name: 'the input’s child', cost: 'nothing' },
   'root/instances/*/desktop/stage/render': { name: 'the app’s child', cost: 'nothing' },
   'root/instances/*/actor': { name: 'the instance’s actor', cost: 'nothing' },

@@ -20,6 +20,8 @@ const { scenario } = suite({
       secrets: ['not-the-secret-of-the-turn-server'],
       transport_policy: 'relay',
     },
+    // By VNC every browser sees something.
+    video: { transports: ['webrtc', 'websocket'] },
   },
   apps: paths => [pattern(paths)],
 });
@@ -46,7 +48,10 @@ scenario('a wrong secret is told for what it is', async stage => {
 
 scenario('a host that wants relays and has none says what it lacks', async stage => {
   const host = await Host.start({
-    sections: { ice: { transport_policy: 'relay' } },
+    sections: {
+      ice: { transport_policy: 'relay' },
+      video: { transports: ['webrtc', 'websocket'] },
+    },
     apps: paths => [pattern(paths)],
   });
   const other = new Stage(host, stage.browser);

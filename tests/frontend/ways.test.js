@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import {
+  both,
   EVENTS,
   FALL_BACK_MS,
   FIRST_TRIAL_MS,
@@ -15,7 +16,8 @@ import {
 /** @typedef {import('../../static/viewer/ways.js').Ways} Ways */
 /** @typedef {import('../../static/viewer/ways.js').Wish} Wish */
 
-const BOTH = { webrtc: true, websocket: true };
+const BOTH = { webrtc: true, websocket: true, vnc: false };
+const ALL = { webrtc: true, websocket: true, vnc: true };
 const NOW = 1000;
 
 /** Where events lead, and what they have done. @param {Ways} from @param {(Event | [Event, number])[]} events */
@@ -93,16 +95,40 @@ test('another network is a reason to try at once', () => {
 });
 
 test('who wants one way is never given the other', () => {
-  for (const wish of /** @type {const} */ (['webrtc', 'websocket'])) {
-    for (const { now } of reachable(ways(wish, BOTH))) assert.equal(now.way, wish);
+  for (const wish of /** @type {const} */ (['webrtc', 'websocket', 'vnc'])) {
+    for (const { now } of reachable(ways(wish, ALL))) assert.equal(now.way, wish);
   }
 });
 
 test('what the browser cannot is not tried', () => {
-  const alone = ways('auto', { webrtc: true, websocket: false });
+  const alone = ways('auto', { webrtc: true, websocket: false, vnc: false });
   for (const { now } of reachable(alone)) assert.equal(now.way, 'webrtc');
-  assert.equal(ways('auto', { webrtc: false, websocket: true }).way, 'websocket');
+  assert.equal(ways('auto', { ...ALL, webrtc: false }).way, 'websocket');
   assert.equal(after(auto(), 'begun', 'pathless', 'no_websocket').ways.way, 'webrtc');
+});
+
+test('a browser that can decode nothing gets what a VNC server sends, and goes up from there as from a WebSocket', () => {
+  assert.equal(ways('auto', { webrtc: false, websocket: false, vnc: true }).way, 'vnc');
+  assert.equal(after(ways('auto', ALL), 'begun', 'pathless').ways.way, 'websocket', 'who can decodes');
+  const blind = ways('auto', { ...ALL, websocket: false });
+  assert.equal(after(blind, 'begun', 'connected', 'blocked').ways.way, 'vnc');
+  const fallen = after(blind, 'begun', 'pathless', 'begun', 'connected').ways;
+  assert.deepEqual([fallen.way, fallen.until], ['vnc', NOW + FIRST_TRIAL_MS]);
+  const tried = after(fallen, ['tick', FIRST_TRIAL_MS]);
+  assert.deepEqual([tried.effects, tried.ways.way, tried.ways.up], [['try'], 'vnc', true]);
+  assert.equal(after(tried.ways, 'changed').ways.way, 'webrtc');
+});
+
+test('of a way that turns out not to be possible the next is tried, and one that works goes on', () => {
+  const decoding = after(ways('auto', ALL), 'begun', 'pathless', 'begun').ways;
+  assert.equal(after(decoding, 'no_websocket').ways.way, 'vnc');
+  assert.equal(after(decoding, 'no_websocket', 'no_vnc').ways.way, 'webrtc');
+  assert.equal(after(ways('auto', ALL), 'no_webrtc').ways.way, 'websocket');
+  assert.equal(after(ways('auto', ALL), 'no_webrtc', 'no_websocket').ways.way, 'vnc');
+  const up = after(decoding, 'connected', 'no_vnc').ways;
+  assert.ok(up.up && up.until !== null, 'it is still tried to get away from');
+  const alone = after(decoding, 'connected', 'no_webrtc').ways;
+  assert.ok(alone.up && alone.until === null, 'there is nowhere to go');
 });
 
 /** Every state that some events lead to. @param {Ways} from */
@@ -133,14 +159,16 @@ function reachable(from) {
 }
 
 test('wherever events lead, nothing is tried without need and nobody waits for ever', () => {
-  for (const { now, at, effect } of reachable(auto())) {
+  for (const { now, at, effect } of [...reachable(auto()), ...reachable(ways('auto', ALL))]) {
     const state = JSON.stringify(now);
-    if (effect === 'try') assert.ok(now.way === 'websocket' && now.up && now.trying, state);
+    if (effect === 'try') assert.ok(now.way !== 'webrtc' && now.up && now.trying, state);
     if (effect === 'fall') assert.ok(now.way === 'webrtc' && !now.up, state);
-    if (now.way === 'websocket' && now.up && now.can.websocket)
+    if (now.way !== 'webrtc' && now.up && both(now))
       assert.ok(now.trying || now.until !== null, `WebRTC is never tried again: ${state}`);
     if (now.way === 'webrtc' && now.up) assert.equal(now.until, null, state);
-    assert.ok(!now.trying || (now.up && now.way === 'websocket'), state);
+    assert.ok(!now.trying || (now.up && now.way !== 'webrtc'), state);
+    if (now.can.webrtc || now.can.websocket || now.can.vnc)
+      assert.ok(now.can[now.way], `it is not possible: ${state}`);
     assert.ok(now.until === null || now.until - at <= LAST_TRIAL_MS, state);
   }
 });

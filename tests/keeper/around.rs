@@ -1,19 +1,21 @@
-//! What stands around an app, and could be broken into by what the app sends: display, window manager, capture; and the
-//! keeper. What they hold is read from `/proc`, what they reach is tried in their place.
+//! What stands around an app, and could be broken into by what the app sends: display, window manager, capture, VNC server;
+//! and the keeper. What they hold is read from `/proc`, what they reach is tried in their place.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 
 use heliostat::protocol::keeper::Spec;
 
 use super::boxed::Boxed;
 use super::support::{GRACE, is_root, role, until};
 
-/// What each of the three is started with.
-fn specs(boxed: &Boxed) -> [(&'static str, Spec); 3] {
+/// What each of them is started with.
+fn specs(boxed: &Boxed) -> [(&'static str, Spec); 4] {
     let layout = &boxed.layout;
     [
         ("display", layout.display()),
@@ -22,6 +24,7 @@ fn specs(boxed: &Boxed) -> [(&'static str, Spec); 3] {
             "capture",
             layout.capture(boxed.display, &heliostat::desktop::EncoderSet::default()),
         ),
+        ("VNC server", layout.vnc(boxed.display).unwrap()),
     ]
 }
 
@@ -84,17 +87,54 @@ async fn who_breaks_into_them_reaches_no_network_and_nobody_elses_processes() {
     }
     // Who is only a client of the display has no business in the machine's network at all.
     let displays = "grep -c X11-unix /proc/net/unix";
-    let [(_, display), (_, window_manager), (_, capture)] = specs(&mine);
+    let [(_, display), (_, window_manager), (_, capture), (_, vnc)] = specs(&mine);
     assert_ne!(
         mine.inside(display, displays).await,
         "0",
         "or two would take the same number"
     );
-    for spec in [window_manager, capture] {
+    for spec in [window_manager, capture, vnc] {
         assert_eq!(mine.inside(spec, displays).await, "0");
     }
     mine.end().await;
     other.end().await;
+}
+
+#[tokio::test]
+async fn a_vnc_server_is_reached_by_its_socket_and_by_nothing_else() {
+    let boxed = Boxed::plain().await;
+    // As it is in a sandbox, and without one, where the machine's network is its own.
+    for sandboxed in [true, false] {
+        let mut layout = boxed.layout.clone();
+        if !sandboxed {
+            layout.confinement.sandbox = None;
+        }
+        let vnc = layout.vnc(boxed.display).unwrap();
+        let pid = boxed.keeper.ensure(&role("vnc"), vnc, GRACE).await.unwrap().pid;
+        let socket = boxed.folders.vnc.join("s");
+        let mut greeting = [0; 12];
+        until("it greets", || {
+            UnixStream::connect(&socket).is_ok_and(|mut stream| stream.read_exact(&mut greeting).is_ok())
+        })
+        .await;
+        assert_eq!(&greeting, b"RFB 003.008\n");
+        let own: Vec<_> = fs::read_dir(Boxed::proc(pid, "fd"))
+            .unwrap()
+            .filter_map(|fd| fs::read_link(fd.ok()?.path()).ok())
+            .collect();
+        for table in ["net/tcp", "net/tcp6", "net/udp", "net/udp6"] {
+            let sockets = fs::read_to_string(Boxed::proc(pid, table)).unwrap();
+            for line in sockets.lines().skip(1) {
+                let inode = line.split_whitespace().nth(9).unwrap();
+                let mine = own
+                    .iter()
+                    .any(|link| link.to_string_lossy() == format!("socket:[{inode}]"));
+                assert!(!mine, "sandboxed={sandboxed} {table}: {line}");
+            }
+        }
+        boxed.keeper.stop(&role("vnc"), GRACE).await.unwrap();
+    }
+    boxed.end().await;
 }
 
 #[tokio::test]

@@ -87,6 +87,7 @@ impl Boxed {
             xauthority,
             window_manager_config,
             program: reachable(&place.options.program, apps_folder.path()),
+            vnc_folder: Some(folders.vnc.clone()),
             user: owner.as_ref().map(|owner| User {
                 uid: owner.uid,
                 gid: owner.gid,

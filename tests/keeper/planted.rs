@@ -70,6 +70,7 @@ impl Scene {
             xauthority,
             window_manager_config,
             program: PathBuf::new(),
+            vnc_folder: None,
             user: None,
             user_name: "nobody".into(),
             confinement: Confinement::default(),

@@ -7,3 +7,4 @@ mod security;
 mod source;
 mod tidiness;
 mod unit;
+mod vendor;

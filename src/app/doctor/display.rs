@@ -11,6 +11,7 @@ use super::xvfb::{SIZE, Xvfb};
 use crate::app::error::chain;
 use crate::config::AppOwner;
 use crate::config::catalogue::find_program;
+use crate::desktop::commands::VNC_SERVER;
 use crate::x11::{DisplayAddress, Grabber, X11Error, check_display};
 
 /// Where X servers have their sockets.
@@ -20,6 +21,7 @@ const SOCKETS: &str = "displays' folder";
 const DISPLAY: &str = "display";
 const GRAB: &str = "shared memory";
 const WINDOW_MANAGER: &str = "window manager";
+const VNC: &str = "VNC";
 
 /// For a display to start.
 const START: Duration = Duration::from_secs(15);
@@ -107,6 +109,19 @@ pub fn window_manager(search_path: &[PathBuf]) -> Finding {
     }
 }
 
+/// Whether browsers that can do nothing else get a picture; `wanted`: the configuration lets them.
+pub fn vnc(search_path: &[PathBuf], wanted: bool) -> Finding {
+    match find_program(VNC_SERVER, search_path) {
+        _ if !wanted => Finding::ok(VNC, "not in video.transports"),
+        Some(program) => Finding::ok(VNC, program.display().to_string()),
+        None => Finding::note(
+            VNC,
+            "x11vnc is not installed: browsers with neither WebRTC nor WebCodecs see nothing",
+        )
+        .hint("apt-get install x11vnc"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
@@ -135,6 +150,10 @@ mod tests {
         let empty = [PathBuf::from("/does/not/exist")];
         assert_eq!(check(&empty, None)[0].hint.as_deref(), Some("apt-get install xvfb"));
         assert_eq!(window_manager(&empty).hint.as_deref(), Some("apt-get install openbox"));
+        let missing = vnc(&empty, true);
+        assert_eq!(missing.level, Level::Note);
+        assert_eq!(missing.hint.as_deref(), Some("apt-get install x11vnc"));
+        assert_eq!(vnc(&empty, false).level, Level::Ok);
     }
 
     #[test]

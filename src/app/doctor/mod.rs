@@ -84,6 +84,8 @@ fn check(sources: &Sources) -> Vec<Finding> {
         display::check(&folders, user.as_ref())
     }));
     found.push(display::window_manager(&search_path));
+    let by_vnc = config.as_ref().is_some_and(|config| config.video.transports.vnc);
+    found.push(display::vnc(&search_path, by_vnc));
     if let Some(config) = config.clone() {
         let user = sandbox_user;
         found.extend(within("sandbox", SANDBOX, move || {

@@ -167,6 +167,7 @@ fn command(program: &Path, scratch: &Scratch) -> Command {
         xauthority: xauthority_path(&folder),
         window_manager_config: folder.clone(),
         program: PathBuf::new(),
+        vnc_folder: None,
         user: None,
         user_name: String::new(),
         confinement: Confinement::default(),

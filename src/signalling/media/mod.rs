@@ -13,6 +13,7 @@
 
 mod capacity;
 mod feed;
+mod shows;
 mod socket;
 mod under_way;
 

@@ -17,16 +17,19 @@ use super::super::frames::{MAX_FRAME, Refused};
 use super::super::guard::{Guarded, Verdict};
 use super::capacity::Capacity;
 use super::feed::{Gate, frames};
+use super::shows::{Shows, Wrong, close_code, why};
 use crate::clock::monotonic_us;
-use crate::instance::media_peer::{MediaPeer, OpenMedia};
+use crate::instance::media_peer::{MediaPeer, OpenMedia, Picture};
 use crate::instance::{InstanceHandle, RequestError};
 use crate::media::{Frame, Presses};
 use crate::observe::Lines;
 use crate::peer::{InputChannel, InputCounters, InputEvents, KeyRate, told};
 use crate::protocol::input::{InputEvent, encode_closed, encode_status};
-use crate::protocol::media::{self, FromPage, Opened, SUBPROTOCOL};
+use crate::protocol::media::{self, FromPage, Opened};
+use crate::protocol::rfb::Filter;
 use crate::protocol::signalling::CloseReason;
 use crate::session::Tenure;
+use crate::source::LineEnd;
 
 /// Pings are sent this often, and the browser answers by itself.
 const PING: Duration = Duration::from_secs(10);
@@ -77,15 +80,13 @@ pub struct MediaSocket {
 #[derive(Debug)]
 struct Playing {
     peer: MediaPeer,
-    gate: Rc<Gate>,
-    capacity: Capacity,
-    keys: KeyRate,
+    shows: Shows,
     events: InputEvents,
     presses: Option<Arc<Presses>>,
     counters: Arc<InputCounters>,
 }
 
-/// Answers the upgrade.
+/// Answers the upgrade to a socket of this sub-protocol.
 ///
 /// # Errors
 /// When the request is no proper upgrade ([`super::super::check`]).
@@ -93,6 +94,7 @@ pub async fn open(
     request: &HttpRequest,
     payload: web::Payload,
     begins: MediaRequest,
+    protocol: &'static str,
 ) -> Result<HttpResponse, actix_web::Error> {
     let verdict = Verdict::default();
     let actor = MediaSocket {
@@ -107,7 +109,7 @@ pub async fn open(
         _kept: begins.kept,
     };
     ws::WsResponseBuilder::new(actor, request, Guarded::new(payload, verdict))
-        .protocols(&[SUBPROTOCOL])
+        .protocols(&[protocol])
         .frame_size(MAX_FRAME)
         .start()
 }
@@ -117,6 +119,8 @@ type Socket = ws::WebsocketContext<MediaSocket>;
 /// What comes from the host's side.
 enum ToPage {
     Frame(Arc<Frame>),
+    Rfb(Bytes),
+    LineEnded(LineEnd),
     Status(Option<String>),
     Close(CloseReason),
     SignedOut,
@@ -128,17 +132,15 @@ impl MediaSocket {
             Ok(peer) => peer,
             Err(error) => return self.refused(&error, ctx),
         };
-        let capacity = Capacity::new();
-        let gate = Gate::new(capacity.told());
-        let opened = Opened {
-            peer_id: peer.peer,
-            codec: peer.codec.name(),
+        let id = peer.peer;
+        let (peer, Some(picture)) = peer.with_picture() else {
+            return self.put_out(ctx, ws::CloseCode::Error, "no picture");
         };
-        ctx.binary(media::encode_opened(&opened));
-        let (peer, subscription) = peer.with_frames();
-        if let Some(subscription) = subscription {
-            ctx.add_stream(frames(subscription, Rc::clone(&gate)).map(ToPage::Frame));
-        }
+        ctx.binary(media::encode_opened(&Opened {
+            peer_id: id,
+            codec: picture.format(),
+        }));
+        let shows = shown(picture, ctx);
         let mut status = peer.status.clone();
         status.mark_changed();
         ctx.add_stream(stream::unfold(status, |mut status| async move {
@@ -153,9 +155,7 @@ impl MediaSocket {
             events: InputEvents::new(Arc::clone(&peer.input), Arc::clone(&counters)),
             presses: peer.input.presses(),
             peer,
-            gate,
-            capacity,
-            keys: KeyRate::default(),
+            shows,
             counters,
         });
     }
@@ -192,31 +192,19 @@ impl MediaSocket {
                     InputChannel::Input
                 };
                 match frame.event {
-                    InputEvent::Hidden => playing.gate.hide(true),
-                    InputEvent::Visible => playing.gate.hide(false),
+                    InputEvent::Hidden => playing.shows.hide(true),
+                    InputEvent::Visible => playing.shows.hide(false),
                     _ => {}
                 }
                 if let Some(answer) = playing.events.take(frame, channel) {
                     ctx.binary(answer);
                 }
             }
-            Ok(FromPage::Taken(frames)) if playing.events.allow() => {
-                let now = Instant::now();
-                let taken = playing.gate.under_way.borrow_mut().take(frames, now);
-                match taken {
-                    Ok(sample) => {
-                        let news = sample.and_then(|sample| playing.capacity.note(sample, now));
-                        playing.gate.taken(news);
-                    }
-                    Err(error) => self.malformed("never_sent", &error, ctx),
-                }
-            }
-            Ok(FromPage::KeyFrame) if playing.events.allow() => {
-                if playing.keys.ask(Instant::now()).is_ok() {
-                    playing.gate.ask_for_key();
-                }
-            }
-            Ok(FromPage::Taken(_) | FromPage::KeyFrame) => {}
+            Ok(said) => match playing.shows.said(said, playing.events.allow()) {
+                Ok(()) => {}
+                Err(Wrong::Message(code, why)) => self.malformed(code, &why, ctx),
+                Err(Wrong::Fatal(code, why)) => return self.put_out(ctx, code, why),
+            },
             Err(error) => self.malformed(error.code(), &error, ctx),
         }
         let dropped = self
@@ -256,11 +244,39 @@ impl MediaSocket {
     }
 
     fn look(&mut self, ctx: &mut Socket) {
-        let gone = |playing: &Playing| playing.gate.under_way.borrow().is_gone(Instant::now());
-        if self.peer.as_ref().is_some_and(gone) {
+        if self.peer.as_ref().is_some_and(|playing| playing.shows.is_gone()) {
             self.put_out(ctx, ws::CloseCode::Again, "no frames are taken");
         } else if self.heard.elapsed() > SILENCE {
             self.put_out(ctx, ws::CloseCode::Away, "silent for too long");
+        }
+    }
+}
+
+/// Has what a picture comes of flow to the page.
+fn shown(picture: Picture, ctx: &mut Socket) -> Shows {
+    match picture {
+        Picture::Frames(_, subscription) => {
+            let capacity = Capacity::new();
+            let gate = Gate::new(capacity.told());
+            ctx.add_stream(frames(subscription, Rc::clone(&gate)).map(ToPage::Frame));
+            Shows::Frames {
+                gate,
+                capacity,
+                keys: KeyRate::default(),
+            }
+        }
+        Picture::Vnc(line) => {
+            ctx.add_stream(stream::unfold(Some(line.incoming()), |incoming| async move {
+                let incoming = incoming?;
+                match incoming.next().await {
+                    Ok(bytes) => Some((ToPage::Rfb(bytes), Some(incoming))),
+                    Err(end) => Some((ToPage::LineEnded(end), None)),
+                }
+            }));
+            Shows::Vnc {
+                line,
+                filter: Filter::default(),
+            }
         }
     }
 }
@@ -298,12 +314,11 @@ impl Actor for MediaSocket {
 impl Drop for MediaSocket {
     fn drop(&mut self) {
         if let Some(playing) = &self.peer {
-            let skipped = playing.gate.skipped();
             log::debug!(
-                "media socket={} peer={} gone line_kbps={} frames_left_out={skipped}",
+                "media socket={} peer={} gone {}",
                 self.id,
                 playing.peer.peer,
-                playing.capacity.told()
+                playing.shows.summary()
             );
         }
     }
@@ -313,8 +328,15 @@ impl StreamHandler<ToPage> for MediaSocket {
     fn handle(&mut self, item: ToPage, ctx: &mut Self::Context) {
         match item {
             ToPage::Frame(frame) => {
-                let Some(playing) = &self.peer else { return };
-                let mut under_way = playing.gate.under_way.borrow_mut();
+                let Some(Playing {
+                    shows: Shows::Frames { gate, .. },
+                    presses,
+                    ..
+                }) = &self.peer
+                else {
+                    return;
+                };
+                let mut under_way = gate.under_way.borrow_mut();
                 let message = media::frame(
                     frame.rendition.rung,
                     frame.key,
@@ -324,13 +346,22 @@ impl StreamHandler<ToPage> for MediaSocket {
                 );
                 under_way.send(message.len(), frame.key, Instant::now());
                 ctx.binary(message);
-                if let Some(presses) = &playing.presses {
+                if let Some(presses) = presses {
                     presses.sent(frame.pts_us, frame.stamps, monotonic_us());
                     while let Some(shown) = presses.take() {
                         ctx.binary(told(&shown));
                     }
                 }
             }
+            ToPage::Rfb(bytes) => ctx.binary(media::of_vnc(&bytes)),
+            ToPage::LineEnded(LineEnd::Lost) => {
+                if let Some(playing) = &mut self.peer {
+                    playing.peer.ends(CloseReason::Fault);
+                }
+                ctx.binary(encode_closed(CloseReason::Fault));
+                close(ctx, close_code(LineEnd::Lost), why(LineEnd::Lost));
+            }
+            ToPage::LineEnded(end) => self.put_out(ctx, close_code(end), why(end)),
             ToPage::Status(text) => {
                 if let Some(text) = text {
                     ctx.binary(encode_status(&text));

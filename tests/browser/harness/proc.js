@@ -58,7 +58,7 @@ export function programsOf(instance, role) {
  * The first process of a role: the one that the keeper started, not one of its children, nor what makes its sandbox.
  *
  * @param {string} instance
- * @param {'xvfb' | 'wm' | 'render' | 'capture'} role
+ * @param {'xvfb' | 'wm' | 'render' | 'capture' | 'vnc'} role
  * @returns {Promise<number>} its pid
  */
 export function pidOf(instance, role) {
