@@ -131,7 +131,7 @@ export class MediaPeer extends SocketPeer {
   #seen(at) {
     const frame = this.#last;
     this.#last = null;
-    if (frame) this.#emit('frame', { ...frame, presented: Math.max(frame.submitted, at) });
+    if (frame) this.emit('frame', { ...frame, presented: Math.max(frame.submitted, at) });
   }
 
   #askForKey() {

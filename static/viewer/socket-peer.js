@@ -1,4 +1,3 @@
-import { HostClock } from './host-clock.js';
 import { decodeMedia } from './media-frames.js';
 
 /** overflow: a move is dropped, the next one carries the newer position anyway. */
@@ -18,7 +17,6 @@ export class SocketPeer extends EventTarget {
   /** @type {string | null} the host's name for it */
   id = null;
   closed = false;
-  clock = new HostClock();
   #socket;
   #heard;
   #watch = 0;

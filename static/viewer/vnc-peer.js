@@ -66,7 +66,6 @@ export class VncPeer extends SocketPeer {
       height,
       codec: 'RFB',
       rtt_ms: null,
-      age_ms: null,
       dropped: 0,
       freezes: 0,
       candidate: 'websocket/tcp',
