@@ -22,7 +22,7 @@ mod door;
 mod error;
 pub mod events;
 #[cfg(test)]
-mod fake_source;
+mod fake;
 mod feed;
 mod folder_work;
 mod handle;
@@ -30,6 +30,7 @@ mod input_gate;
 mod kept_homes;
 mod lateness;
 mod leaving;
+mod making;
 mod manager;
 pub mod media_peer;
 mod mending;
