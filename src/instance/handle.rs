@@ -119,6 +119,7 @@ impl InstanceHandle {
     #[must_use]
     pub fn describe(&self, role: Role) -> Value {
         let (spec, report, facts) = (&self.shared.spec, self.shared.report(), self.shared.facts.get());
+        let label = spec.label();
         let reap_at = self.shared.reap_at().map(|at| {
             let rest = at.saturating_duration_since(Instant::now());
             unix_ms().saturating_add(i64::try_from(rest.as_millis()).unwrap_or(i64::MAX))
@@ -130,7 +131,7 @@ impl InstanceHandle {
         };
         json!({
             "instance_id": spec.id, "session_id": spec.owner, "server_id": self.shared.services.server,
-            "app": { "id": spec.app.id, "name": spec.app.name },
+            "app": { "id": label.id, "name": label.name },
             "status": report.status, "reason": report.reason, "message": report.message, "output": output,
             "width": spec.width, "height": spec.height, "fps": spec.fps,
             "created": spec.created_ms, "modified": self.shared.modified_ms(),

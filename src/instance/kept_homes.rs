@@ -36,7 +36,7 @@ impl Manager {
         let busy = |facts: crate::source::Facts| facts.failure.is_none() && !facts.ended;
         let mine = self.of_session(owner).into_iter();
         if mine
-            .filter(|instance| instance.spec().app.id == app)
+            .filter(|instance| instance.spec().app() == app)
             .any(|instance| busy(instance.shared.facts.get()))
         {
             return Err(KeptHomeError::Busy);

@@ -5,27 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use nix::unistd::{getegid, geteuid};
 use tokio::sync::broadcast;
 
 use super::catalogue::Catalogue;
 use super::events::InstanceEvent;
-use super::feed::Feed;
 use super::folder_work;
 use super::handle::InstanceHandle;
+use super::making::make;
 use super::mending::Mending;
 use super::rows::Reviving;
 use super::services::Services;
-use super::shared::InstanceShared;
 use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
 use super::tree::instance;
 use crate::clock::unix_ms;
-use crate::config::Home;
-use crate::desktop::{self, DesktopParts, DesktopShared, Layout};
 use crate::ids::{InstanceId, SessionId};
-use crate::media::{Hub, Ladder};
-use crate::process::{KeeperOptions, SizedFolder};
-use crate::protocol::keeper::User;
 use crate::protocol::words::InstanceStatus;
 use crate::source::{EndReason, Failure};
 use crate::store::InstanceRow;
@@ -122,7 +115,7 @@ impl Manager {
             handle.shared.remove_folders().await;
             return Err(error);
         }
-        log::info!("instance={id} app={} session={owner} launched", handle.spec().app.id);
+        log::info!("instance={id} app={} session={owner} launched", handle.spec().app());
         Ok(handle)
     }
 
@@ -130,7 +123,7 @@ impl Manager {
         let spec = handle.spec();
         let inserted = self.services().store.insert_instance(self.row_of(spec)).await;
         inserted.map_err(LaunchError::Store)?;
-        let who = format!("app={} session={}", spec.app.id, spec.owner);
+        let who = format!("app={} session={}", spec.app(), spec.owner);
         handle.shared.event(InstanceEvent::Created, who);
         self.start(handle).await?;
         handle.shared.event(InstanceEvent::Launched, "");
@@ -158,7 +151,7 @@ impl Manager {
             None => log::warn!("instance={id} has no row that says it lives"),
         }
         self.lock().insert(id, handle.clone());
-        let app = format!("app={}", handle.spec().app.id);
+        let app = format!("app={}", handle.spec().app());
         log::info!("instance={id} {app} adopted");
         handle.shared.event(InstanceEvent::Adopted, app);
         self.start(&handle).await.inspect_err(|_| self.forget(id))
@@ -172,15 +165,15 @@ impl Manager {
         if spec.id != id {
             return Err(LaunchError::Setup(format!("it is described as {}", spec.id)));
         }
-        if self.inner.services.sandboxing.is_needed() && spec.confinement.sandbox.is_none() {
+        if self.inner.services.sandboxing.is_needed() && !spec.source.is_confined() {
             return Err(LaunchError::NoSandbox);
         }
         let mut tries = ADOPTION_TRIES;
         loop {
             tries -= 1;
-            match self.prepare(&spec) {
+            match self.prepare(&spec, false) {
                 Err(error) if tries > 0 => log::warn!("instance={id} cannot be adopted yet: {error}"),
-                result => return result.map(|(handle, _)| handle),
+                result => return result,
             }
             tokio::time::sleep(RETRY).await;
         }
@@ -330,15 +323,11 @@ impl Manager {
         self.refusal(&self.lock(), owner).map_or(Ok(()), Err)?;
         let (making, undoing) = (self.clone(), self.clone());
         let make = move || {
-            let judged = |(handle, desktop): (InstanceHandle, Arc<DesktopShared>)| {
-                desktop::judge_home(&desktop.layout)?;
-                Ok(handle)
-            };
             let save = |handle: InstanceHandle| {
                 let saved = spec.save(&making.services().state.instance(id));
                 saved.map_or_else(|e| Err(LaunchError::files(&e)), |()| Ok(handle))
             };
-            let made = making.prepare(&spec).and_then(judged).and_then(save);
+            let made = making.prepare(&spec, true).and_then(save);
             made.inspect_err(|_| folder_work::remove(making.services(), id))
         };
         let undo = move |_| {
@@ -355,68 +344,12 @@ impl Manager {
         Ok(handle)
     }
 
-    /// Folders, files and the shared state of a new or adopted instance, and its Desktop. Blocks.
-    fn prepare(&self, spec: &InstanceSpec) -> Result<(InstanceHandle, Arc<DesktopShared>), LaunchError> {
-        let services = &self.inner.services;
-        let folders = services
-            .apps
-            .make(spec.id, spec.owner, &spec.app.id, spec.app.home)
-            .map_err(|e| LaunchError::files(&e))?;
-        let owner = services.apps.owner();
-        let (xauthority, window_manager_config) = desktop::files(&folders);
-        let layout = Layout {
-            app: spec.app.clone(),
-            width: spec.width,
-            height: spec.height,
-            fps: spec.fps,
-            bitrate_kbps: spec.bitrate_kbps,
-            home: folders.home,
-            tmp: folders.tmp,
-            xauthority,
-            window_manager_config,
-            program: services.capture_program.clone(),
-            vnc_folder: services.transports.vnc.then_some(folders.vnc),
-            user: owner.map(|o| User { uid: o.uid, gid: o.gid }),
-            user_name: owner.map_or_else(|| "heliostat".to_owned(), |o| o.name.clone()),
-            confinement: spec.confinement.clone(),
-        };
-        let sized = sized(&layout, spec.app.home);
-        let folder = services.state.instance(spec.id);
-        desktop::prepare(&folder, &layout, owner).map_err(|e| LaunchError::files(&e))?;
-        let limits = &services.config.instances;
-        let ladder = Ladder::configured(&services.config.video.ladder, spec.bitrate_kbps);
-        let feed = Feed::new(&desktop::PARTS, Hub::with_ladder(ladder)).map_err(|e| LaunchError::files(&e))?;
-        let Feed {
-            facts,
-            hub,
-            input,
-            windows,
-        } = feed.clone();
-        let parts = DesktopParts {
-            id: spec.id,
-            layout,
-            keeper_options: KeeperOptions {
-                program: services.program.clone(),
-                dir: folder.clone(),
-                instance: spec.id,
-                host_absence: limits.host_absence,
-                apart: spec.confinement.sandbox.is_some(),
-                sized,
-            },
-            folder,
-            readiness_timeout: limits.readiness_timeout,
-            facts,
-            hub,
-            input,
-            windows,
-            media: services.media.clone(),
-            encoders: services.encoders.clone(),
-        };
-        let desktop = DesktopShared::new(parts);
-        let source = Arc::<DesktopShared>::clone(&desktop);
-        let shared = InstanceShared::new(spec.clone(), feed, source, Arc::clone(services));
-        let actor = ChildRef::new();
-        Ok((InstanceHandle { shared, actor }, desktop))
+    /// Everything of a new or adopted instance but its tree. Blocks.
+    fn prepare(&self, spec: &InstanceSpec, fresh: bool) -> Result<InstanceHandle, LaunchError> {
+        Ok(InstanceHandle {
+            shared: make(&self.inner.services, spec, fresh)?,
+            actor: ChildRef::new(),
+        })
     }
 
     /// Takes a place, if one is free: decided under one lock, so that no two launches take the same.
@@ -460,25 +393,6 @@ impl Manager {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<InstanceId, InstanceHandle>> {
         self.inner.instances.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The folders of an instance whose size is limited: a kept home is not one of them, it outlives the instance.
-fn sized(layout: &Layout, home: Home) -> Vec<SizedFolder> {
-    let (uid, gid) = layout
-        .user
-        .map_or_else(|| (geteuid().as_raw(), getegid().as_raw()), |user| (user.uid, user.gid));
-    let limits = &layout.confinement.limits;
-    let home = (home == Home::Ephemeral).then_some((&layout.home, limits.home));
-    let folders = home.into_iter().chain([(&layout.tmp, limits.tmp)]);
-    let sized = folders.filter_map(|(path, limit)| {
-        limit.map(|bytes| SizedFolder {
-            bytes,
-            uid,
-            gid,
-            path: path.clone(),
-        })
-    });
-    sized.collect()
 }
 
 /// What the row of an adopted instance says about its end or failure is so still.

@@ -22,7 +22,7 @@ mod door;
 mod error;
 pub mod events;
 #[cfg(test)]
-mod fake_source;
+mod fake;
 mod feed;
 mod folder_work;
 mod handle;
@@ -31,6 +31,7 @@ mod kept_homes;
 mod latencies;
 mod lateness;
 mod leaving;
+mod making;
 mod manager;
 pub mod media_peer;
 mod mending;

@@ -80,7 +80,7 @@ impl Manager {
             session_id: spec.owner,
             process_id: self.slot(spec.id),
             server_id: self.services().server,
-            app: spec.app.id.clone(),
+            app: spec.app().to_owned(),
             width: spec.width,
             height: spec.height,
             fps: spec.fps,
@@ -171,7 +171,7 @@ impl Manager {
             self.services().journal.status(id, failed);
             return Err(error.into());
         }
-        log::info!("instance={id} app={} started again", handle.spec().app.id);
+        log::info!("instance={id} app={} started again", handle.spec().app());
         handle.shared.event(InstanceEvent::Restarted, "from its row");
         self.announce_revival(id);
         Ok(())

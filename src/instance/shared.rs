@@ -24,7 +24,7 @@ use crate::observe::Lines;
 use crate::peer::Peer;
 use crate::protocol::input::InputEvent;
 use crate::protocol::rights::{Action, may};
-use crate::protocol::signalling::{AppLabel, CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
+use crate::protocol::signalling::{CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
 use crate::protocol::windows::WindowEntry;
 use crate::protocol::words::Role;
 use crate::source::{EndReason, FactsCell, Source};
@@ -112,11 +112,7 @@ impl InstanceShared {
             status: report.status,
             reason: report.reason,
             message: report.message,
-            app: AppLabel {
-                id: self.spec.app.id.clone(),
-                name: self.spec.app.name.clone(),
-                keyboard: Some(self.spec.app.keyboard),
-            },
+            app: self.spec.label(),
             size: Size {
                 width: self.spec.width,
                 height: self.spec.height,

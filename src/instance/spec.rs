@@ -9,6 +9,7 @@ use crate::config::{AppEntry, Config};
 use crate::desktop::HomeFull;
 use crate::files::{Folder, Readers};
 use crate::ids::{InstanceId, SessionId};
+use crate::protocol::signalling::AppLabel;
 use crate::sandbox::{Confinement, Refused, Sandboxing};
 use crate::store::StoreError;
 
@@ -29,8 +30,9 @@ pub struct InstanceSpec {
     pub id: InstanceId,
     /// The session that launched it.
     pub owner: SessionId,
-    /// The catalogue's entry as it was at the launch.
-    pub app: AppEntry,
+    /// What its picture comes from.
+    #[serde(flatten)]
+    pub source: SourceSpec,
     /// Pixels.
     pub width: u16,
     /// Pixels.
@@ -41,8 +43,27 @@ pub struct InstanceSpec {
     pub bitrate_kbps: u32,
     /// Milliseconds since 1970.
     pub created_ms: i64,
-    /// What keeps it apart from others.
-    pub confinement: Confinement,
+}
+
+/// What an instance's picture comes from, decided once at launch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum SourceSpec {
+    /// A program on a display of its own.
+    App {
+        /// The catalogue's entry as it was at the launch.
+        app: Box<AppEntry>,
+        /// What keeps it apart from others.
+        confinement: Box<Confinement>,
+    },
+}
+
+impl SourceSpec {
+    /// Whether it is kept apart from the machine.
+    pub(super) fn is_confined(&self) -> bool {
+        let Self::App { confinement, .. } = self;
+        confinement.sandbox.is_some()
+    }
 }
 
 /// What somebody asks for.
@@ -164,17 +185,38 @@ impl InstanceSpec {
         let video = &config.video;
         Ok(Self {
             id,
-            confinement: sandboxing
-                .decide(id, app, config)
-                .map_err(|Refused(why)| LaunchError::Network(why))?,
+            source: SourceSpec::App {
+                confinement: sandboxing
+                    .decide(id, app, config)
+                    .map_err(|Refused(why)| LaunchError::Network(why))?
+                    .into(),
+                app: app.clone().into(),
+            },
             owner,
             width: limited("width", request.width, app.width.unwrap_or(video.width), &SIDE)?,
             height: limited("height", request.height, app.height.unwrap_or(video.height), &SIDE)?,
             fps: limited("fps", request.fps, app.fps.unwrap_or(video.fps), &FPS)?,
             bitrate_kbps: video.bitrate_kbps,
             created_ms,
-            app: app.clone(),
         })
+    }
+
+    /// What people know its source by.
+    #[must_use]
+    pub fn label(&self) -> AppLabel {
+        let SourceSpec::App { app, .. } = &self.source;
+        AppLabel {
+            id: app.id.clone(),
+            name: app.name.clone(),
+            keyboard: Some(app.keyboard),
+        }
+    }
+
+    /// The id of its app.
+    #[must_use]
+    pub fn app(&self) -> &str {
+        let SourceSpec::App { app, .. } = &self.source;
+        &app.id
     }
 
     /// Writes the spec into the instance's folder, whole or not at all.
@@ -226,6 +268,33 @@ mod tests {
         }
         assert_eq!(limited("width", Some(64), 1280, &SIDE).unwrap(), 64);
         assert_eq!(limited("width", None, 1280, &SIDE).unwrap(), 1280);
+    }
+
+    #[test]
+    fn what_a_host_has_written_of_an_instance_is_what_the_next_one_reads_that_of_an_earlier_version_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = InstanceSpec {
+            id: InstanceId::new(),
+            owner: SessionId::new(),
+            source: SourceSpec::App {
+                app: AppEntry::new("demo", "true").into(),
+                confinement: Confinement::default().into(),
+            },
+            width: 640,
+            height: 480,
+            fps: 30,
+            bitrate_kbps: 1000,
+            created_ms: 7,
+        };
+        spec.save(folder.path()).unwrap();
+        let written = std::fs::read_to_string(folder.path().join(FILE)).unwrap();
+        let flat: serde_json::Value = serde_json::from_str(&written).unwrap();
+        // Where earlier versions had them.
+        assert_eq!(flat["app"]["id"], "demo");
+        assert!(flat["confinement"].is_object() && flat["source"].is_null(), "{written}");
+        let read = InstanceSpec::load(folder.path()).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap(), flat);
+        assert_eq!((read.app(), read.id), ("demo", spec.id));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::door::Door;
-use super::fake_source::{FakeSource, SCENE};
+use super::fake::{FakeSource, SCENE};
 use super::feed::Feed;
 use super::handle::InstanceHandle;
 use super::input_gate::ViewerInput;
@@ -17,7 +17,7 @@ use super::screenshots::ScreenshotTurns;
 use super::services::Services;
 use super::shared::InstanceShared;
 use super::speaker::Speaker;
-use super::spec::InstanceSpec;
+use super::spec::{InstanceSpec, SourceSpec};
 use super::tree;
 use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
 use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
@@ -76,13 +76,15 @@ fn with_source(services: &Arc<Services>, owner: SessionId) -> (Arc<InstanceShare
     let spec = InstanceSpec {
         id: InstanceId::new(),
         owner,
-        app: AppEntry::new("demo", "true"),
+        source: SourceSpec::App {
+            app: AppEntry::new("demo", "true").into(),
+            confinement: Confinement::default().into(),
+        },
         width: 64,
         height: 64,
         fps: 30,
         bitrate_kbps: 1000,
         created_ms: 0,
-        confinement: Confinement::default(),
     };
     let feed = Feed::new(&[SCENE], Hub::new()).unwrap();
     let source = FakeSource::new(feed.facts.clone());

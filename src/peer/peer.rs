@@ -147,7 +147,6 @@ impl Peer {
     }
 
     /// Tells how much waits to be done for it, for as long as it is there.
-    #[must_use]
     pub fn depth(&self) -> impl Fn() -> Option<usize> + Clone + Send + Sync + 'static {
         let queue = self.operations.downgrade();
         move || queue.upgrade().map(|queue| queue.max_capacity() - queue.capacity())

@@ -53,7 +53,8 @@ async fn ask(handle: &InstanceHandle, who: Speaker, from: IpAddr, message: Clien
             let answer = actor.ask(offer, DEADLINE).await??;
             // Told while it is held: its candidates follow.
             let (peer_id, sdp) = (answer.peer, answer.sdp.clone());
-            return Ok(door.tell(&ServerMessage::Answer { peer_id, sdp }));
+            door.tell(&ServerMessage::Answer { peer_id, sdp });
+            return Ok(());
         }
         ClientMessage::Candidate {
             peer_id: peer,
@@ -64,7 +65,8 @@ async fn ask(handle: &InstanceHandle, who: Speaker, from: IpAddr, message: Clien
             sdp: offer,
         } => {
             let sdp = actor.ask(RestartIce { who, peer, offer }, DEADLINE).await??;
-            return Ok(door.tell(&ServerMessage::Answer { peer_id: peer, sdp }));
+            door.tell(&ServerMessage::Answer { peer_id: peer, sdp });
+            return Ok(());
         }
         ClientMessage::ActivateWindow { window } => {
             return Ok(actor.ask(ActivateWindow { who, window }, DEADLINE).await??);

@@ -50,7 +50,7 @@ fn instances(api: &Api) -> Value {
     let all = api.manager.all().into_iter().map(|instance| {
         let (spec, report) = (instance.spec(), instance.report());
         let told = json!({
-            "app": spec.app.name, "session_id": spec.owner, "status": report.status, "reason": report.reason,
+            "app": spec.label().name, "session_id": spec.owner, "status": report.status, "reason": report.reason,
             "message": report.message, "latency": instance.latencies(),
         });
         (spec.id.to_string(), told)
