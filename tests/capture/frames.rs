@@ -35,6 +35,38 @@ async fn a_change_on_the_screen_yields_a_frame_and_a_still_screen_none() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frame_says_when_its_change_came_and_where_its_time_went_and_so_does_the_same_picture_again() {
+    let display = TestDisplay::start();
+    let painter = Painter::new(&display);
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let _client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    assert!(frame_within(&mut viewer, SOON).await.is_some());
+    quiet_for(&mut viewer, Duration::from_secs(1), SOON).await;
+    let before = monotonic_us();
+    painter.fill(0x00ff_8000);
+    let frame = frame_within(&mut viewer, SOON).await.expect("a frame of the change");
+    let way = frame.stamps;
+    let times = [
+        before,
+        way.changed_us,
+        frame.pts_us,
+        way.grabbed_us,
+        way.converted_us,
+        way.encoded_us,
+        way.received_us,
+        monotonic_us(),
+    ];
+    assert!(times.is_sorted(), "{times:?}");
+    let changed_us = way.changed_us;
+    viewer.request_key();
+    let again = key_within(&mut viewer, SOON).await.expect("a key frame");
+    assert_eq!(again.stamps.changed_us, changed_us, "it shows the same change");
+    assert!(again.stamps.encoded_us > way.encoded_us);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_frame_can_be_had_of_a_still_screen() {
     let display = TestDisplay::start();
     let _painter = Painter::new(&display);

@@ -1,5 +1,6 @@
 //! Figures rather than verdicts: `cargo test --test capture -- --ignored --nocapture measure`.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use heliostat::clock::monotonic_us;
@@ -193,4 +194,66 @@ async fn measure_every_codec() {
     measure(Codec::H264, &[]).await;
     measure(Codec::Vp8, &[]).await;
     measure(Codec::H264, &["--encoder", "openh264enc"]).await;
+}
+
+/// How long the answer to an input waits to be grabbed where something else moves all the time.
+async fn measure_answers(moves_fps: u64, answers_after: Duration) {
+    let display = TestDisplay::sized(SIZE.0, SIZE.1);
+    let painter = Arc::new(Painter::with(&display, SIZE, false));
+    painter.fill(0x0040_4040);
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    frame_within(&mut viewer, SOON).await.expect("a first frame");
+    let draw = |colour, x| {
+        let (width, height) = (40, 40);
+        painter.rectangle(colour, Rectangle { x, y: 0, width, height });
+    };
+    let begun = tokio::time::Instant::now();
+    let mut movement = tokio::time::interval(Duration::from_micros(1_000_000 / moves_fps));
+    let (mut drawn, mut waits, mut frames) = (None, Vec::new(), 0);
+    let mut input = begun + Duration::from_millis(500);
+    let mut answer = None;
+    for n in 0_u32.. {
+        if begun.elapsed() > 2 * SPAN {
+            break;
+        }
+        tokio::select! {
+            _ = movement.tick() => draw(n.wrapping_mul(0x0001_0307), 100),
+            () = tokio::time::sleep_until(input) => {
+                client.handle().expect_change();
+                answer = Some(tokio::time::Instant::now() + answers_after);
+                // At any moment between two movements.
+                input += Duration::from_micros(300_000 + u64::from(n) * 7919 % 50_000);
+            }
+            () = tokio::time::sleep_until(answer.unwrap_or(input)), if answer.is_some() => {
+                answer = None;
+                drawn = Some(monotonic_us());
+                draw(n.wrapping_mul(0x0001_0307), 0);
+            }
+            frame = viewer.next() => {
+                let pts_us = frame.expect("the capture lives").pts_us;
+                frames += 1;
+                if drawn.is_some_and(|at| at <= pts_us) {
+                    waits.extend(drawn.take().map(|at| pts_us - at));
+                }
+            }
+        }
+    }
+    println!(
+        "{moves_fps} movements a second, answers after {answers_after:?}: {}, {:.1} frames a second",
+        percentiles(waits),
+        f64::from(frames) / begun.elapsed().as_secs_f64()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute and says nothing about right or wrong"]
+async fn measure_how_long_answers_wait() {
+    for fps in [30, 60] {
+        for ms in [5, 20] {
+            measure_answers(fps, Duration::from_millis(ms)).await;
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Screenshots, readiness, access.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use heliostat::x11::{Cancel, DisplayAddress, X11Error, check_display, screenshot, wait_for_drawn_window};
+use heliostat::x11::{Cancel, DisplayAddress, Grabber, X11Error, check_display, screenshot, wait_for_drawn_window};
 use x11rb::protocol::xproto::Rectangle;
 
 use crate::SOON;
@@ -36,6 +36,37 @@ fn a_screenshot_has_the_colours_that_were_drawn() {
         assert_eq!(pixels[..3], [0xff, 0x80, 0x01]);
         assert_eq!(pixels[info.width as usize * 3 - 3..][..3], [0x11, 0x22, 0x33]);
     }
+}
+
+#[test]
+fn a_change_after_an_input_is_told_though_one_before_it_waits_to_be_grabbed() {
+    let display = TestDisplay::start();
+    let painter = Painter::new(&display);
+    let mut grabber = Grabber::connect(&display.address, 640, 360, SOON).unwrap();
+    grabber.grab().unwrap();
+    let told = |grabber: &mut Grabber, within: Duration| {
+        let until = Instant::now() + within;
+        while Instant::now() < until {
+            if grabber.drain_damage().unwrap() > 0 {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        false
+    };
+    painter.fill(1);
+    assert!(told(&mut grabber, SOON));
+    // That of the window's own coming may have been under way before the grab.
+    while told(&mut grabber, A_WHILE) {}
+    painter.fill(2);
+    assert!(!told(&mut grabber, A_WHILE), "a change is told once");
+    grabber.listen_again().unwrap();
+    // The server may hear of the first of these before it hears of that.
+    let heard = (3..50).any(|colour| {
+        painter.fill(colour);
+        told(&mut grabber, A_WHILE)
+    });
+    assert!(heard);
 }
 
 #[test]
