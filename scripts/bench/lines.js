@@ -12,7 +12,7 @@ import { plot } from './line/plot.js';
 import { inShort, report } from './line/report.js';
 import { describeMachine, load } from './machine.js';
 import { benchFolder, program } from './places.js';
-import { websocket, h264 } from './rows/heliostat.js';
+import { h264, websocket } from './rows/heliostat.js';
 import { tuned } from './rows/novnc.js';
 import { webrtc, websockets } from './rows/selkies.js';
 
