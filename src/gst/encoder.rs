@@ -33,6 +33,8 @@ pub struct Encoder {
     pub(super) plugin: &'static str,
     /// How it takes pictures.
     pub(super) input: Input,
+    /// What it is told that the colours of pictures mean.
+    pub(super) colours: &'static str,
     /// How it is told its rate.
     pub(super) rate: Rate,
     /// The property that says how many threads it has.

@@ -30,10 +30,6 @@ const KEY_AFTER_US: u64 = 400_000;
 #[cfg(debug_assertions)]
 pub const FAIL_ENCODER: &str = "HELIOSTAT_FAIL_ENCODER";
 
-/// Range 16–235, the matrix of BT.601, and the transfer and primaries of BT.709, which are those of sRGB: what
-/// [`crate::media::PlanarPicture`] holds.
-const COLORIMETRY: &str = "2:4:5:1";
-
 /// What a pipeline encodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipelineConfig {
@@ -153,7 +149,7 @@ impl Pipeline {
     ) -> Result<Self, GstError> {
         let caps = gst::Caps::builder("video/x-raw")
             .field("format", config.encoder.input.format())
-            .field("colorimetry", COLORIMETRY)
+            .field("colorimetry", config.encoder.colours)
             .field("width", i32::from(config.width))
             .field("height", i32::from(config.height))
             // Not 0/1: with a variable rate x264 holds back a frame.

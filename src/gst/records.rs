@@ -15,6 +15,10 @@ const NEVER_EVER: &str = "2147483647";
 /// Differences that VP8 and VP9 leave as they are.
 const STATIC: &str = "100";
 
+/// Range 16–235, the matrix of BT.601, and the transfer and primaries of BT.709, which are those of sRGB: what
+/// [`crate::media::PlanarPicture`] holds. AV1 and VP8 do not say what they were told.
+const COLOURS: &str = "2:4:5:1";
+
 /// Bits a second, as most say it.
 const BITS: Rate = Rate::Property {
     name: "target-bitrate",
@@ -40,6 +44,7 @@ pub const ENCODERS: [Encoder; 10] = [
         package: "gstreamer1.0-plugins-bad",
         hardware: Some(Hardware::Nvidia),
         input: Input::Nv12,
+        colours: COLOURS,
         rate: Rate::Property {
             name: "bitrate",
             unit: Unit::Kilobits,
@@ -71,6 +76,7 @@ pub const ENCODERS: [Encoder; 10] = [
         package: "gstreamer1.0-plugins-bad",
         hardware: Some(Hardware::Dri),
         input: Input::Nv12,
+        colours: COLOURS,
         rate: KILOBITS,
         threads: None,
         control: Control::Frames,
@@ -91,6 +97,7 @@ pub const ENCODERS: [Encoder; 10] = [
         package: "gstreamer1.0-plugins-good",
         hardware: Some(Hardware::Video),
         input: Input::Nv12,
+        colours: COLOURS,
         rate: Rate::Control {
             property: "extra-controls",
             // Of one key frame in so many pictures: V4L2 knows no "never".
@@ -108,6 +115,7 @@ pub const ENCODERS: [Encoder; 10] = [
         package: "gstreamer1.0-plugins-ugly",
         hardware: None,
         input: Input::I420,
+        colours: COLOURS,
         rate: Rate::Property {
             name: "bitrate",
             unit: Unit::Kilobits,
@@ -140,6 +148,7 @@ pub const ENCODERS: [Encoder; 10] = [
         package: "gstreamer1.0-plugins-bad",
         hardware: None,
         input: Input::I420,
+        colours: COLOURS,
         rate: Rate::Property {
             name: "bitrate",
             unit: Unit::Bits,
@@ -168,6 +177,7 @@ pub const ENCODERS: [Encoder; 10] = [
         package: "gstreamer1.0-plugins-good",
         hardware: None,
         input: Input::I420,
+        colours: COLOURS,
         rate: BITS,
         threads: Some("threads"),
         control: Control::Time,
@@ -203,6 +213,8 @@ pub const ENCODERS: [Encoder; 10] = [
         package: "gstreamer1.0-plugins-good",
         hardware: None,
         input: Input::I420,
+        // Of what streams can say, the nearest: its matrix is ours.
+        colours: "bt601",
         rate: BITS,
         threads: Some("threads"),
         control: Control::Time,
@@ -235,6 +247,7 @@ pub const ENCODERS: [Encoder; 10] = [
         package: "gstreamer1.0-plugins-bad",
         hardware: None,
         input: Input::I420,
+        colours: COLOURS,
         rate: Rate::Property {
             name: "target-bitrate",
             unit: Unit::Kilobits,
@@ -270,6 +283,7 @@ const VA: Encoder = Encoder {
     package: "gstreamer1.0-plugins-bad",
     hardware: Some(Hardware::Dri),
     input: Input::Nv12,
+    colours: COLOURS,
     rate: KILOBITS,
     threads: None,
     control: Control::Frames,

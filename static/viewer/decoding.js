@@ -9,20 +9,20 @@ const FEW_WAITING = 2;
 /** So many failures in a row: this browser does not decode it, whatever it says. */
 const MOST_FAILURES = 5;
 
-/** How each is decoded. VP8 does not say what its colours mean, and browsers differ in what they take it for. */
+/** What colours mean that a stream says nothing of, or not enough; browsers differ in what they take them for. */
+const colorSpace = /** @type {VideoColorSpaceInit} */ ({
+  primaries: 'bt709',
+  transfer: 'bt709',
+  matrix: 'smpte170m',
+  fullRange: false,
+});
+
+/** How each is decoded. */
 const SETTINGS = Object.freeze({
   h264: { optimizeForLatency: true },
-  vp9: { optimizeForLatency: true },
-  av1: { optimizeForLatency: true },
-  vp8: {
-    optimizeForLatency: true,
-    colorSpace: /** @type {VideoColorSpaceInit} */ ({
-      primaries: 'bt709',
-      transfer: 'bt709',
-      matrix: 'smpte170m',
-      fullRange: false,
-    }),
-  },
+  vp8: { optimizeForLatency: true, colorSpace },
+  vp9: { optimizeForLatency: true, colorSpace },
+  av1: { optimizeForLatency: true, colorSpace },
 });
 
 /**
