@@ -6,7 +6,7 @@ use super::source::{Source, code, sources};
 
 /// The lines of components. One may import from the lines above its own, and not from its own.
 const LINES: &[&[&str]] = &[
-    &["ids", "clock", "permits", "files", "config", "observe"],
+    &["ids", "clock", "permits", "files", "config", "observe", "scaling"],
     &["supervision", "media", "protocol"],
     &["process", "x11", "gst", "store", "tls", "ice", "sandbox", "source"],
     &["peer", "capture", "desktop", "audio"],
