@@ -27,8 +27,10 @@ export class Samples {
 
   /** Median and 95th percentile (nearest rank), to a tenth of a millisecond. @param {number} now ms @returns {Figures | null} */
   figures(now) {
-    this.#samples = this.#samples.filter(({ at }) => at <= now && now - at < this.forMs);
-    const sorted = this.#samples.map(({ ms }) => ms).sort((a, b) => a - b);
+    this.#samples = this.#samples.filter(({ at }) => now - at < this.forMs);
+    // Whoever asks about a moment ago does not lose what has come since.
+    const then = this.#samples.filter(({ at }) => at <= now);
+    const sorted = then.map(({ ms }) => ms).sort((a, b) => a - b);
     if (sorted.length === 0) return null;
     const at = (/** @type {number} */ share) =>
       Math.round(sorted[Math.ceil(share * sorted.length) - 1] * 10) / 10;
