@@ -14,27 +14,6 @@ import { WayKeeper } from './way-keeper.js';
  * @typedef {Peer | import('./media-peer.js').MediaPeer | import('./vnc-peer.js').VncPeer} Transport
  */
 
-/**
- * What carrying needs of the link.
- * @typedef {object} Surroundings
- * @property {import('./signalling.js').Env} env
- * @property {import('./signalling.js').Signalling} signalling
- * @property {string} instance
- * @property {import('../lib/backoff.js').Backoff} backoff
- * @property {() => import('./states.js').Facts} facts
- * @property {(input: import('./states.js').Input) => void} input
- * @property {(type: string, value: unknown) => void} emit
- * @property {(...types: string[]) => void} forget
- * @property {() => boolean} wanted whether the host takes a peer now
- * @property {(t: bigint) => void} ping
- * @property {(delays: import('./photons.js').Delays) => void} report what was measured
- * @property {(status: import('./protocol.js').InstanceMessage) => void} status
- * @property {(reason: string) => void} closed the host closes the peer of the moment
- * @property {(code: string) => void} putOut
- * @property {(code: string, message: string) => void} fail
- * @property {() => void} dropped there is no peer any more
- */
-
 /** What most viewers never need: loaded when it may be. */
 const byWebSocket = () => import('./media-peer.js');
 /** Needed by fewer still, and larger: loaded when it is. */
@@ -75,7 +54,7 @@ export class Carrying {
   /** @type {number | null} */
   #connectedAt = null;
 
-  /** @param {Surroundings} around @param {import('./ways.js').Wish} wish */
+  /** @param {import('./link.js').Surroundings} around @param {import('./ways.js').Wish} wish */
   constructor(around, wish) {
     this.around = around;
     this.env = around.env;

@@ -13,6 +13,27 @@ import { initial, shown, step } from './states.js';
 /** @typedef {import('./protocol.js').ServerMessage} ServerMessage */
 
 /**
+ * What carrying needs of the link.
+ * @typedef {object} Surroundings
+ * @property {import('./signalling.js').Env} env
+ * @property {import('./signalling.js').Signalling} signalling
+ * @property {string} instance
+ * @property {import('../lib/backoff.js').Backoff} backoff
+ * @property {() => import('./states.js').Facts} facts
+ * @property {(input: import('./states.js').Input) => void} input
+ * @property {(type: string, value: unknown) => void} emit
+ * @property {(...types: string[]) => void} forget
+ * @property {() => boolean} wanted whether the host takes a peer now
+ * @property {(t: bigint) => void} ping
+ * @property {(delays: import('./photons.js').Delays) => void} report what was measured
+ * @property {(status: import('./protocol.js').InstanceMessage) => void} status
+ * @property {(reason: string) => void} closed the host closes the peer of the moment
+ * @property {(code: string) => void} putOut
+ * @property {(code: string, message: string) => void} fail
+ * @property {() => void} dropped there is no peer any more
+ */
+
+/**
  * One viewer's connection to one instance: signalling, what carries the picture (`Carrying`), and the state to show.
  *
  * It takes the living peer over after a dropped socket.
