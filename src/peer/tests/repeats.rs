@@ -14,7 +14,9 @@ async fn figures_of(loses: u64, secs: u64) -> (f64, f64, f64) {
     tokio::time::sleep(Duration::from_secs(secs)).await;
     call.source.abort();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let arrived = call.arrived();
+    // What was kept until the connection was there comes at once, which is more than this browser takes: it drops some,
+    // which have arrived as far as SRTP is concerned.
+    let arrived = call.arrived().split_off(100);
     let span = f64::from(arrived.last().unwrap().wrapping_sub(arrived[0])) + 1.0;
     let of = |n: &AtomicU64| n.load(Ordering::Relaxed) as f64;
     let lost = 100.0 * of(&call.line.lost) / of(&call.line.seen);
