@@ -13,8 +13,8 @@ const { scenario } = suite({ sections: { instances: { capacity: 4 } }, apps: pat
 
 /** Presses that are measured. */
 const PRESSES = 10;
-/** How far the viewer may be from what is seen from outside, in ms: two frames of the page, and a busy machine. */
-const TOLERANCE = 45;
+/** How far the viewer may be from what is seen from outside, in ms: a few frames of the page on a busy machine. */
+const TOLERANCE = 100;
 /** How long the program hangs, in ms. */
 const HANGS = 400;
 
