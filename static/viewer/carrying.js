@@ -413,7 +413,8 @@ export class Carrying {
   /** Nothing comes by WebRTC. If the host is heard by its socket, it is the path alone that is lost. */
   #doubt() {
     const { around, env, ways } = this;
-    if (!ways.both || !this.#webrtc) return;
+    // By VNC a picture that may be back in seconds is not worth leaving.
+    if (ways.second !== 'websocket' || !this.#webrtc) return;
     const since = env.now();
     env.clearTimeout(this.#doubtTimer);
     this.#doubtTimer = env.setTimeout(() => {

@@ -24,13 +24,14 @@ const network = skip ? null : Network.make();
 after(() => network?.destroy());
 const certificate = network && new Certificate(temporaryFolder('certificate'));
 
-/** A host that the other network reaches. @param {object} [ice] @param {object} [server] */
-const reachable = (ice = {}, server = { insecure_http: true }) => ({
+/** A host that the other network reaches. @param {object} [ice] @param {object} [server] @param {object} [video] */
+const reachable = (ice = {}, server = { insecure_http: true }, video = {}) => ({
   listen: '[::]',
   sections: {
     server,
     media: { bind: network ? Object.values(network.host) : [] },
     ice,
+    video,
   },
   apps: (/** @type {import('./harness/apps.js').Paths} */ paths) => [pattern(paths), logging(paths)],
 });
@@ -91,9 +92,10 @@ async function watching(stage, address) {
  * @param {object} ice
  * @param {(stage: Stage) => Promise<void>} act
  * @param {object} [server]
+ * @param {object} [video]
  */
-async function withHost(stage, ice, act, server) {
-  const host = await Host.start(reachable(ice, server));
+async function withHost(stage, ice, act, server, video) {
+  const host = await Host.start(reachable(ice, server, video));
   const own = new Stage(host, stage.browser);
   try {
     await act(own);
@@ -152,22 +154,48 @@ networked('a path that is interrupted and comes back costs no connection', async
 });
 
 networked(
-  'behind a firewall without UDP the page says who has to do what, until it is done',
+  'behind a firewall without UDP the page says who has to do what, until it is done, where there is no VNC',
+  async (stage, net) => {
+    const video = { transports: ['webrtc', 'websocket'] };
+    await withHost(
+      stage,
+      {},
+      async own => {
+        net.join('a');
+        net.dropUdp();
+        const viewer = await looking(own, net.host.four);
+        const said = await until('the page says why', async () => {
+          const text = await viewer.says();
+          return /No path to the host/.test(text) && text;
+        });
+        assert.match(said, /no TURN server is configured/);
+        assert.match(said, /operator has to let the UDP ports of media\.udp_ports through the firewall/);
+        assert.match(said, /or to set up a TURN server and name it in ice\.servers/);
+        assert.match(said, /can come by a WebSocket, but only to pages opened by https/);
+        net.open();
+        await viewer.connected();
+        await viewer.pattern.appears();
+      },
+      undefined,
+      video,
+    );
+  },
+);
+
+networked(
+  'over http the picture comes through that firewall by VNC, and leaves it for a path when there is one',
   async (stage, net) => {
     net.join('a');
     net.dropUdp();
     const viewer = await looking(stage, net.host.four);
-    const said = await until('the page says why', async () => {
-      const text = await viewer.says();
-      return /No path to the host/.test(text) && text;
-    });
-    assert.match(said, /no TURN server is configured/);
-    assert.match(said, /operator has to let the UDP ports of media\.udp_ports through the firewall/);
-    assert.match(said, /or to set up a TURN server and name it in ice\.servers/);
-    assert.match(said, /can come by a WebSocket, but only to pages opened by https/);
-    net.open();
     await viewer.connected();
+    assert.equal(await viewer.property('way'), 'vnc');
     await viewer.pattern.appears();
+    await viewer.picture.goesOn(10);
+    net.open();
+    await viewer.page.evaluate(() => window.dispatchEvent(new Event('online')));
+    await until('it comes by WebRTC', async () => (await viewer.property('way')) === 'webrtc');
+    await viewer.picture.goesOn(10);
   },
 );
 

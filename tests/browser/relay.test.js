@@ -22,6 +22,8 @@ const { scenario } = suite({
       credentials_life: `${LIFE / 1000}s`,
       transport_policy: 'relay',
     },
+    // Nothing else is tried where a relay does not answer at once.
+    video: { transports: ['webrtc'] },
     media: { udp_ports: '42000-42199', disconnected_timeout: '5s', failed_timeout: '40s' },
   },
   apps: paths => [pattern(paths)],
