@@ -279,6 +279,15 @@ test('a path that is lost while the host is heard by its socket is left for a We
   assert.equal(viewer.shown.state, 'connected');
 });
 
+test('a path that is lost is waited for where a VNC server is all that is left', async () => {
+  const { viewer, clock } = await watching('auto', { VideoDecoder: undefined });
+  await connect('p1');
+  await clock.advance(6000);
+  FakeConnection.last.channels.input.answers = false;
+  await clock.advance(8000);
+  assert.equal(viewer.way, 'webrtc');
+});
+
 test('a host that is heard by nothing is waited for', async () => {
   const { viewer, clock } = await watching();
   await connect('p1');
