@@ -31,10 +31,13 @@ export function link(unusual = {}, wish = 'auto') {
   return { ...around, viewer };
 }
 
-/** The host accepts the latest socket. @param {object} [first] what it says of the instance */
-export async function greet(first = instance()) {
+/**
+ * The host accepts the latest socket.
+ * @param {object} [first] what it says of the instance @param {string[]} [transports] the ways that it offers
+ */
+export async function greet(first = instance(), transports = undefined) {
   FakeSocket.last.accept();
-  FakeSocket.last.say(welcome);
+  FakeSocket.last.say({ ...welcome, transports });
   FakeSocket.last.say(first);
   await settle();
 }

@@ -280,11 +280,14 @@ test('a path that is lost while the host is heard by its socket is left for a We
 });
 
 test('a path that is lost is waited for where a VNC server is all that is left', async () => {
-  const { viewer, clock } = await watching('auto', { VideoDecoder: undefined });
+  const { viewer, clock } = link({ ...webCodecs(), VideoDecoder: undefined });
+  await greet(instance(), ['webrtc', 'vnc']);
   await connect('p1');
   await clock.advance(6000);
   FakeConnection.last.channels.input.answers = false;
-  await clock.advance(8000);
+  await clock.advance(3000);
+  assert.equal(viewer.shown.code, 'silent');
+  await clock.advance(2600);
   assert.equal(viewer.way, 'webrtc');
 });
 
