@@ -9,7 +9,7 @@ import { socket } from './socket.js';
 /** The instance that the page's address names. */
 export const instance = location.pathname.split('/').filter(Boolean).pop() ?? '';
 
-/** The way of the picture that the address asks for: `?transport=webrtc` or `websocket`. */
+/** The way of the picture that the address asks for: `?transport=webrtc`, `websocket` or `vnc`. */
 export const transport = wishOf(new URLSearchParams(location.search).get('transport'));
 
 /** Its link, started; null where there is no session yet. */

@@ -2,6 +2,10 @@
 const MODULE = '../vendor/novnc/core/rfb.js';
 /** @type {any} */
 const RFB = (await import(MODULE)).default;
+/** @type {string} */
+const LOGGING = '../vendor/novnc/core/util/logging.js';
+// It warns of pages without encryption, of which it needs nothing here; what goes wrong it tells by its events.
+(await import(LOGGING)).initLogging('none');
 
 /** Quality of what is packed as JPEG, of 9: text stays sharp. */
 const QUALITY = 8;

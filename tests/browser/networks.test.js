@@ -188,8 +188,12 @@ networked(
     net.join('a');
     net.dropUdp();
     const viewer = await looking(stage, net.host.four);
+    /** @type {string[]} */
+    const said = [];
+    viewer.page.on('console', message => said.push(message.text()));
     await viewer.connected();
     assert.equal(await viewer.property('way'), 'vnc');
+    assert.deepEqual(said, [], 'noVNC says nothing to the console');
     await viewer.pattern.appears();
     await viewer.picture.goesOn(10);
     net.open();

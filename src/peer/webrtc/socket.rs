@@ -10,13 +10,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use webrtc::runtime::{
     AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, RecvMeta, Runtime, TokioRuntime,
     Transmit,
 };
 
 use super::handshake::Flights;
+
+/// For the system to take a datagram: after that it is sent again anyway.
+const SENT_WITHIN: Duration = Duration::from_millis(100);
 
 /// Tokio's, with such sockets.
 #[derive(Debug)]
@@ -115,7 +118,7 @@ async fn repeat(socket: Arc<dyn AsyncUdpSocket>, shared: Arc<Shared>) {
                 shared.change(|flights| again = flights.again(Instant::now()));
                 for datagram in again {
                     // What cannot leave now is sent again later.
-                    let _ = socket.send_to(&datagram.bytes, datagram.to).await;
+                    let _ = timeout(SENT_WITHIN, socket.send_to(&datagram.bytes, datagram.to)).await;
                 }
             }
         }
