@@ -57,6 +57,12 @@ async fn serve(shared: &DesktopShared, cx: &ChildContext) -> Option<ExitReason> 
     let ended = tokio::select! {
         () = cx.stopping() => Some(ExitReason::Shutdown),
         () = shared.vnc.unwanted(LINGER) => None,
+        () = shared.vnc.hangs() => {
+            shared.vnc.set_up(false);
+            log::warn!("instance={} its VNC server answers no more, and is started again", shared.id);
+            process.kill(shared).await;
+            return Some(ExitReason::Stalled);
+        }
         life = process.life(|_| ()) => {
             shared.vnc.set_up(false);
             return Some(match life {

@@ -4,12 +4,14 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use tokio::net::UnixStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::source::{NoVnc, Wanted};
@@ -35,6 +37,8 @@ enum State {
 pub struct VncDoor {
     wanted: watch::Sender<usize>,
     state: watch::Sender<State>,
+    /// Somebody has waited in vain for an answer.
+    hangs: Arc<Notify>,
 }
 
 impl Default for VncDoor {
@@ -42,6 +46,7 @@ impl Default for VncDoor {
         Self {
             wanted: watch::Sender::new(0),
             state: watch::Sender::new(State::Down),
+            hangs: Arc::new(Notify::new()),
         }
     }
 }
@@ -51,7 +56,15 @@ impl VncDoor {
     #[must_use]
     pub fn want(&self) -> Wanted {
         self.wanted.send_modify(|count| *count += 1);
-        Wanted(self.wanted.clone())
+        Wanted {
+            count: self.wanted.clone(),
+            hangs: Arc::clone(&self.hangs),
+        }
+    }
+
+    /// Waits until the server that is up answers no more.
+    pub(super) async fn hangs(&self) {
+        self.hangs.notified().await;
     }
 
     /// Waits until somebody wants it.
@@ -73,6 +86,10 @@ impl VncDoor {
     }
 
     pub(super) fn set_up(&self, up: bool) {
+        if up {
+            // What was said of the one before is not said of this one. A permit that is there is taken at once.
+            let _ = self.hangs.notified().now_or_never();
+        }
         self.state.send_replace(if up { State::Up } else { State::Down });
     }
 
@@ -192,5 +209,18 @@ mod tests {
         );
         drop(third);
         assert!(timeout(Duration::from_secs(11), unwanted).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn that_the_server_hangs_is_said_of_that_one_and_not_of_the_next() {
+        let door = VncDoor::default();
+        let line = door.want();
+        door.set_up(true);
+        line.hangs.notify_one();
+        assert!(timeout(Duration::from_secs(1), door.hangs()).await.is_ok());
+        line.hangs.notify_one();
+        door.set_up(false);
+        door.set_up(true);
+        assert!(timeout(Duration::from_secs(60), door.hangs()).await.is_err());
     }
 }

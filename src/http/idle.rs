@@ -18,6 +18,8 @@ use socket2::{SockRef, Socket};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
+use crate::signalling::media::Kernel;
+
 /// From the end of an answer to the next request; a slow client still reads the answer in this time.
 const IDLE_DEADLINE: Duration = Duration::from_secs(60);
 
@@ -52,11 +54,14 @@ impl Connection {
     }
 
     /// Of what is written to a request's connection, the system keeps little that is not sent yet: what waits is to be
-    /// noticed here. Without effect where something else is between.
-    pub fn keeps_little(request: &HttpRequest) {
-        if let Some(connection) = request.conn_data::<Rc<Self>>() {
-            let _ = connection.socket.set_tcp_notsent_lowat(UNSENT);
-        }
+    /// noticed here. Without effect where something else is between. Gives what is known of it for as long as it lasts;
+    /// `direct`: without a proxy between.
+    pub fn keeps_little(request: &HttpRequest, direct: bool) -> Kernel {
+        let Some(connection) = request.conn_data::<Rc<Self>>() else {
+            return Kernel::unknown();
+        };
+        let _ = connection.socket.set_tcp_notsent_lowat(UNSENT);
+        Kernel::of(&connection.socket, direct)
     }
 
     /// One more request, until what is given is dropped.

@@ -92,11 +92,14 @@ async fn opened(
             Way::Frames(names.filter_map(|name| name.parse().ok()).collect())
         },
     };
-    Connection::keeps_little(request);
+    let direct = request
+        .peer_addr()
+        .is_some_and(|peer| peer.ip().to_canonical() == client.address);
     let begins = MediaRequest {
         instance,
         ask,
         tenure,
+        kernel: Connection::keeps_little(request, direct),
         kept: Box::new(permits),
     };
     open(request, payload, begins, protocol).await

@@ -30,6 +30,7 @@ mod presses;
 mod rtp_time;
 mod scale;
 mod track;
+pub(crate) mod waiting;
 
 pub use frame::{Frame, Stamps};
 pub use hub::{Hub, HubStats, KeyRequests, Subscription};

@@ -14,9 +14,9 @@ use super::connection::{Connection, Delivery, Path};
 use super::error::PeerError;
 use super::key_rate::KeyRate;
 use super::state::ConnectionState;
-use super::waiting::Waiting;
 use crate::clock::monotonic_us;
 use crate::ids::PeerId;
+use crate::media::waiting::Waiting;
 use crate::media::{Frame, Presses, Stamps, Subscription};
 
 /// A frame that is being sent while another path is looked for has this time to leave on the old one.
@@ -168,7 +168,12 @@ impl Feeder {
                     match self.asked.ask(Instant::now()) {
                         Ok(()) => self.subscription.request_key(),
                         // The next one that comes will do, whoever asked for it.
-                        Err(at) => self.key_by = Some(self.key_by.map_or(at, |by| by.min(at))),
+                        Err(at) => {
+                            self.key_by = Some(self.key_by.map_or(at, |by| by.min(at)));
+                            if self.asked.holds_against(Instant::now()) {
+                                self.subscription.asks_too_often();
+                            }
+                        }
                     }
                 }
                 () = sleep_until(key_by), if self.key_by.is_some() => {

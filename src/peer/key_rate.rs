@@ -1,5 +1,6 @@
 //! How often one browser may have a key frame made: a leaky bucket, pure. All who watch share the encoder, so that a key
-//! frame for one costs each of them; who asks more often has the next one a little later.
+//! frame for one costs each of them; who asks more often has the next one a little later, and who
+//! goes on with it is moved to where fewer watch.
 
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ const AT_ONCE: u32 = 3;
 pub struct KeyRate {
     /// When all that were made are paid for.
     paid: Option<Instant>,
+    /// When what was refused was held against it last.
+    held: Option<Instant>,
 }
 
 impl KeyRate {
@@ -30,6 +33,16 @@ impl KeyRate {
         }
         self.made(now);
         Ok(())
+    }
+
+    /// One was refused: whether that is held against it. Not each request is, since browsers repeat them until a key frame is
+    /// there.
+    pub fn holds_against(&mut self, now: Instant) -> bool {
+        let holds = self.held.is_none_or(|at| now.duration_since(at) >= EACH);
+        if holds {
+            self.held = Some(now);
+        }
+        holds
     }
 
     /// One is made that was put off.
@@ -55,5 +68,16 @@ mod tests {
         let later = begun + Duration::from_secs(60);
         assert!((0..3).all(|_| rate.ask(later).is_ok()));
         assert!(rate.ask(later).is_err());
+    }
+
+    #[test]
+    fn of_what_is_refused_one_in_two_seconds_is_held_against_who_asks() {
+        let (mut rate, begun) = (KeyRate::default(), Instant::now());
+        let mut held = 0;
+        for ms in 0..10_000 {
+            let now = begun + Duration::from_millis(ms);
+            held += u32::from(rate.ask(now).is_err() && rate.holds_against(now));
+        }
+        assert_eq!(held, 5);
     }
 }

@@ -32,7 +32,7 @@
 //! - `task`: owns the connection; `operation`: what is asked of it; [`state`]: when it may be closed; pure.
 //! - [`codec_choice`]: what to answer; [`candidate`]: which addresses to check; pure.
 //! - [`connection`]: what is needed from a WebRTC implementation; [`webrtc`] is the one there is.
-//! - `feeder`: the way of a frame; `waiting`: those that wait for the one before them, `repeats`: which packets are sent
+//! - `feeder`: the way of a frame; `repeats`: which packets are sent
 //!   again, `key_rate`: how often a key frame is made for one browser; pure. `bandwidth`: what the line carries; pure.
 //! - `channels`, `events`, `rate`: the way of an input event.
 //! - [`ports`], [`addresses`](local_addresses): where it binds.
@@ -58,7 +58,6 @@ mod rate;
 mod repeats;
 pub mod state;
 mod task;
-mod waiting;
 pub mod webrtc;
 
 pub use addresses::{MediaAddresses, local_addresses};

@@ -4,6 +4,9 @@
 //!   socket ─▶ orders ─▶ task ─▶ server         messages, and a request for a picture when the viewer has taken the last one
 //!          ◀─ queue ◀──┘  ◀────┘               always read: the server has one thread for all its viewers
 //! ```
+//!
+//! A server that stands still looks like a screen that does: of a picture in which nothing changes it says nothing. So where it
+//! has said nothing for a while, it is asked for one pixel, which it has to answer.
 
 use std::collections::VecDeque;
 use std::io;
@@ -32,6 +35,16 @@ const UPDATE_EVERY: Duration = Duration::from_millis(10);
 const TAKES_WITHIN: Duration = Duration::from_secs(10);
 /// For the server to take one message.
 const SENT_WITHIN: Duration = Duration::from_secs(5);
+/// A server that has said nothing for so long is asked for a pixel …
+const QUIET: Duration = Duration::from_secs(3);
+/// … and has so long to answer, or to greet.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(8);
+/// The pixel, whether it has changed or not.
+const PIXEL: Update = Update {
+    incremental: false,
+    x: (0, 1),
+    y: (0, 1),
+};
 
 /// Why a line has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -63,11 +76,15 @@ pub enum NoVnc {
 
 /// Somebody watches by VNC, for as long as this lives.
 #[derive(Debug)]
-pub struct Wanted(pub(crate) watch::Sender<usize>);
+pub struct Wanted {
+    pub(crate) count: watch::Sender<usize>,
+    /// Told when the server answers no more.
+    pub(crate) hangs: Arc<Notify>,
+}
 
 impl Drop for Wanted {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count = count.saturating_sub(1));
+        self.count.send_modify(|count| *count = count.saturating_sub(1));
     }
 }
 
@@ -123,10 +140,10 @@ impl VncLine {
             came: Notify::new(),
             taken: Notify::new(),
         });
-        let carried = Arc::clone(&incoming);
+        let (carried, hangs) = (Arc::clone(&incoming), Arc::clone(&wanted.hangs));
         runtime.spawn(async move {
             // Of one that was dropped nobody asks how it ended.
-            if let Err(end) = carry(stream, queue, &carried, most).await {
+            if let Err(end) = carry(stream, queue, &carried, &hangs, most).await {
                 carried.lock().end = Some(end);
                 carried.came.notify_one();
             }
@@ -222,11 +239,47 @@ impl Incoming {
     }
 }
 
+/// Whether a server still answers.
+#[derive(Debug)]
+struct Answers {
+    /// Pictures were asked for; a viewer may take its time before.
+    greeted: bool,
+    heard: Instant,
+    /// When it was asked for something that it has to answer.
+    asked: Option<Instant>,
+}
+
+impl Answers {
+    /// It has to greet first.
+    const fn new(now: Instant) -> Self {
+        Self {
+            greeted: false,
+            heard: now,
+            asked: Some(now),
+        }
+    }
+
+    fn heard(&mut self, now: Instant) {
+        (self.heard, self.asked) = (now, None);
+    }
+
+    /// Whether there is something that it has to say.
+    const fn owed(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// When it has to have answered, or is to be asked.
+    fn due(&self) -> Instant {
+        self.asked.map_or(self.heard + QUIET, |asked| asked + ANSWERS_WITHIN)
+    }
+}
+
 /// Until the viewer has let go of the line.
 async fn carry(
     stream: UnixStream,
     mut orders: mpsc::Receiver<Order>,
     incoming: &Incoming,
+    hangs: &Notify,
     most: usize,
 ) -> Result<(), LineEnd> {
     let (mut from, mut to) = stream.into_split();
@@ -235,6 +288,7 @@ async fn carry(
     let mut next_update = Instant::now();
     let mut buffer = BytesMut::with_capacity(CHUNK);
     let mut message = None;
+    let mut answers = Answers::new(Instant::now());
     loop {
         if let Some(bytes) = message.take() {
             let bytes: Bytes = bytes;
@@ -259,14 +313,24 @@ async fn carry(
                 if read.map_err(|_| LineEnd::Lost)? == 0 {
                     return Err(LineEnd::Lost);
                 }
+                answers.heard(Instant::now());
                 incoming.push(buffer.split().freeze(), most)?;
             }
             () = sleep_until(next_update), if may_ask => {
                 next_update = Instant::now() + UPDATE_EVERY;
+                answers.greeted = true;
                 message = asked.take().map(Update::message);
             }
             () = incoming.taken.notified() => {}
             () = sleep_until(waits.unwrap_or_else(Instant::now) + TAKES_WITHIN), if waits.is_some() => {}
+            () = sleep_until(answers.due()), if answers.owed() || (answers.greeted && waits.is_none() && !hidden) => {
+                if answers.owed() {
+                    hangs.notify_one();
+                    return Err(LineEnd::Lost);
+                }
+                answers.asked = Some(Instant::now());
+                message = Some(PIXEL.message());
+            }
         }
     }
 }

@@ -6,8 +6,18 @@ const MOST: usize = 100_000;
 /// A line, and the server's end of it.
 fn line() -> (VncLine, UnixStream) {
     let (ours, server) = UnixStream::pair().unwrap();
-    let wanted = Wanted(watch::Sender::new(1));
-    (VncLine::new(&Handle::current(), ours, wanted, MOST), server)
+    let (line, _) = watched(ours);
+    (line, server)
+}
+
+/// A line over this, and what is told when its server hangs.
+fn watched(ours: UnixStream) -> (VncLine, Arc<Notify>) {
+    let hangs = Arc::new(Notify::new());
+    let wanted = Wanted {
+        count: watch::Sender::new(1),
+        hangs: Arc::clone(&hangs),
+    };
+    (VncLine::new(&Handle::current(), ours, wanted, MOST), hangs)
 }
 
 fn update(incremental: bool, width: u16) -> Update {
@@ -119,4 +129,42 @@ async fn a_line_that_is_let_go_ends_at_the_server() {
     let (line, mut server) = line();
     drop(line);
     assert_eq!(timeout(SOON, server.read(&mut [0])).await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_stands_still_is_told_from_a_screen_that_does() {
+    let (ours, mut server) = UnixStream::pair().unwrap();
+    let (line, hangs) = watched(ours);
+    server.write_all(b"greeting").await.unwrap();
+    line.incoming().next().await.unwrap();
+    line.say(ToServer::Update(update(true, 20))).unwrap();
+    assert_eq!(heard(&mut server, 10).await, update(true, 20).message());
+    // A still screen, for minutes.
+    for _ in 0..40 {
+        assert_eq!(heard(&mut server, 10).await, PIXEL.message());
+        server.write_all(b"pixel").await.unwrap();
+        line.incoming().next().await.unwrap();
+    }
+    assert_eq!(heard(&mut server, 10).await, PIXEL.message());
+    let asked = Instant::now();
+    assert_eq!(timeout(SOON, line.incoming().next()).await.unwrap(), Err(LineEnd::Lost));
+    assert!(asked.elapsed() >= ANSWERS_WITHIN && asked.elapsed() < ANSWERS_WITHIN * 2);
+    timeout(SOON, hangs.notified()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_does_not_even_greet_hangs_and_one_whose_viewer_takes_its_time_does_not() {
+    let (ours, _server) = UnixStream::pair().unwrap();
+    let (line, hangs) = watched(ours);
+    assert_eq!(timeout(SOON, line.incoming().next()).await.unwrap(), Err(LineEnd::Lost));
+    timeout(SOON, hangs.notified()).await.unwrap();
+
+    let (line, mut server) = self::line();
+    server.write_all(b"greeting").await.unwrap();
+    line.incoming().next().await.unwrap();
+    assert!(timeout(Duration::from_secs(300), line.incoming().next()).await.is_err());
+    line.hide(true).unwrap();
+    line.say(ToServer::Update(update(true, 5))).unwrap();
+    assert!(timeout(Duration::from_secs(300), line.incoming().next()).await.is_err());
+    assert!(is_quiet(&mut server).await, "nobody sees it");
 }

@@ -6,7 +6,7 @@ import { encode } from '../../static/viewer/frames.js';
 import { pattern, shrink, shrinking, tellPattern } from './harness/apps.js';
 import { EVEN, FLIP, ODD } from './harness/pattern.js';
 import { distance } from './harness/picture.js';
-import { killNow, pidOf, programsOf } from './harness/proc.js';
+import { isAlive, killNow, pidOf, programsOf } from './harness/proc.js';
 import { Socket } from './harness/socket.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
@@ -298,6 +298,28 @@ scenario(
       clearInterval(asking);
       deaf.stream.destroy();
     }
+  },
+);
+
+scenario(
+  'a VNC server that stands still is noticed and started again, and the picture goes on',
+  async stage => {
+    const { viewer } = await watching(stage);
+    const pid = await pidOf(viewer.instanceId, 'vnc');
+    const stopped = Date.now();
+    // Again and again: the keeper continues what is stopped.
+    const stopping = setInterval(() => isAlive(pid) && process.kill(pid, 'SIGSTOP'), 20);
+    try {
+      await until('another one runs', async () => (await pidOf(viewer.instanceId, 'vnc')) !== pid, {
+        within: 60_000,
+      });
+    } finally {
+      clearInterval(stopping);
+    }
+    console.log(`  noticed after ${Date.now() - stopped} ms`);
+    await comes(viewer);
+    await viewer.picture.moves(CONTENT);
+    await clicks(viewer);
   },
 );
 

@@ -88,6 +88,14 @@ impl Subscription {
         }
     }
 
+    /// This viewer asks for more key frames than it may have, each of which costs all who watch the same: if that goes on,
+    /// it is moved down, as if it could not keep up.
+    pub fn asks_too_often(&self) {
+        if let Some(hub) = self.hub.upgrade() {
+            hub.change(self.track, |moves, _, now| moves.stalled(self.id, hub.ladder(), now));
+        }
+    }
+
     /// This viewer cannot keep up: throws away what waits and goes on with the next key frame, which is asked for.
     pub fn skip_to_key(&mut self) {
         while self.frames.try_recv().is_ok() {}

@@ -15,8 +15,16 @@ use super::{FLOOR, Report};
 const FIRST: u32 = 20_000;
 /// … and for so long nothing more does.
 const HELD: Duration = Duration::from_millis(400);
+/// A browser as near as this is in the same building: no line of a few megabits is so short, and the first key frame need not
+/// wait for a word about its beginning.
+const NEAR: Duration = Duration::from_millis(3);
+/// What is taken for its line then, and may leave. The first train sets that down if it is wrong.
+const NEAR_RATE: f64 = 20_000_000.0;
+const NEAR_FIRST: u32 = 150_000;
 /// Without a word for so long while packets are under way, nothing is sent but what keeps asking.
 const SILENCE: Duration = Duration::from_millis(1200);
+/// Reports come once a second or more seldom; with nothing but those it is so long.
+const SILENCE_OF_REPORTS: Duration = Duration::from_secs(5);
 /// So many packets have to be under way for that.
 const UNHEARD: usize = 10;
 /// The estimate may not be raised again before the last raise was tried, and the round trip.
@@ -45,6 +53,16 @@ const FULL: (f64, f64) = (0.03, 20.0);
 /// With so much lost beside a queue, it is as long as it can be, and no trend shows that any more.
 const OVERFLOWS: f64 = 0.1;
 
+/// Where nothing is known but what is lost, and that once a second, nothing tells a full queue from a line's own loss: so much
+/// is far too much, …
+const OVERRUN: f64 = 0.2;
+/// … so much too much, …
+const TOO_MUCH: f64 = 0.1;
+/// … and with less than that more may be tried.
+const FINE: f64 = 0.03;
+/// After a step back, the next report is in part about what was lost before.
+const SAYS_IT_AGAIN: Duration = Duration::from_millis(1800);
+
 /// What is known of the line.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(in super::super) struct Line {
@@ -72,6 +90,8 @@ pub(in super::super) struct Estimator {
     took: Duration,
     heard: Option<Instant>,
     silent: bool,
+    /// It tells of no packets, only of the whole.
+    by_reports: bool,
     raised_at: Option<Instant>,
     distrust: (Option<Instant>, Duration),
     train: Train,
@@ -84,6 +104,8 @@ struct First {
     begun: Option<Instant>,
     bytes: u32,
     known: bool,
+    /// So many may leave.
+    most: u32,
 }
 
 /// When the next train is made.
@@ -108,14 +130,29 @@ impl Estimator {
             took: Duration::ZERO,
             heard: None,
             silent: false,
+            by_reports: false,
             raised_at: None,
             distrust: (None, DISTRUST),
             train: Train {
                 due: Some(now),
                 pause: SELDOM,
             },
-            first: First::default(),
+            first: First {
+                most: FIRST,
+                ..First::default()
+            },
         }
+    }
+
+    /// So far away it is, by the checks of its path. Whether that is news; once something has left, it is not.
+    pub(in super::super) fn is_so_far(&mut self, round_trip: Duration) -> bool {
+        let near = round_trip < NEAR && self.first.most == FIRST;
+        if !near || self.first.known || self.first.begun.is_some() {
+            return false;
+        }
+        self.first.most = NEAR_FIRST;
+        self.rate.begin(NEAR_RATE);
+        true
     }
 
     /// A packet leaves: the number that it has to carry.
@@ -123,9 +160,10 @@ impl Estimator {
         let number = self.history.sent(packet, now);
         self.first.begun.get_or_insert(now);
         self.first.bytes = self.first.bytes.saturating_add(packet.bytes);
+        let silence = if self.by_reports { SILENCE_OF_REPORTS } else { SILENCE };
         self.silent = self.history.under_way().is_some_and(|(count, first)| {
             let since = self.heard.map_or(first, |heard| heard.max(first));
-            count >= UNHEARD && now.saturating_duration_since(since) > SILENCE
+            count >= UNHEARD && now.saturating_duration_since(since) > silence
         });
         number
     }
@@ -141,6 +179,7 @@ impl Estimator {
             return Vec::new();
         };
         self.heard = Some(now);
+        self.by_reports = false;
         self.measure_round_trip(now.saturating_duration_since(last.sent), now);
         let mut queue = Queue::Stays;
         for report in &reports {
@@ -165,8 +204,15 @@ impl Estimator {
     }
 
     /// The browser says itself what it can take (REMB), where it does not tell of packets.
-    pub(in super::super) fn told(&mut self, rate: f64) {
+    pub(in super::super) fn told(&mut self, rate: f64, now: Instant) {
+        self.reported(now);
         self.rate.told(rate);
+    }
+
+    /// It tells something, if not of packets.
+    fn reported(&mut self, now: Instant) {
+        (self.heard, self.silent, self.by_reports) = (Some(now), false, true);
+        self.first.known = true;
     }
 
     /// The browser says what share of the packets was lost (receiver reports), where it tells of nothing else.
@@ -174,11 +220,21 @@ impl Estimator {
         if !lost.is_finite() {
             return;
         }
+        self.reported(now);
         let lost = lost.clamp(0.0, 1.0);
-        let window = self.loss.judge(lost, now);
-        if window.congested {
-            self.rate.loses(window.lost, sent * (1.0 - lost), now);
-        } else if !self.loss.forbids_growth() {
+        self.loss.judge(lost, now);
+        let recent = self
+            .rate
+            .back_at()
+            .filter(|at| now.saturating_duration_since(*at) < SAYS_IT_AGAIN);
+        if lost > TOO_MUCH && recent.is_some() {
+            // Part of it was lost before the rate was lowered for that.
+        } else if lost > OVERRUN {
+            // Far too much: what came through is all that it carries.
+            self.rate.queue_grows(sent * (1.0 - lost), self.round_trip(), now);
+        } else if lost > TOO_MUCH {
+            self.rate.loses(lost, sent * (1.0 - lost), now);
+        } else if lost < FINE {
             self.rate.all_is_well(sent, self.round_trip(), now);
         }
     }
@@ -218,7 +274,7 @@ impl Estimator {
     /// lose it.
     pub(in super::super) fn holds(&self, now: Instant) -> bool {
         let waits = |begun: Instant| now.saturating_duration_since(begun) < HELD;
-        !self.first.known && self.first.bytes > FIRST && self.first.begun.is_some_and(waits)
+        !self.first.known && self.first.bytes > self.first.most && self.first.begun.is_some_and(waits)
     }
 
     /// Something is about to be sent: whether it shall leave as a train, and of how many packets. Asked once, it is made.

@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::super::fake::FakeConnection;
 use super::*;
-use crate::media::{Codec, Hub};
+use crate::media::{Codec, Hub, Ladder, Rendition, Rung};
 
 struct Fed {
     hub: Arc<Hub>,
@@ -14,7 +14,11 @@ struct Fed {
 }
 
 fn feed() -> Fed {
-    let (hub, connection, counters) = (Hub::new(), FakeConnection::new(), Arc::new(FeedCounters::default()));
+    feed_of(Hub::new())
+}
+
+fn feed_of(hub: Arc<Hub>) -> Fed {
+    let (connection, counters) = (FakeConnection::new(), Arc::new(FeedCounters::default()));
     let (stop, stopped) = watch::channel(false);
     let dynamic: Arc<dyn Connection> = Arc::<FakeConnection>::clone(&connection);
     let hidden = watch::Sender::new(false);
@@ -231,6 +235,29 @@ async fn a_browser_that_asks_for_key_frames_without_end_has_one_in_two_seconds_m
     }
     assert!((9..=13).contains(&made), "{made} key frames");
     assert!(fed.counters.key_requests.load(Ordering::Relaxed) > 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_key_frames_without_end_is_moved_down_and_nobody_beside_it() {
+    let rung = |fps, kbps| Rung {
+        percent: 100,
+        fps,
+        kbps,
+    };
+    let hub = Hub::with_ladder(Ladder::new(vec![rung(60, 1200), rung(30, 0)], 1_700));
+    let fed = feed_of(Arc::clone(&hub));
+    let beside = hub.subscribe(Codec::Vp8);
+    fed.connect().await;
+    fed.frame(true, 100).await;
+    let below = Rendition::new(Codec::Vp8.into(), 1);
+    let begun = Instant::now();
+    while !hub.wanted().borrow().contains(&below) {
+        assert!(begun.elapsed() < Duration::from_secs(15), "it stays where it is");
+        fed.connection.key.notify_one();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(begun.elapsed() > Duration::from_secs(3), "a few in a row move nobody");
+    assert_eq!(beside.rendition(), Some(Codec::Vp8.into()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,6 +77,68 @@ async fn a_line_that_becomes_narrow_and_wide_again_is_followed_both_ways() {
     call.end().await;
 }
 
+/// An offer without transport-cc.
+fn tells_of_no_packets(line: &str) -> bool {
+    !line.contains("transport-cc") && !line.contains("transport-wide-cc")
+}
+
+/// A browser that knows nothing but receiver reports, on a line of so much.
+async fn without_transport_cc(kbps: u64) -> Call {
+    let line = Line {
+        rate: (kbps * 1000).into(),
+        ..Line::default()
+    };
+    Call::with(line, follows, tells_of_no_packets).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_without_transport_cc_is_adapted_to_by_what_it_reports_lost() {
+    let call = without_transport_cc(500).await;
+    assert!(until(30, || estimate(&call) < 700).await, "{:?}", call.peer.stats());
+    let (bytes, arrived) = (call.line.bytes.load(Ordering::Relaxed), frames(&call));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let bits = (call.line.bytes.load(Ordering::Relaxed) - bytes) * 8;
+    assert!(bits < 5 * 800_000, "{bits} in 5 s: {:?}", call.peer.stats());
+    assert!(frames(&call) - arrived > 50, "{:?}", call.peer.stats());
+    call.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_that_says_what_it_can_take_gets_that_and_no_more_than_there_is_whatever_it_says() {
+    let call = without_transport_cc(0).await;
+    assert!(until(10, || frames(&call) > 20).await, "{:?}", call.peer.stats());
+    // Estimates move by half at once.
+    let tell = async |bits: f32| {
+        for _ in 0..40 {
+            call.browser.can_take(bits).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tell(600_000.0).await;
+    assert!(
+        until(10, || (550..=650).contains(&estimate(&call))).await,
+        "{:?}",
+        call.peer.stats()
+    );
+    let told = || call.hub.rates().borrow()[&Codec::Vp8.into()];
+    assert!(until(10, || told() < 600).await, "{}", told());
+    // Reports that nothing is lost, beside it, raise nothing.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!((550..=650).contains(&estimate(&call)), "{:?}", call.peer.stats());
+    tell(0.0).await;
+    assert!((100..=650).contains(&estimate(&call)), "{:?}", call.peer.stats());
+    tell(1.0).await;
+    assert!(until(10, || estimate(&call) == 100).await, "{:?}", call.peer.stats());
+    tell(1e15).await;
+    assert!(
+        until(10, || estimate(&call) == 100_000).await,
+        "{:?}",
+        call.peer.stats()
+    );
+    assert!(told() <= 4000, "{}", told());
+    call.end().await;
+}
+
 /// What happens, to be looked at.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]

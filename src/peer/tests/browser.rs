@@ -19,6 +19,7 @@ use rtc::interceptor::Registry;
 use rtc::peer_connection::configuration::RTCOfferOptions;
 use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
@@ -248,6 +249,18 @@ impl Browser {
             };
             track.write_rtcp(vec![Box::new(request)]).await.unwrap();
         }
+    }
+
+    /// Says how many bits a second it can take (REMB).
+    pub(super) async fn can_take(&self, bits: f32) {
+        let track = self.received.track.lock().unwrap().clone().unwrap();
+        let ssrcs = track.ssrcs().await;
+        let told = ReceiverEstimatedMaximumBitrate {
+            sender_ssrc: 1,
+            bitrate: bits,
+            ssrcs,
+        };
+        track.write_rtcp(vec![Box::new(told)]).await.unwrap();
     }
 
     /// Says that it cannot decode and needs a key frame.

@@ -120,13 +120,22 @@ impl Call {
 
     /// One over this line, of what such a source makes.
     pub(super) async fn by(line: Line, source: fn(&Arc<Hub>, Codec) -> JoinHandle<()>) -> Self {
+        Self::with(line, source, |_| true).await
+    }
+
+    /// One whose browser offers only these lines.
+    pub(super) async fn with(
+        line: Line,
+        source: fn(&Arc<Hub>, Codec) -> JoinHandle<()>,
+        offers: fn(&str) -> bool,
+    ) -> Self {
         let (hub, sink) = (Hub::new(), Arc::new(Recorder::default()));
         let line = Arc::new(line);
         let source = source(&hub, Codec::Vp8);
         let browser = Browser::new().await;
         let offer = browser.offer().await;
         // The host hears of the line only.
-        let kept = |line: &&str| !line.starts_with("a=candidate") && !line.contains("apt=");
+        let kept = |line: &&str| !line.starts_with("a=candidate") && !line.contains("apt=") && offers(line);
         let offer: String = offer.lines().filter(kept).map(|l| format!("{l}\r\n")).collect();
         let mut options = options(&offer, &hub, &sink);
         options.available = vec![Codec::Vp8];

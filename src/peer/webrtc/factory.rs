@@ -136,7 +136,7 @@ async fn build(
     let connection = PeerConnectionBuilder::<SocketAddr>::new()
         .with_media_engine(engine)
         .with_setting_engine(settings(options))
-        .with_runtime(Arc::new(Sockets))
+        .with_runtime(Arc::new(Sockets(Arc::clone(&path))))
         .with_interceptor_registry(registry)
         .with_handler(Arc::new(Callbacks {
             events,

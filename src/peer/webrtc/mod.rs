@@ -7,10 +7,12 @@
 //! - `transport`: numbers what leaves and reads what the browser says about it; `path`: what is known by that.
 //! - `feedback`: RTCP from the browser: key frames asked for; `requests`: packets lost.
 //! - `channel`: one data channel.
-//! - `socket`: its sockets, which send flights of the handshake again, as `handshake` says.
+//! - `socket`: its sockets, which send flights of the handshake again, as `handshake` says, and see how far away the browser is
+//!   (`checks`).
 
 mod callbacks;
 mod channel;
+mod checks;
 mod connection;
 mod factory;
 mod feedback;

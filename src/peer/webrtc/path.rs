@@ -67,6 +67,14 @@ impl Path {
         self.known.subscribe()
     }
 
+    /// A check of the path was answered after so long.
+    pub(super) fn is_so_far(&self, round_trip: Duration, now: Instant) {
+        let inner = &mut *self.lock();
+        if inner.estimator.is_so_far(round_trip) {
+            self.publish(inner, now);
+        }
+    }
+
     /// How long the next packet has to wait.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         let inner = &mut *self.lock();
@@ -144,7 +152,7 @@ impl Path {
     /// The browser tells what it can take.
     pub(super) fn told(&self, bits: f64, now: Instant) {
         let inner = &mut *self.lock();
-        inner.estimator.told(bits);
+        inner.estimator.told(bits, now);
         self.publish(inner, now);
     }
 

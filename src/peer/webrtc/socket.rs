@@ -5,7 +5,7 @@ use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,14 +16,21 @@ use webrtc::runtime::{
     Transmit,
 };
 
+use super::checks::Checks;
 use super::handshake::Flights;
+use super::path::Path;
 
 /// For the system to take a datagram: after that it is sent again anyway.
 const SENT_WITHIN: Duration = Duration::from_millis(100);
 
-/// Tokio's, with such sockets.
-#[derive(Debug)]
-pub(super) struct Sockets;
+/// Tokio's, with such sockets. They tell how far away the browser is.
+pub(super) struct Sockets(pub(super) Arc<Path>);
+
+impl std::fmt::Debug for Sockets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sockets")
+    }
+}
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -40,11 +47,13 @@ impl Runtime for Sockets {
         let shared = Arc::new(Shared {
             over: AtomicBool::new(false),
             flights: Mutex::new(Flights::new()),
+            checks: Mutex::default(),
             changed: Notify::new(),
         });
         let inner = TokioRuntime.wrap_udp_socket(socket)?;
         tokio::spawn(repeat(Arc::clone(&inner), Arc::clone(&shared)));
-        Ok(Arc::new(Socket { inner, shared }))
+        let path = Arc::clone(&self.0);
+        Ok(Arc::new(Socket { inner, shared, path }))
     }
 
     fn wrap_tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
@@ -86,12 +95,17 @@ struct Shared {
     /// The handshake is, which is asked for each packet.
     over: AtomicBool,
     flights: Mutex<Flights>,
+    checks: Mutex<Checks>,
     changed: Notify,
 }
 
 impl Shared {
     fn over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
+    }
+
+    fn checks(&self) -> MutexGuard<'_, Checks> {
+        self.checks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self, change: impl FnOnce(&mut Flights)) {
@@ -125,10 +139,18 @@ async fn repeat(socket: Arc<dyn AsyncUdpSocket>, shared: Arc<Shared>) {
     }
 }
 
-#[derive(Debug)]
 struct Socket {
     inner: Arc<dyn AsyncUdpSocket>,
     shared: Arc<Shared>,
+    path: Arc<Path>,
+}
+
+impl std::fmt::Debug for Socket {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Socket")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Drop for Socket {
@@ -146,10 +168,12 @@ impl AsyncUdpSocket for Socket {
         let sent = self.inner.poll_send(cx, transmit);
         if !self.shared.over() && matches!(sent, Poll::Ready(Ok(_))) {
             let one = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
+            let mut checks = self.shared.checks();
             self.shared.change(|flights| {
                 let now = Instant::now();
                 for datagram in transmit.contents.chunks(one) {
                     flights.leaves(transmit.destination, datagram, now);
+                    checks.leaves(datagram, now.into_std());
                 }
             });
         }
@@ -166,11 +190,15 @@ impl AsyncUdpSocket for Socket {
         if let Poll::Ready(Ok(count)) = came
             && !self.shared.over()
         {
+            let mut checks = self.shared.checks();
             self.shared.change(|flights| {
                 let now = Instant::now();
                 for (buf, meta) in bufs.iter().zip(meta.iter()).take(count) {
                     for datagram in buf.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1)) {
                         flights.comes(datagram, now);
+                        if let Some(took) = checks.comes(datagram, now.into_std()) {
+                            self.path.is_so_far(took, now.into_std());
+                        }
                     }
                 }
             });

@@ -1,5 +1,5 @@
 //! The last that a packet passes on its way out, and the first on its way in: numbers what leaves, and reads what the browser
-//! says about it (transport-cc; REMB where it knows nothing better; else receiver reports).
+//! says about it: transport-cc; REMB where it tells nothing better; else receiver reports. What it tells counts, not what it has promised.
 //!
 //! The crate has interceptors for the numbers and for the history. They leave out what is sent again, which has a stream of
 //! its own: on a line that loses packets much would leave unseen. And what was overtaken they call lost.
@@ -30,10 +30,23 @@ pub(super) const BELOW_RTP: usize = 38;
 pub(super) struct Transport {
     path: Arc<Path>,
     stream: Option<Stream>,
+    /// The best that the browser has told so far, whatever it has promised: what tells less is not listened to any more.
+    heard: Tells,
     /// Packets of the frame that is being sent, while a train is short of some.
     recent: Vec<rtp::Packet>,
     inbound: VecDeque<TaggedPacket>,
     outbound: VecDeque<TaggedPacket>,
+}
+
+/// How a browser tells what arrives, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Tells {
+    /// Receiver reports: what share was lost (RFC 3550, section 6.4.2).
+    Loss,
+    /// REMB: what it can take.
+    Rate,
+    /// transport-cc: when each packet arrived.
+    Arrivals,
 }
 
 /// What we send.
@@ -45,7 +58,6 @@ struct Stream {
     next_repeat: u16,
     /// Where the browser wants its number.
     number: Option<u8>,
-    remb: bool,
 }
 
 impl Transport {
@@ -53,26 +65,32 @@ impl Transport {
         Self {
             path,
             stream: None,
+            heard: Tells::Loss,
             recent: Vec::new(),
             inbound: VecDeque::new(),
             outbound: VecDeque::new(),
         }
     }
 
-    fn look(&self, packet: &dyn rtc::rtcp::Packet, now: Instant) {
+    fn look(&mut self, packet: &dyn rtc::rtcp::Packet, now: Instant) {
         let any = packet.as_any();
         let Some(stream) = &self.stream else { return };
-        if stream.number.is_some() {
-            if let Some(feedback) = any.downcast_ref::<TransportLayerCc>() {
+        if let Some(feedback) = any.downcast_ref::<TransportLayerCc>() {
+            if stream.number.is_some() {
+                self.heard = Tells::Arrivals;
                 let told = convert_twcc(feedback).into_iter();
                 let arrived = told.filter_map(|told| Some((told.sequence_number, told.arrival?)));
                 self.path.feedback(arrived, now);
             }
-        } else if stream.remb {
-            if let Some(remb) = any.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
-                self.path.told(f64::from(remb.bitrate), now);
+        } else if let Some(remb) = any.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+            let bits = f64::from(remb.bitrate);
+            if self.heard <= Tells::Rate && !was_nothing(bits) {
+                self.heard = Tells::Rate;
+                self.path.told(bits, now);
             }
-        } else if let Some(report) = any.downcast_ref::<ReceiverReport>() {
+        } else if let Some(report) = any.downcast_ref::<ReceiverReport>()
+            && self.heard == Tells::Loss
+        {
             for of in report.reports.iter().filter(|of| of.ssrc == stream.ssrc) {
                 self.path.told_loss(f64::from(of.fraction_lost) / 256.0, now);
             }
@@ -140,6 +158,12 @@ impl Transport {
     }
 }
 
+/// Whether that is what the crate reads where a browser says 0 (rtc-rtcp 0.21: a mantissa of 0 becomes 2^23 and more). One that
+/// means it says something else soon.
+fn was_nothing(bits: f64) -> bool {
+    bits >= 8_388_608.0 && bits.log2().fract() == 0.0
+}
+
 /// Writes the number that the browser tells of the packet by.
 fn number(packet: &mut rtp::Packet, place: Option<u8>, number: u16) {
     let Some(place) = place else { return };
@@ -180,7 +204,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Transport {
 
     fn handle_read(&mut self, tagged: TaggedPacket) -> Result<(), Error> {
         if let Packet::Rtcp(packets) = &tagged.message.packet {
-            packets.iter().for_each(|packet| self.look(packet.as_ref(), tagged.now));
+            for packet in packets {
+                self.look(packet.as_ref(), tagged.now);
+            }
         }
         self.inbound.push_back(tagged);
         Ok(())
@@ -224,7 +250,6 @@ impl Interceptor for Transport {
             repeats: info.ssrc_rtx.zip(info.payload_type_rtx),
             next_repeat: kept.map_or(0, |stream| stream.next_repeat),
             number: place.filter(|_| offers("transport-cc")),
-            remb: offers("goog-remb"),
         });
     }
 

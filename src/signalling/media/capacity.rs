@@ -1,8 +1,14 @@
 //! What a line carries, from how long frames are under way. Pure: the time is an argument.
 //!
-//! A frame that takes its time shows the line's rate: so many bytes in so much time. One that does not only shows that the
-//! line carries no less, and lowers nothing. What all frames wait now and then, jitter, says nothing of the rate, and neither
-//! does a page that is slow to take what has come: only a queue that has become long does.
+//! ```text
+//!   frames taken ─▶ the last of them ─▶ bytes in the time that the line had them ─▶ rate ─┬─▶ up to it, by steps
+//!                        │                                                              └─▶ down to it, behind a queue
+//!                        └─▶ the least late of a moment: the queue ─▶ less is told, so that it drains
+//! ```
+//!
+//! Rates are those of many frames together: a page that was busy takes several at once, of which the last has taken no time
+//! at all. What all frames wait now and then, jitter, says nothing of a queue, hence the least of a moment. Nor does a page
+//! that is slow to take what has come, over which all arrives that is sent: the estimate is lowered only where less does.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -16,35 +22,53 @@ const SEED_KBPS: f64 = 2000.0;
 /// No line is told to carry less, or more.
 const LEAST_KBPS: f64 = 100.0;
 const MOST_KBPS: f64 = 100_000.0;
-/// What is told, of what is found: the rest is for what an encoder is late to follow, and for the queue to drain.
-const SHARE: f64 = 0.85;
+/// What is told, of what is found: the rest is for what an encoder is late to follow, and for frames that are larger than others.
+const SHARE: f64 = 0.9;
 /// Another value is told when it differs by so much.
 const NEWS: f64 = 0.05;
-/// A frame that took no longer than this took no time.
-const AT_ONCE: Duration = Duration::from_millis(4);
-/// Frames that took their time count for so long.
+/// A frame takes no less than this, and what is taken at once with another one has taken nothing that could be measured.
+const AT_ONCE: Duration = Duration::from_micros(500);
+/// A rate is that of frames which took so long together, or of the last second.
+const MEASURED: Duration = Duration::from_millis(200);
 const WINDOW: Duration = Duration::from_secs(1);
-/// So many of them are looked at, at most.
+/// It takes so many of them.
+const FEWEST: usize = 3;
+/// The first frame of all counts alone, if it is as large as this and has taken half of that time.
+const LARGE: usize = 8000;
+/// So many are looked at, at most.
 const MOST_SAMPLES: usize = 128;
-/// A line is slower than was thought when at least so many frames have taken so long together.
-const SLOW_FRAMES: usize = 3;
-const SLOW_TIME: Duration = Duration::from_millis(100);
-/// …and were so late, in the mean, as they only are behind a queue.
-const SLOW_LATE: Duration = Duration::from_millis(80);
+/// The queue is what the least late frame of so long was late by.
+const MOMENT: Duration = Duration::from_millis(300);
+/// A queue up to this is none: so long a single frame may take.
+const FREE: Duration = Duration::from_millis(20);
+/// From this on the line is full.
+const FULL: Duration = Duration::from_millis(40);
+/// A queue of so long has all of [`DRAIN`] taken off.
+const LONG: Duration = Duration::from_millis(120);
+/// What is told less at most, to drain a queue.
+const DRAIN: f64 = 0.25;
 /// A line over which so much arrives of what was told carries all of it, however late.
 const ALL: f64 = 0.95;
 /// A line is believed to be so many times faster at once…
 const STEP_UP: f64 = 1.5;
 /// …and again no sooner than this.
 const BETWEEN_STEPS: Duration = Duration::from_millis(100);
-/// Jitter counts no more than this, so that a queue that grows is not taken for it.
-const MOST_JITTER: Duration = Duration::from_millis(40);
-/// The share of a new difference in the jitter (RFC 3550 section 6.4.1).
-const JITTER_SHARE: f64 = 1.0 / 16.0;
+/// Without a queue, and while so much of what is told is used, more is tried: by so much with each step…
+const USED: f64 = 0.7;
+const TRIED: f64 = 1.03;
+/// …but within this time after the line was full no more than so much of what it carried then.
+const FULL_LATELY: Duration = Duration::from_secs(10);
+const NEAR: f64 = 0.9;
+/// The kernel sends no faster than so many times what is found. More would fill the queue of a narrow line with one key frame,
+/// and what it loses then stops all that follows for a round trip or for the least of TCP's timeouts; with less, the estimate
+/// would measure itself.
+const PACE: f64 = 1.5;
+/// Lines beyond this need no pace.
+const PLENTY_KBPS: f64 = 20_000.0;
 
-/// A frame that took its time.
+/// A frame that was taken.
 #[derive(Clone, Copy, Debug)]
-struct Waited {
+struct Taken {
     at: Instant,
     bytes: usize,
     time: Duration,
@@ -55,13 +79,18 @@ struct Waited {
 #[derive(Debug)]
 pub struct Capacity {
     kbps: f64,
+    /// What of it was seen to come through, rather than tried.
+    proven: f64,
     told: f64,
-    /// Those that took their time.
-    waited: VecDeque<Waited>,
+    /// The last, the newest at the end.
+    taken: VecDeque<Taken>,
     stepped: Option<Instant>,
-    last_delay: Option<Duration>,
-    /// Seconds.
-    jitter: f64,
+    /// When the line was full last, and what it carried then.
+    full: Option<(Instant, f64)>,
+    /// Frames take their time, so that what is known is the line's rate and not only a least.
+    measured: bool,
+    /// The first frame was taken.
+    begun: bool,
 }
 
 impl Capacity {
@@ -70,51 +99,47 @@ impl Capacity {
     pub const fn new() -> Self {
         Self {
             kbps: SEED_KBPS / SHARE,
+            proven: SEED_KBPS / SHARE,
             told: SEED_KBPS,
-            waited: VecDeque::new(),
+            taken: VecDeque::new(),
             stepped: None,
-            last_delay: None,
-            jitter: 0.0,
+            full: None,
+            measured: false,
+            begun: false,
         }
     }
 
     /// What to tell the hub now, in kbit/s.
     #[must_use]
     pub fn told(&self) -> u32 {
-        // It lies between the least and the most.
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "it is bounded and positive"
-        )]
-        let kbps = self.told.round() as u32;
-        kbps
+        whole(self.told)
+    }
+
+    /// How fast the kernel may send, in kbit/s; `None`: as it likes.
+    #[must_use]
+    pub fn pace(&self) -> Option<u32> {
+        (self.measured && self.kbps < PLENTY_KBPS).then(|| whole(self.kbps.max(LEAST_KBPS) * PACE))
     }
 
     /// A frame was taken. Gives what is to be told, where that is news.
     pub fn note(&mut self, sample: Sample, now: Instant) -> Option<u32> {
-        let jitter = self.jitter_with(sample.delay);
-        let wait = if sample.queued {
-            sample.time
-        } else {
-            sample.time.saturating_sub(jitter)
-        };
-        if wait <= AT_ONCE {
-            self.faster(rate(sample.bytes, AT_ONCE), now);
-        } else {
-            if self.waited.len() >= MOST_SAMPLES {
-                // overflow: the oldest goes.
-                self.waited.pop_front();
-            }
-            self.waited.push_back(Waited {
-                at: now,
-                bytes: sample.bytes,
-                time: wait,
-                late: sample.late,
-            });
-            self.measure(now);
+        if self.taken.len() >= MOST_SAMPLES {
+            // overflow: the oldest goes.
+            self.taken.pop_front();
         }
-        let tell = (self.kbps * SHARE).clamp(LEAST_KBPS, MOST_KBPS);
+        self.taken.push_back(Taken {
+            at: now,
+            bytes: sample.bytes,
+            time: sample.time.max(AT_ONCE),
+            late: sample.late,
+        });
+        while self.taken.front().is_some_and(|t| now.duration_since(t.at) > WINDOW) {
+            self.taken.pop_front();
+        }
+        let queue = self.queue(now);
+        self.measure(queue, now);
+        let long = (queue.saturating_sub(FREE).as_secs_f64() / (LONG - FREE).as_secs_f64()).min(1.0);
+        let tell = (self.kbps * SHARE * DRAIN.mul_add(-long, 1.0)).clamp(LEAST_KBPS, MOST_KBPS);
         if (tell / self.told - 1.0).abs() <= NEWS {
             return None;
         }
@@ -122,42 +147,102 @@ impl Capacity {
         Some(self.told())
     }
 
-    /// The jitter, with the delay that has come.
-    fn jitter_with(&mut self, delay: Duration) -> Duration {
-        if let Some(last) = self.last_delay.replace(delay) {
-            let difference = delay.abs_diff(last).min(MOST_JITTER).as_secs_f64();
-            self.jitter += (difference - self.jitter) * JITTER_SHARE;
-        }
-        Duration::from_secs_f64(self.jitter)
-    }
-
-    /// From those that took their time of late.
-    fn measure(&mut self, now: Instant) {
-        while self.waited.front().is_some_and(|w| now.duration_since(w.at) > WINDOW) {
-            self.waited.pop_front();
-        }
-        let bytes = self.waited.iter().map(|w| w.bytes).sum();
-        let time: Duration = self.waited.iter().map(|w| w.time).sum();
-        let late: Duration = self.waited.iter().map(|w| w.late).sum();
-        let frames = self.waited.len();
-        let behind = late >= SLOW_LATE * u32::try_from(frames).unwrap_or(u32::MAX);
-        let kbps = rate(bytes, time);
-        if kbps > self.kbps {
-            self.faster(kbps, now);
-        } else if frames >= SLOW_FRAMES && time >= SLOW_TIME && behind && kbps < self.told * ALL {
-            self.kbps = kbps.max(LEAST_KBPS);
+    /// What every frame of the last moment had to wait, of the last few at least.
+    fn queue(&self, now: Instant) -> Duration {
+        let last = self.taken.iter().rev().enumerate();
+        let moment = last.take_while(|(n, taken)| *n < FEWEST || now.duration_since(taken.at) <= MOMENT);
+        let least = moment.map(|(_, taken)| taken.late).min().unwrap_or_default();
+        if self.taken.len() < FEWEST {
+            Duration::ZERO
+        } else {
+            least
         }
     }
 
-    /// The line carries no less than this.
-    fn faster(&mut self, kbps: f64, now: Instant) {
+    /// What came through in the time that the line had it, of the last frames.
+    fn rate(&self) -> Option<f64> {
+        let (mut bytes, mut time, mut frames) = (0, Duration::ZERO, 0);
+        for taken in self.taken.iter().rev() {
+            if time >= MEASURED && frames >= FEWEST {
+                break;
+            }
+            bytes += taken.bytes;
+            time += taken.time;
+            frames += 1;
+        }
+        (frames >= FEWEST).then(|| rate(bytes, time))
+    }
+
+    /// What the first frame of all shows, which is a large one, where it has taken its time. One that has not shows little.
+    fn first(&mut self) -> Option<f64> {
+        let first = self
+            .taken
+            .front()
+            .filter(|_| !std::mem::replace(&mut self.begun, true))?;
+        let slow = first.time >= MEASURED / 2 && first.late >= FREE && first.bytes >= LARGE;
+        slow.then(|| rate(first.bytes, first.time).max(LEAST_KBPS))
+    }
+
+    /// From those that were taken of late.
+    fn measure(&mut self, queue: Duration, now: Instant) {
+        let first = self.first();
+        let Some(kbps) = self.rate().or(first) else {
+            return;
+        };
+        if first.is_some() {
+            // Nothing has been told that it could be compared with.
+            (self.kbps, self.proven) = (self.kbps.min(kbps), self.proven.min(kbps));
+        }
+        let busy: Duration = self.taken.iter().map(|taken| taken.time).sum();
+        self.measured |= busy >= MEASURED && queue >= FREE;
+        if queue >= FULL {
+            let carried = kbps.max(LEAST_KBPS);
+            if kbps < self.told * ALL {
+                (self.kbps, self.proven) = (carried, carried);
+                self.full = Some((now, carried));
+            } else if self.kbps > self.proven.max(kbps) {
+                // What was tried is too much.
+                self.kbps = self.proven.max(kbps);
+                self.full = Some((now, self.kbps));
+            }
+        }
         let soon = self.stepped.is_some_and(|at| now.duration_since(at) < BETWEEN_STEPS);
-        if kbps <= self.kbps || soon {
+        if soon {
             return;
         }
-        self.kbps = kbps.min(self.kbps * STEP_UP).min(MOST_KBPS / SHARE);
+        if kbps > self.kbps {
+            self.kbps = kbps.min(self.kbps * STEP_UP).min(MOST_KBPS / SHARE);
+            self.proven = self.kbps;
+        } else if queue < FREE && self.used(now) && !self.near_full(now) {
+            self.kbps = (self.kbps * TRIED).min(MOST_KBPS / SHARE);
+        } else {
+            return;
+        }
         self.stepped = Some(now);
     }
+
+    /// Whether more was too much a while ago.
+    fn near_full(&self, now: Instant) -> bool {
+        let full = self.full.filter(|(at, _)| now.duration_since(*at) < FULL_LATELY);
+        full.is_some_and(|(_, kbps)| self.kbps > kbps * NEAR)
+    }
+
+    /// Whether most of what was told is used.
+    fn used(&self, now: Instant) -> bool {
+        let bytes = self.taken.iter().map(|taken| taken.bytes).sum();
+        let since = self.taken.front().map_or(Duration::ZERO, |t| now.duration_since(t.at));
+        since >= WINDOW / 2 && rate(bytes, since) >= self.told * USED
+    }
+}
+
+/// What lies between the least and the most, without its fraction.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is bounded and positive"
+)]
+fn whole(kbps: f64) -> u32 {
+    kbps.round() as u32
 }
 
 /// In kbit/s.

@@ -8,19 +8,29 @@ use futures::{Stream, stream};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
+use super::kernel::Kernel;
 use super::under_way::{Turn, UnderWay};
+use crate::media::waiting::Waiting;
 use crate::media::{Frame, Subscription};
+
+/// What waits is to be gone in a second: the encoder gets that much less, but no less than this.
+const TOLD_LEAST_KBPS: u32 = 50;
+/// Changes by less than one of so many parts are not told.
+const TOLD_PARTS: u32 = 20;
 
 /// What the socket and its feed share. Both are on the thread of the socket.
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) under_way: RefCell<UnderWay>,
+    pub(super) kernel: RefCell<Kernel>,
     /// A key frame is asked for.
     key: Cell<bool>,
+    /// More key frames were asked for than may be.
+    too_often: Cell<bool>,
     /// Whether nobody looks at the page, where that has changed.
     hidden: Cell<Option<bool>>,
-    /// What the hub is to be told of the line, in kbit/s.
-    capacity: Cell<Option<u32>>,
+    /// What the line carries, in kbit/s.
+    kbps: Cell<u32>,
     changed: Notify,
     /// Frames that were thrown away.
     skipped: Cell<u64>,
@@ -28,12 +38,14 @@ pub(super) struct Gate {
 
 impl Gate {
     /// The opening message goes out; `kbps`: what is told of the line first.
-    pub(super) fn new(kbps: u32) -> Rc<Self> {
+    pub(super) fn new(kbps: u32, kernel: Kernel) -> Rc<Self> {
         Rc::new(Self {
             under_way: RefCell::new(UnderWay::new(Instant::now())),
+            kernel: RefCell::new(kernel),
             key: Cell::new(false),
+            too_often: Cell::new(false),
             hidden: Cell::new(None),
-            capacity: Cell::new(Some(kbps)),
+            kbps: Cell::new(kbps),
             changed: Notify::new(),
             skipped: Cell::new(0),
         })
@@ -45,6 +57,12 @@ impl Gate {
         self.changed.notify_one();
     }
 
+    /// The page asks for key frames without end.
+    pub(super) fn asks_too_often(&self) {
+        self.too_often.set(true);
+        self.changed.notify_one();
+    }
+
     /// Nobody looks at the page, or somebody does again.
     pub(super) fn hide(&self, hidden: bool) {
         self.hidden.set(Some(hidden));
@@ -53,8 +71,8 @@ impl Gate {
 
     /// The page has taken frames, which say something of the line, or not.
     pub(super) fn taken(&self, kbps: Option<u32>) {
-        if kbps.is_some() {
-            self.capacity.set(kbps);
+        if let Some(kbps) = kbps {
+            self.kbps.set(kbps);
         }
         self.changed.notify_one();
     }
@@ -67,46 +85,104 @@ impl Gate {
 
 /// The frames of a subscription, as `gate` lets them through.
 pub(super) fn frames(subscription: Subscription, gate: Rc<Gate>) -> impl Stream<Item = Arc<Frame>> {
-    stream::unfold((subscription, gate), |(mut subscription, gate)| async move {
-        let frame = next(&mut subscription, &gate).await?;
-        Some((frame, (subscription, gate)))
+    let feed = Feed {
+        subscription,
+        gate,
+        waiting: Waiting::patient(),
+        told: 0,
+    };
+    stream::unfold(feed, |mut feed| async move {
+        let frame = feed.next().await?;
+        Some((frame, feed))
     })
 }
 
-async fn next(subscription: &mut Subscription, gate: &Gate) -> Option<Arc<Frame>> {
-    let mut missing = false;
-    loop {
-        if gate.key.take() {
-            // What comes before it is worth nothing to the page.
-            subscription.skip_to_key();
-            subscription.request_key();
-        }
-        if let Some(hidden) = gate.hidden.take() {
-            subscription.pause(hidden);
-        }
-        if let Some(kbps) = gate.capacity.take() {
-            subscription.set_capacity(kbps);
-        }
-        let turn = gate.under_way.borrow_mut().turn(Instant::now());
-        if turn == Turn::Send && std::mem::take(&mut missing) {
-            subscription.skip_to_key();
-        }
-        let until = match turn {
-            Turn::Wait(until) => Some(until),
-            Turn::Send | Turn::Skip => None,
-        };
-        tokio::select! {
-            biased;
-            () = gate.changed.notified() => {}
-            () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
-            frame = subscription.next(), if until.is_none() => {
-                let frame = frame?;
-                if turn == Turn::Send {
-                    return Some(frame);
-                }
+struct Feed {
+    subscription: Subscription,
+    gate: Rc<Gate>,
+    waiting: Waiting,
+    /// What the hub knows of the line, in kbit/s.
+    told: u32,
+}
+
+impl Feed {
+    async fn next(&mut self) -> Option<Arc<Frame>> {
+        let gate = Rc::clone(&self.gate);
+        let mut missing = false;
+        loop {
+            self.heed();
+            let (now, kbps) = (Instant::now(), gate.kbps.get());
+            let queue = gate.kernel.borrow().queue();
+            let turn = gate.under_way.borrow_mut().turn(queue, kbps, now);
+            if !self.waiting.fits(kbps) {
+                gate.skipped.set(gate.skipped.get() + self.waiting.len() as u64);
+                self.waiting.clear();
                 missing = true;
-                gate.skipped.set(gate.skipped.get() + 1);
             }
+            if turn == Turn::Send && std::mem::take(&mut missing) {
+                self.subscription.skip_to_key();
+            }
+            if turn == Turn::Send
+                && let Some(frame) = self.waiting.pop()
+            {
+                self.tell();
+                return Some(frame);
+            }
+            let until = match turn {
+                Turn::Wait(until) => Some(until),
+                Turn::Send | Turn::Skip => None,
+            };
+            tokio::select! {
+                biased;
+                () = gate.changed.notified() => {}
+                frame = self.subscription.next() => {
+                    // What is left out is missing from all that follows, up to a key frame that is made when there is room.
+                    let left_out = self.waiting.len() + 1;
+                    missing |= turn == Turn::Skip;
+                    if missing {
+                        self.waiting.clear();
+                    }
+                    let frame = frame?;
+                    if missing || !self.waiting.push(frame, kbps) {
+                        missing = true;
+                        gate.skipped.set(gate.skipped.get() + left_out as u64);
+                    }
+                    self.tell();
+                }
+                () = sleep_until(until.unwrap_or(now)), if until.is_some() => {}
+            }
+        }
+    }
+
+    /// Does what the page has asked for.
+    fn heed(&mut self) {
+        if self.gate.key.take() {
+            // What comes before it is worth nothing to the page.
+            self.waiting.clear();
+            self.subscription.skip_to_key();
+            self.subscription.request_key();
+        }
+        if self.gate.too_often.take() {
+            self.subscription.asks_too_often();
+        }
+        if let Some(hidden) = self.gate.hidden.take() {
+            self.waiting.clear();
+            self.subscription.pause(hidden);
+        }
+        self.tell();
+    }
+
+    /// Tells the hub what the line has room for, when that has changed: what it carries, less what waits already.
+    fn tell(&mut self) {
+        let wish = self
+            .gate
+            .kbps
+            .get()
+            .saturating_sub(self.waiting.kbit())
+            .max(TOLD_LEAST_KBPS);
+        if self.told == 0 || wish.abs_diff(self.told) > self.told / TOLD_PARTS {
+            self.told = wish;
+            self.subscription.set_capacity(wish);
         }
     }
 }
@@ -119,7 +195,7 @@ mod tests {
     use futures::{FutureExt, StreamExt};
 
     use super::*;
-    use crate::media::{Codec, Hub};
+    use crate::media::{Codec, Hub, Ladder, Rendition, Rung};
 
     fn publish(hub: &Hub, key: bool, pts_us: u64) {
         hub.publish(Frame {
@@ -133,7 +209,7 @@ mod tests {
 
     /// A feed whose page has taken the opening message at once.
     fn feed() -> (Arc<Hub>, Rc<Gate>, impl Stream<Item = Arc<Frame>> + Unpin) {
-        let (hub, gate) = (Hub::new(), Gate::new(2000));
+        let (hub, gate) = (Hub::new(), Gate::new(2000, Kernel::unknown()));
         let frames = Box::pin(frames(hub.subscribe(Codec::Vp8), Rc::clone(&gate)));
         gate.under_way.borrow_mut().take(0, Instant::now()).unwrap();
         (hub, gate, frames)
@@ -168,7 +244,7 @@ mod tests {
         }
         let under_way = gate.under_way.borrow().next_number() - 1;
         assert!(
-            (8..16).contains(&under_way),
+            (5..16).contains(&under_way),
             "{under_way} of a second's frames went out"
         );
         assert!(gate.skipped() > 5, "{} were thrown away", gate.skipped());
@@ -206,6 +282,7 @@ mod tests {
         assert!(requests.next().now_or_never().is_some(), "the first");
         publish(&hub, true, 0);
         assert_eq!(sent(&gate, &mut frames), Some(0));
+        take(&gate, 1);
         publish(&hub, false, 1);
         gate.ask_for_key();
         assert_eq!(sent(&gate, &mut frames), None);
@@ -217,10 +294,36 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_page_that_asks_for_key_frames_without_end_is_moved_down_alone() {
+        let rung = |fps, kbps| Rung {
+            percent: 100,
+            fps,
+            kbps,
+        };
+        let hub = Hub::with_ladder(Ladder::new(vec![rung(60, 1200), rung(30, 0)], 2000));
+        let beside = hub.subscribe(Codec::Vp8);
+        let gate = Gate::new(2000, Kernel::unknown());
+        let mut frames = Box::pin(frames(hub.subscribe(Codec::Vp8), Rc::clone(&gate)));
+        gate.under_way.borrow_mut().take(0, Instant::now()).unwrap();
+        let below = Rendition::new(Codec::Vp8.into(), 1);
+        publish(&hub, true, 0);
+        assert_eq!(sent(&gate, &mut frames), Some(0));
+        take(&gate, 1);
+        for n in 0..3 {
+            assert!(!hub.wanted().borrow().contains(&below), "after {n}");
+            gate.asks_too_often();
+            assert_eq!(sent(&gate, &mut frames), None);
+        }
+        assert!(hub.wanted().borrow().contains(&below), "it is on its way down");
+        assert_eq!(beside.rendition(), Some(Codec::Vp8.into()), "the other stays");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_page_that_nobody_looks_at_is_sent_nothing_and_then_a_key_frame() {
         let (hub, gate, mut frames) = feed();
         publish(&hub, true, 0);
         assert_eq!(sent(&gate, &mut frames), Some(0));
+        take(&gate, 1);
         gate.hide(true);
         assert_eq!(sent(&gate, &mut frames), None);
         publish(&hub, true, 1);

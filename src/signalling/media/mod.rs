@@ -4,7 +4,8 @@
 //!   Hub ──▶ Subscription ──▶ feed ──▶ MediaSocket ──▶ codec ──▶ TCP        pulled: only as fast as that takes it
 //!                             ▲ gate: what the page has not taken yet (`under_way`)
 //!   connection ──▶ guard ──▶ codec ──▶ MediaSocket ──▶ InputEvents ──▶ instance
-//!                                          └─ taken ──▶ `capacity` ──▶ Hub
+//!                                          └─ taken ──▶ `capacity` ──▶ Hub: what encoders make
+//!                                                             └──────▶ `kernel`: how fast it sends
 //! ```
 //!
 //! Faults it survives: a page that does not read (nothing is pulled for it, TCP ends it after 20 s), that reads and takes
@@ -13,8 +14,10 @@
 
 mod capacity;
 mod feed;
+mod kernel;
 mod shows;
 mod socket;
 mod under_way;
 
+pub use kernel::Kernel;
 pub use socket::{MediaRequest, MediaSocket, open};

@@ -64,12 +64,17 @@ impl Shows {
                 let now = Instant::now();
                 let taken = gate.under_way.borrow_mut().take(frames, now);
                 let sample = taken.map_err(|error| Wrong::Message("never_sent", error.to_string()))?;
-                gate.taken(sample.and_then(|sample| capacity.note(sample, now)));
+                let queue = gate.kernel.borrow().queue();
+                gate.taken(sample.and_then(|sample| capacity.note(sample.at_most_late(queue), now)));
+                gate.kernel.borrow_mut().pace(capacity.pace());
                 Ok(())
             }
             (Self::Frames { gate, keys, .. }, FromPage::KeyFrame) if allowed => {
-                if keys.ask(Instant::now()).is_ok() {
+                let now = Instant::now();
+                if keys.ask(now).is_ok() {
                     gate.ask_for_key();
+                } else if keys.holds_against(now) {
+                    gate.asks_too_often();
                 }
                 Ok(())
             }

@@ -17,6 +17,7 @@ use super::super::frames::{MAX_FRAME, Refused};
 use super::super::guard::{Guarded, Verdict};
 use super::capacity::Capacity;
 use super::feed::{Gate, frames};
+use super::kernel::Kernel;
 use super::shows::{Shows, Wrong, close_code, why};
 use crate::clock::monotonic_us;
 use crate::instance::media_peer::{MediaPeer, OpenMedia, Picture};
@@ -57,6 +58,8 @@ pub struct MediaRequest {
     pub ask: OpenMedia,
     /// What the request came with; the socket is closed when that ends.
     pub tenure: Tenure,
+    /// The kernel's side of its connection.
+    pub kernel: Kernel,
     /// Dropped when the socket is gone.
     pub kept: Box<dyn Any>,
 }
@@ -68,6 +71,7 @@ pub struct MediaSocket {
     instance: InstanceHandle,
     ask: Option<OpenMedia>,
     tenure: Option<Tenure>,
+    kernel: Kernel,
     peer: Option<Playing>,
     heard: Instant,
     malformed: u32,
@@ -102,6 +106,7 @@ pub async fn open(
         instance: begins.instance,
         ask: Some(begins.ask),
         tenure: Some(begins.tenure),
+        kernel: begins.kernel,
         peer: None,
         heard: Instant::now(),
         malformed: 0,
@@ -140,7 +145,7 @@ impl MediaSocket {
             peer_id: id,
             codec: picture.format(),
         }));
-        let shows = shown(picture, ctx);
+        let shows = shown(picture, std::mem::take(&mut self.kernel), ctx);
         let mut status = peer.status.clone();
         status.mark_changed();
         ctx.add_stream(stream::unfold(status, |mut status| async move {
@@ -253,11 +258,11 @@ impl MediaSocket {
 }
 
 /// Has what a picture comes of flow to the page.
-fn shown(picture: Picture, ctx: &mut Socket) -> Shows {
+fn shown(picture: Picture, kernel: Kernel, ctx: &mut Socket) -> Shows {
     match picture {
         Picture::Frames(_, subscription) => {
             let capacity = Capacity::new();
-            let gate = Gate::new(capacity.told());
+            let gate = Gate::new(capacity.told(), kernel);
             ctx.add_stream(frames(subscription, Rc::clone(&gate)).map(ToPage::Frame));
             Shows::Frames {
                 gate,

@@ -1,7 +1,7 @@
 //! Frames that were sent and that the page has not taken yet. Pure: the time is an argument.
 //!
 //! ```text
-//!   Send ── nothing taken for 150 ms ──▶ Wait: the hub keeps a few ── 400 ms, or 1 MiB ──▶ Skip: what comes is thrown away
+//!   Send ── nothing taken for 150 ms ──▶ Wait: a few are kept ── 400 ms, or 1 MiB ──▶ Skip: what comes is thrown away
 //!     ▲                                   │ taken                                            │ nearly all was taken
 //!     └───────────────────────────────────┴──────────────────────────────────────────────────┘ (on with a key frame)
 //! ```
@@ -13,20 +13,26 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// From here on the hub keeps what comes.
+/// From here on what comes is kept, …
 const WAIT_AFTER: Duration = Duration::from_millis(150);
+/// … and from here on, where it is the line that has it, and not the page.
+const WAIT_AFTER_ON_LINE: Duration = Duration::from_millis(100);
 /// From here on the stream goes on with a key frame only.
 const SKIP_AFTER: Duration = Duration::from_millis(400);
 /// The same for a key frame that is under way.
 const SKIP_AFTER_KEY: Duration = Duration::from_secs(2);
+/// Nothing follows the first frame before that was taken, or has been under way for so long: how fast the line is shows by it, and
+/// what is made for a faster one would be in the way of all else for seconds.
+const HELD: Duration = Duration::from_millis(400);
 /// Bytes that may be under way.
 const MOST_BYTES: usize = 1024 * 1024;
 /// Frames that may be under way: four seconds of any stream.
 const MOST_FRAMES: usize = 256;
 /// Who has taken nothing for so long of what was sent takes nothing any more.
 const GONE_AFTER: Duration = Duration::from_secs(10);
-/// For so long the quickest message of before counts, once more at most.
-const QUICKEST_FOR: Duration = Duration::from_secs(10);
+/// For so long the quickest message of before counts, once more at most: long enough for a small one to find an empty line now
+/// and then. Without, what each frame takes of a narrow line would be taken for the line's length, and the line for a faster one.
+const QUICKEST_FOR: Duration = Duration::from_secs(30);
 
 /// What is to be done with the next frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +58,17 @@ pub struct Sample {
     pub delay: Duration,
     /// How much longer that is than for a message on an empty line.
     pub late: Duration,
+}
+
+impl Sample {
+    /// The same, where the kernel knows of no longer a queue: for the rest, the page is slow.
+    #[must_use]
+    pub fn at_most_late(self, queue: Option<Duration>) -> Self {
+        Self {
+            late: queue.map_or(self.late, |queue| self.late.min(queue)),
+            ..self
+        }
+    }
 }
 
 /// The page says that it has taken what was never sent.
@@ -179,8 +196,8 @@ impl UnderWay {
         }))
     }
 
-    /// What is to be done with the next frame.
-    pub fn turn(&mut self, now: Instant) -> Turn {
+    /// What is to be done with the next frame, on a line of so many kbit/s; `queue`: what the kernel says of it.
+    pub fn turn(&mut self, queue: Option<Duration>, kbps: u32, now: Instant) -> Turn {
         let Some(oldest) = self.sent.front() else {
             self.skipping = false;
             return Turn::Send;
@@ -192,6 +209,9 @@ impl UnderWay {
             self.skipping = late > WAIT_AFTER / 2;
             return if self.skipping { Turn::Skip } else { Turn::Send };
         }
+        if self.taken_at.is_none() && late < HELD {
+            return Turn::Wait(oldest.at + usual + HELD);
+        }
         let most = if self.sent.iter().any(|sent| sent.key) {
             SKIP_AFTER_KEY
         } else {
@@ -201,7 +221,10 @@ impl UnderWay {
             self.skipping = true;
             return Turn::Skip;
         }
-        if late >= WAIT_AFTER {
+        // What the line has still to send by its rate is late before it is.
+        let ahead = Duration::from_millis(self.bytes as u64 * 8 / u64::from(kbps.max(1)));
+        let fills = late.max(ahead.saturating_sub(usual)) >= WAIT_AFTER_ON_LINE;
+        if late >= WAIT_AFTER || (fills && queue.is_none_or(|queue| queue >= WAIT_AFTER_ON_LINE / 2)) {
             return Turn::Wait(oldest.at + usual + most);
         }
         Turn::Send

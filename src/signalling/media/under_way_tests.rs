@@ -16,35 +16,90 @@ fn opened() -> (UnderWay, Instant) {
     (under_way, begun + TRIP)
 }
 
+/// One of which the first frame was taken as well.
+fn running() -> (UnderWay, Instant) {
+    let (mut under_way, now) = opened();
+    under_way.send(10, true, now);
+    under_way.take(1, now + TRIP).unwrap();
+    (under_way, now + TRIP)
+}
+
 #[test]
 fn frames_go_out_while_they_are_taken() {
-    let (mut under_way, mut now) = opened();
-    for number in 0..1000 {
-        assert_eq!(under_way.turn(now), Turn::Send);
+    let (mut under_way, mut now) = running();
+    for number in 1..1000 {
+        assert_eq!(under_way.turn(None, 100_000, now), Turn::Send);
         assert_eq!(under_way.next_number(), number);
         under_way.send(10_000, number == 0, now);
         now += ms(16);
-        if number >= 2 {
+        if number >= 3 {
             let sample = under_way.take(number - 1, now).unwrap().unwrap();
-            assert_eq!((sample.bytes, sample.queued), (10_000, number > 2));
+            assert_eq!((sample.bytes, sample.queued), (10_000, number > 3));
         }
     }
 }
 
 #[test]
 fn what_is_not_taken_is_waited_for_and_then_skipped_until_nearly_all_was_taken() {
-    let (mut under_way, begun) = opened();
+    let (mut under_way, begun) = running();
     under_way.send(1000, false, begun);
     under_way.send(1000, false, begun + ms(100));
-    assert_eq!(under_way.turn(begun + TRIP + ms(149)), Turn::Send);
+    assert_eq!(under_way.turn(None, 100_000, begun + TRIP + ms(99)), Turn::Send);
     let until = begun + TRIP + SKIP_AFTER;
-    assert_eq!(under_way.turn(begun + TRIP + WAIT_AFTER), Turn::Wait(until));
-    assert_eq!(under_way.turn(until), Turn::Skip);
-    assert_eq!(under_way.turn(until + ms(5)), Turn::Skip);
-    under_way.take(1, until + ms(10)).unwrap();
-    assert_eq!(under_way.turn(until + ms(10)), Turn::Skip, "the second is late as well");
-    under_way.take(2, until + ms(20)).unwrap();
-    assert_eq!(under_way.turn(until + ms(20)), Turn::Send);
+    assert_eq!(
+        under_way.turn(None, 100_000, begun + TRIP + WAIT_AFTER),
+        Turn::Wait(until)
+    );
+    assert_eq!(under_way.turn(None, 100_000, until), Turn::Skip);
+    assert_eq!(under_way.turn(None, 100_000, until + ms(5)), Turn::Skip);
+    under_way.take(2, until + ms(10)).unwrap();
+    assert_eq!(
+        under_way.turn(None, 100_000, until + ms(10)),
+        Turn::Skip,
+        "the second is late as well"
+    );
+    under_way.take(3, until + ms(20)).unwrap();
+    assert_eq!(under_way.turn(None, 100_000, until + ms(20)), Turn::Send);
+}
+
+#[test]
+fn nothing_follows_the_first_frame_before_that_was_taken_or_for_a_moment() {
+    let (mut under_way, begun) = opened();
+    assert_eq!(under_way.turn(None, 100_000, begun), Turn::Send);
+    under_way.send(20_000, true, begun);
+    let held = Turn::Wait(begun + TRIP + HELD);
+    assert_eq!(under_way.turn(None, 100_000, begun + ms(1)), held);
+    assert_ne!(under_way.turn(None, 100_000, begun + TRIP + HELD), held);
+    under_way.take(1, begun + ms(30)).unwrap();
+    assert_eq!(under_way.turn(None, 100_000, begun + ms(30)), Turn::Send);
+}
+
+#[test]
+fn a_line_that_has_a_queue_by_the_kernels_word_too_is_waited_for_before_a_slow_page_is() {
+    let (mut under_way, begun) = running();
+    under_way.send(1000, false, begun);
+    let now = begun + TRIP + ms(120);
+    assert_eq!(under_way.turn(Some(ms(10)), 100_000, now), Turn::Send);
+    let wait = Turn::Wait(begun + TRIP + SKIP_AFTER);
+    assert_eq!(under_way.turn(Some(ms(110)), 100_000, now), wait);
+    assert_eq!(under_way.turn(None, 100_000, now), wait, "nobody says otherwise");
+}
+
+#[test]
+fn no_more_is_under_way_than_the_line_carries_in_a_moment() {
+    let (mut under_way, begun) = running();
+    // 64 ms each, of 500 kbit/s.
+    under_way.send(4000, false, begun);
+    assert_eq!(under_way.turn(None, 500, begun), Turn::Send);
+    under_way.send(4000, false, begun);
+    let wait = Turn::Wait(begun + TRIP + SKIP_AFTER);
+    assert_eq!(under_way.turn(None, 500, begun), wait);
+    assert_eq!(
+        under_way.turn(Some(ms(1)), 500, begun),
+        Turn::Send,
+        "the kernel knows better"
+    );
+    assert_eq!(under_way.turn(None, 2000, begun), Turn::Send);
 }
 
 #[test]
@@ -52,23 +107,23 @@ fn a_key_frame_has_more_time() {
     let (mut under_way, begun) = opened();
     under_way.send(60_000, true, begun);
     assert_eq!(
-        under_way.turn(begun + ms(1900)),
+        under_way.turn(None, 100_000, begun + ms(1900)),
         Turn::Wait(begun + TRIP + SKIP_AFTER_KEY)
     );
-    assert_eq!(under_way.turn(begun + TRIP + SKIP_AFTER_KEY), Turn::Skip);
+    assert_eq!(under_way.turn(None, 100_000, begun + TRIP + SKIP_AFTER_KEY), Turn::Skip);
 }
 
 #[test]
 fn no_more_bytes_and_frames_are_under_way_than_may_be() {
-    let (mut large, begun) = opened();
+    let (mut large, begun) = running();
     large.send(MOST_BYTES, true, begun);
-    assert_eq!(large.turn(begun), Turn::Skip);
-    let (mut many, begun) = opened();
+    assert_eq!(large.turn(None, 100_000, begun), Turn::Skip);
+    let (mut many, begun) = running();
     for _ in 0..MOST_FRAMES {
-        assert_eq!(many.turn(begun), Turn::Send);
+        assert_eq!(many.turn(None, 100_000, begun), Turn::Send);
         many.send(1, false, begun);
     }
-    assert_eq!(many.turn(begun), Turn::Skip);
+    assert_eq!(many.turn(None, 100_000, begun), Turn::Skip);
 }
 
 #[test]
@@ -117,7 +172,7 @@ proptest! {
             match step {
                 0 => drop(under_way.take(size, now)),
                 1 => drop(under_way.take(under_way.next_number(), now)),
-                _ => if under_way.turn(now) == Turn::Send {
+                _ => if under_way.turn(None, 100_000, now) == Turn::Send {
                     under_way.send(size as usize * 1000, step == 3, now);
                 }
             }
@@ -125,7 +180,7 @@ proptest! {
             prop_assert!(under_way.sent.len() <= MOST_FRAMES);
             prop_assert!(under_way.bytes < MOST_BYTES + 400_000);
             if under_way.sent.is_empty() {
-                prop_assert_eq!(under_way.turn(now), Turn::Send);
+                prop_assert_eq!(under_way.turn(None, 100_000, now), Turn::Send);
             }
         }
     }

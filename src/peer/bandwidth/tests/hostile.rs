@@ -37,10 +37,11 @@ fn feedback_for_packets_that_were_never_sent_says_nothing() {
 
 #[test]
 fn a_browser_that_says_that_it_takes_terabits_or_nothing_stays_within_bounds() {
-    let mut estimator = Estimator::new(Instant::now());
+    let now = Instant::now();
+    let mut estimator = Estimator::new(now);
     for rate in [1e15, f64::INFINITY, f64::NAN, -1.0, 0.0] {
         for _ in 0..20 {
-            estimator.told(rate);
+            estimator.told(rate, now);
             assert!(
                 (FLOOR..=CAP).contains(&estimator.rate()),
                 "{rate}: {}",
@@ -49,8 +50,39 @@ fn a_browser_that_says_that_it_takes_terabits_or_nothing_stays_within_bounds() {
         }
     }
     let before = estimator.rate();
-    estimator.told(1e15);
+    estimator.told(1e15, now);
     assert!(estimator.rate() <= before * 2.0, "nor does it get there at once");
+}
+
+#[test]
+fn who_promises_to_tell_of_packets_and_only_reports_what_was_lost_is_adapted_to_by_that() {
+    let begun = Instant::now();
+    let mut estimator = Estimator::new(begun);
+    let (mut carried, mut least) = (Vec::new(), f64::MAX);
+    for second in 0..30u32 {
+        let from = begun + Duration::from_secs(second.into());
+        let mut sent = 0.0;
+        for ms in 0..1000u64 {
+            let now = from + Duration::from_millis(ms);
+            if sent < estimator.rate() * (ms as f64 / 1000.0) {
+                estimator.sent(packet(0), now);
+                sent += 10_000.0;
+            }
+            if second > 5 {
+                least = least.min(estimator.rate());
+            }
+        }
+        let lost = (1.0 - 500_000.0 / sent).max(0.0);
+        estimator.told_loss(lost, sent, from + Duration::from_secs(1));
+        carried.push((lost, estimator.rate()));
+    }
+    assert!(least >= 300_000.0, "it is never silent for us: {least}, {carried:?}");
+    let (lost, rates): (Vec<f64>, Vec<f64>) = carried.split_off(10).into_iter().unzip();
+    assert!(lost.iter().sum::<f64>() / 20.0 < 0.1, "{lost:?}");
+    assert!(
+        rates.iter().all(|rate| (300_000.0..700_000.0).contains(rate)),
+        "{rates:?}"
+    );
 }
 
 #[test]
@@ -106,7 +138,7 @@ proptest! {
                     let arrived = arrived.into_iter().map(|(back, us)| (last.wrapping_sub(back), Duration::from_micros(us)));
                     estimator.feedback(arrived, now);
                 }
-                Step::Told(rate) => estimator.told(rate),
+                Step::Told(rate) => estimator.told(rate, now),
                 Step::Lost(lost) => estimator.told_loss(lost, 1e6, now),
                 Step::Train => {
                     estimator.train(now);

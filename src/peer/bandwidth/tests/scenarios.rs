@@ -1,4 +1,7 @@
-use super::line::{Shape, Simulation, Source};
+use std::time::{Duration, Instant};
+
+use super::super::{Estimator, Pacer, Sent};
+use super::line::{PACKET, Shape, Simulation, Source};
 
 const MBIT: f64 = 1_000_000.0;
 /// A picture that takes whatever it gets.
@@ -198,4 +201,52 @@ fn a_line_that_lets_bursts_through_fools_trains_only_now_and_then() {
     });
     assert!((0.6..1.3).contains(&share), "{share}");
     assert!(longest < 250.0, "{longest}");
+}
+
+/// How long the packets of a first key frame of 60 kB take to leave, in ms.
+fn first_key_frame(round_trip: Duration) -> u128 {
+    let begun = Instant::now();
+    let (mut estimator, mut pacer, mut now) = (Estimator::new(begun), Pacer::new(begun), begun);
+    estimator.is_so_far(round_trip);
+    for _ in 0..48 {
+        loop {
+            let held = estimator.holds(now);
+            let wait = pacer.wait(estimator.rate(), now);
+            if !held && wait.is_zero() {
+                break;
+            }
+            now += wait.max(Duration::from_millis(1));
+        }
+        let packet = Sent {
+            bytes: PACKET,
+            media: None,
+            twice: false,
+        };
+        estimator.sent(packet, now);
+        pacer.sent(PACKET, estimator.rate(), now);
+    }
+    now.duration_since(begun).as_millis()
+}
+
+#[test]
+fn the_first_key_frame_does_not_wait_where_the_browser_is_near() {
+    assert!(first_key_frame(Duration::from_micros(600)) <= 15);
+    assert!(
+        first_key_frame(Duration::from_millis(20)) >= 400,
+        "nothing is known of that"
+    );
+}
+
+#[test]
+fn a_near_browser_behind_a_slow_line_is_found_out_at_once() {
+    let mut simulation = Simulation::new(Shape {
+        round_trip_ms: 1.0,
+        ..Shape::of(2e6, 200.0)
+    });
+    assert!(simulation.estimator.is_so_far(Duration::from_millis(1)));
+    assert!(!simulation.estimator.is_so_far(Duration::from_millis(1)), "once");
+    simulation.run(Source::Follows(8e6), 2.0);
+    let figures = simulation.run(Source::Follows(8e6), 5.0);
+    assert!((1.2e6..2.4e6).contains(&figures.mean()), "{figures:?}");
+    assert!(figures.offered < figures.carried * 1.1, "{figures:?}");
 }
