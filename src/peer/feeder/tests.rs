@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use super::super::fake::FakeConnection;
 use super::*;
-use crate::media::{Codec, Hub, Ladder, Rendition, Rung};
+use crate::media::{Codec, Hub, KeyRequests, Ladder, Rendition, Rung};
 
 struct Fed {
     hub: Arc<Hub>,
@@ -305,12 +305,14 @@ async fn a_user_gets_the_rendition_that_was_chosen_and_what_fits_again_afterward
     };
     let ladder = Ladder::new(vec![rung(60, 1200), rung(30, 0)], 4000);
     let fed = feed_from(Hub::with_ladder(ladder));
+    let hub = Arc::clone(&fed.hub);
+    tokio::spawn(async move { hub.tend().await });
     let mut requests = fed.hub.key_requests();
     fed.connect().await;
-    assert_eq!(requests.next().await.rung, 0);
+    assert_eq!(asked(&mut requests).await, 0);
     fed.frame(true, 100).await;
     fed.view.send_modify(|view| view.rung = Some(1));
-    assert_eq!(requests.next().await.rung, 1);
+    assert_eq!(asked(&mut requests).await, 1);
     fed.hub.publish(Frame {
         rendition: Rendition::new(Codec::Vp8.into(), 1),
         data: Bytes::from_static(&[0; 100]),
@@ -321,5 +323,11 @@ async fn a_user_gets_the_rendition_that_was_chosen_and_what_fits_again_afterward
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(fed.connection.sent(), 2);
     fed.view.send_modify(|view| view.rung = None);
-    assert_eq!(requests.next().await.rung, 0);
+    assert_eq!(asked(&mut requests).await, 0);
+}
+
+/// Of which rung a key frame is asked for next.
+async fn asked(requests: &mut KeyRequests) -> u8 {
+    let request = tokio::time::timeout(Duration::from_secs(30), requests.next());
+    request.await.unwrap().rung
 }
