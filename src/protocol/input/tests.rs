@@ -20,6 +20,7 @@ fn events() -> impl Strategy<Value = InputEvent> {
         Just(InputEvent::Hidden),
         Just(InputEvent::Visible),
         any::<u64>().prop_map(|t| InputEvent::Ping { t }),
+        proptest::option::of(0..4_u8).prop_map(|rung| InputEvent::Rendition { rung }),
         any::<([u16; 4], [bool; 2])>().prop_map(|([a, b, c, d], [click, glass])| {
             let measured = |p50: u16, more: u16| Measured {
                 p50,

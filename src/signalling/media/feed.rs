@@ -19,6 +19,8 @@ pub(super) struct Gate {
     key: Cell<bool>,
     /// Whether nobody looks at the page, where that has changed.
     hidden: Cell<Option<bool>>,
+    /// Which rendition the user wants, where that has changed.
+    rung: Cell<Option<Option<u8>>>,
     /// What the hub is to be told of the line, in kbit/s.
     capacity: Cell<Option<u32>>,
     changed: Notify,
@@ -33,6 +35,7 @@ impl Gate {
             under_way: RefCell::new(UnderWay::new(Instant::now())),
             key: Cell::new(false),
             hidden: Cell::new(None),
+            rung: Cell::new(None),
             capacity: Cell::new(Some(kbps)),
             changed: Notify::new(),
             skipped: Cell::new(0),
@@ -48,6 +51,12 @@ impl Gate {
     /// Nobody looks at the page, or somebody does again.
     pub(super) fn hide(&self, hidden: bool) {
         self.hidden.set(Some(hidden));
+        self.changed.notify_one();
+    }
+
+    /// The user wants this rendition, or what fits.
+    pub(super) fn pin(&self, rung: Option<u8>) {
+        self.rung.set(Some(rung));
         self.changed.notify_one();
     }
 
@@ -83,6 +92,9 @@ async fn next(subscription: &mut Subscription, gate: &Gate) -> Option<Arc<Frame>
         }
         if let Some(hidden) = gate.hidden.take() {
             subscription.pause(hidden);
+        }
+        if let Some(rung) = gate.rung.take() {
+            subscription.pin(rung);
         }
         if let Some(kbps) = gate.capacity.take() {
             subscription.set_capacity(kbps);

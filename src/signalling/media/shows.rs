@@ -57,6 +57,13 @@ impl Shows {
         }
     }
 
+    /// The user wants this rendition, or what fits. VNC has one.
+    pub(super) fn pin(&self, rung: Option<u8>) {
+        if let Self::Frames { gate, .. } = self {
+            gate.pin(rung);
+        }
+    }
+
     /// What a page says that is no input; `allowed`: it says no more than it may.
     pub(super) fn said(&mut self, said: FromPage, allowed: bool) -> Result<(), Wrong> {
         match (self, said) {

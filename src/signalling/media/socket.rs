@@ -194,6 +194,7 @@ impl MediaSocket {
                 match frame.event {
                     InputEvent::Hidden => playing.shows.hide(true),
                     InputEvent::Visible => playing.shows.hide(false),
+                    InputEvent::Rendition { rung } => playing.shows.pin(rung),
                     _ => {}
                 }
                 if let Some(answer) = playing.events.take(frame, channel) {
