@@ -98,7 +98,11 @@ impl Feeder {
             waiting: Waiting::default(),
             path,
             seen: Seen::new(view.clone()),
-            pinned: Pinned { view, rung: None },
+            pinned: Pinned {
+                view,
+                rung: None,
+                again_at: None,
+            },
             counters,
             key_by: None,
             asked: KeyRate::default(),
@@ -163,7 +167,7 @@ impl Feeder {
                     self.tell();
                 }
                 hidden = self.seen.changed() => self.see(hidden),
-                rung = self.pinned.changed() => self.subscription.pin(rung),
+                rung = self.pinned.changed() => self.pin(rung),
                 () = connection.key_request() => {
                     self.counters.key_requests.fetch_add(1, Ordering::Relaxed);
                     if self.seen.paused {
@@ -199,6 +203,16 @@ impl Feeder {
         }
         self.seen.again_at = None;
         self.subscription.pause(hidden);
+    }
+
+    /// The user wants another rendition. It begins with a key frame, which counts as asked for.
+    fn pin(&mut self, rung: Option<u8>) {
+        let asked = self.asked.ask(Instant::now());
+        self.pinned.again_at = asked.err();
+        if asked.is_ok() {
+            self.pinned.rung = rung;
+            self.subscription.pin(rung);
+        }
     }
 
     /// Tells the hub what the line has room for, when that has changed: what it carries, less what waits already.
@@ -361,17 +375,19 @@ struct Pinned {
     view: watch::Receiver<View>,
     /// What the hub was told.
     rung: Option<u8>,
+    /// It is told another one then, at the earliest.
+    again_at: Option<Instant>,
 }
 
 impl Pinned {
-    /// Waits until it is another one. Cancel safe.
+    /// Waits until it is to be told another one. Cancel safe.
     async fn changed(&mut self) -> Option<u8> {
-        let rung = self.rung;
-        match self.view.wait_for(|view| view.rung != rung).await.map(|view| view.rung) {
-            Ok(rung) => {
-                self.rung = rung;
-                rung
-            }
+        if let Some(at) = self.again_at {
+            sleep_until(at).await;
+        }
+        let told = self.rung;
+        match self.view.wait_for(|view| view.rung != told).await.map(|view| view.rung) {
+            Ok(rung) => rung,
             Err(_) => std::future::pending().await,
         }
     }

@@ -118,14 +118,15 @@ export class Toolbar {
 
   /** Shows the viewer's state as it is now. */
   state() {
-    const { state, latency, status } = this.viewer;
+    const { state, latency, status, way } = this.viewer;
     this.node.dataset.state = state;
     const connected = state === 'connected' && latency !== null;
     setText(this.#words, connected ? `connected · ${ms(latency)}` : state);
     setText(this.#short, connected ? ms(latency) : state);
     setText(this.#spoken, state);
     setText(this.#name, status?.app?.name ?? 'Heliostat');
-    this.#quality.show(status?.renditions ?? [], status?.size);
+    // By VNC there is nothing to choose.
+    this.#quality.show((way !== 'vnc' && status?.renditions) || [], status?.size);
     this.#roles();
   }
 

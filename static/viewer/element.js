@@ -246,7 +246,7 @@ export class HeliostatViewer extends HTMLElement {
   attributeChangedCallback(name, before, after) {
     if (name === 'muted') this.video.muted = after !== null;
     else if (name === 'controls') this.#controls.shown = after !== null;
-    else if (name === 'rendition') this.#pin();
+    else if (name === 'rendition') this.#link?.pin(after);
     // An element of the page's own markup has its attributes before it is connected.
     else if (this.#active && before !== after) this.#start();
   }
@@ -285,7 +285,6 @@ export class HeliostatViewer extends HTMLElement {
     on('channel', () => {
       this.#surface.forget();
       link.send({ type: document.visibilityState === 'hidden' ? 'hidden' : 'visible' });
-      if (this.hasAttribute('rendition')) this.#pin();
     });
     on('control', control => {
       if (control.role === 'spectator') this.#surface.forget();
@@ -301,6 +300,7 @@ export class HeliostatViewer extends HTMLElement {
       this.#viewers = viewers;
     });
     for (const type of ['status', 'viewers', 'latency']) on(type, detail => this.#emit(type, detail));
+    link.pin(this.getAttribute('rendition'));
     this.#surface.start();
     this.#watch.start();
     if (begun) {
@@ -310,12 +310,6 @@ export class HeliostatViewer extends HTMLElement {
     } else {
       void this.#begin(link);
     }
-  }
-
-  /** Tells the host which rendition is wanted. */
-  #pin() {
-    const wanted = this.getAttribute('rendition') ?? '';
-    this.#link?.send({ type: 'rendition', rung: /^[0-3]$/.test(wanted) ? Number(wanted) : null });
   }
 
   /** @param {number} characters since the launch */

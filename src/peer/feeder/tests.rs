@@ -298,13 +298,7 @@ async fn a_page_that_is_hidden_and_seen_again_without_end_has_one_key_frame_in_t
 
 #[tokio::test(start_paused = true)]
 async fn a_user_gets_the_rendition_that_was_chosen_and_what_fits_again_afterwards() {
-    let rung = |fps, kbps| Rung {
-        percent: 100,
-        fps,
-        kbps,
-    };
-    let ladder = Ladder::new(vec![rung(60, 1200), rung(30, 0)], 4000);
-    let fed = feed_from(Hub::with_ladder(ladder));
+    let fed = feed_from(Hub::with_ladder(two_rungs()));
     let hub = Arc::clone(&fed.hub);
     tokio::spawn(async move { hub.tend().await });
     let mut requests = fed.hub.key_requests();
@@ -313,17 +307,52 @@ async fn a_user_gets_the_rendition_that_was_chosen_and_what_fits_again_afterward
     fed.frame(true, 100).await;
     fed.view.send_modify(|view| view.rung = Some(1));
     assert_eq!(asked(&mut requests).await, 1);
-    fed.hub.publish(Frame {
-        rendition: Rendition::new(Codec::Vp8.into(), 1),
-        data: Bytes::from_static(&[0; 100]),
-        key: true,
-        pts_us: crate::clock::monotonic_us(),
-        stamps: crate::media::Stamps::default(),
-    });
+    fed.hub.publish(key_of(1));
     tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(fed.connection.sent(), 2);
     fed.view.send_modify(|view| view.rung = None);
     assert_eq!(asked(&mut requests).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_chooses_without_end_has_one_key_frame_in_two_seconds() {
+    let fed = feed_from(Hub::with_ladder(two_rungs()));
+    let hub = Arc::clone(&fed.hub);
+    tokio::spawn(async move { hub.tend().await });
+    let mut requests = fed.hub.key_requests();
+    fed.connect().await;
+    let (begun, mut made, mut rung) = (Instant::now(), 0, 0);
+    while begun.elapsed() < Duration::from_secs(20) {
+        rung = 1 - rung;
+        fed.view.send_modify(|view| view.rung = Some(rung));
+        tokio::select! {
+            request = requests.next() => {
+                made += 1;
+                fed.hub.publish(key_of(request.rung));
+            }
+            () = tokio::time::sleep(Duration::from_millis(30)) => {}
+        }
+    }
+    assert!((4..=14).contains(&made), "{made} key frames");
+}
+
+fn two_rungs() -> Ladder {
+    let rung = |fps, kbps| Rung {
+        percent: 100,
+        fps,
+        kbps,
+    };
+    Ladder::new(vec![rung(60, 1200), rung(30, 0)], 4000)
+}
+
+fn key_of(rung: u8) -> Frame {
+    Frame {
+        rendition: Rendition::new(Codec::Vp8.into(), rung),
+        data: Bytes::from_static(&[0; 100]),
+        key: true,
+        pts_us: crate::clock::monotonic_us(),
+        stamps: crate::media::Stamps::default(),
+    }
 }
 
 /// Of which rung a key frame is asked for next.
