@@ -61,14 +61,14 @@ pub async fn asset(request: HttpRequest, path: web::Path<String>) -> Result<Http
         ASK
     };
     let file = Assets::get(name).ok_or_else(no_such_page)?;
-    Ok(answer(&request, name, file.data, cache))
+    Ok(answer(&request, name, file.data, cache, None))
 }
 
 /// `GET /favicon.ico`, which browsers ask for by themselves.
 pub async fn favicon(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let name = "favicon.svg";
     let file = Assets::get(name).ok_or_else(no_such_page)?;
-    Ok(answer(&request, name, file.data, ASK))
+    Ok(answer(&request, name, file.data, ASK, None))
 }
 
 /// Whatever has no route.
@@ -105,19 +105,28 @@ fn is_version(segment: &str) -> bool {
     segment.len() == VERSION_DIGITS && segment.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// A page, with the version in its addresses and all its modules announced in the order of its scripts: a browser would
-/// else learn of each only from the one that imports it.
+/// Where a page has what watches over its arrival.
+const GUARD: &str = "<script src=\"/static/lib/guard.js\"></script>";
+/// What stands there in the end: a file of its own would be lost with the others.
+const GUARD_FILE: &str = "lib/guard.js";
+/// How the tag of a page's module begins.
+const MODULE: &str = "<script type=\"module\"";
+
+/// A page, with its guard written into it, the version in its addresses, and all its modules announced in the order of its
+/// scripts: a browser would else learn of each only from the one that imports it.
 fn page(request: &HttpRequest, name: &str) -> Result<HttpResponse, Problem> {
     let file = Assets::get(name).ok_or_else(no_such_page)?;
-    let text = String::from_utf8_lossy(&file.data);
+    let guard = Assets::get(GUARD_FILE).ok_or_else(no_such_page)?;
+    let guard = String::from_utf8_lossy(&guard.data);
+    let text = String::from_utf8_lossy(&file.data).replacen(GUARD, &format!("<script>{guard}</script>"), 1);
     let preloads: String = modules(&text)
         .iter()
         .map(|path| format!("<link rel=\"modulepreload\" href=\"/static/{path}\" />\n    "))
         .collect();
     let text = text
-        .replacen("<script", &format!("{preloads}<script"), 1)
+        .replacen(MODULE, &format!("{preloads}{MODULE}"), 1)
         .replace("\"/static/", &format!("\"/static/{}/", version()));
-    Ok(answer(request, name, Cow::Owned(text.into_bytes()), ASK))
+    Ok(answer(request, name, Cow::Owned(text.into_bytes()), ASK, Some(&guard)))
 }
 
 /// The modules that a page's scripts need, those of its first script first.
@@ -160,7 +169,14 @@ fn imports(path: &str) -> Vec<String> {
         .collect()
 }
 
-fn answer(request: &HttpRequest, name: &str, body: Cow<'static, [u8]>, cache: &'static str) -> HttpResponse {
+/// `script`: what the file has as text of a script of its own.
+fn answer(
+    request: &HttpRequest,
+    name: &str,
+    body: Cow<'static, [u8]>,
+    cache: &'static str,
+    script: Option<&str>,
+) -> HttpResponse {
     let kind = mime_guess::from_path(name).first_or_octet_stream();
     let zipped = takes_gzip(request) && (kind.type_() == "text" || kind.suffix().is_some());
     // Each form of a file has its own (RFC 9110, section 8.8.3.3).
@@ -181,7 +197,7 @@ fn answer(request: &HttpRequest, name: &str, body: Cow<'static, [u8]>, cache: &'
         .unwrap_or_default();
     response
         .insert_header((CACHE_CONTROL, cache))
-        .insert_header((CONTENT_SECURITY_POLICY, page_policy(&embedders)))
+        .insert_header((CONTENT_SECURITY_POLICY, page_policy(&embedders, script)))
         .insert_header((VARY, "Accept-Encoding"))
         .insert_header(("Cross-Origin-Opener-Policy", "same-origin"));
     if let Ok(etag) = HeaderValue::from_str(&etag) {
@@ -264,8 +280,28 @@ mod tests {
     }
 
     #[actix_rt::test]
+    async fn every_page_has_its_guard_in_its_text_before_everything_that_can_be_lost() {
+        for name in ["index.html", "stream.html", "admin.html"] {
+            let response = page(&test::TestRequest::default().to_http_request(), name).unwrap();
+            let policy = response.headers().get(CONTENT_SECURITY_POLICY).unwrap();
+            let policy = policy.to_str().unwrap().to_owned();
+            let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            let (before, rest) = body.split_once("<script>").unwrap();
+            let (script, _) = rest.split_once("</script>").unwrap();
+            assert!(!before.contains("/static/"), "{name}: {before}");
+            let file = Assets::get(GUARD_FILE).unwrap();
+            assert_eq!(script.as_bytes(), &file.data[..], "{name}");
+            assert!(
+                policy.contains(&crate::http::headers::hash_of(script)),
+                "{name}: {policy}"
+            );
+        }
+    }
+
+    #[actix_rt::test]
     async fn a_page_announces_what_its_scripts_import_and_nothing_else() {
-        let page = |name| modules(&String::from_utf8_lossy(&Assets::get(name).unwrap().data));
+        let page = |name| modules(&String::from_utf8_lossy(&Assets::get(name).unwrap().data).replace(GUARD, ""));
         let stream = page("stream.html");
         let place = |path: &str| stream.iter().position(|p| p == path);
         assert_eq!(place("stream/socket.js"), Some(0));
