@@ -62,3 +62,20 @@ scenario(
     await viewer.connected();
   },
 );
+
+scenario('the stream page opens its socket while its script is still on its way', async stage => {
+  const { home, page } = await stage.visitor();
+  /** @type {import('playwright-core').Route[]} */
+  const held = [];
+  await page.route(PART, route => void held.push(route));
+  /** @type {string[]} */
+  const sockets = [];
+  page.on('websocket', socket => sockets.push(new URL(socket.url()).pathname));
+  const launched = home.launch('pattern', stage.host);
+  await until('it does both', () => held.length > 0 && sockets.length > 0);
+  await held[0].continue();
+  const viewer = await launched;
+  await viewer.connected();
+  await viewer.pattern.appears();
+  assert.deepEqual(sockets, ['/ws'], 'and uses that one');
+});
