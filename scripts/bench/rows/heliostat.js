@@ -45,8 +45,9 @@ function onlyVp8() {
  * @param {string} content
  * @param {Record<string, number>} [limits] keys of that section
  * @param {import('../places.js').Where} [where] where its pages and media are
+ * @param {string} [binary] the build
  */
-export async function startHost(content, limits = {}, where) {
+export async function startHost(content, limits = {}, where, binary = program) {
   const folder = temporaryFolder();
   const { address, port } = where ?? (await loopback());
   const origin = `http://${address}:${port}`;
@@ -60,7 +61,7 @@ export async function startHost(content, limits = {}, where) {
   if (where) flags.push('--set', 'server.insecure_http=true', '--set', `media.bind=${address}`);
   const log = join(folder, 'host.log');
   const child = start(
-    program,
+    binary,
     [
       'serve',
       ...flags,
