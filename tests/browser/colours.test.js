@@ -27,7 +27,20 @@ const terminal = {
   ...size,
 };
 
-const chromium = suite({ sections: { video: { chroma: '444' } }, apps: () => [terminal] });
+const sections = { video: { chroma: '444' } };
+const chromium = suite({ sections, apps: () => [terminal] });
+const firefox = suite({ sections, apps: () => [terminal], engine: 'firefox' });
+
+/** Runs in the page: notes the profiles that its decoder is told, as they follow each other. */
+function noteProfiles() {
+  const page = /** @type {any} */ (window);
+  page.testProfiles = [];
+  const configure = VideoDecoder.prototype.configure;
+  VideoDecoder.prototype.configure = function (config) {
+    page.testProfiles.push(config.codec.slice(0, 7));
+    return configure.call(this, config);
+  };
+}
 
 /** @typedef {import('./harness/fidelity.js').Colourfulness} Colourfulness */
 
@@ -50,7 +63,6 @@ async function becomeFull(fidelity, who) {
     },
     { within: 30_000 },
   );
-  assert.equal(seen.format, 'I444');
   says(`${who}, after ${Date.now() - begun} ms`, seen);
 }
 
@@ -62,6 +74,7 @@ chromium.scenario(
     const fidelity = new Fidelity(viewer);
     await viewer.connected();
     await becomeFull(fidelity, 'who takes them');
+    assert.equal((await fidelity.colours()).format, 'I444');
     assert.match((await fidelity.received()).format, /profile-level-id=f4001f/i);
 
     // Beside it, somebody who takes H.264 as everybody does, and somebody who takes VP8.
@@ -113,3 +126,32 @@ chromium.scenario(
     }
   },
 );
+
+chromium.scenario('by a WebSocket colours come in full as well, and what moves goes on', async stage => {
+  const { home, page } = await stage.visitor();
+  const viewer = await home.launch('coloured', stage.host);
+  await page.addInitScript(noteProfiles);
+  await page.goto(`${stage.host.origin}/stream/${viewer.instanceId}?transport=websocket`);
+  await viewer.connected();
+  const told = () => page.evaluate(() => /** @type {any} */ (window).testProfiles.join(' '));
+  const fidelity = new Fidelity(viewer);
+  await becomeFull(fidelity, 'by a WebSocket');
+  await viewer.click(300, 300);
+  await page.keyboard.type('while sleep 0.03; do seq -f "it moves %g" $((n=n+7)) $((n+40)); done');
+  await page.keyboard.press('Enter');
+  await until('it is at half size', async () => (await told()).endsWith('avc1.f4 avc1.42'));
+  await viewer.picture.goesOn(10);
+  await page.keyboard.press('Control+c');
+  await becomeFull(fidelity, 'by a WebSocket, at rest again');
+  assert.equal(await told(), 'avc1.42 avc1.f4 avc1.42 avc1.f4');
+});
+
+firefox.scenario('in Firefox the picture is what it is without colours in full', async stage => {
+  const { home } = await stage.visitor();
+  const viewer = await home.launch('coloured', stage.host);
+  await viewer.connected();
+  const fidelity = new Fidelity(viewer);
+  await fidelity.take();
+  await until('it is sharp', async () => (await fidelity.look()).psnr >= SHARP);
+  assert.equal((await fidelity.received()).codec, 'video/VP8');
+});

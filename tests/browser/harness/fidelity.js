@@ -9,7 +9,7 @@
 
 /**
  * @typedef {object} Colourfulness
- * @property {string} format of the decoder's picture
+ * @property {string} format of the decoder's picture, where that is known
  * @property {number} luma PSNR of the brightness, dB
  * @property {number} blue of the difference to blue, at full size
  * @property {number} red of the difference to red
@@ -46,13 +46,14 @@ function prepare() {
   };
   /** What is shown, by its colours, beside what is wanted. @param {boolean} compared else its format alone */
   page.testColours = compared => {
-    const { video } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
-    const frame = new page.VideoFrame(video);
+    const { picture } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+    // By a WebSocket it is a canvas, which has no format of a decoder any more.
+    const frame = picture instanceof HTMLVideoElement ? new page.VideoFrame(picture) : null;
     try {
-      const { format } = frame;
+      const format = frame?.format ?? '';
       if (!compared) return { format };
       const { width, height, image } = page.testWanted;
-      const [wanted, seen] = [image, frame].map(source => {
+      const [wanted, seen] = [image, frame ?? picture].map(source => {
         const brush = /** @type {any} */ (new OffscreenCanvas(width, height)).getContext('2d', {
           willReadFrequently: true,
         });
@@ -66,7 +67,7 @@ function prepare() {
       });
       return { format, luma, blue, red };
     } finally {
-      frame.close();
+      frame?.close();
     }
   };
   page.testReference = async (/** @type {string} */ address) => {
