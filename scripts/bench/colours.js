@@ -20,9 +20,12 @@ const DELAY = 110;
 const size = { width: 1280, height: 720 };
 const text =
   'seq -f "The quick brown fox jumps over the lazy dog, and packs a box with liquor jugs: %g" 60; exec sh';
+const terminal = { command: 'xterm', args: ['-bg', 'blue', '-fg', 'red', '-e', 'sh', '-c', text] };
 /** @param {{ demo: string }} paths */
 const apps = ({ demo }) => [
-  { id: 'text', command: 'xterm', args: ['-bg', 'blue', '-fg', 'red', '-e', 'sh', '-c', text], ...size },
+  { ...terminal, id: 'text', ...size },
+  // As large as a screenshot is, with which the picture is compared.
+  { ...terminal, id: 'small', width: 640, height: 480 },
   { id: 'animation', command: demo, args: ['--content', 'animation', '--fps', '60'], ...size },
 ];
 
@@ -40,17 +43,22 @@ async function takes(pid, act) {
 
 /** @param {string} chroma */
 async function measure(chroma) {
-  const host = await Host.start({ sections: { video: { chroma } }, apps });
+  const host = await Host.start({ sections: { instances: { capacity: 4 }, video: { chroma } }, apps });
   const browser = await launchBrowser();
   const stage = new Stage(host, browser);
   try {
+    const small = await (await stage.visitor()).home.launch('small', host);
+    await small.connected();
+    await sleep(BEFORE);
+    const fidelity = new Fidelity(small);
+    await fidelity.take();
+    const { luma, blue, red } = await fidelity.colours();
+    await small.page.close();
+
     const terminal = await (await stage.visitor()).home.launch('text', host);
     await terminal.connected();
     await sleep(BEFORE);
     const pid = await pidOf(terminal.instanceId, 'capture');
-    const fidelity = new Fidelity(terminal);
-    await fidelity.take();
-    const { luma, blue, red } = await fidelity.colours();
     const still = await takes(pid, () => sleep(SPAN));
     await terminal.click(300, 300);
     const line = 'a line of words that somebody types, one after the other, without a pause ';
@@ -60,7 +68,17 @@ async function measure(chroma) {
     const animation = await (await stage.visitor()).home.launch('animation', host);
     await animation.connected();
     await sleep(BEFORE);
+    const seen = new Fidelity(animation);
+    const before = await seen.received();
     const moving = await takes(await pidOf(animation.instanceId, 'capture'), () => sleep(SPAN));
+    const after = await seen.received();
+    const [fps, kbps] = [
+      after.framesDecoded - before.framesDecoded,
+      (after.bytesReceived - before.bytesReceived) / 125,
+    ];
+    console.error(
+      `  the animation: ${(fps / 10).toFixed(0)} frames a second, ${(kbps / 10).toFixed(0)} kbit/s`,
+    );
     return [luma, blue, red, still, typing, moving];
   } finally {
     await browser.close();
