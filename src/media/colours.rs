@@ -20,12 +20,12 @@ use tokio::time::Instant;
 /// What stands in the place of rung 0 for those who get its colours in full.
 pub(super) const FULL: u8 = u8::MAX;
 
-/// A picture with a change is to be paid for with so much calm; a large one with [`LARGE`].
-const SMALL: Duration = Duration::from_millis(60);
-/// So that 30 pictures a second are movement after two thirds of a second, and 60 after a third.
-const LARGE: Duration = Duration::from_millis(240);
-/// A line of text that is typed takes less than this, in bytes.
-const LARGE_BYTES: usize = 4096;
+/// A picture with a change is to be paid for with so much calm, and with [`EACH_KIB`] for what there is of it.
+const EACH: Duration = Duration::from_millis(60);
+/// What is typed is a few hundred bytes, or some thousand where the line is drawn anew.
+const EACH_KIB: Duration = Duration::from_millis(40);
+/// No more than this in all, so that 30 pictures a second are movement after two thirds of a second, and 60 after a third.
+const MOST_EACH: Duration = Duration::from_millis(240);
 /// More than this is owed: the picture moves.
 const MOVING: Duration = Duration::from_secs(4);
 /// Less than this: it hardly does.
@@ -65,8 +65,9 @@ impl Movement {
     fn picture(&mut self, grabbed_us: u64, bytes: usize, now: Instant) {
         let counts = std::mem::replace(&mut self.grabbed_us, grabbed_us) != grabbed_us;
         if counts || self.since.is_none() {
-            let weight = if bytes > LARGE_BYTES { LARGE } else { SMALL };
-            self.owed = (self.owes(now) + weight).min(MOST);
+            let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
+            let price = (EACH + EACH_KIB.saturating_mul(kib)).min(MOST_EACH);
+            self.owed = (self.owes(now) + price).min(MOST);
             self.since = Some(now);
         }
     }
@@ -99,12 +100,8 @@ pub(super) enum Takers {
     None,
     /// Nobody is looking at the whole picture.
     Away,
-    /// Somebody's line carries too little of them even where they are there already.
-    Narrow,
-    /// All lines carry what is there; one too little to go there.
-    Near,
-    /// All of them can.
-    Ready,
+    /// Somebody is. Whose line does not bear that is moved to a smaller one, and at rest there is room for colours.
+    There,
 }
 
 /// The colours of a track.
@@ -160,18 +157,18 @@ impl Colours {
         }
         let owes = self.movement.owes(now);
         self.stage = match self.stage {
-            Stage::Half if takers == Takers::Ready && owes < CALM && self.movement.since.is_some() => Stage::Coming {
+            Stage::Half if takers == Takers::There && owes < CALM && self.movement.since.is_some() => Stage::Coming {
                 since: now,
                 asked: None,
             },
-            Stage::Coming { .. } if owes > MOVING || !matches!(takers, Takers::Ready | Takers::Near) => Stage::Half,
-            Stage::Full if owes > MOVING || takers == Takers::Narrow => Stage::Going { asked: None },
+            Stage::Coming { .. } if owes > MOVING || takers == Takers::Away => Stage::Half,
+            Stage::Full if owes > MOVING => Stage::Going { asked: None },
             same => same,
         };
         let again = |asked: Option<Instant>| asked.is_none_or(|at| now.duration_since(at) >= KEY_AGAIN);
         match &mut self.stage {
-            Stage::Half if takers == Takers::Ready && self.movement.since.is_some() => {
-                (None, Some(now + owes.saturating_sub(CALM) + SMALL))
+            Stage::Half if takers == Takers::There && self.movement.since.is_some() => {
+                (None, Some(now + owes.saturating_sub(CALM) + EACH))
             }
             Stage::Half | Stage::Full => (None, None),
             // Nothing is encoded of which there could be a key frame.

@@ -43,10 +43,6 @@ const UP_MARGIN: u64 = 115;
 const SHARE_TO_STAY: u64 = 70;
 /// Nor is moved there below this.
 const SHARE_TO_COME: u64 = 85;
-/// Colours in full are for lines that carry so much of what a picture has at most, in percent.
-const FULL_TO_COME: u64 = 75;
-/// Below this they are taken away again.
-const FULL_TO_STAY: u64 = 50;
 
 /// One viewer.
 #[derive(Debug)]
@@ -256,17 +252,14 @@ impl Moves {
     }
 
     /// Who would get colours in full.
-    fn takers(&self, ladder: &Ladder) -> Takers {
-        let all = || self.viewers.values().filter(|v| v.full);
-        let looking = || all().filter(|v| v.begun && !v.paused && v.goal() == 0);
-        let carry =
-            |percent: u64| looking().all(|v| u64::from(v.carries()) * 100 >= u64::from(ladder.top(0)) * percent);
-        match () {
-            () if all().next().is_none() => Takers::None,
-            () if looking().next().is_none() => Takers::Away,
-            () if !carry(FULL_TO_STAY) => Takers::Narrow,
-            () if !carry(FULL_TO_COME) => Takers::Near,
-            () => Takers::Ready,
+    fn takers(&self) -> Takers {
+        let mut all = self.viewers.values().filter(|v| v.full).peekable();
+        if all.peek().is_none() {
+            Takers::None
+        } else if all.any(|v| v.begun && !v.paused && v.goal() == 0) {
+            Takers::There
+        } else {
+            Takers::Away
         }
     }
 
@@ -295,7 +288,7 @@ impl Moves {
     /// Looks who has to be moved.
     pub(super) fn decide(&mut self, ladder: &Ladder, now: Instant) -> Decided {
         let (wishes, rates) = (self.wishes(ladder), self.rates(ladder));
-        let (key, due) = self.colours.decide(self.takers(ladder), now);
+        let (key, due) = self.colours.decide(self.takers(), now);
         let full = self.colours.full();
         let mut decided = Decided {
             keys: key.into_iter().collect(),
