@@ -1,4 +1,5 @@
-//! The sockets of a connection, which send flights of its handshake again: see [`handshake`](super::handshake).
+//! The sockets of a connection, which send flights of its handshake again (see [`handshake`](super::handshake)), and give the
+//! crate checks of the browser once more (see [`nomination`](super::nomination)).
 
 use std::future::Future;
 use std::io::{self, IoSliceMut};
@@ -18,6 +19,7 @@ use webrtc::runtime::{
 
 use super::checks::Checks;
 use super::handshake::Flights;
+use super::nomination::Nominations;
 use super::path::Path;
 
 /// For the system to take a datagram: after that it is sent again anyway.
@@ -48,6 +50,7 @@ impl Runtime for Sockets {
             over: AtomicBool::new(false),
             flights: Mutex::new(Flights::new()),
             checks: Mutex::default(),
+            nominations: Mutex::new(Nominations::default()),
             changed: Notify::new(),
         });
         let inner = TokioRuntime.wrap_udp_socket(socket)?;
@@ -96,6 +99,7 @@ struct Shared {
     over: AtomicBool,
     flights: Mutex<Flights>,
     checks: Mutex<Checks>,
+    nominations: Mutex<Nominations>,
     changed: Notify,
 }
 
@@ -106,6 +110,10 @@ impl Shared {
 
     fn checks(&self) -> MutexGuard<'_, Checks> {
         self.checks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn nominations(&self) -> MutexGuard<'_, Nominations> {
+        self.nominations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self, change: impl FnOnce(&mut Flights)) {
@@ -186,6 +194,16 @@ impl AsyncUdpSocket for Socket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        if !self.shared.over()
+            && let Some(again) = self.shared.nominations().again()
+            && let (Some(buf), Some(meta)) = (bufs.first_mut(), meta.first_mut())
+            && let Some(room) = buf.get_mut(..again.bytes.len())
+        {
+            room.copy_from_slice(&again.bytes);
+            *meta = RecvMeta::default();
+            (meta.addr, meta.len, meta.stride) = (again.from, again.bytes.len(), again.bytes.len());
+            return Poll::Ready(Ok(1));
+        }
         let came = self.inner.poll_recv(cx, bufs, meta);
         if let Poll::Ready(Ok(count)) = came
             && !self.shared.over()
@@ -199,6 +217,7 @@ impl AsyncUdpSocket for Socket {
                         if let Some(took) = checks.comes(datagram, now.into_std()) {
                             self.path.is_so_far(took, now.into_std());
                         }
+                        self.shared.nominations().comes(meta.addr, datagram);
                     }
                 }
             });

@@ -12,6 +12,7 @@ use super::kernel::Kernel;
 use super::under_way::{Turn, UnderWay};
 use crate::media::waiting::Waiting;
 use crate::media::{Frame, Subscription};
+use crate::peer::KeyRate;
 
 /// What waits is to be gone in a second: the encoder gets that much less, but no less than this.
 const TOLD_LEAST_KBPS: u32 = 50;
@@ -25,10 +26,12 @@ pub(super) struct Gate {
     pub(super) kernel: RefCell<Kernel>,
     /// A key frame is asked for.
     key: Cell<bool>,
-    /// More key frames were asked for than may be.
-    too_often: Cell<bool>,
+    /// How many the page has cost.
+    keys: RefCell<KeyRate>,
     /// Whether nobody looks at the page, where that has changed.
     hidden: Cell<Option<bool>>,
+    /// Which rendition the user wants, where that has changed.
+    rung: Cell<Option<Option<u8>>>,
     /// What the line carries, in kbit/s.
     kbps: Cell<u32>,
     changed: Notify,
@@ -43,29 +46,32 @@ impl Gate {
             under_way: RefCell::new(UnderWay::new(Instant::now())),
             kernel: RefCell::new(kernel),
             key: Cell::new(false),
-            too_often: Cell::new(false),
+            keys: RefCell::default(),
             hidden: Cell::new(None),
+            rung: Cell::new(None),
             kbps: Cell::new(kbps),
             changed: Notify::new(),
             skipped: Cell::new(0),
         })
     }
 
-    /// The page can show nothing without a key frame.
+    /// The page can show nothing without a key frame. One that asks too often asks again.
     pub(super) fn ask_for_key(&self) {
-        self.key.set(true);
-        self.changed.notify_one();
-    }
-
-    /// The page asks for key frames without end.
-    pub(super) fn asks_too_often(&self) {
-        self.too_often.set(true);
-        self.changed.notify_one();
+        if self.keys.borrow_mut().ask(Instant::now()).is_ok() {
+            self.key.set(true);
+            self.changed.notify_one();
+        }
     }
 
     /// Nobody looks at the page, or somebody does again.
     pub(super) fn hide(&self, hidden: bool) {
         self.hidden.set(Some(hidden));
+        self.changed.notify_one();
+    }
+
+    /// The user wants this rendition, or what fits.
+    pub(super) fn pin(&self, rung: Option<u8>) {
+        self.rung.set(Some(rung));
         self.changed.notify_one();
     }
 
@@ -75,6 +81,34 @@ impl Gate {
             self.kbps.set(kbps);
         }
         self.changed.notify_one();
+    }
+
+    /// Has the page see what it wants to. That costs a key frame, which counts as asked for: when to look again, if that
+    /// may not be now.
+    fn see(&self, subscription: &Subscription) -> Option<Instant> {
+        let mut again = None;
+        let mut may = || {
+            self.keys
+                .borrow_mut()
+                .ask(Instant::now())
+                .map_err(|at| again = Some(at))
+                .is_ok()
+        };
+        if let Some(hidden) = self.hidden.take() {
+            if hidden || may() {
+                subscription.pause(hidden);
+            } else {
+                self.hidden.set(Some(hidden));
+            }
+        }
+        if let Some(rung) = self.rung.take() {
+            if may() {
+                subscription.pin(rung);
+            } else {
+                self.rung.set(Some(rung));
+            }
+        }
+        again
     }
 
     /// How many frames were thrown away.
@@ -110,7 +144,7 @@ impl Feed {
         let gate = Rc::clone(&self.gate);
         let mut missing = false;
         loop {
-            self.heed();
+            let again = self.heed();
             let (now, kbps) = (Instant::now(), gate.kbps.get());
             let queue = gate.kernel.borrow().queue();
             let turn = gate.under_way.borrow_mut().turn(queue, kbps, now);
@@ -150,26 +184,25 @@ impl Feed {
                     self.tell();
                 }
                 () = sleep_until(until.unwrap_or(now)), if until.is_some() => {}
+                () = sleep_until(again.unwrap_or(now)), if again.is_some() => {}
             }
         }
     }
 
-    /// Does what the page has asked for.
-    fn heed(&mut self) {
+    /// Does what the page has asked for: when to look again, if not all of that may be done now.
+    fn heed(&mut self) -> Option<Instant> {
         if self.gate.key.take() {
             // What comes before it is worth nothing to the page.
             self.waiting.clear();
             self.subscription.skip_to_key();
             self.subscription.request_key();
         }
-        if self.gate.too_often.take() {
-            self.subscription.asks_too_often();
-        }
-        if let Some(hidden) = self.gate.hidden.take() {
+        if self.gate.hidden.get() == Some(true) {
             self.waiting.clear();
-            self.subscription.pause(hidden);
         }
+        let again = self.gate.see(&self.subscription);
         self.tell();
+        again
     }
 
     /// Tells the hub what the line has room for, when that has changed: what it carries, less what waits already.
@@ -195,7 +228,7 @@ mod tests {
     use futures::{FutureExt, StreamExt};
 
     use super::*;
-    use crate::media::{Codec, Hub, Ladder, Rendition, Rung};
+    use crate::media::{Codec, Hub, KeyRequests, Ladder, Rendition, Rung};
 
     fn publish(hub: &Hub, key: bool, pts_us: u64) {
         hub.publish(Frame {
@@ -294,31 +327,6 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_page_that_asks_for_key_frames_without_end_is_moved_down_alone() {
-        let rung = |fps, kbps| Rung {
-            percent: 100,
-            fps,
-            kbps,
-        };
-        let hub = Hub::with_ladder(Ladder::new(vec![rung(60, 1200), rung(30, 0)], 2000));
-        let beside = hub.subscribe(Codec::Vp8);
-        let gate = Gate::new(2000, Kernel::unknown());
-        let mut frames = Box::pin(frames(hub.subscribe(Codec::Vp8), Rc::clone(&gate)));
-        gate.under_way.borrow_mut().take(0, Instant::now()).unwrap();
-        let below = Rendition::new(Codec::Vp8.into(), 1);
-        publish(&hub, true, 0);
-        assert_eq!(sent(&gate, &mut frames), Some(0));
-        take(&gate, 1);
-        for n in 0..3 {
-            assert!(!hub.wanted().borrow().contains(&below), "after {n}");
-            gate.asks_too_often();
-            assert_eq!(sent(&gate, &mut frames), None);
-        }
-        assert!(hub.wanted().borrow().contains(&below), "it is on its way down");
-        assert_eq!(beside.rendition(), Some(Codec::Vp8.into()), "the other stays");
-    }
-
-    #[tokio::test(start_paused = true)]
     async fn a_page_that_nobody_looks_at_is_sent_nothing_and_then_a_key_frame() {
         let (hub, gate, mut frames) = feed();
         publish(&hub, true, 0);
@@ -333,6 +341,98 @@ mod tests {
         publish(&hub, false, 2);
         publish(&hub, true, 3);
         assert_eq!(sent(&gate, &mut frames), Some(3));
+    }
+
+    /// A page that may choose between two forms, and what asks for key frames.
+    fn choosing() -> (Arc<Hub>, Rc<Gate>, impl Stream<Item = Arc<Frame>> + Unpin, KeyRequests) {
+        let rung = |fps, kbps| Rung {
+            percent: 100,
+            fps,
+            kbps,
+        };
+        let hub = Hub::with_ladder(Ladder::new(vec![rung(60, 1200), rung(30, 0)], 4000));
+        let tended = Arc::clone(&hub);
+        tokio::spawn(async move { tended.tend().await });
+        let (gate, requests) = (Gate::new(2000, Kernel::unknown()), hub.key_requests());
+        let frames = Box::pin(frames(hub.subscribe(Codec::Vp8), Rc::clone(&gate)));
+        gate.under_way.borrow_mut().take(0, Instant::now()).unwrap();
+        (hub, gate, frames, requests)
+    }
+
+    fn publish_of(hub: &Hub, rung: u8, pts_us: u64) {
+        hub.publish(Frame {
+            rendition: Rendition::new(Codec::Vp8.into(), rung),
+            data: Bytes::from_static(b"picture"),
+            key: true,
+            pts_us,
+            stamps: crate::media::Stamps::default(),
+        });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_is_sent_the_rendition_that_was_chosen_and_what_fits_again_afterwards() {
+        let (hub, gate, mut frames, mut requests) = choosing();
+        assert_eq!(requests.next().await.rung, 0);
+        publish_of(&hub, 0, 0);
+        assert_eq!(sent(&gate, &mut frames), Some(0));
+        take(&gate, 1);
+        gate.pin(Some(1));
+        assert_eq!(sent(&gate, &mut frames), None);
+        assert_eq!(requests.next().await.rung, 1);
+        publish_of(&hub, 1, 1);
+        assert_eq!(sent(&gate, &mut frames), Some(1));
+        publish_of(&hub, 0, 2);
+        assert_eq!(sent(&gate, &mut frames), None, "nothing of the other");
+        gate.pin(None);
+        assert_eq!(sent(&gate, &mut frames), None);
+        assert_eq!(requests.next().await.rung, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_chooses_without_end_has_one_key_frame_in_two_seconds() {
+        let (hub, gate, mut frames, mut requests) = choosing();
+        let begun = Instant::now();
+        let (mut made, mut taken, mut rung) = (0, 0, 0);
+        // It chooses for 20 s, then holds to what it has chosen last.
+        while begun.elapsed() < Duration::from_secs(30) {
+            if begun.elapsed() < Duration::from_secs(20) {
+                rung = 1 - rung;
+                gate.pin(Some(rung));
+            }
+            while sent(&gate, &mut frames).is_some() {
+                taken += 1;
+                take(&gate, taken);
+            }
+            tokio::select! {
+                request = requests.next() => {
+                    made += 1;
+                    publish_of(&hub, request.rung, made);
+                }
+                () = tokio::time::sleep(Duration::from_millis(30)) => {}
+            }
+        }
+        assert!((4..=18).contains(&made), "{made} key frames");
+        publish_of(&hub, 1 - rung, 1000);
+        assert_eq!(sent(&gate, &mut frames), None);
+        publish_of(&hub, rung, 1001);
+        assert_eq!(sent(&gate, &mut frames), Some(1001), "the last choice holds");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_asks_for_key_frames_without_end_is_moved_down_alone() {
+        let (hub, gate, mut frames, _requests) = choosing();
+        let beside = hub.subscribe(Codec::Vp8);
+        let below = Rendition::new(Codec::Vp8.into(), 1);
+        publish_of(&hub, 0, 0);
+        assert_eq!(sent(&gate, &mut frames), Some(0));
+        take(&gate, 1);
+        for n in 0..3 {
+            assert!(!hub.wanted().borrow().contains(&below), "after {n}");
+            gate.ask_for_key();
+            assert_eq!(sent(&gate, &mut frames), None);
+        }
+        assert!(hub.wanted().borrow().contains(&below), "it is on its way down");
+        assert_eq!(beside.rendition(), Some(Codec::Vp8.into()), "the other stays");
     }
 
     #[tokio::test(start_paused = true)]
