@@ -38,10 +38,10 @@ pub fn hash_of(script: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script)))
 }
 
-/// The policy of a page that these origins may hold in a frame, beside our own. `script`: the one in the page's own text.
-pub fn page_policy(embedders: &[String], script: Option<&str>) -> String {
-    let script = script.map_or_else(String::new, |script| format!(" {}", hash_of(script)));
-    let policy = format!("{SCRIPTS}{script}; {PAGE}");
+/// The policy of a page that these origins may hold in a frame, beside our own. `scripts`: the hashes of those in the page's own text.
+pub fn page_policy(embedders: &[String], scripts: &[String]) -> String {
+    let scripts: String = scripts.iter().map(|hash| format!(" {hash}")).collect();
+    let policy = format!("{SCRIPTS}{scripts}; {PAGE}");
     embedders.iter().fold(policy, |policy, origin| {
         // One that could end the list of frames would begin another directive.
         if origin.contains([';', ',']) {
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn no_policy_lets_text_of_a_page_run() {
-        let policy = page_policy(&["https://museum.example".to_owned()], Some("run()"));
+        let policy = page_policy(&["https://museum.example".to_owned()], &[hash_of("run()")]);
         assert!(!policy.contains("unsafe") && policy.contains("; default-src 'none';"));
         assert!(
             policy.starts_with("script-src 'self' 'sha256-"),
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn an_embedder_adds_no_directive() {
-        let policy = page_policy(&["https://a.example; script-src *".to_owned()], None);
+        let policy = page_policy(&["https://a.example; script-src *".to_owned()], &[]);
         assert!(policy.ends_with("frame-ancestors 'self'"));
     }
 

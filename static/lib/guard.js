@@ -1,5 +1,5 @@
 /**
- * A page is some fifty files, and without one of them it stays empty, or bare, for ever. Where one is lost the page is loaded
+ * Without its script or a style a page stays empty, or bare, for ever. Where one is lost the page is loaded
  * anew by itself, a few times, and then says what is wrong. The host writes this into the page's own text, before
  * everything else: when the network changes, Chromium fails every request under way at once (ERR_NETWORK_CHANGED), and a file
  * of its own would be lost with the others.

@@ -1,4 +1,4 @@
-// What happens when a part of a page does not arrive: fifty modules are many on a bad line.
+// What happens when a part of a page does not arrive.
 
 import assert from 'node:assert/strict';
 
@@ -8,8 +8,8 @@ import { until } from './harness/wait.js';
 
 const { scenario } = suite({ apps: paths => [pattern(paths)] });
 
-/** A module that the stream page needs and the home page does not. */
-const PART = '**/viewer/geometry.js';
+/** What the stream page needs and the home page does not: its modules, which come as one script. */
+const PART = '**/joined/stream.js';
 
 /** How often a page is loaded anew by itself before it says what is wrong. */
 const TRIES = 3;
@@ -34,10 +34,10 @@ async function launchSpoilt(stage, { spoil, what = PART, times = 1 }) {
 const lose = route => route.abort('connectionreset');
 
 for (const [name, options] of /** @type {[string, Parameters<typeof launchSpoilt>[1]][]} */ ([
-  ['one module is lost', { spoil: lose }],
-  ['one module is refused', { spoil: route => route.fulfill({ status: 503, body: '' }) }],
-  ['one module never comes', { spoil: () => new Promise(() => {}) }],
-  ['one module is lost twice', { spoil: lose, times: 2 }],
+  ['the script is lost', { spoil: lose }],
+  ['the script is refused', { spoil: route => route.fulfill({ status: 503, body: '' }) }],
+  ['the script never comes', { spoil: () => new Promise(() => {}) }],
+  ['the script is lost twice', { spoil: lose, times: 2 }],
   ['a style is lost', { spoil: lose, what: '**/css/stream.css' }],
   // As when the network changes under the browser.
   ['every file is lost at once', { spoil: lose, what: '**/static/**' }],
@@ -52,7 +52,7 @@ for (const [name, options] of /** @type {[string, Parameters<typeof launchSpoilt
 }
 
 scenario(
-  'a page whose module never arrives says so after some times, and offers to try again',
+  'a page whose script never arrives says so after some times, and offers to try again',
   async stage => {
     const { page, viewer, seen } = await launchSpoilt(stage, { spoil: lose, times: Infinity });
     await until('the page says it', async () => /did not arrive/.test(await viewer.says()));
@@ -62,3 +62,20 @@ scenario(
     await viewer.connected();
   },
 );
+
+scenario('the stream page opens its socket while its script is still on its way', async stage => {
+  const { home, page } = await stage.visitor();
+  /** @type {import('playwright-core').Route[]} */
+  const held = [];
+  await page.route(PART, route => void held.push(route));
+  /** @type {string[]} */
+  const sockets = [];
+  page.on('websocket', socket => sockets.push(new URL(socket.url()).pathname));
+  const launched = home.launch('pattern', stage.host);
+  await until('it does both', () => held.length > 0 && sockets.length > 0);
+  await held[0].continue();
+  const viewer = await launched;
+  await viewer.connected();
+  await viewer.pattern.appears();
+  assert.deepEqual(sockets, ['/ws'], 'and uses that one');
+});
