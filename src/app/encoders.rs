@@ -178,17 +178,20 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The codecs that the configuration names, in its order.
+/// The codecs that the configuration names, in its order. With colours in full before without, where it wants them.
 #[must_use]
 pub fn codecs(video: &VideoConfig) -> Vec<Codec> {
-    video.codecs.iter().filter_map(|name| name.parse().ok()).collect()
+    let named = video.codecs.iter().filter_map(|name| name.parse().ok());
+    let full = |codec| (codec == Codec::H264 && video.full_colours).then_some(Codec::H264Full);
+    named.flat_map(|codec| full(codec).into_iter().chain([codec])).collect()
 }
 
-/// Those codecs that work, in the order given.
+/// Those codecs that work, in the order given. One in full is of no use without the one for what moves.
 #[must_use]
 pub fn working(probes: &[Probe], codecs: &[Codec]) -> Vec<Codec> {
-    let works = |codec: &&Codec| probes.iter().any(|p| p.codec == **codec && p.works);
-    codecs.iter().filter(works).copied().collect()
+    let works = |codec: Codec| probes.iter().any(|p| p.codec == codec && p.works);
+    let both = |codec: &Codec| works(*codec) && works(codec.moving());
+    codecs.iter().copied().filter(both).collect()
 }
 
 /// The encoders that work, the best of each codec first.
@@ -217,7 +220,7 @@ pub fn streams(probe: &Probe, cores: usize) -> Option<u64> {
 /// The streams of the encoder that is used first: of the best codec, the best encoder that works.
 #[must_use]
 pub fn capacity(probes: &[Probe], codecs: &[Codec]) -> Option<u64> {
-    let best = working(probes, codecs).into_iter().next()?;
+    let best = working(probes, codecs).into_iter().next()?.moving();
     let first = probes.iter().find(|probe| probe.codec == best && probe.works)?;
     streams(first, cores())
 }
@@ -277,6 +280,14 @@ mod tests {
         assert_eq!(working(&probes, &[Codec::Vp8, Codec::H264]), [Codec::Vp8, Codec::H264]);
         assert_eq!(working(&probes, &[Codec::Av1, Codec::Vp8]), [Codec::Vp8]);
         assert!(working(&probes[1..2], &Codec::ALL).is_empty());
+        let full = probe(Codec::H264Full, "x264enc-444", Some(1));
+        let wanted = [Codec::H264Full, Codec::H264];
+        assert_eq!(
+            working(std::slice::from_ref(&full), &wanted),
+            [],
+            "nothing for what moves"
+        );
+        assert_eq!(working(&[full, probe(Codec::H264, "x", Some(1))], &wanted), wanted);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use super::socket;
 use crate::clock::monotonic_us;
 use crate::media::{Codec, Frame, Hub, KeyRequests, Rendition, Stamps};
 use crate::protocol::capture::{
-    CaptureMessage, CaptureProtocolError, HostMessage, RenditionForm, VERSION, split_frame,
+    CaptureMessage, CaptureProtocolError, CodecNumber, HostMessage, RenditionForm, VERSION, split_frame,
 };
 
 /// A pause between two tries to connect.
@@ -313,6 +313,10 @@ async fn receive(
             }),
             CaptureMessage::EncoderFailed { codec, name, why } => {
                 log::warn!("codec={codec:?} encoder={name:?} failed: {why:?}");
+                if codec == CodecNumber::H264Full {
+                    // Nobody goes without a picture for that: what has failed is not started again.
+                    hub.end_full();
+                }
                 let mut failed = shared.failed_encoders();
                 // There are no more encoders than that.
                 if failed.len() < MOST_FAILED {

@@ -7,6 +7,7 @@ impl From<Codec> for CodecNumber {
     fn from(codec: Codec) -> Self {
         match codec {
             Codec::H264 => Self::H264,
+            Codec::H264Full => Self::H264Full,
             Codec::Vp8 => Self::Vp8,
             Codec::Vp9 => Self::Vp9,
             Codec::Av1 => Self::Av1,
@@ -18,6 +19,7 @@ impl From<CodecNumber> for Codec {
     fn from(number: CodecNumber) -> Self {
         match number {
             CodecNumber::H264 => Self::H264,
+            CodecNumber::H264Full => Self::H264Full,
             CodecNumber::Vp8 => Self::Vp8,
             CodecNumber::Vp9 => Self::Vp9,
             CodecNumber::Av1 => Self::Av1,

@@ -1,12 +1,12 @@
 //! The running encoders of a capture process, one per wanted rendition.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::lane::{Common, Lane, Turn};
 use super::pictures::Pictures;
 use crate::gst::{ENCODERS, Encoder, GstError};
-use crate::media::{Codec, Rendition};
+use crate::media::{Codec, Layout, Rendition};
 use crate::protocol::capture::RenditionForm;
 
 /// One that does not start, or no longer works.
@@ -106,6 +106,11 @@ impl Encoders {
     /// Whether any runs.
     pub(super) fn any(&self) -> bool {
         !self.lanes.is_empty()
+    }
+
+    /// The layouts of pictures that those who run take.
+    pub(super) fn layouts(&self) -> BTreeSet<Layout> {
+        self.lanes.values().map(|(lane, ..)| lane.layout()).collect()
     }
 
     /// Runs exactly the wanted ones. Says what was started.
@@ -237,11 +242,11 @@ impl Encoders {
         for (lane, _, turn) in self.lanes.values_mut() {
             match std::mem::replace(turn, Turn::Wait(None)) {
                 Turn::Grab => {
-                    if let Some(picture) = pictures.of(lane.size()) {
+                    if let Some(picture) = pictures.of(lane.layout(), lane.size()) {
                         lane.push(picture, stamps, now);
                     }
                 }
-                Turn::Again => lane.push_again(pictures.of(lane.size()), stamps, now),
+                Turn::Again => lane.push_again(pictures.of(lane.layout(), lane.size()), stamps, now),
                 Turn::Wait(_) => {}
             }
         }

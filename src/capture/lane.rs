@@ -11,7 +11,7 @@ use super::sharpness::Sharpness;
 use super::stamping::Stamping;
 use crate::clock::monotonic_us;
 use crate::gst::{Encoder, GstError, Picture, Pipeline, PipelineConfig};
-use crate::media::{Frame, PlanarPicture, Rendition, Stamps, scaled};
+use crate::media::{Frame, Layout, PlanarPicture, Rendition, Stamps, scaled};
 use crate::protocol::capture::RenditionForm;
 
 /// What is to be done for a lane now.
@@ -117,6 +117,11 @@ impl Lane {
     /// The size of the pictures that it takes.
     pub(super) const fn size(&self) -> (u16, u16) {
         (self.pipeline.config().width, self.pipeline.config().height)
+    }
+
+    /// The layout of the pictures that it takes.
+    pub(super) const fn layout(&self) -> Layout {
+        self.encoder().layout()
     }
 
     /// Frames a second at most.

@@ -1,9 +1,9 @@
-//! The last picture of the screen, in each size that somebody watches.
+//! The last picture of the screen, in each layout and size that somebody watches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::monotonic_us;
-use crate::media::{Planar, PlanarPicture, Scaler, Stamps};
+use crate::media::{Layout, Planar, PlanarPicture, Scaler, Stamps};
 
 /// One size below the whole.
 #[derive(Debug)]
@@ -12,12 +12,18 @@ struct Smaller {
     picture: Option<PlanarPicture>,
 }
 
-/// What was grabbed last: converted once, and scaled once to each size that is asked for.
+/// The whole picture in one layout.
+#[derive(Debug)]
+struct Whole {
+    planar: Planar,
+    picture: Option<PlanarPicture>,
+}
+
+/// What was grabbed last: converted once to each layout that is asked for, and scaled once to each size.
 #[derive(Debug)]
 pub(super) struct Pictures {
     size: (u16, u16),
-    planar: Planar,
-    whole: Option<PlanarPicture>,
+    whole: BTreeMap<Layout, Whole>,
     smaller: BTreeMap<(u16, u16), Smaller>,
     stamps: Stamps,
 }
@@ -27,8 +33,7 @@ impl Pictures {
     pub(super) fn new(size: (u16, u16)) -> Self {
         Self {
             size,
-            planar: Planar::new(size.0, size.1),
-            whole: None,
+            whole: BTreeMap::new(),
             smaller: BTreeMap::new(),
             stamps: Stamps::default(),
         }
@@ -36,15 +41,30 @@ impl Pictures {
 
     /// What there is is no longer what is on the screen, and nobody needs it.
     pub(super) fn forget(&mut self) {
-        self.whole = None;
+        self.whole.clear();
         self.smaller.clear();
     }
 
-    /// Takes on a picture of 4 bytes a pixel, that has just been grabbed. `changed_us`: when its last change was heard of.
-    pub(super) fn grabbed(&mut self, bgrx: &[u8], changed_us: u64) {
+    /// Whether the last picture is there in all of these layouts.
+    pub(super) fn has(&self, layouts: &BTreeSet<Layout>) -> bool {
+        let has = |layout| self.whole.get(layout).is_some_and(|whole| whole.picture.is_some());
+        layouts.iter().all(has)
+    }
+
+    /// Takes on a picture of 4 bytes a pixel, that has just been grabbed, in these layouts. `changed_us`: when its last change
+    /// was heard of.
+    pub(super) fn grabbed(&mut self, bgrx: &[u8], layouts: &BTreeSet<Layout>, changed_us: u64) {
         let grabbed_us = monotonic_us();
-        // Always of this size.
-        self.whole = self.planar.convert(bgrx);
+        // What nobody takes any more would be out of date.
+        self.whole.retain(|layout, _| layouts.contains(layout));
+        for layout in layouts {
+            let whole = self.whole.entry(*layout).or_insert_with(|| Whole {
+                planar: Planar::new(self.size.0, self.size.1, *layout),
+                picture: None,
+            });
+            // Always of this size.
+            whole.picture = whole.planar.convert(bgrx);
+        }
         self.stamps = Stamps {
             changed_us,
             grabbed_us,
@@ -61,11 +81,14 @@ impl Pictures {
         self.stamps
     }
 
-    /// The last picture in this size.
-    pub(super) fn of(&mut self, size: (u16, u16)) -> Option<PlanarPicture> {
-        let whole = self.whole.as_ref()?;
+    /// The last picture in this layout and size; in I420 alone it is had in other sizes than the screen's.
+    pub(super) fn of(&mut self, layout: Layout, size: (u16, u16)) -> Option<PlanarPicture> {
+        let whole = self.whole.get(&layout)?.picture.as_ref()?;
         if size == self.size {
             return Some(whole.clone());
+        }
+        if layout != Layout::I420 {
+            return None;
         }
         let smaller = self.smaller.entry(size).or_insert_with(|| Smaller {
             scaler: Scaler::new(self.size, size),
@@ -82,11 +105,17 @@ impl Pictures {
 mod tests {
     use super::*;
 
+    const HALF: Layout = Layout::I420;
+
+    fn bytes(picture: Option<&PlanarPicture>) -> Option<(usize, *const u8)> {
+        picture.map(|picture| (picture.as_ref().len(), picture.as_ref().as_ptr()))
+    }
+
     #[test]
     fn each_size_is_scaled_once_a_picture() {
-        let mut pictures = Pictures::new((64, 32));
-        assert!(pictures.of((32, 16)).is_none());
-        pictures.grabbed(&[90; 64 * 32 * 4], 7);
+        let (mut pictures, layouts) = (Pictures::new((64, 32)), BTreeSet::from([HALF]));
+        assert!(pictures.of(HALF, (32, 16)).is_none());
+        pictures.grabbed(&[90; 64 * 32 * 4], &layouts, 7);
         let Stamps {
             changed_us,
             grabbed_us,
@@ -94,15 +123,33 @@ mod tests {
             ..
         } = pictures.stamps();
         assert!(changed_us == 7 && 7 < grabbed_us && grabbed_us <= converted_us);
-        let bytes = |p: Option<PlanarPicture>| p.map(|p| (p.as_ref().len(), p.as_ref().as_ptr()));
-        let first = bytes(pictures.of((32, 16)));
+        let first = bytes(pictures.of(HALF, (32, 16)).as_ref());
         assert_eq!(first.map(|(len, _)| len), Some(32 * 16 * 3 / 2));
-        assert_eq!(bytes(pictures.of((32, 16))), first);
-        assert_eq!(pictures.of((64, 32)).unwrap().as_ref().len(), 64 * 32 * 3 / 2);
-        let held = pictures.of((32, 16));
-        pictures.grabbed(&[10; 64 * 32 * 4], 8);
-        assert_ne!(bytes(pictures.of((32, 16))), bytes(held));
+        assert_eq!(bytes(pictures.of(HALF, (32, 16)).as_ref()), first);
+        assert_eq!(pictures.of(HALF, (64, 32)).unwrap().as_ref().len(), 64 * 32 * 3 / 2);
+        let held = pictures.of(HALF, (32, 16));
+        pictures.grabbed(&[10; 64 * 32 * 4], &layouts, 8);
+        assert_ne!(bytes(pictures.of(HALF, (32, 16)).as_ref()), bytes(held.as_ref()));
         pictures.forget();
-        assert!(pictures.of((32, 16)).is_none());
+        assert!(pictures.of(HALF, (32, 16)).is_none());
+    }
+
+    #[test]
+    fn a_picture_is_converted_to_the_layouts_that_somebody_takes_and_to_no_other() {
+        let (mut pictures, size) = (Pictures::new((64, 32)), (64, 32));
+        let (half, full) = (BTreeSet::from([HALF]), BTreeSet::from([Layout::I444]));
+        let both = half.union(&full).copied().collect();
+        let grey = [90; 64 * 32 * 4];
+        pictures.grabbed(&grey, &half, 1);
+        assert!(pictures.has(&half) && !pictures.has(&full) && pictures.of(Layout::I444, size).is_none());
+        pictures.grabbed(&grey, &both, 2);
+        assert!(pictures.has(&both));
+        assert_eq!(pictures.of(Layout::I444, size).unwrap().as_ref().len(), 64 * 32 * 3);
+        assert!(
+            pictures.of(Layout::I444, (32, 16)).is_none(),
+            "it is scaled in one layout"
+        );
+        pictures.grabbed(&grey, &full, 3);
+        assert!(pictures.of(HALF, size).is_none(), "an old one is not kept");
     }
 }

@@ -268,7 +268,8 @@ impl Process {
             };
             self.grabbed += 1;
             self.stale = false;
-            self.pictures.grabbed(picture, self.changed_us);
+            self.pictures
+                .grabbed(picture, &self.encoders.layouts(), self.changed_us);
         }
         self.encoders.push(&mut self.pictures, now);
         // What is due next is of a later time: an encoder that is done at once is not given two pictures of one.
@@ -349,6 +350,8 @@ impl Process {
                 if !self.encoders.any() {
                     self.rest();
                 }
+                // One that has just come may take pictures in a layout that there is none in.
+                self.stale |= !self.pictures.has(&self.encoders.layouts());
             }
             HostMessage::KeyFrame(number) => self.encoders.want_key(number.into(), now),
             HostMessage::Bitrate { rendition, kbps } => self.encoders.set_kbps(rendition.into(), kbps),

@@ -225,6 +225,13 @@ pub const KEYS: &[Key] = &[
          time of H.264.",
     ),
     key(
+        "video.chroma",
+        Kind::Choice(&["420", "444"]),
+        "420",
+        "`444`: whoever can gets the colours of H.264 in full size while the picture hardly moves, so that coloured text is \
+         as sharp as black. Such a browser decodes all of that stream by its processor.",
+    ),
+    key(
         "video.transports",
         Kind::Transports,
         "webrtc, websocket, vnc",

@@ -364,6 +364,7 @@ impl Values {
                 bitrate_kbps: self.number("video.bitrate_kbps"),
                 ladder: self.ladder("video.ladder"),
                 codecs: self.words("video.codecs"),
+                full_colours: self.text("video.chroma") == "444",
                 transports: self.transports("video.transports"),
             },
             session: SessionConfig {

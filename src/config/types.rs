@@ -172,6 +172,8 @@ pub struct VideoConfig {
     pub ladder: Vec<RungConfig>,
     /// The names of the codecs that it is encoded in, the preferred first; at least one.
     pub codecs: Vec<String>,
+    /// Whether colours come in full size to those who can, while the picture hardly moves.
+    pub full_colours: bool,
     /// The ways to a browser.
     pub transports: Transports,
 }

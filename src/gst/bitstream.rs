@@ -4,11 +4,14 @@ use crate::media::Codec;
 
 /// The profile of a stream that the browsers were told of: constrained baseline, or the baseline that it is a part of.
 const BASELINE: u8 = 66;
+/// The one of those who take colours in full: High 4:4:4 Predictive.
+const HIGH_444: u8 = 244;
 
 /// Says why a frame is no key frame that a browser can begin with; what is not looked at is for a decoder to say.
 pub(super) fn key_frame(codec: Codec, frame: &[u8]) -> Result<(), &'static str> {
     match codec {
-        Codec::H264 => h264(frame),
+        Codec::H264 => h264(frame, BASELINE),
+        Codec::H264Full => h264(frame, HIGH_444),
         // RFC 6386, 9.1: the lowest bit is zero in a key frame, whose fourth byte begins a fixed code.
         Codec::Vp8 => match frame {
             [tag, _, _, 0x9d, 0x01, 0x2a, ..] if tag & 1 == 0 => Ok(()),
@@ -24,13 +27,13 @@ pub(super) fn key_frame(codec: Codec, frame: &[u8]) -> Result<(), &'static str> 
 }
 
 /// H.264, Annex B: parameter sets, and a picture that stands for itself.
-fn h264(frame: &[u8]) -> Result<(), &'static str> {
+fn h264(frame: &[u8], profile: u8) -> Result<(), &'static str> {
     let mut units = units(frame);
     let set = units
         .find(|unit| unit[0] & 0x1f == 7)
         .ok_or("its key frame has no sequence parameter set")?;
-    if set.get(1) != Some(&BASELINE) {
-        return Err("its profile is not the baseline");
+    if set.get(1) != Some(&profile) {
+        return Err("its profile is not the one that browsers are told of");
     }
     let mut units = units.map(|unit| unit[0] & 0x1f);
     if !units.any(|kind| kind == 8) {
@@ -113,8 +116,10 @@ mod tests {
         assert_eq!(key_frame(Codec::H264, &with(66, 0x65)), Ok(()));
         assert_eq!(
             key_frame(Codec::H264, &with(100, 0x65)),
-            Err("its profile is not the baseline")
+            Err("its profile is not the one that browsers are told of")
         );
+        assert_eq!(key_frame(Codec::H264Full, &with(244, 0x65)), Ok(()));
+        assert!(key_frame(Codec::H264Full, &with(66, 0x65)).is_err());
         assert_eq!(
             key_frame(Codec::H264, &with(66, 0x41)),
             Err("its first frame is not a key frame")

@@ -10,7 +10,7 @@ use super::budget::{Budget, Share};
 use super::hardware::Hardware;
 use super::records::ENCODERS;
 use super::{GstError, plugins};
-use crate::media::Codec;
+use crate::media::{Codec, Layout};
 
 /// Rates beyond these make no picture or no sense; elements refuse some of them.
 const MIN_KBPS: u32 = 50;
@@ -23,7 +23,7 @@ const MOST_SHARED_KBPS: u32 = 2_048_000;
 pub struct Encoder {
     /// What it encodes.
     pub codec: Codec,
-    /// The name of its element factory.
+    /// Its name: that of its element, and where that encodes in a second way, a dash and which.
     pub element: &'static str,
     /// Debian's package of its plug-in.
     pub package: &'static str,
@@ -52,6 +52,8 @@ pub struct Encoder {
 pub(super) enum Input {
     /// Three planes, as [`crate::media::PlanarPicture`] has them.
     I420,
+    /// The same with the colour differences as large as the picture.
+    Y444,
     /// The two colour differences in one plane, as hardware takes them.
     Nv12,
 }
@@ -61,6 +63,7 @@ impl Input {
     pub(super) const fn format(self) -> &'static str {
         match self {
             Self::I420 => "I420",
+            Self::Y444 => "Y444",
             Self::Nv12 => "NV12",
         }
     }
@@ -143,10 +146,26 @@ impl Encoder {
         self.absent().is_none()
     }
 
+    /// The name of its element's factory.
+    fn factory(&self) -> &'static str {
+        self.element
+            .split_once('-')
+            .map_or(self.element, |(factory, _)| factory)
+    }
+
+    /// The layout of the pictures that it is given.
+    #[must_use]
+    pub const fn layout(&self) -> Layout {
+        match self.input {
+            Input::Y444 => Layout::I444,
+            Input::I420 | Input::Nv12 => Layout::I420,
+        }
+    }
+
     /// Makes the element with its settings.
     pub(super) fn make(&self, kbps: u32, threads: usize) -> Result<gst::Element, GstError> {
         plugins::load(self.plugin);
-        let element = make(self.element)?;
+        let element = make(self.factory())?;
         for (name, value) in self.settings {
             set(&element, name, value);
         }
@@ -220,12 +239,16 @@ impl Encoder {
 
     /// What comes out.
     pub(super) fn caps(&self) -> gst::Caps {
-        match self.codec {
-            Codec::H264 => gst::Caps::builder("video/x-h264")
+        let h264 = |profile: &str| {
+            gst::Caps::builder("video/x-h264")
                 .field("stream-format", "byte-stream")
                 .field("alignment", "au")
-                .field("profile", "constrained-baseline")
-                .build(),
+                .field("profile", profile)
+                .build()
+        };
+        match self.codec {
+            Codec::H264 => h264("constrained-baseline"),
+            Codec::H264Full => h264("high-4:4:4"),
             Codec::Vp8 => gst::Caps::builder("video/x-vp8").build(),
             Codec::Vp9 => gst::Caps::builder("video/x-vp9").field("profile", "0").build(),
             Codec::Av1 => gst::Caps::builder("video/x-av1").field("alignment", "tu").build(),

@@ -220,7 +220,7 @@ impl Pipeline {
     pub fn push(&self, picture: PlanarPicture, pts_us: u64, what: Picture) {
         let told_us = self.tell(pts_us, what);
         let mut buffer = match self.config.encoder.input {
-            Input::I420 => gst::Buffer::from_slice(picture),
+            Input::I420 | Input::Y444 => gst::Buffer::from_slice(picture),
             Input::Nv12 => gst::Buffer::from_slice(picture.nv12(self.config.width, self.config.height)),
         };
         if let Some(buffer) = buffer.get_mut() {

@@ -85,7 +85,7 @@ fn attempt(encoder: Encoder) -> Result<Probe, GstError> {
     let pipeline = Pipeline::start(config, move |frame| {
         let _ = answer.try_send(frame);
     })?;
-    let (planar, mut pattern) = (Planar::new(WIDTH, HEIGHT), pattern());
+    let (planar, mut pattern) = (Planar::new(WIDTH, HEIGHT, encoder.layout()), pattern());
     let mut frames: Vec<Frame> = Vec::new();
     let (mut took, mut last, mut ms) = (Vec::new(), None, 0);
     for n in 0..=PICTURES {

@@ -36,7 +36,7 @@ const KILOBITS: Rate = Rate::Property {
 };
 
 /// Every encoder, the best of each codec first: hardware where there is one.
-pub const ENCODERS: [Encoder; 10] = [
+pub const ENCODERS: [Encoder; 11] = [
     Encoder {
         codec: Codec::H264,
         element: "nvh264enc",
@@ -108,39 +108,8 @@ pub const ENCODERS: [Encoder; 10] = [
         still: None,
         settings: &[],
     },
-    Encoder {
-        codec: Codec::H264,
-        element: "x264enc",
-        plugin: "x264",
-        package: "gstreamer1.0-plugins-ugly",
-        hardware: None,
-        input: Input::I420,
-        colours: COLOURS,
-        rate: Rate::Property {
-            name: "bitrate",
-            unit: Unit::Kilobits,
-            limit: None,
-            buffer: Some("vbv-buf-capacity"),
-        },
-        threads: Some("threads"),
-        control: Control::Shares,
-        still: None,
-        settings: &[
-            ("tune", "zerolatency"),
-            ("speed-preset", "ultrafast"),
-            ("bframes", "0"),
-            ("rc-lookahead", "0"),
-            // No better than this, and worse only where the rate does not allow it. Its own control of a rate pays
-            // for a large frame with the next hundreds, which a still screen does not have (ADR 17).
-            ("pass", "qual"),
-            ("quantizer", "16"),
-            ("qp-min", "12"),
-            ("sliced-threads", "true"),
-            ("key-int-max", NEVER),
-            ("byte-stream", "true"),
-            ("aud", "false"),
-        ],
-    },
+    X264,
+    X264_FULL,
     Encoder {
         codec: Codec::H264,
         element: "openh264enc",
@@ -298,6 +267,49 @@ const VA: Encoder = Encoder {
     ],
 };
 
+/// What software encodes H.264 with, the faster one.
+const X264: Encoder = Encoder {
+    codec: Codec::H264,
+    element: "x264enc",
+    plugin: "x264",
+    package: "gstreamer1.0-plugins-ugly",
+    hardware: None,
+    input: Input::I420,
+    colours: COLOURS,
+    rate: Rate::Property {
+        name: "bitrate",
+        unit: Unit::Kilobits,
+        limit: None,
+        buffer: Some("vbv-buf-capacity"),
+    },
+    threads: Some("threads"),
+    control: Control::Shares,
+    still: None,
+    settings: &[
+        ("tune", "zerolatency"),
+        ("speed-preset", "ultrafast"),
+        ("bframes", "0"),
+        ("rc-lookahead", "0"),
+        // No better than this, and worse only where the rate does not allow it. Its own control of a rate pays
+        // for a large frame with the next hundreds, which a still screen does not have (ADR 17).
+        ("pass", "qual"),
+        ("quantizer", "16"),
+        ("qp-min", "12"),
+        ("sliced-threads", "true"),
+        ("key-int-max", NEVER),
+        ("byte-stream", "true"),
+        ("aud", "false"),
+    ],
+};
+
+/// The same with colours in full size.
+const X264_FULL: Encoder = Encoder {
+    codec: Codec::H264Full,
+    element: "x264enc-444",
+    input: Input::Y444,
+    ..X264
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,7 +320,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), ENCODERS.len());
-        for codec in Codec::ALL {
+        for codec in Codec::ALL.into_iter().chain([Codec::H264Full]) {
             let of: Vec<_> = ENCODERS.iter().filter(|encoder| encoder.codec == codec).collect();
             assert!(!of.is_empty(), "{codec}");
             let software = of.iter().position(|encoder| encoder.hardware.is_none());

@@ -10,13 +10,14 @@ use super::encoder::make;
 use super::{GstError, plugins};
 use crate::media::{Codec, Frame};
 
-/// The decoders that are used for this, with their plug-ins.
-const fn decoder(codec: Codec) -> (&'static str, &'static str) {
+/// The decoders that are used for this, with their plug-ins and what they give.
+const fn decoder(codec: Codec) -> (&'static str, &'static str, &'static str) {
     match codec {
-        Codec::H264 => ("openh264", "openh264dec"),
-        Codec::Vp8 => ("vpx", "vp8dec"),
-        Codec::Vp9 => ("vpx", "vp9dec"),
-        Codec::Av1 => ("aom", "av1dec"),
+        Codec::H264 => ("openh264", "openh264dec", "I420"),
+        Codec::H264Full => ("libav", "avdec_h264", "Y444"),
+        Codec::Vp8 => ("vpx", "vp8dec", "I420"),
+        Codec::Vp9 => ("vpx", "vp9dec", "I420"),
+        Codec::Av1 => ("aom", "av1dec", "I420"),
     }
 }
 
@@ -39,7 +40,7 @@ pub(super) fn compare(
     let Some(first) = frames.first() else {
         return Ok(Some("nothing came out".into()));
     };
-    let (plugin, element) = decoder(first.rendition.track.codec());
+    let (plugin, element, format) = decoder(first.rendition.track.codec());
     plugins::load(plugin);
     let Ok(decoder) = make(element) else { return Ok(None) };
     let failed = |reason: String| GstError::Failed {
@@ -47,7 +48,7 @@ pub(super) fn compare(
         reason,
     };
     let source = gst_app::AppSrc::builder().caps(caps).format(gst::Format::Time).build();
-    let raw = gst::Caps::builder("video/x-raw").field("format", "I420").build();
+    let raw = gst::Caps::builder("video/x-raw").field("format", format).build();
     // overflow: the decoder waits; a trial is a few frames.
     let sink = gst_app::AppSink::builder()
         .caps(&raw)

@@ -9,9 +9,10 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::capacity::coalesced;
+use super::colours::FULL;
 use super::ladder::Ladder;
 use super::moves::Moves;
-use super::{Frame, Rendition, Track};
+use super::{Codec, Frame, Rendition, Track};
 pub use keys::KeyRequests;
 use keys::Keys;
 use subscriber::{Offered, SLOT, Subscriber};
@@ -146,8 +147,9 @@ impl Hub {
         let mut inner = self.lock();
         let id = inner.next_subscriber;
         inner.next_subscriber += 1;
-        inner.subscribers.insert(id, Subscriber::new(track, frames));
-        inner.moves.entry(track).or_default().join(id);
+        inner.subscribers.insert(id, Subscriber::new(moving(track), frames));
+        let full = track != moving(track);
+        inner.moves.entry(moving(track)).or_default().join(id, full);
         self.look(&mut inner, Instant::now());
         drop(inner);
         Subscription::new(self, id, track, receiver)
@@ -164,16 +166,17 @@ impl Hub {
         inner.stats.key_frames += u64::from(frame.key);
         inner.stats.bytes += frame.data.len() as u64;
         inner.stats.last_pts_us = inner.stats.last_pts_us.max(frame.pts_us);
-        let Some(moves) = inner.moves.get_mut(&rendition.track) else {
+        let (track, rung) = place(rendition);
+        let Some(moves) = inner.moves.get_mut(&track) else {
             return;
         };
-        let mut moved = false;
+        let mut moved = moves.picture(frame.stamps.grabbed_us, frame.data.len(), now);
         if frame.key {
             inner.keys.came(rendition);
-            moved = moves.key(rendition.rung);
+            moved |= moves.key(rung);
         }
         for (id, subscriber) in &mut inner.subscribers {
-            if subscriber.track != rendition.track || moves.watches(*id) != Some(rendition.rung) {
+            if subscriber.track != track || moves.watches(*id) != Some(rung) {
                 continue;
             }
             let Offered { skipped, stalled, ask } = subscriber.offer(&frame, now);
@@ -191,6 +194,22 @@ impl Hub {
         if moved {
             self.look(inner, now);
         }
+    }
+
+    /// Colours in full cannot be encoded any more: whoever takes them gets those at half size.
+    pub fn end_full(&self) {
+        let mut guard = self.lock();
+        let inner = &mut *guard;
+        inner.moves.values_mut().for_each(Moves::end_full);
+        for subscriber in inner.subscribers.values_mut() {
+            subscriber.restart();
+        }
+        self.look(inner, Instant::now());
+        for rendition in &*self.wanted.borrow() {
+            inner.keys.want(*rendition);
+        }
+        drop(guard);
+        self.key_wanted.notify_one();
     }
 
     /// Asks for a key frame. Requests that come close together become one.
@@ -233,11 +252,11 @@ impl Hub {
             let decided = moves.decide(&self.ladder, now);
             due = decided.due.into_iter().chain(due).min();
             for rung in decided.keys {
-                inner.keys.want(Rendition::new(*track, rung));
+                inner.keys.want(rendition(*track, rung));
                 asked = true;
             }
             let rated = moves.rates(&self.ladder).into_iter();
-            rates.extend(rated.map(|(rung, kbps)| (Rendition::new(*track, rung), kbps)));
+            rates.extend(rated.map(|(rung, kbps)| (rendition(*track, rung), kbps)));
         }
         inner.due = due;
         self.looked.notify_one();
@@ -265,7 +284,7 @@ impl Hub {
         let now = Instant::now();
         let mut guard = self.lock();
         let inner = &mut *guard;
-        if let Some(moves) = inner.moves.get_mut(&track) {
+        if let Some(moves) = inner.moves.get_mut(&moving(track)) {
             change(moves, &mut inner.subscribers, now);
             self.look(inner, now);
         }
@@ -275,6 +294,27 @@ impl Hub {
         // A panic while the lock is held leaves nothing half done here, so the data stays usable.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The track whose viewers those of this one are among: they watch the same where it moves.
+fn moving(track: Track) -> Track {
+    track.codec().moving().into()
+}
+
+/// What a rung of [`Moves`] stands for.
+fn rendition(track: Track, rung: u8) -> Rendition {
+    if rung == FULL {
+        Codec::H264Full.into()
+    } else {
+        Rendition::new(track, rung)
+    }
+}
+
+/// The reverse of [`rendition`].
+fn place(rendition: Rendition) -> (Track, u8) {
+    let track = moving(rendition.track);
+    let rung = if track == rendition.track { rendition.rung } else { FULL };
+    (track, rung)
 }
 
 #[cfg(test)]

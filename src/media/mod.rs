@@ -3,7 +3,8 @@
 //! A [`Track`] is one medium in one codec. It is had in [`Rendition`]s, which are the rungs of a [`Ladder`]: the whole
 //! picture, and smaller ones of fewer frames for lines that carry less. Each is encoded once, for all who watch it, and
 //! only while somebody does. Who watches which, and what rate each gets, is decided by what viewers' paths carry
-//! (`moves.rs`); a viewer moves at a key frame.
+//! (`moves.rs`); a viewer moves at a key frame. Whoever takes the colours in full gets them so while the picture hardly moves
+//! (`colours.rs`).
 //!
 //! The hub of an instance outlives its capture process and its peers: either side may be restarted while the other
 //! goes on. A capture that comes back starts with a key frame; a viewer that comes late, or was too slow, gets
@@ -21,6 +22,7 @@
 //! to a key frame), a publisher whose clock steps back (time never does).
 
 mod capacity;
+mod colours;
 mod frame;
 mod hub;
 mod ladder;
@@ -34,7 +36,7 @@ mod track;
 pub use frame::{Frame, Stamps};
 pub use hub::{Hub, HubStats, KeyRequests, Subscription};
 pub use ladder::{Ladder, MOST_RUNGS, Rung};
-pub use planar::{Planar, PlanarPicture};
+pub use planar::{Layout, Planar, PlanarPicture};
 pub use presses::{Press, Presses, Shown};
 pub use rtp_time::RtpClock;
 pub use scale::{Scaler, scaled};

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::capacity::rate;
+use super::colours::{Colours, FULL, Takers};
 use super::ladder::Ladder;
 
 /// What a viewer watches has been too much for its line for so long when it is moved down.
@@ -48,6 +49,8 @@ const SHARE_TO_COME: u64 = 85;
 struct Viewer {
     /// What its line carries, in kbit/s; `None` until it has told.
     capacity: Option<u32>,
+    /// It takes colours in full.
+    full: bool,
     /// The rung that it has chosen.
     pinned: Option<u8>,
     paused: bool,
@@ -69,9 +72,10 @@ struct Viewer {
 }
 
 impl Viewer {
-    const fn new() -> Self {
+    const fn new(full: bool) -> Self {
         Self {
             capacity: None,
+            full,
             pinned: None,
             paused: false,
             begun: false,
@@ -91,6 +95,11 @@ impl Viewer {
     /// Where it is, or is on its way to.
     fn goal(&self) -> u8 {
         self.next.map_or(self.rung, |(rung, _)| rung)
+    }
+
+    /// What stands for a rung where it takes colours in full, and they are had so.
+    const fn form(&self, rung: u8, full: bool) -> u8 {
+        if full && self.full && rung == 0 { FULL } else { rung }
     }
 
     fn carries(&self) -> u32 {
@@ -138,16 +147,27 @@ pub(super) struct Decided {
     pub(super) due: Option<Instant>,
 }
 
-/// The viewers of one track.
+/// The viewers of one track. To the outside, [`FULL`] stands in the place of rung 0 for those who get its colours in full.
 #[derive(Debug, Default)]
 pub(super) struct Moves {
     viewers: BTreeMap<u64, Viewer>,
+    colours: Colours,
 }
 
 impl Moves {
-    /// Somebody comes.
-    pub(super) fn join(&mut self, id: u64) {
-        self.viewers.insert(id, Viewer::new());
+    /// Somebody comes, who takes colours in full or not.
+    pub(super) fn join(&mut self, id: u64, full: bool) {
+        self.viewers.insert(id, Viewer::new(full));
+    }
+
+    /// A frame of this grab came. Whether it is time to look who has to be moved.
+    pub(super) fn picture(&mut self, grabbed_us: u64, bytes: usize, now: Instant) -> bool {
+        self.colours.picture(grabbed_us, bytes, now)
+    }
+
+    /// Nobody encodes colours in full any more.
+    pub(super) fn end_full(&mut self) {
+        self.colours.end();
     }
 
     /// Somebody goes.
@@ -196,36 +216,62 @@ impl Moves {
         }
     }
 
-    /// A key frame of a rung is there. Those who were waiting for it watch that rung from now on. Whether there were any.
+    /// A key frame of a rung is there. Those who were waiting for it watch that rung from now on. Whether that
+    /// changes what others are to watch.
     pub(super) fn key(&mut self, rung: u8) -> bool {
-        let mut moved = false;
+        let mut moved = self.colours.key(rung);
+        let full = self.colours.full();
         for viewer in self.viewers.values_mut() {
-            if viewer.next.is_some_and(|(next, _)| next == rung) {
-                (viewer.rung, viewer.next) = (rung, None);
+            if let Some((next, _)) = viewer.next
+                && viewer.form(next, full) == rung
+            {
+                (viewer.rung, viewer.next) = (next, None);
                 moved = true;
             }
-            viewer.begun |= viewer.rung == rung && !viewer.paused;
+            if !viewer.begun && !viewer.paused && viewer.form(viewer.rung, full) == rung {
+                viewer.begun = true;
+                // It counts from now on where it is asked who takes colours in full.
+                moved |= viewer.full;
+            }
         }
         moved
     }
 
     /// The rung that somebody watches; `None` while nobody looks at its picture.
     pub(super) fn watches(&self, id: u64) -> Option<u8> {
-        self.viewers.get(&id).filter(|v| !v.paused).map(|v| v.rung)
+        let viewer = self.viewers.get(&id).filter(|v| !v.paused)?;
+        Some(viewer.form(viewer.rung, self.colours.full()))
     }
 
     /// Whether it watches this rung, or will.
-    fn on(viewer: &Viewer, rung: u8) -> bool {
-        !viewer.paused && (viewer.rung == rung || viewer.goal() == rung)
+    fn on(&self, viewer: &Viewer, rung: u8) -> bool {
+        let full = self.colours.full();
+        let beside = viewer.full && viewer.rung == 0 && self.colours.beside() == Some(rung);
+        let there = [viewer.rung, viewer.goal()].map(|its| viewer.form(its, full));
+        !viewer.paused && (beside || there.contains(&rung))
+    }
+
+    /// Who would get colours in full.
+    fn takers(&self) -> Takers {
+        let mut all = self.viewers.values().filter(|v| v.full).peekable();
+        if all.peek().is_none() {
+            Takers::None
+        } else if all.any(|v| v.begun && !v.paused && v.goal() == 0) {
+            Takers::There
+        } else {
+            Takers::Away
+        }
     }
 
     /// The rungs that have to be encoded, each with its rate in kbit/s.
     pub(super) fn rates(&self, ladder: &Ladder) -> BTreeMap<u8, u32> {
         let wishes = self.wishes(ladder);
-        let rungs = (0..=ladder.last()).filter(|rung| self.viewers.values().any(|v| Self::on(v, *rung)));
-        let rated = rungs.map(|rung| {
+        let rungs = (0..=ladder.last()).chain([FULL]);
+        let rungs = rungs.filter(|rung| self.viewers.values().any(|v| self.on(v, *rung)));
+        let rated = rungs.map(|form| {
+            let rung = if form == FULL { 0 } else { form };
             let top = ladder.top(rung);
-            let there = || self.viewers.iter().filter(move |(_, v)| Self::on(v, rung));
+            let there = || self.viewers.iter().filter(move |(_, v)| self.on(v, form));
             let best = there().map(|(_, v)| v.carries().min(top)).max().unwrap_or(top);
             // Who carries far less is about to leave, or has chosen this. On the lowest rung there is nowhere to go.
             let counts = |(id, v): &(&u64, &Viewer)| {
@@ -234,7 +280,7 @@ impl Moves {
                     || shares(v, top, best, SHARE_TO_STAY)
             };
             let carried = there().filter(counts).filter_map(|(_, v)| v.capacity);
-            (rung, rate(carried, top))
+            (form, rate(carried, top))
         });
         rated.collect()
     }
@@ -242,21 +288,29 @@ impl Moves {
     /// Looks who has to be moved.
     pub(super) fn decide(&mut self, ladder: &Ladder, now: Instant) -> Decided {
         let (wishes, rates) = (self.wishes(ladder), self.rates(ladder));
-        let mut decided = Decided::default();
+        let (key, due) = self.colours.decide(self.takers(), now);
+        let full = self.colours.full();
+        let mut decided = Decided {
+            keys: key.into_iter().collect(),
+            due,
+        };
         for (id, viewer) in &mut self.viewers {
             let Some(wish) = wishes.get(id).copied() else { continue };
             let due = viewer.follow(wish, ladder, &rates, now);
             decided.due = decided.due.into_iter().chain(due).min();
             if std::mem::take(&mut viewer.key) {
-                decided.keys.insert(viewer.rung);
+                decided.keys.insert(viewer.form(viewer.rung, full));
             }
-            let Some((rung, asked)) = &mut viewer.next else {
+            let Some(next) = viewer.next.map(|(rung, _)| viewer.form(rung, full)) else {
+                continue;
+            };
+            let Some((_, asked)) = &mut viewer.next else {
                 continue;
             };
             let at = asked
                 .filter(|at| now.duration_since(*at) < KEY_AGAIN)
                 .unwrap_or_else(|| {
-                    decided.keys.insert(*rung);
+                    decided.keys.insert(next);
                     now
                 });
             *asked = Some(at);

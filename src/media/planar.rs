@@ -1,4 +1,4 @@
-//! Pictures as encoders take them: I420, converted once for all of them.
+//! Pictures as encoders take them: I420, or I444 for colours in full; converted once for all who take the same.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,17 +14,42 @@ const BGRX: ImageFormat = ImageFormat {
     color_space: ColorSpace::Rgb,
     num_planes: 1,
 };
-/// As encoders take it: BT.601, 16–235.
-const I420: ImageFormat = ImageFormat {
-    pixel_format: PixelFormat::I420,
-    color_space: ColorSpace::Bt601,
-    num_planes: 3,
-};
+/// The size of the two colour differences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layout {
+    /// At half of the picture's both ways (4:2:0).
+    I420,
+    /// That of the picture (4:4:4).
+    I444,
+}
 
-/// A picture of three planes: brightness at full size, the two colour differences at half of it both ways (4:2:0).
+impl Layout {
+    /// As encoders take it: BT.601, 16–235.
+    const fn format(self) -> ImageFormat {
+        ImageFormat {
+            pixel_format: match self {
+                Self::I420 => PixelFormat::I420,
+                Self::I444 => PixelFormat::I444,
+            },
+            color_space: ColorSpace::Bt601,
+            num_planes: 3,
+        }
+    }
+
+    /// Bytes of the brightness, and of each colour difference.
+    fn planes(self, width: u16, height: u16) -> (usize, usize) {
+        let ((luma, chroma), height) = (strides(width), usize::from(height));
+        match self {
+            Self::I420 => (luma * height, chroma * height / 2),
+            Self::I444 => (luma * height, luma * height),
+        }
+    }
+}
+
+/// A picture of three planes: brightness at full size, and the two colour differences as its [`Layout`] says.
 ///
 /// BT.601 and limited range (16–235), which is what decoders take a stream for that does not say: VP8 cannot say.
-/// Planes follow each other without a gap; rows are padded to four bytes, as GStreamer lays out I420. Cheap to clone; its
+/// Planes follow each other without a gap; rows are padded to four bytes, as GStreamer lays them out. Cheap to clone; its
 /// memory is used again when the last clone is gone.
 #[derive(Clone)]
 pub struct PlanarPicture {
@@ -63,7 +88,7 @@ pub(super) fn strides(width: u16) -> (usize, usize) {
 }
 
 impl PlanarPicture {
-    /// The same of two planes (NV12): brightness, and the two colour differences in turn. For a picture of this size; rows
+    /// One of [`Layout::I420`] in two planes (NV12): brightness, and the two colour differences in turn. For this size; rows
     /// are padded to four bytes.
     #[must_use]
     pub fn nv12(&self, width: u16, height: u16) -> Vec<u8> {
@@ -105,21 +130,23 @@ impl Drop for Memory {
     }
 }
 
-/// Converts pictures of one size.
+/// Converts pictures of one size to one layout.
 #[derive(Debug)]
 pub struct Planar {
     width: u16,
     height: u16,
+    layout: Layout,
     free: Pool,
 }
 
 impl Planar {
     /// For pictures of this size in pixels, both even.
     #[must_use]
-    pub fn new(width: u16, height: u16) -> Self {
+    pub fn new(width: u16, height: u16, layout: Layout) -> Self {
         Self {
             width,
             height,
+            layout,
             free: Pool::default(),
         }
     }
@@ -127,8 +154,8 @@ impl Planar {
     /// Bytes of a converted picture.
     #[must_use]
     pub fn size(&self) -> usize {
-        let (luma, chroma) = strides(self.width);
-        (luma + chroma) * usize::from(self.height)
+        let (bright, colour) = self.layout.planes(self.width, self.height);
+        bright + 2 * colour
     }
 
     /// Converts a picture of 4 bytes a pixel (blue, green, red, unused), rows from the top without padding. `None` if it
@@ -140,15 +167,17 @@ impl Planar {
         }
         let mut bytes = self.free.take(self.size());
         let (luma, chroma) = strides(self.width);
-        let (y_plane, colour) = bytes.split_at_mut(luma * usize::from(self.height));
-        let (u_plane, v_plane) = colour.split_at_mut(chroma * usize::from(self.height) / 2);
+        let chroma = if self.layout == Layout::I444 { luma } else { chroma };
+        let (bright, one) = self.layout.planes(self.width, self.height);
+        let (y_plane, colour) = bytes.split_at_mut(bright);
+        let (u_plane, v_plane) = colour.split_at_mut(one);
         convert_image(
             self.width.into(),
             self.height.into(),
             &BGRX,
             None,
             &[bgrx],
-            &I420,
+            &self.layout.format(),
             Some(&[luma, chroma, chroma]),
             &mut [y_plane, u_plane, v_plane],
         )
@@ -167,7 +196,7 @@ mod tests {
 
     #[test]
     fn colours_are_those_of_bt_601_in_limited_range() {
-        let planar = Planar::new(64, 32);
+        let layouts = [Layout::I420, Layout::I444].map(|layout| (layout, Planar::new(64, 32, layout)));
         // Brightness and the differences to blue and red, from the formulas of ITU-R BT.601.
         let known = [
             ([0, 0, 0], [16, 128, 128]),
@@ -176,14 +205,15 @@ mod tests {
             ([0, 255, 0], [145, 54, 34]),
             ([0, 0, 255], [81, 90, 240]),
         ];
-        for (bgr, yuv) in known {
-            let picture = planar.convert(&solid(64, 32, bgr)).unwrap();
+        for ((bgr, yuv), (layout, planar)) in known.iter().flat_map(|one| layouts.iter().map(move |two| (one, two))) {
+            let picture = planar.convert(&solid(64, 32, *bgr)).unwrap();
             let bytes = picture.as_ref();
-            let at = [0, 64 * 32, 64 * 32 + 32 * 16];
+            let colour = if *layout == Layout::I420 { 32 * 16 } else { 64 * 32 };
+            let at = [0, 64 * 32, 64 * 32 + colour];
             for (plane, wanted) in at.into_iter().zip(yuv) {
                 assert!(
-                    bytes[plane].abs_diff(wanted) <= 1,
-                    "{bgr:?}: {} not {wanted}",
+                    bytes[plane].abs_diff(*wanted) <= 1,
+                    "{layout:?} {bgr:?}: {} not {wanted}",
                     bytes[plane]
                 );
             }
@@ -191,8 +221,27 @@ mod tests {
     }
 
     #[test]
+    fn in_full_each_pixel_has_its_own_colour_up_to_the_last() {
+        // Its rows are padded: blue and red in turn, one pixel wide.
+        let (width, height) = (66, 4);
+        let pair = [255, 0, 0, 0, 0, 0, 255, 0];
+        let picture = Planar::new(width, height, Layout::I444);
+        assert_eq!(picture.size(), 68 * 4 * 3);
+        let picture = picture.convert(&pair.repeat(33 * 4)).unwrap();
+        let (_, colour) = picture.as_ref().split_at(68 * 4);
+        let (blue, red) = colour.split_at(68 * 4);
+        for row in 0..4 {
+            for x in 0..66 {
+                let (u, v) = if x % 2 == 0 { (240, 110) } else { (90, 240) };
+                let at = row * 68 + x;
+                assert!(blue[at].abs_diff(u) <= 1 && red[at].abs_diff(v) <= 1, "{row} {x}");
+            }
+        }
+    }
+
+    #[test]
     fn rows_are_padded_to_four_bytes() {
-        let planar = Planar::new(642, 2);
+        let planar = Planar::new(642, 2, Layout::I420);
         assert_eq!(planar.size(), (644 + 324) * 2);
         let picture = planar.convert(&solid(642, 2, [255, 255, 255])).unwrap();
         assert_eq!(picture.as_ref().len(), planar.size());
@@ -202,7 +251,9 @@ mod tests {
     #[test]
     fn two_planes_hold_what_three_do() {
         for width in [64, 642] {
-            let picture = Planar::new(width, 4).convert(&solid(width, 4, [0, 0, 255])).unwrap();
+            let picture = Planar::new(width, 4, Layout::I420)
+                .convert(&solid(width, 4, [0, 0, 255]))
+                .unwrap();
             let bytes = picture.nv12(width, 4);
             let stride = usize::from(width).next_multiple_of(4);
             assert_eq!(bytes.len(), stride * 6, "{width}");
@@ -218,12 +269,12 @@ mod tests {
 
     #[test]
     fn a_picture_of_another_size_is_refused() {
-        assert!(Planar::new(64, 32).convert(&[0; 64]).is_none());
+        assert!(Planar::new(64, 32, Layout::I420).convert(&[0; 64]).is_none());
     }
 
     #[test]
     fn memory_is_used_again_and_not_without_end() {
-        let planar = Planar::new(64, 32);
+        let planar = Planar::new(64, 32, Layout::I420);
         let grey = solid(64, 32, [9, 9, 9]);
         let first = planar.convert(&grey).unwrap();
         let place = first.as_ref().as_ptr();

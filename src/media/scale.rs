@@ -24,7 +24,7 @@ pub fn scaled(size: (u16, u16), percent: u8) -> (u16, u16) {
     (of(size.0, STEP), of(size.1, 2))
 }
 
-/// Scales pictures of one size down to another, in their three planes.
+/// Scales pictures of one size down to another, in their three planes ([`Layout::I420`](super::Layout::I420)).
 #[derive(Debug)]
 pub struct Scaler {
     from: (u16, u16),
@@ -80,7 +80,7 @@ impl Scaler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Planar;
+    use crate::media::{Layout, Planar};
     use proptest::prelude::*;
 
     #[test]
@@ -105,7 +105,9 @@ mod tests {
 
     fn small(size: (u16, u16), percent: u8, pixel: impl Fn(u16, u16) -> [u8; 3]) -> (Vec<u8>, (u16, u16)) {
         let to = scaled(size, percent);
-        let whole = Planar::new(size.0, size.1).convert(&drawn(size, pixel)).unwrap();
+        let whole = Planar::new(size.0, size.1, Layout::I420)
+            .convert(&drawn(size, pixel))
+            .unwrap();
         let picture = Scaler::new(size, to).scale(&whole).unwrap();
         (picture.as_ref().to_vec(), to)
     }
@@ -146,7 +148,9 @@ mod tests {
     #[test]
     fn scaling_keeps_up_with_the_screen_in_every_build() {
         let from = (1280, 720);
-        let picture = Planar::new(from.0, from.1).convert(&vec![90; 1280 * 720 * 4]).unwrap();
+        let picture = Planar::new(from.0, from.1, Layout::I420)
+            .convert(&vec![90; 1280 * 720 * 4])
+            .unwrap();
         let mut scaler = Scaler::new(from, scaled(from, 67));
         let took = (0..10).map(|_| {
             let begin = std::time::Instant::now();
@@ -160,7 +164,9 @@ mod tests {
 
     #[test]
     fn a_picture_of_another_size_is_refused() {
-        let picture = Planar::new(64, 32).convert(&drawn((64, 32), |_, _| [9; 3])).unwrap();
+        let picture = Planar::new(64, 32, Layout::I420)
+            .convert(&drawn((64, 32), |_, _| [9; 3]))
+            .unwrap();
         assert!(Scaler::new((64, 64), (32, 32)).scale(&picture).is_none());
     }
 

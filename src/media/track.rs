@@ -20,6 +20,10 @@ pub enum TrackKind {
 pub enum Codec {
     /// H.264 constrained baseline, Annex B, one access unit a frame (RFC 6184).
     H264,
+    /// The same with its colours in full size (High 4:4:4 Predictive): of a picture that hardly moves. Whoever decodes it
+    /// decodes [`Codec::H264`] as well, and gets that in the same stream where the picture moves.
+    #[serde(rename = "h264-444")]
+    H264Full,
     /// VP8 (RFC 7741).
     Vp8,
     /// VP9, profile 0 (RFC 9628).
@@ -29,7 +33,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// Every codec, in the order of preference.
+    /// Every codec that can be configured, in the order of preference; [`Self::H264Full`] goes with H.264.
     pub const ALL: [Self; 4] = [Self::H264, Self::Vp8, Self::Vp9, Self::Av1];
 
     /// The name used on the wire and in the configuration.
@@ -37,9 +41,19 @@ impl Codec {
     pub const fn name(self) -> &'static str {
         match self {
             Self::H264 => "h264",
+            Self::H264Full => "h264-444",
             Self::Vp8 => "vp8",
             Self::Vp9 => "vp9",
             Self::Av1 => "av1",
+        }
+    }
+
+    /// What moving pictures are encoded in for those who take this.
+    #[must_use]
+    pub const fn moving(self) -> Self {
+        match self {
+            Self::H264Full => Self::H264,
+            other => other,
         }
     }
 }
@@ -56,6 +70,7 @@ impl FromStr for Codec {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         Self::ALL
             .into_iter()
+            .chain([Self::H264Full])
             .find(|c| c.name() == text)
             .ok_or_else(|| format!("unknown codec {text:?} (h264, vp8, vp9 or av1)"))
     }
@@ -72,7 +87,7 @@ impl Track {
     #[must_use]
     pub const fn kind(self) -> TrackKind {
         match self.codec {
-            Codec::H264 | Codec::Vp8 | Codec::Vp9 | Codec::Av1 => TrackKind::Video,
+            Codec::H264 | Codec::H264Full | Codec::Vp8 | Codec::Vp9 | Codec::Av1 => TrackKind::Video,
         }
     }
 

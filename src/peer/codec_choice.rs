@@ -103,6 +103,7 @@ fn pick(codec: Codec, formats: &[Format]) -> Option<Choice> {
         // Without the parameter it is profile 0 (RFC 9628, section 6), as in AV1.
         Codec::Vp9 => first_of(formats, "VP9", "profile-id"),
         Codec::Av1 => first_of(formats, "AV1", "profile"),
+        Codec::H264Full => formats.iter().find(|f| f.name == "H264" && h264_is_full(&f.fmtp)),
         Codec::H264 => formats
             .iter()
             .filter(|f| f.name == "H264")
@@ -150,6 +151,13 @@ fn h264_rank(fmtp: &str) -> Option<u8> {
     }
 }
 
+/// Whether an H.264 format is High 4:4:4 Predictive (RFC 6184, section 8.1: `profile_idc` 244 without constraints), whose
+/// decoders take the baseline as well (ITU-T H.264, A.3).
+fn h264_is_full(fmtp: &str) -> bool {
+    let profile = parameter(fmtp, "profile-level-id").and_then(|level| level.get(..4));
+    parameter(fmtp, "packetization-mode") == Some("1") && profile.is_some_and(|p| p.eq_ignore_ascii_case("f400"))
+}
+
 fn parameter<'a>(fmtp: &'a str, name: &str) -> Option<&'a str> {
     fmtp.split(';')
         .filter_map(|p| p.trim().split_once('='))
@@ -190,6 +198,27 @@ mod tests {
         assert_eq!((vp8.codec, vp8.payload_type, vp8.rtx), (Codec::Vp8, 96, Some(97)));
         let av1 = choose(&offer(CHROMIUM), &[Codec::Av1, Codec::H264]).unwrap();
         assert_eq!((av1.codec, av1.payload_type, av1.rtx), (Codec::Av1, 39, None));
+    }
+
+    #[test]
+    fn colours_in_full_go_to_who_takes_them_and_to_nobody_else() {
+        let wanted = [Codec::H264Full, Codec::H264];
+        let full = "a=rtpmap:41 H264/90000\r\n\
+            a=fmtp:41 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=F4001F\r\n\
+            a=rtpmap:42 rtx/90000\r\na=fmtp:42 apt=41\r\n";
+        let takes = CHROMIUM.replace("SAVPF 96", "SAVPF 41 42 96") + full;
+        let choice = choose(&offer(&takes), &wanted).unwrap();
+        assert_eq!(
+            (choice.codec, choice.payload_type, choice.rtx),
+            (Codec::H264Full, 41, Some(42))
+        );
+        assert_eq!(choose(&offer(&takes), &[Codec::H264]).unwrap().payload_type, 109);
+        for other in [
+            CHROMIUM.to_owned(),
+            takes.replace("packetization-mode=1;profile-level-id=F4", "profile-level-id=F4"),
+        ] {
+            assert_eq!(choose(&offer(&other), &wanted).unwrap().codec, Codec::H264);
+        }
     }
 
     #[test]

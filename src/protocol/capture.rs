@@ -28,7 +28,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use body::{Reader, framed, put_rendition, put_short};
 
 /// The version of these messages; both sides must have the same.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 /// The longest legal frame, type and body together: a key frame of an 8K picture is far below it.
 pub const MAX_FRAME: usize = 16 * 1024 * 1024;
 /// Bytes of a frame's message before its data.
@@ -45,6 +45,8 @@ pub enum CodecNumber {
     Vp9 = 3,
     /// AV1.
     Av1 = 4,
+    /// H.264, Annex B, with its colours in full size.
+    H264Full = 5,
 }
 
 impl CodecNumber {
@@ -58,6 +60,7 @@ impl CodecNumber {
             2 => Ok(Self::Vp8),
             3 => Ok(Self::Vp9),
             4 => Ok(Self::Av1),
+            5 => Ok(Self::H264Full),
             other => Err(CaptureProtocolError::UnknownCodec(other)),
         }
     }

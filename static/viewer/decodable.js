@@ -8,6 +8,7 @@ export async function decodable(Decoder) {
   /** @type {[Codec, string][]} */
   const formats = [
     ['h264', 'avc1.42e01f'],
+    ['h264-444', 'avc1.f4001f'],
     ['vp8', FORMATS.vp8],
     ['vp9', FORMATS.vp9],
     ['av1', FORMATS.av1],

@@ -20,6 +20,7 @@ const colorSpace = /** @type {VideoColorSpaceInit} */ ({
 /** How each is decoded. */
 const SETTINGS = Object.freeze({
   h264: { optimizeForLatency: true },
+  'h264-444': { optimizeForLatency: true },
   vp8: { optimizeForLatency: true, colorSpace },
   vp9: { optimizeForLatency: true, colorSpace },
   av1: { optimizeForLatency: true, colorSpace },

@@ -10,7 +10,7 @@ const KEY = 1;
 const TO_HOST = Object.freeze({ TAKEN: 0x10, KEY_FRAME: 0x11, RFB: 0x12 });
 const FROM_HOST = Object.freeze({ OPENED: 0x90, FRAME: 0x91, REFUSED: 0x92, RFB: 0x93 });
 
-/** @typedef {'h264'|'vp8'|'vp9'|'av1'} Codec */
+/** @typedef {'h264'|'h264-444'|'vp8'|'vp9'|'av1'} Codec */
 /** @typedef {{key: boolean, rendition: number, number: number, ptsUs: number, data: Uint8Array}} Picture */
 
 /** @typedef {{type: 'opened', peer_id: string, codec: Codec | 'rfb'}} Opened */
@@ -98,7 +98,7 @@ export const FORMATS = Object.freeze({ vp8: 'vp8', vp9: 'vp09.00.31.08', av1: 'a
  * @param {Codec} codec @param {Uint8Array} data
  */
 export function formatOf(codec, data) {
-  if (codec !== 'h264') return FORMATS[codec];
+  if (codec !== 'h264' && codec !== 'h264-444') return FORMATS[codec];
   // The sequence parameter set (ITU-T H.264, 7.3.2.1): profile, constraints and level follow its head.
   for (let i = 0; i + 6 < data.length; i += 1) {
     if (data[i] !== 0 || data[i + 1] !== 0 || data[i + 2] !== 1) continue;

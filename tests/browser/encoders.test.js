@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
-import { pattern } from './harness/apps.js';
+import { pattern, still } from './harness/apps.js';
 import { programsOf } from './harness/proc.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
@@ -19,6 +20,12 @@ const every = suite({
   sections,
   apps: paths => [pattern(paths)],
   env: { HELIOSTAT_FAIL_ENCODER: 'x264enc,openh264enc,vp8enc' },
+});
+
+const inFull = suite({
+  sections: { ...sections, video: { chroma: '444' } },
+  apps: paths => [still(paths)],
+  env: { HELIOSTAT_FAIL_ENCODER: 'x264enc-444' },
 });
 
 /** @param {import('./harness/host.js').Host} host @param {string} id */
@@ -49,6 +56,25 @@ best.scenario('an encoder that fails is followed by the next one, on the same co
   await viewer.connected();
   await viewer.pattern.textBecomes('goes on', 60_000);
   assert.equal(programsOf(id, 'capture')[0]?.pid, capture);
+});
+
+inFull.scenario('colours in full that cannot be encoded cost nobody the picture', async stage => {
+  const { home, page } = await stage.visitor();
+  const viewer = await home.launch('still', stage.host);
+  const id = viewer.instanceId;
+  await viewer.connected();
+  const peer = await viewer.rememberConnection();
+  await until('it has failed', () => failures(stage.host, id)['x264enc-444'] === 1);
+  await viewer.connected();
+  const { flips } = await viewer.pattern.appears();
+  await viewer.click(400, 100);
+  await viewer.pattern.flipsBecome(flips + 1);
+  // It would be tried again after seconds of rest.
+  await sleep(8_000);
+  await page.keyboard.type('goes on');
+  await viewer.pattern.textBecomes('goes on');
+  assert.deepEqual(failures(stage.host, id), { 'x264enc-444': 1 }, 'it is not tried again');
+  assert.equal(await viewer.property('peerId'), peer);
 });
 
 every.scenario('when all encoders fail, the instance has failed and says so', async stage => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use heliostat::media::{Codec, Hub, Ladder, Planar, Rung, Scaler, scaled};
+use heliostat::media::{Codec, Hub, Ladder, Layout, Planar, Rung, Scaler, scaled};
 
 use crate::quality::{ALONE, SHARP, SIZE, Watcher, text};
 use crate::support::{Capture, Painter, TestDisplay, frame_within};
@@ -54,7 +54,7 @@ async fn follows(codec: Codec, element: &str, sharp: f64) {
     });
     let size = scaled(SIZE, PERCENT);
     watcher.expects(size);
-    let wanted = Planar::new(SIZE.0, SIZE.1).convert(&page).unwrap();
+    let wanted = Planar::new(SIZE.0, SIZE.1, Layout::I420).convert(&page).unwrap();
     let wanted = Scaler::new(SIZE, size).scale(&wanted).unwrap();
     // The first picture is what the encoder has saved.
     watcher.watch(&wanted, Duration::from_secs(2)).await;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer::prelude::*;
 use heliostat::clock::monotonic_us;
-use heliostat::media::{Codec, Frame, Hub, Planar, PlanarPicture, Subscription};
+use heliostat::media::{Codec, Frame, Hub, Layout, Planar, PlanarPicture, Subscription};
 use x11rb::protocol::xproto::Rectangle;
 
 use crate::SOON;
@@ -144,6 +144,7 @@ impl Eye {
                 "video/x-h264,stream-format=byte-stream,alignment=au,profile=constrained-baseline",
                 "openh264dec",
             ),
+            Codec::H264Full => unreachable!("no decoder of it is installed everywhere"),
             Codec::Vp8 => ("video/x-vp8", "vp8dec"),
             Codec::Vp9 => ("video/x-vp9", "vp9dec"),
             Codec::Av1 => ("video/x-av1,alignment=tu", "av1dec"),
@@ -292,7 +293,7 @@ async fn stays_sharp(codec: Codec, element: &str, key: f64) {
     let capture = Capture::start(&display, &["--encoder", element]);
     let hub = Hub::new();
     let client = capture.client(&hub);
-    let planar = Planar::new(SIZE.0, SIZE.1);
+    let planar = Planar::new(SIZE.0, SIZE.1, Layout::I420);
     let (page, photo) = (text(1), photograph(2));
     painter.picture(&page);
     let wanted = planar.convert(&page).unwrap();

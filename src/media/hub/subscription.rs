@@ -48,8 +48,9 @@ impl Subscription {
     #[must_use]
     pub fn rendition(&self) -> Option<Rendition> {
         let hub = self.hub.upgrade()?;
-        let rung = hub.lock().moves.get(&self.track)?.watches(self.id)?;
-        Some(Rendition::new(self.track, rung))
+        let track = super::moving(self.track);
+        let rung = hub.lock().moves.get(&track)?.watches(self.id)?;
+        Some(super::rendition(track, rung))
     }
 
     /// What this viewer's path carries for media, in kbit/s: less overhead and repeats. Whoever never tells gets what is

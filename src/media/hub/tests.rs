@@ -202,3 +202,95 @@ async fn a_viewer_that_skips_again_and_again_is_moved_down() {
     assert_eq!(viewer.rendition(), Some(middle));
     assert_eq!(waiting(&mut viewer), [(1, 2)]);
 }
+
+/// Encodes what a hub wants: a frame of each rendition for each picture.
+struct Encoders {
+    hub: Arc<Hub>,
+    running: BTreeSet<Rendition>,
+    grabs: u64,
+}
+
+impl Encoders {
+    /// Pictures of so many bytes, every 20 ms for so long, that are `new` or the last one again.
+    async fn encode(&mut self, bytes: usize, ms: u64, new: bool) {
+        let mut requests = self.hub.key_requests();
+        for _ in 0..ms / 20 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            self.grabs += u64::from(new);
+            let wanted = self.hub.wanted().borrow().clone();
+            let mut keys: BTreeSet<_> = wanted.difference(&self.running).copied().collect();
+            while let Some(rendition) = requests.next().now_or_never() {
+                keys.insert(rendition);
+            }
+            for rendition in &wanted {
+                let mut frame = frame(*rendition, keys.contains(rendition), self.grabs);
+                frame.data = vec![0; bytes].into();
+                frame.stamps.grabbed_us = self.grabs;
+                self.hub.publish(frame);
+            }
+            self.running = wanted;
+        }
+    }
+}
+
+/// What came to a viewer: each rendition once, as long as it goes on. A new one begins with a key frame.
+fn came(viewer: &mut Subscription) -> Vec<Codec> {
+    let mut came: Vec<Rendition> = Vec::new();
+    while let Some(Some(frame)) = viewer.next().now_or_never() {
+        if came.last() != Some(&frame.rendition) {
+            assert!(frame.key || came.is_empty(), "{}", frame.rendition);
+            came.push(frame.rendition);
+        }
+    }
+    came.iter().map(|rendition| rendition.track.codec()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_colours_in_full_gets_them_at_rest_and_shares_what_moves_with_the_others() {
+    let hub = Hub::with_ladder(usual());
+    let tended = Arc::clone(&hub);
+    let tending = tokio::spawn(async move { tended.tend().await });
+    let mut encoders = Encoders {
+        hub: Arc::clone(&hub),
+        running: BTreeSet::new(),
+        grabs: 1,
+    };
+    let wanted = |hub: &Hub| -> Vec<Codec> { hub.wanted().borrow().iter().map(|r| r.track.codec()).collect() };
+
+    let (mut full, mut plain) = (hub.subscribe(Codec::H264Full), hub.subscribe(Codec::H264));
+    let (mut seen, mut beside) = (Vec::new(), Vec::new());
+    for _ in 0..50 {
+        encoders.encode(200, 100, false).await;
+        seen.extend(came(&mut full));
+        beside.extend(came(&mut plain));
+    }
+    seen.dedup();
+    beside.dedup();
+    assert_eq!(seen, [Codec::H264, Codec::H264Full]);
+    assert_eq!(beside, [Codec::H264]);
+    assert_eq!(full.rendition(), Some(Codec::H264Full.into()));
+    assert_eq!(wanted(&hub), [Codec::H264, Codec::H264Full]);
+
+    seen.clear();
+    for _ in 0..20 {
+        encoders.encode(20_000, 100, true).await;
+        seen.extend(came(&mut full));
+        came(&mut plain);
+    }
+    seen.dedup();
+    assert_eq!(seen, [Codec::H264Full, Codec::H264]);
+    assert_eq!(wanted(&hub), [Codec::H264], "what moves is encoded once");
+
+    drop(plain);
+    for _ in 0..80 {
+        encoders.encode(200, 100, false).await;
+        came(&mut full);
+    }
+    assert_eq!(wanted(&hub), [Codec::H264Full], "nobody else looks");
+
+    hub.end_full();
+    assert_eq!(wanted(&hub), [Codec::H264]);
+    encoders.encode(200, 100, false).await;
+    assert_eq!(came(&mut full), [Codec::H264]);
+    tending.abort();
+}

@@ -39,7 +39,7 @@ impl Bench {
     }
 
     fn join(&mut self, id: u64, capacity: Option<u32>) {
-        self.moves.join(id);
+        self.moves.join(id, false);
         if let Some(kbps) = capacity {
             self.moves.told(id, kbps);
         }
@@ -277,6 +277,7 @@ enum Event {
     Tells(u32),
     Pauses(bool),
     Stalls,
+    Draws(usize),
     Comes,
     Goes,
 }
@@ -286,6 +287,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => prop_oneof![0u32..6000, Just(u32::MAX), Just(0)].prop_map(Event::Tells),
         1 => any::<bool>().prop_map(Event::Pauses),
         1 => Just(Event::Stalls),
+        2 => (0usize..9000).prop_map(Event::Draws),
         1 => Just(Event::Comes),
         1 => Just(Event::Goes),
     ]
@@ -304,13 +306,18 @@ proptest! {
         bench.key_takes = Duration::from_millis(key_ms);
         // It may have to go two rungs down, one after the other.
         let most = (DOWN_AFTER + bench.key_takes + STEP * 4) * 2;
-        let mut over: BTreeMap<u64, Instant> = BTreeMap::new();
+        let (mut over, mut grabs): (BTreeMap<u64, Instant>, u64) = (BTreeMap::new(), 0);
         for (who, event, steps) in events {
             match event {
                 Event::Tells(kbps) => bench.moves.told(who, kbps),
                 Event::Pauses(paused) => drop(bench.moves.pause(who, paused)),
                 Event::Stalls => bench.moves.stalled(who, &bench.ladder, bench.now),
-                Event::Comes if !bench.moves.viewers.contains_key(&who) => bench.moves.join(who),
+                Event::Draws(bytes) => {
+                    grabs += 1;
+                    bench.moves.picture(grabs, bytes, bench.now);
+                }
+                // Some take colours in full.
+                Event::Comes if !bench.moves.viewers.contains_key(&who) => bench.moves.join(who, who % 2 == 1),
                 Event::Goes => bench.moves.leave(who),
                 Event::Comes => {}
             }

@@ -98,7 +98,7 @@ fn source(hub: &Arc<Hub>, codec: Codec) -> JoinHandle<()> {
 fn picture(codec: Codec, key: bool) -> Frame {
     let mut data = Vec::new();
     match codec {
-        Codec::H264 => {
+        Codec::H264 | Codec::H264Full => {
             if key {
                 data.extend([0, 0, 0, 1, 0x67, 0x42, 0xe0, 0x1f, 0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80]);
             }

@@ -220,7 +220,7 @@ fn media_engine(choice: &Choice) -> Result<MediaEngine, rtc::shared::error::Erro
 
 fn codec(choice: &Choice) -> RTCRtpCodec {
     let mime_type = match choice.codec {
-        Codec::H264 => "video/H264",
+        Codec::H264 | Codec::H264Full => "video/H264",
         Codec::Vp8 => "video/VP8",
         Codec::Vp9 => "video/VP9",
         Codec::Av1 => "video/AV1",

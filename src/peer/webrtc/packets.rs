@@ -38,7 +38,7 @@ impl Packetizer {
     /// For one stream, with random beginnings (RFC 3550, section 5.1).
     pub(super) fn new(codec: Codec) -> Self {
         let payloader: Box<dyn Payloader> = match codec {
-            Codec::H264 => Box::<H264Payloader>::default(),
+            Codec::H264 | Codec::H264Full => Box::<H264Payloader>::default(),
             Codec::Vp8 => {
                 let mut payloader = Vp8Payloader::default();
                 payloader.enable_picture_id = true;

@@ -7,6 +7,14 @@
  * @property {number} frames that were compared; the worst of them counts
  */
 
+/**
+ * @typedef {object} Colourfulness
+ * @property {string} format of the decoder's picture, where that is known
+ * @property {number} luma PSNR of the brightness, dB
+ * @property {number} blue of the difference to blue, at full size
+ * @property {number} red of the difference to red
+ */
+
 /** Runs in the page: what the others there need. */
 function prepare() {
   const page = /** @type {any} */ (window);
@@ -25,6 +33,43 @@ function prepare() {
     brush.drawImage(image, 0, 0);
     return brightness(brush.getImageData(0, 0, width, height).data);
   };
+  /** Brightness and both colour differences of each pixel, BT.601, 16 to 235. @param {Uint8ClampedArray} rgba */
+  const planes = rgba => {
+    const all = [0, 1, 2].map(() => new Float32Array(rgba.length / 4));
+    for (let i = 0, n = 0; i < rgba.length; i += 4, n += 1) {
+      const [r, g, b] = [rgba[i] / 255, rgba[i + 1] / 255, rgba[i + 2] / 255];
+      all[0][n] = 16 + 65.481 * r + 128.553 * g + 24.966 * b;
+      all[1][n] = 128 - 37.797 * r - 74.203 * g + 112 * b;
+      all[2][n] = 128 + 112 * r - 93.786 * g - 18.214 * b;
+    }
+    return all;
+  };
+  /** What is shown, by its colours, beside what is wanted. @param {boolean} compared else its format alone */
+  page.testColours = compared => {
+    const { picture } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+    // By a WebSocket it is a canvas, which has no format of a decoder any more.
+    const frame = picture instanceof HTMLVideoElement ? new page.VideoFrame(picture) : null;
+    try {
+      const format = frame?.format ?? '';
+      if (!compared) return { format };
+      const { width, height, image } = page.testWanted;
+      const [wanted, seen] = [image, frame ?? picture].map(source => {
+        const brush = /** @type {any} */ (new OffscreenCanvas(width, height)).getContext('2d', {
+          willReadFrequently: true,
+        });
+        brush.drawImage(source, 0, 0);
+        return planes(brush.getImageData(0, 0, width, height).data);
+      });
+      const [luma, blue, red] = wanted.map((plane, n) => {
+        let squares = 0;
+        for (let i = 0; i < plane.length; i += 1) squares += (plane[i] - seen[n][i]) ** 2;
+        return squares === 0 ? 99 : 10 * Math.log10((255 * 255 * plane.length) / squares);
+      });
+      return { format, luma, blue, red };
+    } finally {
+      frame?.close();
+    }
+  };
   page.testReference = async (/** @type {string} */ address) => {
     let answer = await fetch(address, { cache: 'no-store' });
     // Others take some of theirs: the host takes two at once.
@@ -35,6 +80,7 @@ function prepare() {
     if (!answer.ok) throw new Error(`no screenshot: ${answer.status}`);
     const image = await createImageBitmap(await answer.blob());
     page.testWanted = {
+      image,
       luma: drawn(image, image.width, image.height),
       width: image.width,
       height: image.height,
@@ -118,6 +164,11 @@ export class Fidelity {
     });
   }
 
+  /** The colours of the frame that is shown now. @param {boolean} [compared] @returns {Promise<Colourfulness>} */
+  colours(compared = true) {
+    return this.viewer.page.evaluate(both => /** @type {any} */ (window).testColours(both), compared);
+  }
+
   /** The worst of all frames that are shown within a time. @param {number} ms @returns {Promise<Likeness>} */
   watch(ms) {
     return this.viewer.page.evaluate(async span => {
@@ -149,8 +200,8 @@ export class Fidelity {
       for (const entry of report.values()) {
         if (entry.type !== 'inbound-rtp' || entry.kind !== 'video') continue;
         const { pliCount = 0, firCount = 0, bytesReceived, framesDecoded, keyFramesDecoded = 0 } = entry;
-        const codec = report.get(entry.codecId)?.mimeType ?? '';
-        return { codec, asked: pliCount + firCount, bytesReceived, framesDecoded, keyFramesDecoded };
+        const { mimeType: codec = '', sdpFmtpLine: format = '' } = report.get(entry.codecId) ?? {};
+        return { codec, format, asked: pliCount + firCount, bytesReceived, framesDecoded, keyFramesDecoded };
       }
       throw new Error('nothing is received');
     });

@@ -1,12 +1,21 @@
 // Receivers that behave as a test wants: scripts that run in a page before its own.
 
-/** Runs in the page: offers one codec alone. @param {string} codec */
-export function onlyCodec(codec) {
+/**
+ * Runs in the page: offers one codec alone, of one profile where that is given.
+ *
+ * @param {string | string[]} wanted
+ */
+export function onlyCodec(wanted) {
+  const [codec, profile = ''] = [wanted].flat();
   const add = RTCPeerConnection.prototype.addTransceiver;
   RTCPeerConnection.prototype.addTransceiver = function (...args) {
     const transceiver = add.apply(this, args);
     const codecs = RTCRtpReceiver.getCapabilities('video')?.codecs ?? [];
-    transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => mimeType === `video/${codec}`));
+    transceiver.setCodecPreferences(
+      codecs.filter(
+        ({ mimeType, sdpFmtpLine = '' }) => mimeType === `video/${codec}` && sdpFmtpLine.includes(profile),
+      ),
+    );
     return transceiver;
   };
 }
