@@ -9,11 +9,11 @@ import { describeMachine, load } from './machine.js';
 import { inShort, measure } from './measure.js';
 import { benchFolder } from './places.js';
 import { report } from './report.js';
-import { h264, vp8, websocket } from './rows/heliostat.js';
+import { h264, vnc, vp8, websocket } from './rows/heliostat.js';
 import { tuned, untuned } from './rows/novnc.js';
 import { striped, webrtc, websockets } from './rows/selkies.js';
 
-const ROWS = [h264, vp8, websocket, untuned, tuned, webrtc, websockets, striped];
+const ROWS = [h264, vp8, websocket, vnc, untuned, tuned, webrtc, websockets, striped];
 const CONTENTS = ['still', 'animation', 'text'];
 
 const { values } = parseArgs({

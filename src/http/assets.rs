@@ -1,16 +1,20 @@
 //! The pages and modules of `static/`, embedded in the binary, and the headers they are served with.
 //!
 //! Pages name everything below `/static/<version>/`, which a browser keeps for good: to open a page again costs one request.
-//! Without a version, or with another host's, the same files are asked for anew each time. They go compressed to browsers that
-//! take that: on a slow line most of the time until a first picture is the page's.
+//! Without a version, or with another host's, the same files are asked for anew each time. Modules of pages go as one script
+//! ([`pages`]), and all compressed to browsers that take that: on a slow line most of the time until a first picture is the page's.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use actix_web::http::StatusCode;
 
 use actix_web::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
 };
+use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -19,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::headers::page_policy;
 use super::origin::OriginPolicy;
+use super::pages::{self, Page};
 use super::problem::Problem;
 use crate::ids::InstanceId;
 
@@ -60,32 +65,31 @@ pub async fn asset(request: HttpRequest, path: web::Path<String>) -> Result<Http
     } else {
         ASK
     };
-    let file = Assets::get(name).ok_or_else(no_such_page)?;
-    Ok(answer(&request, name, file.data, cache))
+    let data = match pages::page_of_script(name) {
+        Some(page) => Cow::Owned(made(page)?.script.clone().into_bytes()),
+        None => Assets::get(name).ok_or_else(no_such_page)?.data,
+    };
+    Ok(answer(&request, name, data, cache, &[]))
 }
 
 /// `GET /favicon.ico`, which browsers ask for by themselves.
 pub async fn favicon(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let name = "favicon.svg";
     let file = Assets::get(name).ok_or_else(no_such_page)?;
-    Ok(answer(&request, name, file.data, ASK))
+    Ok(answer(&request, name, file.data, ASK, &[]))
 }
 
 /// Whatever has no route.
 pub async fn nothing() -> Result<HttpResponse, Problem> {
     Err(Problem::new(
-        actix_web::http::StatusCode::NOT_FOUND,
+        StatusCode::NOT_FOUND,
         "not_found",
         "there is nothing at this address",
     ))
 }
 
 fn no_such_page() -> Problem {
-    Problem::new(
-        actix_web::http::StatusCode::NOT_FOUND,
-        "not_found",
-        "there is no such page",
-    )
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is no such page")
 }
 
 /// What names this content of `static/`.
@@ -97,6 +101,10 @@ fn version() -> &'static str {
             all.update(name.as_bytes());
             all.update(Assets::get(&name).map(|f| f.metadata.sha256_hash()).unwrap_or_default());
         }
+        // Another host may join the same modules otherwise.
+        for page in pages::names().filter_map(|name| pages::page(name, &text_of).ok()) {
+            all.update(&page.script);
+        }
         hex::encode(&all.finalize()[..VERSION_DIGITS / 2])
     })
 }
@@ -105,62 +113,37 @@ fn is_version(segment: &str) -> bool {
     segment.len() == VERSION_DIGITS && segment.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// A page, with the version in its addresses and all its modules announced in the order of its scripts: a browser would
-/// else learn of each only from the one that imports it.
-fn page(request: &HttpRequest, name: &str) -> Result<HttpResponse, Problem> {
-    let file = Assets::get(name).ok_or_else(no_such_page)?;
-    let text = String::from_utf8_lossy(&file.data);
-    let preloads: String = modules(&text)
-        .iter()
-        .map(|path| format!("<link rel=\"modulepreload\" href=\"/static/{path}\" />\n    "))
-        .collect();
-    let text = text
-        .replacen("<script", &format!("{preloads}<script"), 1)
-        .replace("\"/static/", &format!("\"/static/{}/", version()));
-    Ok(answer(request, name, Cow::Owned(text.into_bytes()), ASK))
+/// A page, with the version in its addresses.
+fn page(request: &HttpRequest, name: &'static str) -> Result<HttpResponse, Problem> {
+    let page = made(name)?;
+    let text = page.text.replace("\"/static/", &format!("\"/static/{}/", version()));
+    Ok(answer(request, name, Cow::Owned(text.into_bytes()), ASK, &page.hashes))
 }
 
-/// The modules that a page's scripts need, those of its first script first.
-fn modules(page: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for script in page
-        .split("src=\"/static/")
-        .skip(1)
-        .filter_map(|rest| rest.split('"').next())
-    {
-        let mut next = found.len();
-        if script.ends_with(".js") && !found.iter().any(|f| f == script) {
-            found.push(script.to_owned());
-        }
-        while let Some(path) = found.get(next).cloned() {
-            next += 1;
-            for import in imports(&path) {
-                if !found.contains(&import) {
-                    found.push(import);
-                }
-            }
-        }
-    }
-    found
+fn made(name: &str) -> Result<Arc<Page>, Problem> {
+    pages::page(name, &text_of).map_err(|error| {
+        log::error!("the page {name} cannot be made: {error}");
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "page_broken",
+            "this page cannot be made",
+        )
+    })
 }
 
-/// What a module imports by its first lines, as paths below `static/`.
-fn imports(path: &str) -> Vec<String> {
-    let Some(file) = Assets::get(path) else {
-        return Vec::new();
-    };
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    String::from_utf8_lossy(&file.data)
-        .lines()
-        .filter_map(|line| line.rsplit_once(" from '")?.1.strip_suffix("';"))
-        .filter_map(|import| match import.strip_prefix("../") {
-            Some(above) => Some(above.to_owned()),
-            None => Some(format!("{folder}/{}", import.strip_prefix("./")?)),
-        })
-        .collect()
+fn text_of(name: &str) -> Option<String> {
+    let file = Assets::get(name)?;
+    Some(String::from_utf8_lossy(&file.data).into_owned())
 }
 
-fn answer(request: &HttpRequest, name: &str, body: Cow<'static, [u8]>, cache: &'static str) -> HttpResponse {
+/// `scripts`: the hashes of those that the file has in its own text.
+fn answer(
+    request: &HttpRequest,
+    name: &str,
+    body: Cow<'static, [u8]>,
+    cache: &'static str,
+    scripts: &[String],
+) -> HttpResponse {
     let kind = mime_guess::from_path(name).first_or_octet_stream();
     let zipped = takes_gzip(request) && (kind.type_() == "text" || kind.suffix().is_some());
     // Each form of a file has its own (RFC 9110, section 8.8.3.3).
@@ -181,11 +164,11 @@ fn answer(request: &HttpRequest, name: &str, body: Cow<'static, [u8]>, cache: &'
         .unwrap_or_default();
     response
         .insert_header((CACHE_CONTROL, cache))
-        .insert_header((CONTENT_SECURITY_POLICY, page_policy(&embedders)))
+        .insert_header((CONTENT_SECURITY_POLICY, page_policy(&embedders, scripts)))
         .insert_header((VARY, "Accept-Encoding"))
         .insert_header(("Cross-Origin-Opener-Policy", "same-origin"));
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        response.insert_header((ETAG, etag));
+    if let Ok(value) = HeaderValue::from_str(&etag) {
+        response.insert_header((ETAG, value));
     }
     if known {
         return response.finish();
@@ -196,7 +179,7 @@ fn answer(request: &HttpRequest, name: &str, body: Cow<'static, [u8]>, cache: &'
         kind.to_string()
     };
     response.content_type(kind);
-    match zipped.then(|| gzip(&body)) {
+    match zipped.then(|| kept_gzip(&etag, &body)) {
         Some(Ok(body)) => response.insert_header((CONTENT_ENCODING, "gzip")).body(body),
         _ => response.body(body.into_owned()),
     }
@@ -211,15 +194,34 @@ fn takes_gzip(request: &HttpRequest) -> bool {
     })
 }
 
+/// Compressed files that are kept, by what names their content.
+const KEPT_ZIPPED: usize = 300;
+
+/// Compressed once: for a page's script it takes 10 ms.
+fn kept_gzip(etag: &str, body: &[u8]) -> std::io::Result<Bytes> {
+    static KEPT: Mutex<BTreeMap<String, Bytes>> = Mutex::new(BTreeMap::new());
+    let kept = || KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(zipped) = kept().get(etag) {
+        return Ok(zipped.clone());
+    }
+    let zipped = Bytes::from(gzip(body)?);
+    let mut kept = kept();
+    // overflow: all are made anew; files that change, which those of a build for development do, are not many at once.
+    if kept.len() >= KEPT_ZIPPED {
+        kept.clear();
+    }
+    kept.insert(etag.to_owned(), zipped.clone());
+    Ok(zipped)
+}
+
 fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 3), Compression::default());
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 3), Compression::best());
     encoder.write_all(body)?;
     encoder.finish()
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::StatusCode;
     use actix_web::{App, test};
 
     use super::*;
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn a_page_names_its_modules_by_version_and_they_are_there() {
+    async fn a_page_names_its_files_by_version_and_they_are_there() {
         let (status, cache, etag, body) = get("/", None).await;
         assert_eq!((status, cache.as_str()), (StatusCode::OK, ASK));
         let prefix = format!("\"/static/{}/", version());
@@ -256,7 +258,8 @@ mod tests {
             "every address has the version"
         );
         let addresses: Vec<_> = body.split('"').filter(|part| part.starts_with("/static/")).collect();
-        assert!(addresses.len() > 10, "{addresses:?}");
+        assert!(addresses.len() > 4, "{addresses:?}");
+        assert!(addresses.iter().any(|path| path.ends_with("/joined/index.js")));
         for address in addresses {
             assert_eq!(get(address, None).await.0, StatusCode::OK, "{address}");
         }
@@ -264,22 +267,47 @@ mod tests {
     }
 
     #[actix_rt::test]
-    async fn a_page_announces_what_its_scripts_import_and_nothing_else() {
-        let page = |name| modules(&String::from_utf8_lossy(&Assets::get(name).unwrap().data));
-        let stream = page("stream.html");
-        let place = |path: &str| stream.iter().position(|p| p == path);
-        assert_eq!(place("stream/socket.js"), Some(0));
-        assert!(place("stream/early.js") < place("viewer/link.js"), "{stream:?}");
-        assert!(place("viewer/link.js") < place("stream/main.js"), "{stream:?}");
-        assert!(place("viewer/stats.js") > place("stream/main.js"), "{stream:?}");
-        assert_eq!(place("home/card.js"), None);
-        for name in ["index.html", "stream.html", "admin.html"] {
-            let modules = page(name);
-            assert!(modules.len() > 5, "{name}: {modules:?}");
-            for path in &modules {
-                assert!(Assets::get(path).is_some(), "{name} needs {path}");
-                assert_eq!(modules.iter().filter(|p| *p == path).count(), 1, "{path}");
+    async fn every_page_has_its_guard_in_its_text_before_everything_that_can_be_lost() {
+        for name in pages::names() {
+            let response = page(&test::TestRequest::default().to_http_request(), name).unwrap();
+            let policy = response.headers().get(CONTENT_SECURITY_POLICY).unwrap();
+            let policy = policy.to_str().unwrap().to_owned();
+            let body = actix_web::body::to_bytes(response.into_body()).await.unwrap();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            let (before, rest) = body.split_once("<script>").unwrap();
+            let (script, _) = rest.split_once("</script>").unwrap();
+            assert!(!before.contains("/static/"), "{name}: {before}");
+            assert!(script.contains("\n// lib/guard.js\n"), "{name}: {script}");
+            assert!(
+                policy.contains(&crate::http::headers::hash_of(script)),
+                "{name}: {policy}"
+            );
+        }
+    }
+
+    #[test]
+    async fn every_page_can_be_made_of_the_modules_that_there_are() {
+        for name in pages::names() {
+            let page = pages::page(name, &text_of).unwrap();
+            assert!(page.script.matches("\nconst $m").count() > 5, "{name}");
+            for line in page.script.lines() {
+                assert!(
+                    !line.starts_with("import ") && !line.starts_with("export "),
+                    "{name}: {line}"
+                );
             }
+        }
+        let stream = pages::page("stream.html", &text_of).unwrap();
+        let place = |path: &str| stream.script.find(&format!("// {path}\n"));
+        assert!(
+            place("stream/early.js") < place("stream/main.js") && place("viewer/link.js") < place("stream/early.js")
+        );
+        assert!(place("viewer/media-peer.js").is_some(), "the second way comes along");
+        assert_eq!((place("viewer/vnc-peer.js"), place("home/card.js")), (None, None));
+        // What is left to be fetched later is where its address says.
+        for later in stream.script.split("import('../").skip(1) {
+            let path = later.split('\'').next().unwrap_or_default();
+            assert!(Assets::get(path).is_some(), "{path}");
         }
     }
 

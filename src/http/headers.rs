@@ -4,10 +4,15 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 
 /// Pages run our own modules and styles and nothing else (Content Security Policy Level 3); pictures may also be blobs
-/// (thumbnails). Nothing is written into a page's text, neither by the host nor by its scripts.
-const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; \
+/// (thumbnails).
+const SCRIPTS: &str = "script-src 'self'";
+/// And the rest, to be followed by who may hold the page in a frame.
+const PAGE: &str = "default-src 'none'; style-src 'self'; img-src 'self' blob: data:; \
     connect-src 'self'; media-src 'self' blob: mediastream:; manifest-src 'self'; object-src 'none'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
 
@@ -28,9 +33,16 @@ const ONLY_HTTPS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
-/// The policy of a page that these origins may hold in a frame, beside our own.
-pub fn page_policy(embedders: &[String]) -> String {
-    embedders.iter().fold(PAGE.to_owned(), |policy, origin| {
+/// How a policy names a script by what is in it (Content Security Policy Level 3, section 2.3.1).
+pub fn hash_of(script: &str) -> String {
+    format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script)))
+}
+
+/// The policy of a page that these origins may hold in a frame, beside our own. `scripts`: the hashes of those in the page's own text.
+pub fn page_policy(embedders: &[String], scripts: &[String]) -> String {
+    let scripts: String = scripts.iter().map(|hash| format!(" {hash}")).collect();
+    let policy = format!("{SCRIPTS}{scripts}; {PAGE}");
+    embedders.iter().fold(policy, |policy, origin| {
         // One that could end the list of frames would begin another directive.
         if origin.contains([';', ',']) {
             policy
@@ -66,14 +78,18 @@ mod tests {
 
     #[test]
     fn no_policy_lets_text_of_a_page_run() {
-        let policy = page_policy(&["https://museum.example".to_owned()]);
-        assert!(!policy.contains("unsafe") && policy.starts_with("default-src 'none'"));
+        let policy = page_policy(&["https://museum.example".to_owned()], &[hash_of("run()")]);
+        assert!(!policy.contains("unsafe") && policy.contains("; default-src 'none';"));
+        assert!(
+            policy.starts_with("script-src 'self' 'sha256-"),
+            "by what is in it alone: {policy}"
+        );
         assert!(policy.ends_with("frame-ancestors 'self' https://museum.example"));
     }
 
     #[test]
     fn an_embedder_adds_no_directive() {
-        let policy = page_policy(&["https://a.example; script-src *".to_owned()]);
+        let policy = page_policy(&["https://a.example; script-src *".to_owned()], &[]);
         assert!(policy.ends_with("frame-ancestors 'self'"));
     }
 

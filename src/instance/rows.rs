@@ -130,6 +130,7 @@ impl Manager {
             retry_in_ms: None,
             restarts: u32::try_from(row.restarts).unwrap_or(0),
             windows: Vec::new(),
+            renditions: Vec::new(),
             text_not_typed: 0,
         }
     }

@@ -19,12 +19,12 @@ use super::status::{StatusReport, derive};
 use super::viewers::ControlError;
 use super::visits::Visits;
 use crate::ids::{PeerId, ViewerId};
-use crate::media::Hub;
+use crate::media::{Hub, Rung};
 use crate::observe::Lines;
 use crate::peer::Peer;
 use crate::protocol::input::InputEvent;
 use crate::protocol::rights::{Action, may};
-use crate::protocol::signalling::{CloseReason, InstanceMessage, InstanceStatus, ServerMessage, Size};
+use crate::protocol::signalling::{CloseReason, InstanceMessage, InstanceStatus, RenditionEntry, ServerMessage, Size};
 use crate::protocol::windows::WindowEntry;
 use crate::protocol::words::Role;
 use crate::source::{EndReason, FactsCell, Source};
@@ -131,8 +131,24 @@ impl InstanceShared {
             } else {
                 Vec::new()
             },
+            renditions: self.renditions(),
             text_not_typed: self.facts.get().text_not_typed,
         }
+    }
+
+    /// What there is to choose from; nothing where there is one.
+    fn renditions(&self) -> Vec<RenditionEntry> {
+        let ladder = self.hub.ladder();
+        let entry = |Rung { percent, fps, kbps }: Rung| RenditionEntry {
+            percent,
+            // No more than are grabbed.
+            fps: fps.min(self.spec.fps),
+            kbps,
+        };
+        if ladder.last() == 0 {
+            return Vec::new();
+        }
+        (0..=ladder.last()).map(|rung| entry(ladder.rung(rung))).collect()
     }
 
     /// The same as the text that goes over a viewer's data channel.

@@ -48,6 +48,15 @@ impl InputChannel {
     }
 }
 
+/// What the page wants to see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct View {
+    /// Nothing: nobody looks at it.
+    pub(super) hidden: bool,
+    /// This rendition, whatever the line carries; `None`: what fits.
+    pub(super) rung: Option<u8>,
+}
+
 /// Where input events go: implemented by the instance.
 pub trait InputSink: Send + Sync {
     /// Takes one event. Called on the media runtime for every event: never waits, never blocks.
@@ -70,19 +79,19 @@ pub(super) struct Channels {
     rtp_offset: OnceLock<u32>,
     /// Which labels are taken: each is read once.
     taken: Mutex<Vec<InputChannel>>,
-    /// Whether the page says that nobody sees it.
-    hidden: watch::Sender<bool>,
+    /// What the page wants to see.
+    view: watch::Sender<View>,
     /// The channel `input`, while it is open.
     input: Mutex<Option<Arc<dyn Channel>>>,
 }
 
 impl Channels {
-    /// `status` holds the newest text for the browser; `hidden` is told whether anybody sees the page.
+    /// `status` holds the newest text for the browser; `view` is told what the page wants to see.
     pub(super) fn new(
         peer: PeerId,
         sink: Arc<dyn InputSink>,
         status: watch::Receiver<Option<String>>,
-        hidden: watch::Sender<bool>,
+        view: watch::Sender<View>,
         counters: Arc<InputCounters>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -91,7 +100,7 @@ impl Channels {
             rtp_offset: OnceLock::new(),
             events: InputEvents::new(sink, Arc::clone(&counters)),
             status,
-            hidden,
+            view,
             counters,
             taken: Mutex::default(),
             input: Mutex::default(),
@@ -202,8 +211,9 @@ impl Channels {
     async fn handle(&self, frame: InputFrame, which: InputChannel, channel: &dyn Channel) {
         // However much else it says: nobody is left without a picture for having typed too fast.
         match frame.event {
-            InputEvent::Hidden => self.see(true),
-            InputEvent::Visible => self.see(false),
+            InputEvent::Hidden => self.see(|view| view.hidden = true),
+            InputEvent::Visible => self.see(|view| view.hidden = false),
+            InputEvent::Rendition { rung } => self.see(|view| view.rung = rung),
             _ => {}
         }
         if let Some(answer) = self.events.take(frame, which) {
@@ -211,9 +221,12 @@ impl Channels {
         }
     }
 
-    fn see(&self, hidden: bool) {
-        self.hidden
-            .send_if_modified(|current| std::mem::replace(current, hidden) != hidden);
+    fn see(&self, change: impl FnOnce(&mut View)) {
+        self.view.send_if_modified(|view| {
+            let before = *view;
+            change(view);
+            *view != before
+        });
     }
 
     async fn send(&self, which: InputChannel, channel: &dyn Channel, message: &[u8]) {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::LINES;
+use super::channels::View;
 use super::connection::{Connection, Delivery, Path};
 use super::error::PeerError;
 use super::key_rate::KeyRate;
@@ -57,6 +58,7 @@ pub struct Feeder {
     waiting: Waiting,
     path: watch::Receiver<Path>,
     seen: Seen,
+    pinned: Pinned,
     counters: Arc<FeedCounters>,
     /// Until when a key frame has to come, while one is missing.
     key_by: Option<Instant>,
@@ -85,7 +87,7 @@ impl Feeder {
         peer: PeerId,
         connection: Arc<dyn Connection>,
         subscription: Subscription,
-        hidden: watch::Receiver<bool>,
+        view: watch::Receiver<View>,
         counters: Arc<FeedCounters>,
     ) -> Self {
         let path = connection.path();
@@ -95,7 +97,12 @@ impl Feeder {
             subscription,
             waiting: Waiting::default(),
             path,
-            seen: Seen::new(hidden),
+            seen: Seen::new(view.clone()),
+            pinned: Pinned {
+                view,
+                rung: None,
+                again_at: None,
+            },
             counters,
             key_by: None,
             asked: KeyRate::default(),
@@ -160,6 +167,7 @@ impl Feeder {
                     self.tell();
                 }
                 hidden = self.seen.changed() => self.see(hidden),
+                rung = self.pinned.changed() => self.pin(rung),
                 () = connection.key_request() => {
                     self.counters.key_requests.fetch_add(1, Ordering::Relaxed);
                     if self.seen.paused {
@@ -195,6 +203,16 @@ impl Feeder {
         }
         self.seen.again_at = None;
         self.subscription.pause(hidden);
+    }
+
+    /// The user wants another rendition. It begins with a key frame, which counts as asked for.
+    fn pin(&mut self, rung: Option<u8>) {
+        let asked = self.asked.ask(Instant::now());
+        self.pinned.again_at = asked.err();
+        if asked.is_ok() {
+            self.pinned.rung = rung;
+            self.subscription.pin(rung);
+        }
     }
 
     /// Tells the hub what the line has room for, when that has changed: what it carries, less what waits already.
@@ -317,7 +335,7 @@ impl Feeder {
 
 /// Whether anybody sees the page.
 struct Seen {
-    hidden: watch::Receiver<bool>,
+    view: watch::Receiver<View>,
     /// The stream has stopped.
     paused: bool,
     /// It goes on then, at the earliest.
@@ -325,9 +343,9 @@ struct Seen {
 }
 
 impl Seen {
-    const fn new(hidden: watch::Receiver<bool>) -> Self {
+    const fn new(view: watch::Receiver<View>) -> Self {
         Self {
-            hidden,
+            view,
             paused: false,
             again_at: None,
         }
@@ -336,18 +354,41 @@ impl Seen {
     /// Waits until the stream has to stop or go on: whether the page is hidden. Cancel safe.
     async fn changed(&mut self) -> bool {
         loop {
-            let hidden = *self.hidden.borrow_and_update();
+            let hidden = self.view.borrow_and_update().hidden;
             let again_at = self.again_at.filter(|at| *at > Instant::now());
             if hidden != self.paused && (hidden || again_at.is_none()) {
                 return hidden;
             }
             let at = again_at.unwrap_or_else(|| Instant::now() + KEY_WITHIN);
             tokio::select! {
-                changed = self.hidden.changed() => if changed.is_err() {
+                changed = self.view.changed() => if changed.is_err() {
                     std::future::pending::<()>().await;
                 },
                 () = sleep_until(at), if again_at.is_some() => {}
             }
+        }
+    }
+}
+
+/// Which rendition the user has chosen.
+struct Pinned {
+    view: watch::Receiver<View>,
+    /// What the hub was told.
+    rung: Option<u8>,
+    /// It is told another one then, at the earliest.
+    again_at: Option<Instant>,
+}
+
+impl Pinned {
+    /// Waits until it is to be told another one. Cancel safe.
+    async fn changed(&mut self) -> Option<u8> {
+        if let Some(at) = self.again_at {
+            sleep_until(at).await;
+        }
+        let told = self.rung;
+        match self.view.wait_for(|view| view.rung != told).await.map(|view| view.rung) {
+            Ok(rung) => rung,
+            Err(_) => std::future::pending().await,
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::LINES;
 use super::candidate::Intake;
-use super::channels::{Channels, InputSink};
+use super::channels::{Channels, InputSink, View};
 use super::codec_choice;
 use super::connection::ConnectionFactory;
 use super::error::PeerError;
@@ -185,12 +185,12 @@ async fn make(peer: &Peer, options: PeerOptions, orders: PeerOrders) -> Result<(
     let fed = Arc::new(FeedCounters::default());
     let input = Arc::new(InputCounters::default());
     let (stop_feeder, stop) = watch::channel(false);
-    let hidden = watch::Sender::new(false);
+    let view = watch::Sender::new(View::default());
     let feeder = Feeder::new(
         peer_id,
         Arc::clone(&connection),
         subscription,
-        hidden.subscribe(),
+        view.subscribe(),
         Arc::clone(&fed),
     )
     .showing(sink.presses());
@@ -209,7 +209,7 @@ async fn make(peer: &Peer, options: PeerOptions, orders: PeerOrders) -> Result<(
         fed,
         input: Arc::clone(&input),
     });
-    let channels = Channels::new(peer_id, sink, orders.status, hidden, input);
+    let channels = Channels::new(peer_id, sink, orders.status, view, input);
     channels.set_rtp_offset(connection.rtp_offset());
     let task = PeerTask {
         peer: peer_id,

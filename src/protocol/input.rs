@@ -32,6 +32,11 @@ const VISIBLE: u8 = 9;
 const PING: u8 = 10;
 const REPEAT: u8 = 11;
 const LATENCY: u8 = 12;
+const RENDITION: u8 = 13;
+/// No ladder has a rung below this one.
+const LAST_RUNG: u8 = 3;
+/// Whichever fits.
+const ANY_RUNG: u8 = 255;
 const PONG: u8 = 0x81;
 const STATUS: u8 = 0x82;
 const CLOSED: u8 = 0x85;
@@ -107,6 +112,11 @@ pub enum InputEvent {
     },
     /// How long the picture takes, as the page has measured it.
     Latency(LatencyReport),
+    /// The user wants the picture in this form, whatever the line carries.
+    Rendition {
+        /// Its rung of the ladder, from the best down; `None`: what fits.
+        rung: Option<u8>,
+    },
 }
 
 impl InputEvent {
@@ -121,7 +131,7 @@ impl InputEvent {
     pub const fn steers(&self) -> bool {
         !matches!(
             self,
-            Self::Hidden | Self::Visible | Self::Ping { .. } | Self::Latency(_)
+            Self::Hidden | Self::Visible | Self::Ping { .. } | Self::Latency(_) | Self::Rendition { .. }
         )
     }
 
@@ -324,6 +334,15 @@ fn decode_body(kind: u8, body: &[u8]) -> Result<InputEvent, InputError> {
             })
         }
         LATENCY => LatencyReport::decode(body, wrong_length).map(InputEvent::Latency),
+        RENDITION => match *body {
+            [ANY_RUNG] => Ok(InputEvent::Rendition { rung: None }),
+            [rung @ ..=LAST_RUNG] => Ok(InputEvent::Rendition { rung: Some(rung) }),
+            [value] => Err(InputError::Range {
+                field: "rung",
+                value: value.into(),
+            }),
+            _ => Err(wrong_length()),
+        },
         _ => Err(InputError::Type(kind)),
     }
 }
@@ -394,6 +413,10 @@ pub fn encode(frame: &InputFrame) -> Vec<u8> {
         InputEvent::Latency(report) => {
             report.encode(&mut out);
             LATENCY
+        }
+        InputEvent::Rendition { rung } => {
+            out.push(rung.unwrap_or(ANY_RUNG));
+            RENDITION
         }
     };
     out[1] = kind;

@@ -203,6 +203,9 @@ pub struct InstanceMessage {
     /// The app's windows, for who may choose among them, where there is something to choose.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub windows: Vec<WindowEntry>,
+    /// The forms that its picture can be had in, the best first, where there is a choice.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub renditions: Vec<RenditionEntry>,
     /// How many characters could not be typed since the launch.
     #[serde(skip_serializing_if = "none")]
     pub text_not_typed: u32,
@@ -211,6 +214,17 @@ pub struct InstanceMessage {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
 const fn none(count: &u32) -> bool {
     *count == 0
+}
+
+/// A form of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct RenditionEntry {
+    /// Its width and height, in percent of the picture's.
+    pub percent: u8,
+    /// Frames a second at most.
+    pub fps: u16,
+    /// The rate below which the next is better, in kbit/s.
+    pub kbps: u32,
 }
 
 /// One viewer in the list.

@@ -223,7 +223,8 @@ impl Injector {
             | InputEvent::Hidden
             | InputEvent::Visible
             | InputEvent::Ping { .. }
-            | InputEvent::Latency(_) => {
+            | InputEvent::Latency(_)
+            | InputEvent::Rendition { .. } => {
                 return Ok(false);
             }
         }

@@ -1,10 +1,12 @@
 import { openLink, wishOf } from '../viewer/open.js';
-import { socket } from './socket.js';
 
 /**
- * Begins what takes long, the peer connection, while the browser still loads the page's other modules: the viewer takes
- * the link over when it is there.
+ * Begins what takes long, the peer connection, before the page builds what is to be seen: the viewer takes the link over when
+ * it is there.
  */
+
+/** What `socket.js` has begun. @typedef {{heliostatSocket?: WebSocket}} Begun */
+const socket = /** @type {Begun} */ (globalThis).heliostatSocket;
 
 /** The instance that the page's address names. */
 export const instance = location.pathname.split('/').filter(Boolean).pop() ?? '';
@@ -13,14 +15,19 @@ export const instance = location.pathname.split('/').filter(Boolean).pop() ?? ''
 export const transport = wishOf(new URLSearchParams(location.search).get('transport'));
 
 /** Its link, started; null where there is no session yet. */
-export const early = socket && openLink(instance, location.href, transport);
+export const early = socket ? openLink(instance, location.href, transport) : null;
 early?.start(socket);
 
 /** What the page builds before its offer is on its way delays the picture; it does not wait for it longer than this, ms. */
 const OFFER_FIRST = 200;
+/** The answer comes soon, and what the page builds meanwhile delays it; it is built while the browser looks for a path, ms. */
+const ANSWER_FIRST = 100;
 /** Resolves when the rest of the page may begin. */
 export const begun = new Promise(resolve => {
   if (!early) return resolve(null);
-  early.addEventListener('offer', resolve, { once: true });
+  early.addEventListener('track', resolve, { once: true });
+  early.addEventListener('offer', () => setTimeout(resolve, early.way === 'webrtc' ? ANSWER_FIRST : 0), {
+    once: true,
+  });
   setTimeout(resolve, OFFER_FIRST);
 });

@@ -2,6 +2,7 @@ import { confirmable } from '../lib/confirm.js';
 import { h, setText } from '../lib/dom.js';
 import { plural } from '../lib/format.js';
 import { icon } from './icons.js';
+import { Quality } from './quality.js';
 import { WindowList } from './windows.js';
 
 /** @typedef {import('../viewer/element.js').HeliostatViewer} HeliostatViewer */
@@ -30,6 +31,12 @@ export class Toolbar {
     choose: id => this.viewer.activateWindow(id),
     // What is typed next is for the program.
     closed: () => this.viewer.focus(),
+  });
+
+  #quality = new Quality(rung => {
+    if (rung === null) this.viewer.removeAttribute('rendition');
+    else this.viewer.setAttribute('rendition', String(rung));
+    this.viewer.takeKeyboard();
   });
 
   /** @param {HeliostatViewer} viewer @param {{fullScreen: () => void, share: () => void, terminate: () => Promise<void>}} actions */
@@ -76,6 +83,7 @@ export class Toolbar {
       this.control,
       this.#windows.node,
       gap,
+      this.#quality.node,
       this.share,
       stats,
       keyboard,
@@ -84,7 +92,11 @@ export class Toolbar {
     );
     this.handle = h('button', { class: 'handle', type: 'button', 'aria-label': 'Show the toolbar' });
     this.handle.append(h('i', { class: 'dot' }), this.#short);
-    this.bar.addEventListener('click', () => this.#giveBack());
+    // A press on a list opens it.
+    this.bar.addEventListener(
+      'click',
+      event => event.target instanceof HTMLSelectElement || this.#giveBack(),
+    );
     this.terminate.addEventListener('keep', () => this.#giveBack());
     this.bar.addEventListener('keydown', event => event.key === 'Escape' && this.#giveBack());
     this.node = h('div', { class: 'chrome' }, this.bar, this.handle, this.#toast, this.#spoken);
@@ -106,13 +118,15 @@ export class Toolbar {
 
   /** Shows the viewer's state as it is now. */
   state() {
-    const { state, latency, status } = this.viewer;
+    const { state, latency, status, way } = this.viewer;
     this.node.dataset.state = state;
     const connected = state === 'connected' && latency !== null;
     setText(this.#words, connected ? `connected · ${ms(latency)}` : state);
     setText(this.#short, connected ? ms(latency) : state);
     setText(this.#spoken, state);
     setText(this.#name, status?.app?.name ?? 'Heliostat');
+    // By VNC there is nothing to choose.
+    this.#quality.show((way !== 'vnc' && status?.renditions) || [], status?.size);
     this.#roles();
   }
 

@@ -17,7 +17,8 @@ const now = () => performance.now();
  * `<heliostat-viewer instance="…">`: shows an instance and passes mouse and keyboard to it.
  *
  * Attributes: `instance` (id), `src` (origin of the host; default: this page's), `controls` (a small bar of its own),
- * `muted`, `transport` (`webrtc`, `websocket` or `vnc`; otherwise the best that works, in this order). Reflected: `state`.
+ * `muted`, `transport` (`webrtc`, `websocket` or `vnc`; otherwise the best that works, in this order), `rendition` (a number: one
+ * of `status.renditions`; otherwise what fits the line). Reflected: `state`.
  *
  * Events (detail): `statechange` (Shown), `status` (the instance as the host tells it), `viewers`, `control`
  * (`{holder, role}`), `error` (`{code, message}`), `stats` (Digest), `latency` (ms), `action` (`{action}`,
@@ -25,7 +26,7 @@ const now = () => performance.now();
  * picture comes from now on), `wayout` (Ctrl+Alt+Escape).
  */
 export class HeliostatViewer extends HTMLElement {
-  static observedAttributes = ['instance', 'src', 'muted', 'controls', 'transport'];
+  static observedAttributes = ['instance', 'src', 'muted', 'controls', 'transport', 'rendition'];
 
   /** @type {Link | null} */
   #link = null;
@@ -245,6 +246,7 @@ export class HeliostatViewer extends HTMLElement {
   attributeChangedCallback(name, before, after) {
     if (name === 'muted') this.video.muted = after !== null;
     else if (name === 'controls') this.#controls.shown = after !== null;
+    else if (name === 'rendition') this.#link?.pin(after);
     // An element of the page's own markup has its attributes before it is connected.
     else if (this.#active && before !== after) this.#start();
   }
@@ -298,6 +300,7 @@ export class HeliostatViewer extends HTMLElement {
       this.#viewers = viewers;
     });
     for (const type of ['status', 'viewers', 'latency']) on(type, detail => this.#emit(type, detail));
+    link.pin(this.getAttribute('rendition'));
     this.#surface.start();
     this.#watch.start();
     if (begun) {

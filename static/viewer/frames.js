@@ -24,7 +24,11 @@ const FRAME = Object.freeze({
   PING: 10,
   REPEAT: 11,
   LATENCY: 12,
+  RENDITION: 13,
 });
+
+/** For whichever rendition fits. */
+const ANY_RUNG = 255;
 
 /** Types of the frames a host sends. */
 const HOST_FRAME = Object.freeze({
@@ -47,6 +51,7 @@ const HOST_FRAME = Object.freeze({
  *   | {type: 'text', text: string}
  *   | {type: 'release_all'} | {type: 'hidden'} | {type: 'visible'}
  *   | {type: 'ping', t: bigint}
+ *   | {type: 'rendition', rung: number | null}
  *   | {type: 'latency'} & import('./photons.js').Delays} InputEvent
  */
 
@@ -147,6 +152,11 @@ export function encode(event, seq, time) {
     case 'ping': {
       const { bytes, view } = frame(FRAME.PING, seq, time, 8);
       view.setBigUint64(10, BigInt.asUintN(64, event.t), true);
+      return bytes;
+    }
+    case 'rendition': {
+      const { bytes, view } = frame(FRAME.RENDITION, seq, time, 1);
+      view.setUint8(10, event.rung ?? ANY_RUNG);
       return bytes;
     }
     case 'latency': {

@@ -3,6 +3,7 @@ import { Carrying } from './carrying.js';
 import { afterClose, closeWords } from './close-reasons.js';
 import { ADOPTION_MS, GOING_MS, RESUME_WITHIN_MS } from './deadlines.js';
 import { takesPeers } from './protocol.js';
+import { rungOf } from './rendition.js';
 import { Retelling } from './retelling.js';
 import { Sender } from './sender.js';
 import { Signalling } from './signalling.js';
@@ -56,6 +57,8 @@ export class Link extends Retelling {
   #unknownSince = 0;
   #sender;
   #lastShown = '';
+  /** The form of the picture that is asked for. @type {string | null} */
+  #wish = null;
 
   /**
    * @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId
@@ -96,6 +99,8 @@ export class Link extends Retelling {
       dropped: () => env.clearTimeout(this.#resumeTimer),
     };
     this.#carrying = new Carrying(around, wish);
+    // A peer that is new knows nothing of what the one before was told.
+    this.addEventListener('channel', () => this.#wish !== null && this.#pin());
     this.signalling.addEventListener('open', () => this.#opened());
     this.signalling.addEventListener('lost', event => this.#socketLost(detail(event)));
     this.signalling.addEventListener('message', event => this.#message(detail(event)));
@@ -198,6 +203,23 @@ export class Link extends Retelling {
    */
   send(event) {
     return this.#sender.send(event, this.peer, this.role);
+  }
+
+  /**
+   * Has the picture come in a form of one's own choice, by this peer and those that follow.
+   * @param {string | null} wish a number: one of the instance's `renditions`; otherwise what fits the line
+   */
+  pin(wish) {
+    if (wish === this.#wish) return;
+    this.#wish = wish;
+    this.#pin();
+  }
+
+  #pin() {
+    if (!this.peer?.ready) return;
+    const { rung, problem } = rungOf(this.#wish, this.facts.instance?.renditions?.length ?? 1);
+    if (problem) this.emit('problem', { code: 'no_such_rendition', message: problem });
+    this.send({ type: 'rendition', rung });
   }
 
   #opened() {

@@ -31,8 +31,11 @@ export function socketUrl(host) {
  * @property {number} [retry_in_ms] until the next attempt to start it
  * @property {number} [restarts]
  * @property {AppWindow[]} [windows] for who may choose among them, where there is something to choose
+ * @property {RenditionEntry[]} [renditions] the forms that the picture can be had in, where there is a choice
  * @property {number} [text_not_typed] characters that could not be typed since the launch
  */
+
+/** A form of the picture. @typedef {{percent: number, fps: number, kbps: number}} RenditionEntry */
 
 /** A window of the app. @typedef {{id: number, title: string, active: boolean, hidden: boolean}} AppWindow */
 

@@ -1,7 +1,7 @@
 import { encode, isPress } from './frames.js';
 
 /** What a page says of itself, whoever is in control. */
-const OWN = new Set(['ping', 'hidden', 'visible', 'latency']);
+const OWN = new Set(['ping', 'hidden', 'visible', 'latency', 'rendition']);
 
 /** Sends input events to the app over the connection of the moment, numbered across connections. */
 export class Sender {

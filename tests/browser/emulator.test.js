@@ -1,5 +1,7 @@
 // The emulator of lines with real packets: what the tests and figures of bad lines rest on.
 
+import './harness/apart.js';
+
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';

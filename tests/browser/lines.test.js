@@ -1,6 +1,8 @@
 // Viewers at the end of bad lines, while text scrolls: their picture comes, runs, and is not asked more of than the line
 // carries. `scripts/bench/lines` has the other lines, and figures.
 
+import './harness/apart.js';
+
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 

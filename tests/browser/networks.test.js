@@ -1,5 +1,7 @@
 // Viewers in other networks than the host's: the browser runs in a network namespace behind a router.
 
+import './harness/apart.js';
+
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -59,6 +59,11 @@ test('a ping carries 64 bits', () => {
   assert.deepEqual(body({ type: 'ping', t: 0x0807060504030201n }), [10, 1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
+test('a wish for a rendition carries its number, and none is whichever fits', () => {
+  assert.deepEqual(body({ type: 'rendition', rung: 1 }), [13, 1]);
+  assert.deepEqual(body({ type: 'rendition', rung: null }), [13, 255]);
+});
+
 test('values out of range are clamped instead of wrapping round', () => {
   assert.deepEqual(body({ type: 'move', x: -5, y: 1e9 }), [1, 0, 0, 0xff, 0xff]);
   assert.deepEqual(body({ type: 'relative_move', dx: -40000, dy: Number.NaN }), [2, 0, 0x80, 0, 0]);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { rungOf } from '../../static/viewer/rendition.js';
 import { FakeConnection, FakeSocket, settle } from './support.js';
 import { answer, connect, greet, instance, link, offers, welcome } from './talk.js';
 
@@ -348,6 +349,67 @@ test('input goes out numbered over both channels, and a spectator sends none', a
   assert.equal(viewer.send({ type: 'release_all' }), false);
   assert.equal(viewer.send({ type: 'hidden' }), true);
   assert.equal(moves.sent.length, 1);
+});
+
+/** Which renditions the latest peer was told to be wanted. */
+const pinned = () => FakeConnection.last.channels.input.sent.filter(frame => frame[1] === 13).map(f => f[10]);
+const choosable = { renditions: [{ percent: 100 }, { percent: 50 }] };
+
+test('the rendition that is chosen is told to every peer anew, also by who only watches, and none is what fits', async () => {
+  const { viewer, clock } = link();
+  viewer.pin('1');
+  await greet(instance('RUNNING', choosable));
+  await connect('p1');
+  assert.deepEqual(pinned(), [1]);
+  FakeSocket.last.say({ type: 'control', holder: 'x', role: 'spectator' });
+  viewer.pin('0');
+  viewer.pin('0');
+  assert.deepEqual(pinned(), [1, 0]);
+  FakeSocket.last.say({ type: 'closed', peer_id: 'p1', reason: 'fault' });
+  await clock.advance(500);
+  await connect('p2');
+  assert.deepEqual(pinned(), [0]);
+  viewer.pin(null);
+  assert.deepEqual(pinned(), [0, 255]);
+  FakeSocket.last.say({ type: 'closed', peer_id: 'p2', reason: 'fault' });
+  await clock.advance(2000);
+  await connect('p3');
+  assert.deepEqual(pinned(), [], 'nothing is to be told');
+});
+
+test('a rendition that there is not is said to be none, and what fits is shown', async () => {
+  const { viewer } = link();
+  viewer.pin('2');
+  /** @type {string[]} */
+  const problems = [];
+  viewer.addEventListener('problem', event => problems.push(/** @type {CustomEvent} */ (event).detail.code));
+  await greet(instance('RUNNING', choosable));
+  await connect('p1');
+  assert.deepEqual([problems, pinned()], [['no_such_rendition'], [255]]);
+});
+
+test('which renditions can be asked for', () => {
+  for (const [wish, most, rung] of /** @type {const} */ ([
+    [null, 2, null],
+    ['', 2, null],
+    ['0', 2, 0],
+    ['1', 2, 1],
+    ['0', 1, 0],
+  ]))
+    assert.deepEqual(rungOf(wish, most), { rung, problem: '' }, String(wish));
+  for (const [wish, most] of /** @type {const} */ ([
+    ['2', 2],
+    ['1', 1],
+    ['-1', 2],
+    ['1.0', 2],
+    ['auto', 2],
+    ['1 ', 2],
+    ['x'.repeat(1000), 2],
+  ])) {
+    const { rung, problem } = rungOf(wish, most);
+    assert.equal(rung, null);
+    assert.ok(problem.length > 0 && problem.length < 120, problem);
+  }
 });
 
 test('a congested channel loses moves and wheel, never a release', async () => {

@@ -162,6 +162,21 @@ test('while the WebSocket works WebRTC is tried beside it, and takes over when i
   assert.deepEqual([viewer.peer?.id, viewer.shown.state], ['p2', 'connected']);
 });
 
+test('the rendition that is chosen is told by whichever way the picture comes next', async () => {
+  const { viewer, clock } = await watching();
+  viewer.pin('0');
+  await fallsBack(clock);
+  await shows();
+  const pinned = (/** @type {Uint8Array[]} */ frames) => frames.filter(([, type]) => type === 13).length;
+  assert.equal(pinned(FakeSocket.media.frames), 1);
+  await tick(clock, 30_500);
+  FakeSocket.signalling.say(answer('p2'));
+  await settle();
+  FakeConnection.last.become('connected');
+  FakeConnection.last.channels.input.open();
+  assert.equal(pinned(FakeConnection.last.channels.input.sent), 1);
+});
+
 test('a trial that comes to nothing costs nothing, and the next one is later', async () => {
   const { viewer, clock } = await watching();
   await fallsBack(clock);

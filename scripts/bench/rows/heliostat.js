@@ -8,6 +8,7 @@ import { targetOf } from '../display.js';
 import { loopback, program, temporaryFolder } from '../places.js';
 import { commandLine, start, stop, tree } from '../processes.js';
 import { KBPS } from '../rate.js';
+import { inPath } from './installed.js';
 
 /** What a process of a host is, by its command line. @param {number} pid */
 function role(pid) {
@@ -15,8 +16,13 @@ function role(pid) {
   const name = path.split('/').pop() ?? '';
   if (name === 'heliostat') return { serve: 'host', keep: 'keeper', capture: 'capture' }[command] ?? 'other';
   return (
-    { Xvfb: 'display', 'heliostat-orrery': 'app', openbox: 'window manager', bwrap: 'sandboxes' }[name] ??
-    'other'
+    {
+      Xvfb: 'display',
+      'heliostat-orrery': 'app',
+      openbox: 'window manager',
+      bwrap: 'sandboxes',
+      x11vnc: 'VNC server',
+    }[name] ?? 'other'
   );
 }
 
@@ -39,8 +45,9 @@ function onlyVp8() {
  * @param {string} content
  * @param {Record<string, number>} [limits] keys of that section
  * @param {import('../places.js').Where} [where] where its pages and media are
+ * @param {string} [binary] the build
  */
-export async function startHost(content, limits = {}, where) {
+export async function startHost(content, limits = {}, where, binary = program) {
   const folder = temporaryFolder();
   const { address, port } = where ?? (await loopback());
   const origin = `http://${address}:${port}`;
@@ -54,7 +61,7 @@ export async function startHost(content, limits = {}, where) {
   if (where) flags.push('--set', 'server.insecure_http=true', '--set', `media.bind=${address}`);
   const log = join(folder, 'host.log');
   const child = start(
-    program,
+    binary,
     [
       'serve',
       ...flags,
@@ -100,12 +107,14 @@ export function rest(origin, /** @type {import('playwright-core').BrowserContext
   };
 }
 
-/** @param {'H.264' | 'VP8'} codec @param {'webrtc' | 'websocket'} [way] */
-const heliostat = (codec, way = 'webrtc') => ({
-  key: way === 'websocket' ? 'heliostat-websocket' : codec === 'VP8' ? 'heliostat-vp8' : 'heliostat',
-  name: `Heliostat (${way === 'websocket' ? `${codec} by WebSocket` : codec})`,
-  prepare: codec === 'VP8' ? onlyVp8 : null,
-  missing: () => null,
+/** @typedef {{ key: string, as: string, way?: 'webrtc' | 'websocket' | 'vnc', prepare?: () => void, needs?: string }} Row */
+
+/** @param {Row} row `as`: what the picture comes as */
+const heliostat = ({ key, as, way = 'webrtc', prepare, needs }) => ({
+  key,
+  name: `Heliostat (${as})`,
+  prepare: prepare ?? null,
+  missing: () => (needs && !inPath(needs) ? `${needs} is not installed` : null),
   /** @param {string} content @param {import('playwright-core').BrowserContext} context @param {import('../places.js').Where} [where] */
   async start(content, context, where) {
     const host = await startHost(content, {}, where);
@@ -130,6 +139,11 @@ const heliostat = (codec, way = 'webrtc') => ({
   },
 });
 
-export const h264 = heliostat('H.264');
-export const vp8 = heliostat('VP8');
-export const websocket = heliostat('H.264', 'websocket');
+export const h264 = heliostat({ key: 'heliostat', as: 'H.264' });
+export const vp8 = heliostat({ key: 'heliostat-vp8', as: 'VP8', prepare: onlyVp8 });
+export const websocket = heliostat({
+  key: 'heliostat-websocket',
+  as: 'H.264 by WebSocket',
+  way: 'websocket',
+});
+export const vnc = heliostat({ key: 'heliostat-vnc', as: 'VNC', way: 'vnc', needs: 'x11vnc' });

@@ -21,20 +21,20 @@ struct Served {
     channels: Arc<Channels>,
     sink: Arc<Sink>,
     status: watch::Sender<Option<String>>,
-    hidden: watch::Receiver<bool>,
+    view: watch::Receiver<View>,
     counters: Arc<InputCounters>,
 }
 
 fn serve() -> Served {
     let (sink, counters) = (Arc::new(Sink::default()), Arc::new(InputCounters::default()));
     let (status, status_rx) = watch::channel(None);
-    let (hidden_tx, hidden) = watch::channel(false);
+    let (view_tx, view) = watch::channel(View::default());
     let dynamic: Arc<dyn InputSink> = Arc::<Sink>::clone(&sink);
     Served {
-        channels: Channels::new(PeerId::new(), dynamic, status_rx, hidden_tx, Arc::clone(&counters)),
+        channels: Channels::new(PeerId::new(), dynamic, status_rx, view_tx, Arc::clone(&counters)),
         sink,
         status,
-        hidden,
+        view,
         counters,
     }
 }
@@ -161,7 +161,7 @@ async fn unknown_labels_second_channels_and_rubbish_are_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_page_says_of_being_seen_is_heard_even_in_a_flood() {
+async fn what_the_page_wants_to_see_is_heard_even_in_a_flood() {
     let served = serve();
     let (channel, tx) = FakeChannel::new("input");
     let task = tokio::spawn(Arc::clone(&served.channels).serve(channel));
@@ -169,13 +169,18 @@ async fn what_the_page_says_of_being_seen_is_heard_even_in_a_flood() {
         tx.send(message(key(true))).await.unwrap();
     }
     tx.send(message(InputEvent::Hidden)).await.unwrap();
-    let mut hidden = served.hidden.clone();
-    timeout(SEND_WITHIN, hidden.wait_for(|hidden| *hidden))
+    let mut view = served.view.clone();
+    timeout(SEND_WITHIN, view.wait_for(|view| view.hidden))
         .await
         .unwrap()
         .unwrap();
     tx.send(message(InputEvent::Visible)).await.unwrap();
-    timeout(SEND_WITHIN, hidden.wait_for(|hidden| !*hidden))
+    timeout(SEND_WITHIN, view.wait_for(|view| !view.hidden))
+        .await
+        .unwrap()
+        .unwrap();
+    tx.send(message(InputEvent::Rendition { rung: Some(1) })).await.unwrap();
+    timeout(SEND_WITHIN, view.wait_for(|view| view.rung == Some(1)))
         .await
         .unwrap()
         .unwrap();

@@ -2,34 +2,38 @@ use bytes::Bytes;
 
 use super::super::fake::FakeConnection;
 use super::*;
-use crate::media::{Codec, Hub};
+use crate::media::{Codec, Hub, KeyRequests, Ladder, Rendition, Rung};
 
 struct Fed {
     hub: Arc<Hub>,
     connection: Arc<FakeConnection>,
     counters: Arc<FeedCounters>,
-    hidden: watch::Sender<bool>,
+    view: watch::Sender<View>,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
 }
 
 fn feed() -> Fed {
-    let (hub, connection, counters) = (Hub::new(), FakeConnection::new(), Arc::new(FeedCounters::default()));
+    feed_from(Hub::new())
+}
+
+fn feed_from(hub: Arc<Hub>) -> Fed {
+    let (connection, counters) = (FakeConnection::new(), Arc::new(FeedCounters::default()));
     let (stop, stopped) = watch::channel(false);
     let dynamic: Arc<dyn Connection> = Arc::<FakeConnection>::clone(&connection);
-    let hidden = watch::Sender::new(false);
+    let view = watch::Sender::new(View::default());
     let feeder = Feeder::new(
         PeerId::new(),
         dynamic,
         hub.subscribe(Codec::Vp8),
-        hidden.subscribe(),
+        view.subscribe(),
         Arc::clone(&counters),
     );
     Fed {
         hub,
         connection,
         counters,
-        hidden,
+        view,
         stop,
         task: tokio::spawn(feeder.run(stopped)),
     }
@@ -75,7 +79,7 @@ async fn a_press_is_shown_by_a_frame_that_was_sent_and_not_by_one_that_never_lef
         PeerId::new(),
         Arc::<FakeConnection>::clone(&connection),
         hub.subscribe(Codec::Vp8),
-        watch::Sender::new(false).subscribe(),
+        watch::Sender::new(View::default()).subscribe(),
         Arc::default(),
     )
     .showing(Some(Arc::clone(&presses)));
@@ -255,7 +259,7 @@ async fn a_page_that_nobody_sees_is_sent_nothing_and_goes_on_with_a_key_frame() 
     requests.next().await;
     fed.connect().await;
     fed.frame(true, 100).await;
-    fed.hidden.send_replace(true);
+    fed.view.send_modify(|view| view.hidden = true);
     tokio::time::sleep(Duration::from_millis(1)).await;
     fed.frame(false, 100).await;
     assert_eq!(fed.connection.sent(), 1);
@@ -264,7 +268,7 @@ async fn a_page_that_nobody_sees_is_sent_nothing_and_goes_on_with_a_key_frame() 
         tokio::time::timeout(KEY_WITHIN * 4, requests.next()).await.is_err(),
         "nobody needs a key frame"
     );
-    fed.hidden.send_replace(false);
+    fed.view.send_modify(|view| view.hidden = false);
     requests.next().await;
     fed.frame(true, 100).await;
     assert_eq!(fed.connection.sent(), 2);
@@ -280,7 +284,7 @@ async fn a_page_that_is_hidden_and_seen_again_without_end_has_one_key_frame_in_t
     let begun = Instant::now();
     let mut made = 0;
     while begun.elapsed() < Duration::from_secs(20) {
-        fed.hidden.send_modify(|hidden| *hidden = !*hidden);
+        fed.view.send_modify(|view| view.hidden = !view.hidden);
         tokio::select! {
             _ = requests.next() => {
                 made += 1;
@@ -290,4 +294,69 @@ async fn a_page_that_is_hidden_and_seen_again_without_end_has_one_key_frame_in_t
         }
     }
     assert!((4..=14).contains(&made), "{made} key frames");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_gets_the_rendition_that_was_chosen_and_what_fits_again_afterwards() {
+    let fed = feed_from(Hub::with_ladder(two_rungs()));
+    let hub = Arc::clone(&fed.hub);
+    tokio::spawn(async move { hub.tend().await });
+    let mut requests = fed.hub.key_requests();
+    fed.connect().await;
+    assert_eq!(asked(&mut requests).await, 0);
+    fed.frame(true, 100).await;
+    fed.view.send_modify(|view| view.rung = Some(1));
+    assert_eq!(asked(&mut requests).await, 1);
+    fed.hub.publish(key_of(1));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(fed.connection.sent(), 2);
+    fed.view.send_modify(|view| view.rung = None);
+    assert_eq!(asked(&mut requests).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_chooses_without_end_has_one_key_frame_in_two_seconds() {
+    let fed = feed_from(Hub::with_ladder(two_rungs()));
+    let hub = Arc::clone(&fed.hub);
+    tokio::spawn(async move { hub.tend().await });
+    let mut requests = fed.hub.key_requests();
+    fed.connect().await;
+    let (begun, mut made, mut rung) = (Instant::now(), 0, 0);
+    while begun.elapsed() < Duration::from_secs(20) {
+        rung = 1 - rung;
+        fed.view.send_modify(|view| view.rung = Some(rung));
+        tokio::select! {
+            request = requests.next() => {
+                made += 1;
+                fed.hub.publish(key_of(request.rung));
+            }
+            () = tokio::time::sleep(Duration::from_millis(30)) => {}
+        }
+    }
+    assert!((4..=14).contains(&made), "{made} key frames");
+}
+
+fn two_rungs() -> Ladder {
+    let rung = |fps, kbps| Rung {
+        percent: 100,
+        fps,
+        kbps,
+    };
+    Ladder::new(vec![rung(60, 1200), rung(30, 0)], 4000)
+}
+
+fn key_of(rung: u8) -> Frame {
+    Frame {
+        rendition: Rendition::new(Codec::Vp8.into(), rung),
+        data: Bytes::from_static(&[0; 100]),
+        key: true,
+        pts_us: crate::clock::monotonic_us(),
+        stamps: crate::media::Stamps::default(),
+    }
+}
+
+/// Of which rung a key frame is asked for next.
+async fn asked(requests: &mut KeyRequests) -> u8 {
+    let request = tokio::time::timeout(Duration::from_secs(30), requests.next());
+    request.await.unwrap().rung
 }

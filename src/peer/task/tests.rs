@@ -1,6 +1,6 @@
 use std::sync::atomic::Ordering;
 
-use super::super::channels::{InputChannel, InputSink};
+use super::super::channels::{InputChannel, InputSink, View};
 use super::super::connection::{Channel, ChannelEvent};
 use super::super::events::InputCounters;
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn run_feeding<F: Future<Output = ()> + Send + 'static>(feeder: impl FnOnce(watc
             peer,
             Arc::new(Brittle),
             orders.status,
-            watch::Sender::new(false),
+            watch::Sender::new(View::default()),
             Arc::new(InputCounters::default()),
         ),
         feeder: tokio::spawn(feeder(stop)),

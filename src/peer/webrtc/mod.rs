@@ -7,7 +7,8 @@
 //! - `transport`: numbers what leaves and reads what the browser says about it; `path`: what is known by that.
 //! - `feedback`: RTCP from the browser: key frames asked for; `requests`: packets lost.
 //! - `channel`: one data channel.
-//! - `socket`: its sockets, which send flights of the handshake again, as `handshake` says.
+//! - `socket`: its sockets, which send flights of the handshake again, as `handshake` says, and give the crate checks of the
+//!   browser once more, as `nomination` says.
 
 mod callbacks;
 mod channel;
@@ -15,6 +16,7 @@ mod connection;
 mod factory;
 mod feedback;
 mod handshake;
+mod nomination;
 mod packets;
 mod path;
 mod requests;

@@ -1,11 +1,12 @@
-//! The sockets of a connection, which send flights of its handshake again: see [`handshake`](super::handshake).
+//! The sockets of a connection, which send flights of its handshake again (see [`handshake`](super::handshake)), and give the
+//! crate checks of the browser once more (see [`nomination`](super::nomination)).
 
 use std::future::Future;
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use webrtc::runtime::{
 };
 
 use super::handshake::Flights;
+use super::nomination::Nominations;
 
 /// For the system to take a datagram: after that it is sent again anyway.
 const SENT_WITHIN: Duration = Duration::from_millis(100);
@@ -40,6 +42,7 @@ impl Runtime for Sockets {
         let shared = Arc::new(Shared {
             over: AtomicBool::new(false),
             flights: Mutex::new(Flights::new()),
+            nominations: Mutex::new(Nominations::default()),
             changed: Notify::new(),
         });
         let inner = TokioRuntime.wrap_udp_socket(socket)?;
@@ -86,12 +89,17 @@ struct Shared {
     /// The handshake is, which is asked for each packet.
     over: AtomicBool,
     flights: Mutex<Flights>,
+    nominations: Mutex<Nominations>,
     changed: Notify,
 }
 
 impl Shared {
     fn over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
+    }
+
+    fn nominations(&self) -> MutexGuard<'_, Nominations> {
+        self.nominations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self, change: impl FnOnce(&mut Flights)) {
@@ -162,6 +170,16 @@ impl AsyncUdpSocket for Socket {
         bufs: &mut [IoSliceMut<'_>],
         meta: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
+        if !self.shared.over()
+            && let Some(again) = self.shared.nominations().again()
+            && let (Some(buf), Some(meta)) = (bufs.first_mut(), meta.first_mut())
+            && let Some(room) = buf.get_mut(..again.bytes.len())
+        {
+            room.copy_from_slice(&again.bytes);
+            *meta = RecvMeta::default();
+            (meta.addr, meta.len, meta.stride) = (again.from, again.bytes.len(), again.bytes.len());
+            return Poll::Ready(Ok(1));
+        }
         let came = self.inner.poll_recv(cx, bufs, meta);
         if let Poll::Ready(Ok(count)) = came
             && !self.shared.over()
@@ -171,6 +189,7 @@ impl AsyncUdpSocket for Socket {
                 for (buf, meta) in bufs.iter().zip(meta.iter()).take(count) {
                     for datagram in buf.get(..meta.len).unwrap_or_default().chunks(meta.stride.max(1)) {
                         flights.comes(datagram, now);
+                        self.shared.nominations().comes(meta.addr, datagram);
                     }
                 }
             });

@@ -20,6 +20,7 @@ fn events() -> impl Strategy<Value = InputEvent> {
         Just(InputEvent::Hidden),
         Just(InputEvent::Visible),
         any::<u64>().prop_map(|t| InputEvent::Ping { t }),
+        proptest::option::of(0..4_u8).prop_map(|rung| InputEvent::Rendition { rung }),
         any::<([u16; 4], [bool; 2])>().prop_map(|([a, b, c, d], [click, glass])| {
             let measured = |p50: u16, more: u16| Measured {
                 p50,
@@ -49,7 +50,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic_and_have_one_reading(
-        kind in 0u8..14,
+        kind in 0u8..15,
         mut bytes in prop::collection::vec(any::<u8>(), 0..1100),
         framed: bool,
     ) {
@@ -103,10 +104,11 @@ fn values_out_of_range_are_refused_with_their_code() {
     assert_eq!(code(&[]), "bad_length");
     assert_eq!(code(&[2, 7, 0, 0, 0, 0, 0, 0, 0, 0]), "bad_version");
     assert_eq!(code(&header(0)), "unknown_type");
-    assert_eq!(code(&header(13)), "unknown_type");
+    assert_eq!(code(&header(14)), "unknown_type");
     assert_eq!(code(&[header(3), vec![5, 0, 0, 0, 0, 0]].concat()), "out_of_range");
     assert_eq!(code(&[header(3), vec![4, 2, 0, 0, 0, 0]].concat()), "out_of_range");
     assert_eq!(code(&[header(5), vec![2, 0, 0, 0, 0, 0, 0]].concat()), "out_of_range");
+    assert_eq!(code(&[header(13), vec![4]].concat()), "out_of_range");
     assert_eq!(code(&header(6)), "bad_length");
     assert_eq!(code(&[header(6), vec![0xff]].concat()), "bad_utf8");
     assert_eq!(code(&[header(6), vec![b'a'; MAX_TEXT + 1]].concat()), "too_large");

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::under_way::{Turn, UnderWay};
 use crate::media::{Frame, Subscription};
+use crate::peer::KeyRate;
 
 /// What the socket and its feed share. Both are on the thread of the socket.
 #[derive(Debug)]
@@ -17,8 +18,12 @@ pub(super) struct Gate {
     pub(super) under_way: RefCell<UnderWay>,
     /// A key frame is asked for.
     key: Cell<bool>,
+    /// How many the page has cost.
+    keys: RefCell<KeyRate>,
     /// Whether nobody looks at the page, where that has changed.
     hidden: Cell<Option<bool>>,
+    /// Which rendition the user wants, where that has changed.
+    rung: Cell<Option<Option<u8>>>,
     /// What the hub is to be told of the line, in kbit/s.
     capacity: Cell<Option<u32>>,
     changed: Notify,
@@ -32,22 +37,32 @@ impl Gate {
         Rc::new(Self {
             under_way: RefCell::new(UnderWay::new(Instant::now())),
             key: Cell::new(false),
+            keys: RefCell::default(),
             hidden: Cell::new(None),
+            rung: Cell::new(None),
             capacity: Cell::new(Some(kbps)),
             changed: Notify::new(),
             skipped: Cell::new(0),
         })
     }
 
-    /// The page can show nothing without a key frame.
+    /// The page can show nothing without a key frame. One that asks too often asks again.
     pub(super) fn ask_for_key(&self) {
-        self.key.set(true);
-        self.changed.notify_one();
+        if self.keys.borrow_mut().ask(Instant::now()).is_ok() {
+            self.key.set(true);
+            self.changed.notify_one();
+        }
     }
 
     /// Nobody looks at the page, or somebody does again.
     pub(super) fn hide(&self, hidden: bool) {
         self.hidden.set(Some(hidden));
+        self.changed.notify_one();
+    }
+
+    /// The user wants this rendition, or what fits.
+    pub(super) fn pin(&self, rung: Option<u8>) {
+        self.rung.set(Some(rung));
         self.changed.notify_one();
     }
 
@@ -57,6 +72,34 @@ impl Gate {
             self.capacity.set(kbps);
         }
         self.changed.notify_one();
+    }
+
+    /// Has the page see what it wants to. That costs a key frame, which counts as asked for: when to look again, if that
+    /// may not be now.
+    fn see(&self, subscription: &Subscription) -> Option<Instant> {
+        let mut again = None;
+        let mut may = || {
+            self.keys
+                .borrow_mut()
+                .ask(Instant::now())
+                .map_err(|at| again = Some(at))
+                .is_ok()
+        };
+        if let Some(hidden) = self.hidden.take() {
+            if hidden || may() {
+                subscription.pause(hidden);
+            } else {
+                self.hidden.set(Some(hidden));
+            }
+        }
+        if let Some(rung) = self.rung.take() {
+            if may() {
+                subscription.pin(rung);
+            } else {
+                self.rung.set(Some(rung));
+            }
+        }
+        again
     }
 
     /// How many frames were thrown away.
@@ -81,9 +124,7 @@ async fn next(subscription: &mut Subscription, gate: &Gate) -> Option<Arc<Frame>
             subscription.skip_to_key();
             subscription.request_key();
         }
-        if let Some(hidden) = gate.hidden.take() {
-            subscription.pause(hidden);
-        }
+        let again = gate.see(subscription);
         if let Some(kbps) = gate.capacity.take() {
             subscription.set_capacity(kbps);
         }
@@ -99,6 +140,7 @@ async fn next(subscription: &mut Subscription, gate: &Gate) -> Option<Arc<Frame>
             biased;
             () = gate.changed.notified() => {}
             () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
+            () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
             frame = subscription.next(), if until.is_none() => {
                 let frame = frame?;
                 if turn == Turn::Send {
@@ -119,7 +161,7 @@ mod tests {
     use futures::{FutureExt, StreamExt};
 
     use super::*;
-    use crate::media::{Codec, Hub};
+    use crate::media::{Codec, Hub, KeyRequests, Ladder, Rendition, Rung};
 
     fn publish(hub: &Hub, key: bool, pts_us: u64) {
         hub.publish(Frame {
@@ -230,6 +272,80 @@ mod tests {
         publish(&hub, false, 2);
         publish(&hub, true, 3);
         assert_eq!(sent(&gate, &mut frames), Some(3));
+    }
+
+    /// A page that may choose between two forms, and what asks for key frames.
+    fn choosing() -> (Arc<Hub>, Rc<Gate>, impl Stream<Item = Arc<Frame>> + Unpin, KeyRequests) {
+        let rung = |fps, kbps| Rung {
+            percent: 100,
+            fps,
+            kbps,
+        };
+        let hub = Hub::with_ladder(Ladder::new(vec![rung(60, 1200), rung(30, 0)], 4000));
+        let tended = Arc::clone(&hub);
+        tokio::spawn(async move { tended.tend().await });
+        let (gate, requests) = (Gate::new(2000), hub.key_requests());
+        let frames = Box::pin(frames(hub.subscribe(Codec::Vp8), Rc::clone(&gate)));
+        gate.under_way.borrow_mut().take(0, Instant::now()).unwrap();
+        (hub, gate, frames, requests)
+    }
+
+    fn publish_of(hub: &Hub, rung: u8, pts_us: u64) {
+        hub.publish(Frame {
+            rendition: Rendition::new(Codec::Vp8.into(), rung),
+            data: Bytes::from_static(b"picture"),
+            key: true,
+            pts_us,
+            stamps: crate::media::Stamps::default(),
+        });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_is_sent_the_rendition_that_was_chosen_and_what_fits_again_afterwards() {
+        let (hub, gate, mut frames, mut requests) = choosing();
+        assert_eq!(requests.next().await.rung, 0);
+        publish_of(&hub, 0, 0);
+        assert_eq!(sent(&gate, &mut frames), Some(0));
+        gate.pin(Some(1));
+        assert_eq!(sent(&gate, &mut frames), None);
+        assert_eq!(requests.next().await.rung, 1);
+        publish_of(&hub, 1, 1);
+        assert_eq!(sent(&gate, &mut frames), Some(1));
+        publish_of(&hub, 0, 2);
+        assert_eq!(sent(&gate, &mut frames), None, "nothing of the other");
+        gate.pin(None);
+        assert_eq!(sent(&gate, &mut frames), None);
+        assert_eq!(requests.next().await.rung, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_chooses_without_end_has_one_key_frame_in_two_seconds() {
+        let (hub, gate, mut frames, mut requests) = choosing();
+        let begun = Instant::now();
+        let (mut made, mut taken, mut rung) = (0, 0, 0);
+        // It chooses for 20 s, then holds to what it has chosen last.
+        while begun.elapsed() < Duration::from_secs(30) {
+            if begun.elapsed() < Duration::from_secs(20) {
+                rung = 1 - rung;
+                gate.pin(Some(rung));
+            }
+            while sent(&gate, &mut frames).is_some() {
+                taken += 1;
+                take(&gate, taken);
+            }
+            tokio::select! {
+                request = requests.next() => {
+                    made += 1;
+                    publish_of(&hub, request.rung, made);
+                }
+                () = tokio::time::sleep(Duration::from_millis(30)) => {}
+            }
+        }
+        assert!((4..=18).contains(&made), "{made} key frames");
+        publish_of(&hub, 1 - rung, 1000);
+        assert_eq!(sent(&gate, &mut frames), None);
+        publish_of(&hub, rung, 1001);
+        assert_eq!(sent(&gate, &mut frames), Some(1001), "the last choice holds");
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,6 @@ use tokio::time::Instant;
 
 use super::capacity::Capacity;
 use super::feed::Gate;
-use crate::peer::KeyRate;
 use crate::protocol::media::FromPage;
 use crate::protocol::rfb::{Filter, RfbError};
 use crate::source::{LineEnd, VncLine};
@@ -15,15 +14,8 @@ use crate::source::{LineEnd, VncLine};
 /// What a socket shows.
 #[derive(Debug)]
 pub(super) enum Shows {
-    Frames {
-        gate: Rc<Gate>,
-        capacity: Capacity,
-        keys: KeyRate,
-    },
-    Vnc {
-        line: VncLine,
-        filter: Filter,
-    },
+    Frames { gate: Rc<Gate>, capacity: Capacity },
+    Vnc { line: VncLine, filter: Filter },
 }
 
 /// What cannot be done of what a page says.
@@ -57,6 +49,13 @@ impl Shows {
         }
     }
 
+    /// The user wants this rendition, or what fits. VNC has one.
+    pub(super) fn pin(&self, rung: Option<u8>) {
+        if let Self::Frames { gate, .. } = self {
+            gate.pin(rung);
+        }
+    }
+
     /// What a page says that is no input; `allowed`: it says no more than it may.
     pub(super) fn said(&mut self, said: FromPage, allowed: bool) -> Result<(), Wrong> {
         match (self, said) {
@@ -67,10 +66,8 @@ impl Shows {
                 gate.taken(sample.and_then(|sample| capacity.note(sample, now)));
                 Ok(())
             }
-            (Self::Frames { gate, keys, .. }, FromPage::KeyFrame) if allowed => {
-                if keys.ask(Instant::now()).is_ok() {
-                    gate.ask_for_key();
-                }
+            (Self::Frames { gate, .. }, FromPage::KeyFrame) if allowed => {
+                gate.ask_for_key();
                 Ok(())
             }
             // Every byte counts for what follows: of too many the socket's own count makes an end.

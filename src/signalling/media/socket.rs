@@ -23,7 +23,7 @@ use crate::instance::media_peer::{MediaPeer, OpenMedia, Picture};
 use crate::instance::{InstanceHandle, RequestError};
 use crate::media::{Frame, Presses};
 use crate::observe::Lines;
-use crate::peer::{InputChannel, InputCounters, InputEvents, KeyRate, told};
+use crate::peer::{InputChannel, InputCounters, InputEvents, told};
 use crate::protocol::input::{InputEvent, encode_closed, encode_status};
 use crate::protocol::media::{self, FromPage, Opened};
 use crate::protocol::rfb::Filter;
@@ -194,6 +194,7 @@ impl MediaSocket {
                 match frame.event {
                     InputEvent::Hidden => playing.shows.hide(true),
                     InputEvent::Visible => playing.shows.hide(false),
+                    InputEvent::Rendition { rung } => playing.shows.pin(rung),
                     _ => {}
                 }
                 if let Some(answer) = playing.events.take(frame, channel) {
@@ -259,11 +260,7 @@ fn shown(picture: Picture, ctx: &mut Socket) -> Shows {
             let capacity = Capacity::new();
             let gate = Gate::new(capacity.told());
             ctx.add_stream(frames(subscription, Rc::clone(&gate)).map(ToPage::Frame));
-            Shows::Frames {
-                gate,
-                capacity,
-                keys: KeyRate::default(),
-            }
+            Shows::Frames { gate, capacity }
         }
         Picture::Vnc(line) => {
             ctx.add_stream(stream::unfold(Some(line.incoming()), |incoming| async move {

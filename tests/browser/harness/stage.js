@@ -103,9 +103,10 @@ export class Stage {
     writeFileSync(join(folder, 'console.txt'), complaints.join('\n'));
     if (existsSync(this.host.logFile)) copyFileSync(this.host.logFile, join(folder, 'host.log'));
     const last = this.host.log().split('\n').slice(-40).join('\n');
+    // The shortest first: what prints this may cut it.
     console.error(
-      `FAILED: ${name}\n  screenshots and log: ${folder}\n  state folder: ${this.host.state}\n${last}\n` +
-        `  the pages' last complaints:\n${complaints.slice(-20).join('\n')}`,
+      `FAILED: ${name}\n  screenshots and log: ${folder}\n  state folder: ${this.host.state}\n` +
+        `  the pages' last complaints:\n${complaints.slice(-20).join('\n')}\n${last}`,
     );
   }
 }
