@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use actix_web::http::StatusCode;
 
@@ -22,8 +22,9 @@ use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 
 use super::headers::page_policy;
+use super::joined::Unjoinable;
 use super::origin::OriginPolicy;
-use super::pages::{self, Page};
+use super::pages;
 use super::problem::Problem;
 use crate::ids::InstanceId;
 
@@ -66,7 +67,10 @@ pub async fn asset(request: HttpRequest, path: web::Path<String>) -> Result<Http
         ASK
     };
     let data = match pages::page_of_script(name) {
-        Some(page) => Cow::Owned(made(page)?.script.clone().into_bytes()),
+        Some(page) => {
+            let script = pages::script(page, &text_of).map_err(|error| broken(page, &error))?;
+            Cow::Owned(script.as_bytes().to_vec())
+        }
         None => Assets::get(name).ok_or_else(no_such_page)?.data,
     };
     Ok(answer(&request, name, data, cache, &[]))
@@ -102,8 +106,8 @@ fn version() -> &'static str {
             all.update(Assets::get(&name).map(|f| f.metadata.sha256_hash()).unwrap_or_default());
         }
         // Another host may join the same modules otherwise.
-        for page in pages::names().filter_map(|name| pages::page(name, &text_of).ok()) {
-            all.update(&page.script);
+        for script in pages::names().filter_map(|name| pages::script(name, &text_of).ok()) {
+            all.update(&*script);
         }
         hex::encode(&all.finalize()[..VERSION_DIGITS / 2])
     })
@@ -115,20 +119,15 @@ fn is_version(segment: &str) -> bool {
 
 /// A page, with the version in its addresses.
 fn page(request: &HttpRequest, name: &'static str) -> Result<HttpResponse, Problem> {
-    let page = made(name)?;
+    let page = pages::page(name, &text_of).map_err(|error| broken(name, &error))?;
     let text = page.text.replace("\"/static/", &format!("\"/static/{}/", version()));
     Ok(answer(request, name, Cow::Owned(text.into_bytes()), ASK, &page.hashes))
 }
 
-fn made(name: &str) -> Result<Arc<Page>, Problem> {
-    pages::page(name, &text_of).map_err(|error| {
-        log::error!("the page {name} cannot be made: {error}");
-        Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "page_broken",
-            "this page cannot be made",
-        )
-    })
+fn broken(name: &str, error: &Unjoinable) -> Problem {
+    log::error!("the page {name} cannot be made: {error}");
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    Problem::new(status, "page_broken", "this page cannot be made")
 }
 
 fn text_of(name: &str) -> Option<String> {
@@ -288,24 +287,24 @@ mod tests {
     #[test]
     async fn every_page_can_be_made_of_the_modules_that_there_are() {
         for name in pages::names() {
-            let page = pages::page(name, &text_of).unwrap();
-            assert!(page.script.matches("\nconst $m").count() > 5, "{name}");
-            for line in page.script.lines() {
+            let script = pages::script(name, &text_of).unwrap();
+            assert!(script.matches("\nconst $m").count() > 5, "{name}");
+            for line in script.lines() {
                 assert!(
                     !line.starts_with("import ") && !line.starts_with("export "),
                     "{name}: {line}"
                 );
             }
         }
-        let stream = pages::page("stream.html", &text_of).unwrap();
-        let place = |path: &str| stream.script.find(&format!("// {path}\n"));
+        let stream = pages::script("stream.html", &text_of).unwrap();
+        let place = |path: &str| stream.find(&format!("// {path}\n"));
         assert!(
             place("stream/early.js") < place("stream/main.js") && place("viewer/link.js") < place("stream/early.js")
         );
         assert!(place("viewer/media-peer.js").is_some(), "the second way comes along");
         assert_eq!((place("viewer/vnc-peer.js"), place("home/card.js")), (None, None));
         // What is left to be fetched later is where its address says.
-        for later in stream.script.split("import('../").skip(1) {
+        for later in stream.split("import('../").skip(1) {
             let path = later.split('\'').next().unwrap_or_default();
             assert!(Assets::get(path).is_some(), "{path}");
         }

@@ -32,27 +32,46 @@ pub(super) struct Page {
     pub(super) text: String,
     /// The hashes of the scripts that stand in it.
     pub(super) hashes: Vec<String>,
-    /// Its modules.
-    pub(super) script: String,
+    /// Its modules, the first first.
+    entries: Vec<String>,
 }
 
 /// The page of this name; as in the files at each call of a development build, and else as it was made first.
 ///
 /// # Errors
 /// [`Unjoinable`]: of the files as they are committed, none (see the tests).
-pub(super) fn page(name: &str, read: Read<'_>) -> Result<Arc<Page>, Unjoinable> {
+pub(super) fn page(name: &'static str, read: Read<'_>) -> Result<Arc<Page>, Unjoinable> {
+    static MADE: Kept<Page> = Mutex::new(BTreeMap::new());
+    kept(&MADE, name, || make(name, read))
+}
+
+/// The script of a page, as `page` otherwise.
+///
+/// # Errors
+/// As `page`.
+pub(super) fn script(name: &'static str, read: Read<'_>) -> Result<Arc<String>, Unjoinable> {
+    static MADE: Kept<String> = Mutex::new(BTreeMap::new());
+    kept(&MADE, name, || join(&page(name, read)?.entries, read))
+}
+
+/// overflow: there are no more than `PAGES`.
+type Kept<T> = Mutex<BTreeMap<&'static str, Arc<T>>>;
+
+fn kept<T>(
+    all: &Kept<T>,
+    name: &'static str,
+    make: impl FnOnce() -> Result<T, Unjoinable>,
+) -> Result<Arc<T>, Unjoinable> {
     if cfg!(debug_assertions) {
-        return make(name, read).map(Arc::new);
+        return make().map(Arc::new);
     }
-    static MADE: Mutex<BTreeMap<String, Arc<Page>>> = Mutex::new(BTreeMap::new());
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(page) = made.get(name) {
-        return Ok(Arc::clone(page));
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(made) = all.get(name) {
+        return Ok(Arc::clone(made));
     }
-    let page = Arc::new(make(name, read)?);
-    // overflow: there are no more than `PAGES`.
-    made.insert(name.to_owned(), Arc::clone(&page));
-    Ok(page)
+    let made = Arc::new(make()?);
+    all.insert(name, Arc::clone(&made));
+    Ok(made)
 }
 
 /// Which page's script this is.
@@ -97,8 +116,7 @@ fn make(name: &str, read: Read<'_>) -> Result<Page, Unjoinable> {
             text.push('\n');
         }
     }
-    let script = join(&entries, read)?;
-    Ok(Page { text, hashes, script })
+    Ok(Page { text, hashes, entries })
 }
 
 fn between<'a>(tag: &'a str, before: &str, after: &str) -> Option<&'a str> {
@@ -141,9 +159,10 @@ mod tests {
             assert_eq!(hash_of(script), *hash);
         }
         assert_eq!(page.hashes.len(), 2);
-        let place = |text| page.script.find(text).unwrap();
+        let script = join(&page.entries, &files).unwrap();
+        let place = |text| script.find(text).unwrap();
         assert!(place("const later = 1;") < place("early();") && place("early();") < place("main(later);"));
-        assert!(page.script.contains("const later = () => Promise.resolve($m0);"));
+        assert!(script.contains("const later = () => Promise.resolve($m0);"));
     }
 
     #[test]

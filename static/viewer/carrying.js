@@ -54,8 +54,11 @@ export class Carrying {
   /** @type {number | null} */
   #connectedAt = null;
 
-  /** @param {import('./link.js').Surroundings} around @param {import('./ways.js').Wish} wish */
-  constructor(around, wish) {
+  /**
+   * @param {import('./link.js').Surroundings} around @param {import('./ways.js').Wish} wish
+   * @param {boolean} blocked whether WebRTC found no path the last time
+   */
+  constructor(around, wish, blocked) {
     this.around = around;
     this.env = around.env;
     this.hearing = new Hearing(this.env, {
@@ -71,11 +74,16 @@ export class Carrying {
       status: around.status,
       closed: around.closed,
     });
-    this.ways = new WayKeeper(this.env, wish, {
-      fall: () => this.lose('ice_failed'),
-      attempt: () => this.#try(),
-      impossible: () => this.impossible(),
-    });
+    this.ways = new WayKeeper(
+      this.env,
+      wish,
+      {
+        fall: () => this.lose('ice_failed'),
+        attempt: () => this.#try(),
+        impossible: () => this.impossible(),
+      },
+      blocked,
+    );
     this.paths = new Paths({
       env: this.env,
       peer: () => this.#webrtc,
@@ -101,9 +109,10 @@ export class Carrying {
     if (frame) this.photons.shown(frame, offset, now);
   }
 
-  /** Makes the first peer ahead of time, so that its offer is ready when the host is. */
+  /** Makes the first peer ahead of time, so that its offer is ready when the host is, or has what it takes loaded. */
   start() {
     if (this.ways.way === 'webrtc') this.#prepare();
+    else if (this.ways.way === 'websocket') void byWebSocket().catch(() => {});
   }
 
   stop() {

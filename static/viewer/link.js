@@ -62,9 +62,9 @@ export class Link extends Retelling {
 
   /**
    * @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId
-   * @param {import('./ways.js').Wish} wish
+   * @param {import('./ways.js').Wish} wish @param {boolean} blocked whether WebRTC found no path the last time
    */
-  constructor(url, instance, env, viewerId = null, wish = 'auto') {
+  constructor(url, instance, env, viewerId = null, wish = 'auto', blocked = false) {
     super();
     this.instance = instance;
     this.env = env;
@@ -98,7 +98,7 @@ export class Link extends Retelling {
       fail: (code, message) => this.fail(code, message),
       dropped: () => env.clearTimeout(this.#resumeTimer),
     };
-    this.#carrying = new Carrying(around, wish);
+    this.#carrying = new Carrying(around, wish, blocked);
     // A peer that is new knows nothing of what the one before was told.
     this.addEventListener('channel', () => this.#wish !== null && this.#pin());
     this.signalling.addEventListener('open', () => this.#opened());

@@ -13,6 +13,18 @@ export const wishOf = text => (text === 'webrtc' || text === 'websocket' || text
 /** Where a tab keeps the id under which it views an instance: a reload is the same viewer. @param {string} instance */
 export const viewerKey = instance => `heliostat.viewer.${instance}`;
 
+/** Where a browser keeps that it found no path to a host by WebRTC. @param {string} url of the host's socket */
+const blockedKey = url => `heliostat.blocked.${new URL(url).host}`;
+
+/** Has the next page begin with the way that this one ended with. @param {Link} link @param {string} key */
+function remember(link, key) {
+  link.addEventListener('way', event => {
+    const way = /** @type {CustomEvent} */ (event).detail;
+    if (way === 'websocket') storage(() => localStorage.setItem(key, '1'));
+    else if (way === 'webrtc') storage(() => localStorage.removeItem(key));
+  });
+}
+
 /**
  * A link to an instance, not started yet.
  * @param {string} instance id
@@ -22,5 +34,11 @@ export const viewerKey = instance => `heliostat.viewer.${instance}`;
  */
 export function openLink(instance, host, wish = 'auto', env = browserEnv()) {
   const viewerId = storage(() => sessionStorage.getItem(viewerKey(instance)));
-  return new Link(socketUrl(host), instance, env, viewerId, wish);
+  const url = socketUrl(host);
+  const key = blockedKey(url);
+  const blocked = storage(() => localStorage.getItem(key)) !== null;
+  const link = new Link(url, instance, env, viewerId, wish, blocked);
+  // Who asks for one way says nothing of the others.
+  if (wish === 'auto') remember(link, key);
+  return link;
 }

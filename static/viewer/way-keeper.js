@@ -19,15 +19,19 @@ export class WayKeeper {
   #ways;
   #timer = 0;
 
-  /** @param {import('./signalling.js').Env} env @param {import('./ways.js').Wish} wish @param {Hooks} hooks */
-  constructor(env, wish, hooks) {
+  /**
+   * @param {import('./signalling.js').Env} env @param {import('./ways.js').Wish} wish
+   * @param {Hooks} hooks @param {boolean} [blocked] whether WebRTC found no path the last time
+   */
+  constructor(env, wish, hooks, blocked = false) {
     this.env = env;
     this.hooks = hooks;
-    this.#ways = ways(wish, {
+    const can = {
       webrtc: Boolean(env.RTCPeerConnection),
       websocket: Boolean(env.VideoDecoder && env.canvas),
       vnc: Boolean(env.canvas),
-    });
+    };
+    this.#ways = ways(wish, can, blocked);
     this.ready = this.#lookAtCodecs();
   }
 

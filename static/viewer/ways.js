@@ -12,7 +12,8 @@
  *      └──────────────────────────────────────────── connected ────────────────────────────────────────────────────┘
  * ```
  *
- * During the trial the WebSocket goes on. Which ways there are: `wish` is the page's, `can` the browser's.
+ * During the trial the WebSocket goes on. A page that knows that WebRTC found no path the last time begins with the WebSocket, and
+ * with a trial a second later. Which ways there are: `wish` is the page's, `can` the browser's.
  */
 
 /** WebRTC that is not connected after this time is left for a WebSocket. */
@@ -21,6 +22,8 @@ export const FALL_BACK_MS = 4000;
 export const FIRST_TRIAL_MS = 30_000;
 /** …and no more seldom than this. */
 export const LAST_TRIAL_MS = 600_000;
+/** Where a page has begun with a WebSocket, for what it found the last time, WebRTC is tried after this time: first the picture. */
+export const SOON_MS = 1000;
 
 /** @typedef {'webrtc'|'websocket'|'vnc'} Way */
 /** @typedef {'auto'|Way} Wish */
@@ -32,6 +35,7 @@ export const LAST_TRIAL_MS = 600_000;
  * @property {Way} way the one in use, or tried next
  * @property {boolean} up whether it is connected
  * @property {boolean} trying whether WebRTC is tried beside the second way
+ * @property {boolean} untried whether this page has yet to try WebRTC
  * @property {number} failures of WebRTC in a row
  * @property {number | null} until when something is due
  */
@@ -65,11 +69,14 @@ export const EVENTS = Object.freeze([
 
 /**
  * @param {Wish} wish @param {Record<Way, boolean>} can
+ * @param {boolean} [blocked] whether WebRTC found no path the last time
  * @returns {Ways}
  */
-export function ways(wish, can) {
-  const way = wish === 'auto' ? (can.webrtc ? 'webrtc' : (second({ can }) ?? 'webrtc')) : wish;
-  return { wish, can, way, up: false, trying: false, failures: 0, until: null };
+export function ways(wish, can, blocked = false) {
+  const untried = wish === 'auto' && blocked && can.webrtc && can.websocket;
+  const best = untried ? 'websocket' : can.webrtc ? 'webrtc' : (second({ can }) ?? 'webrtc');
+  const way = wish === 'auto' ? best : wish;
+  return { wish, can, way, up: false, trying: false, untried, failures: 0, until: null };
 }
 
 /** The way for where WebRTC is not. @param {Pick<Ways, 'can'>} now @returns {'websocket' | 'vnc' | null} */
@@ -96,11 +103,12 @@ export function turn(now, event, at) {
         ...now,
         up: false,
         trying: false,
+        untried: now.untried && !webrtc,
         until: webrtc && both(now) ? at + FALL_BACK_MS : null,
       });
     case 'connected':
       if (webrtc) return stay({ ...now, up: true, failures: 0, until: null });
-      return stay({ ...now, up: true, until: both(now) ? at + trialAfter(now.failures) : null });
+      return stay(later({ ...now, up: true }, at));
     case 'pathless':
       return stay(pathless(now));
     case 'blocked':
@@ -147,17 +155,21 @@ const other = now => (now.way === 'webrtc' ? (second(now) ?? now.way) : 'webrtc'
 /** @param {Ways} now @param {Way} way @returns {Ways} */
 function without(now, way) {
   const next = { ...now, can: { ...now.can, [way]: false } };
-  const left = second(next) ?? (next.can.webrtc ? 'webrtc' : now.way);
+  const untried = next.untried && next.can.webrtc ? 'webrtc' : null;
+  const left = untried ?? second(next) ?? (next.can.webrtc ? 'webrtc' : now.way);
   if (now.wish === 'auto' && now.way === way && left !== way)
     return { ...next, way: left, up: false, trying: false, until: null };
   return both(next) ? next : { ...next, trying: false, until: null };
 }
 
 /** @param {Ways} now @param {number} at @returns {Ways} */
-const later = (now, at) => ({ ...now, until: now.up ? at + trialAfter(now.failures) : null });
+function later(now, at) {
+  const wait = now.untried ? SOON_MS : trialAfter(now.failures);
+  return { ...now, until: now.up && both(now) ? at + wait : null };
+}
 
 /** @param {Ways} now @returns {{ways: Ways, effect: Effect}} */
-const attempt = now => ({ ways: { ...now, trying: true, until: null }, effect: 'try' });
+const attempt = now => ({ ways: { ...now, trying: true, untried: false, until: null }, effect: 'try' });
 
 /** @param {Ways} now @returns {{ways: Ways, effect: null}} */
 const stay = now => ({ ways: now, effect: null });

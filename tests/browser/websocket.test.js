@@ -286,6 +286,41 @@ scenario(
   },
 );
 
+/** Runs in the page: by which way it is connected first. */
+function firstWay() {
+  const look = () => {
+    const viewer = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+    if (viewer?.state === 'connected') Object.assign(window, { testFirst: viewer.way });
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+}
+
+scenario(
+  'where WebRTC found no path the page begins with a WebSocket the next time, until there is one',
+  async stage => {
+    const { home, page } = await stage.visitor();
+    await page.addInitScript(pathless);
+    await page.addInitScript(firstWay);
+    const viewer = await home.launch('pattern', stage.host);
+    const becomes = async (/** @type {string} */ way) =>
+      await until(`it comes by ${way}`, async () => (await viewer.property('way')) === way);
+    const first = async () => {
+      await viewer.connected();
+      return await page.evaluate(() => /** @type {any} */ (window).testFirst);
+    };
+    await becomes('websocket');
+    await viewer.connected();
+    await page.addInitScript(() => Object.assign(window, { testOpen: true }));
+    await page.reload();
+    assert.equal(await first(), 'websocket');
+    await becomes('webrtc');
+    await answers(viewer, 'w');
+    await page.reload();
+    assert.equal(await first(), 'webrtc');
+  },
+);
+
 scenario('a page that cannot decode says in words what to do', async stage => {
   const { home, page } = await stage.visitor();
   const viewer = await home.launch('pattern', stage.host);

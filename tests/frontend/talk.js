@@ -22,11 +22,12 @@ export const answer = id => ({ type: 'answer', peer_id: id, sdp: `answer-${id}` 
  * A viewer that has just started.
  * @param {object} [unusual] what its browser has otherwise
  * @param {import('../../static/viewer/ways.js').Wish} [wish]
+ * @param {boolean} [blocked] whether WebRTC found no path the last time
  */
-export function link(unusual = {}, wish = 'auto') {
+export function link(unusual = {}, wish = 'auto', blocked = false) {
   const around = world();
   FakeSocket.answers = true;
-  const viewer = new Link('ws://host/ws', 'i', { ...around.env, ...unusual }, null, wish);
+  const viewer = new Link('ws://host/ws', 'i', { ...around.env, ...unusual }, null, wish, blocked);
   viewer.start();
   return { ...around, viewer };
 }

@@ -7,6 +7,7 @@ import {
   FALL_BACK_MS,
   FIRST_TRIAL_MS,
   LAST_TRIAL_MS,
+  SOON_MS,
   trialAfter,
   turn,
   ways,
@@ -52,6 +53,23 @@ test('WebRTC is first, and left for a WebSocket when it is not connected in time
     'webrtc',
     'what has nothing to do with the path changes nothing',
   );
+});
+
+test('where WebRTC found no path the last time a WebSocket is first, and WebRTC tried when the picture is there', () => {
+  const known = ways('auto', ALL, true);
+  assert.equal(known.way, 'websocket');
+  const up = after(known, 'begun', 'connected').ways;
+  assert.equal(up.until, NOW + SOON_MS);
+  const tried = after(up, ['tick', SOON_MS]);
+  assert.deepEqual([tried.effects, tried.ways.way, tried.ways.up], [['try'], 'websocket', true]);
+  assert.equal(after(tried.ways, 'changed').ways.way, 'webrtc');
+  const again = after(tried.ways, 'tried').ways;
+  assert.equal(again.until, NOW + FIRST_TRIAL_MS, 'from then on as seldom as ever');
+  assert.equal(after(known, 'begun', 'pathless').ways.way, 'webrtc');
+  assert.equal(after(known, 'no_websocket').ways.way, 'webrtc', 'which nobody has tried yet');
+  assert.equal(after(known, 'no_webrtc', 'no_websocket').ways.way, 'vnc');
+  assert.equal(ways('auto', { ...ALL, websocket: false }, true).way, 'webrtc');
+  for (const wish of /** @type {const} */ (['webrtc', 'vnc'])) assert.equal(ways(wish, ALL, true).way, wish);
 });
 
 test('what worked is made anew in the same way before another one is tried', () => {
@@ -159,7 +177,8 @@ function reachable(from) {
 }
 
 test('wherever events lead, nothing is tried without need and nobody waits for ever', () => {
-  for (const { now, at, effect } of [...reachable(auto()), ...reachable(ways('auto', ALL))]) {
+  const known = ways('auto', ALL, true);
+  for (const { now, at, effect } of [auto(), ways('auto', ALL), known].flatMap(reachable)) {
     const state = JSON.stringify(now);
     if (effect === 'try') assert.ok(now.way !== 'webrtc' && now.up && now.trying, state);
     if (effect === 'fall') assert.ok(now.way === 'webrtc' && !now.up, state);

@@ -8,9 +8,9 @@ import { answer, connect, greet, instance, link } from './talk.js';
 /** A frame's message after version and type. @param {boolean} key */
 const frame = key => new Uint8Array([key ? 1 : 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7]);
 
-/** @param {import('../../static/viewer/ways.js').Wish} [wish] @param {object} [unusual] */
-async function watching(wish = 'auto', unusual = {}) {
-  const it = link({ ...webCodecs(), ...unusual }, wish);
+/** @param {import('../../static/viewer/ways.js').Wish} [wish] @param {object} [unusual] @param {boolean} [blocked] */
+async function watching(wish = 'auto', unusual = {}, blocked = false) {
+  const it = link({ ...webCodecs(), ...unusual }, wish, blocked);
   await greet();
   return it;
 }
@@ -96,6 +96,27 @@ test('WebRTC that is not connected 4 s after its answer is left for a WebSocket,
   await shows();
   assert.equal(viewer.shown.state, 'connected');
   assert.ok(!shown.some(({ title }) => /No path/.test(title)));
+});
+
+test('where WebRTC found no path the last time the picture comes by a WebSocket at once, and WebRTC is tried beside it', async () => {
+  const { viewer, clock } = await watching('auto', {}, true);
+  await shows();
+  assert.deepEqual([viewer.shown.state, viewer.way], ['connected', 'websocket']);
+  assert.equal(FakeConnection.all.length, 0, 'nothing takes its time from the first picture');
+  await clock.advance(1000);
+  assert.equal(FakeSocket.signalling.sentOf('offer')[0].beside, true);
+  FakeSocket.signalling.say(answer('p1'));
+  await settle();
+  FakeConnection.last.become('connected');
+  FakeConnection.last.channels.input.open();
+  assert.deepEqual([viewer.peer?.id, viewer.way, FakeSocket.media.readyState], ['p1', 'webrtc', 3]);
+});
+
+test('a host that takes no media socket is offered WebRTC at once, whatever was found the last time', async () => {
+  const { viewer } = link(webCodecs(), 'auto', true);
+  await greet(instance(), ['webrtc', 'vnc']);
+  await connect('p1');
+  assert.deepEqual([viewer.shown.state, viewer.way], ['connected', 'webrtc']);
 });
 
 test('a host that has no UDP port left is asked for a WebSocket at once', async () => {
