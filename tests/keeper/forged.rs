@@ -45,13 +45,21 @@ async fn pid_in(path: &std::path::Path) -> i32 {
 }
 
 /// The mark as it is read from a process, where nothing keeps apps from each other.
-fn mark_of(pid: i32) -> String {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
-    let entries = environment.split(|&byte| byte == 0);
-    let found = entries
-        .map(String::from_utf8_lossy)
-        .find(|e| e.starts_with(MARK_VARIABLE));
-    found.unwrap().into_owned()
+async fn mark_of(pid: i32) -> String {
+    let read = || {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
+        let entries = environment.split(|&byte| byte == 0);
+        let mut entries = entries.map(String::from_utf8_lossy);
+        entries.find(|e| e.starts_with(MARK_VARIABLE)).map(|e| e.into_owned())
+    };
+    // In the middle of an exec a process shows none.
+    let mut mark = None;
+    until("the process shows its mark", || {
+        mark = read();
+        mark.is_some()
+    })
+    .await;
+    mark.unwrap()
 }
 
 #[tokio::test]
@@ -61,7 +69,7 @@ async fn an_app_that_carries_another_instances_marks_delays_neither_its_restart_
     let pid = sleeper(&victim).await;
     let attacker = forgers.keeper().await;
     let pid_file = forgers.state.path().join("pid");
-    let script = respawning(&place, &mark_of(pid), pid_file.to_str().unwrap());
+    let script = respawning(&place, &mark_of(pid).await, pid_file.to_str().unwrap());
     let app = role("app");
     let started = attacker.ensure(&app, shell(&script), GRACE).await.unwrap();
     let stays = pid_in(&pid_file).await;
@@ -99,7 +107,7 @@ async fn what_a_dead_keeper_left_is_ended_at_once_whoever_else_carries_its_mark(
     let pid = sleeper(&victim).await;
     let attacker = forgers.keeper().await;
     let pid_file = forgers.state.path().join("pid");
-    let script = respawning(&place, &mark_of(pid), pid_file.to_str().unwrap());
+    let script = respawning(&place, &mark_of(pid).await, pid_file.to_str().unwrap());
     // Sweeps look for living keepers beside the one that is dead.
     let moved = place.instances().join(forgers.options.instance.to_string());
     attacker.ensure(&role("app"), shell(&script), GRACE).await.unwrap();
@@ -124,7 +132,7 @@ async fn no_two_keepers_have_the_same_mark_and_no_sandbox_shows_anothers() {
         let spec: Spec = boxed.script("exec sleep 1000");
         boxed.keeper.ensure(&role("render"), spec, GRACE).await.unwrap().pid
     };
-    let (one, two) = (mark_of(start(&mine).await), mark_of(start(&other).await));
+    let (one, two) = (mark_of(start(&mine).await).await, mark_of(start(&other).await).await);
     assert_ne!(one, two);
     assert_eq!(one.len(), MARK_VARIABLE.len() + 1 + 32);
     let (_, seen) = mine
