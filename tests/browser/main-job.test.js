@@ -105,6 +105,8 @@ for (const viewport of [
       const viewer = await home.launch('logging', stage.host);
       await viewer.connected();
       await viewer.pattern.appears();
+      // What is clicked while the page's bar is over it is the bar's.
+      await viewer.page.locator('.chrome.away').waitFor({ state: 'attached' });
       const id = viewer.instanceId;
       const presses = () =>
         [...stage.host.outputOf(id).matchAll(/kind=button_press button=(\d+) x=(\d+) y=(\d+)/g)].map(
