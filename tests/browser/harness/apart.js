@@ -12,7 +12,7 @@ const APART = 'HELIOSTAT_TEST_APART';
 
 if (!process.env[APART] && !noNetworks()) {
   const sockets = '/tmp/.X11-unix';
-  const own = `mkdir -p ${sockets} && mount -t tmpfs -o mode=1777 displays ${sockets} && ip link set lo up`;
+  const own = `mkdir -p -m 1777 ${sockets} && mount -t tmpfs -o mode=1777 displays ${sockets} && ip link set lo up`;
   const within = ['--net', '--mount', 'sh', '-c', `${own} && exec "$@"`, 'sh'];
   const self = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
   const env = { ...process.env, [APART]: 'yes' };
