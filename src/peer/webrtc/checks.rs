@@ -3,10 +3,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Types of messages (section 5), and what all of them have in common.
-const REQUEST: [u8; 2] = [0, 1];
-const SUCCESS: [u8; 2] = [1, 1];
-const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
+use super::stun::{HEADER, REQUEST, SUCCESS, is};
+
 /// overflow: of checks that nobody answers the oldest is forgotten.
 const MOST: usize = 16;
 
@@ -48,15 +46,16 @@ impl Checks {
 
 /// Of a message of this type.
 fn of(datagram: &[u8], kind: [u8; 2]) -> Option<Transaction> {
-    let (head, rest) = datagram.split_at_checked(8)?;
-    let ours = head[..2] == kind && head[4..] == COOKIE;
-    ours.then(|| rest.get(..12)?.try_into().ok()).flatten()
+    is(datagram, kind)
+        .then(|| datagram[8..HEADER].try_into().ok())
+        .flatten()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::stun::COOKIE;
     use super::*;
 
     fn message(kind: [u8; 2], transaction: u8) -> Vec<u8> {

@@ -24,6 +24,7 @@ mod path;
 mod requests;
 mod sender;
 mod socket;
+mod stun;
 mod transport;
 mod vp9;
 

@@ -7,12 +7,8 @@
 
 use std::net::SocketAddr;
 
-/// First bytes of STUN messages (RFC 8489, section 5) …
-const REQUEST: [u8; 2] = [0x00, 0x01];
-const SUCCESS: [u8; 2] = [0x01, 0x01];
-/// … and what is at their byte 4.
-const COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
-const HEADER: usize = 20;
+use super::stun::{HEADER, REQUEST, SUCCESS, is};
+
 const USE_CANDIDATE: [u8; 2] = [0x00, 0x25];
 /// overflow: checks from further addresses are not kept; the browser asks again.
 const ADDRESSES: usize = 16;
@@ -36,15 +32,12 @@ pub(super) struct Nominations {
 impl Nominations {
     /// A datagram has come, and is given to the crate.
     pub(super) fn comes(&mut self, from: SocketAddr, datagram: &[u8]) {
-        if datagram.get(4..8) != Some(&COOKIE) || datagram.len() < HEADER {
-            return;
-        }
         let known = self.unanswered.iter().position(|check| check.from == from);
-        if datagram.starts_with(&SUCCESS) {
+        if is(datagram, SUCCESS) {
             if let Some(known) = known {
                 self.again = Some(self.unanswered.swap_remove(known));
             }
-        } else if datagram.starts_with(&REQUEST) && nominates(datagram) && datagram.len() <= BYTES {
+        } else if is(datagram, REQUEST) && nominates(datagram) && datagram.len() <= BYTES {
             let bytes = datagram.to_vec();
             match known {
                 Some(known) => self.unanswered[known].bytes = bytes,
@@ -77,6 +70,7 @@ fn nominates(message: &[u8]) -> bool {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::stun::COOKIE;
     use super::*;
 
     fn browser(port: u16) -> SocketAddr {
