@@ -92,10 +92,10 @@ export class Toolbar {
     );
     this.handle = h('button', { class: 'handle', type: 'button', 'aria-label': 'Show the toolbar' });
     this.handle.append(h('i', { class: 'dot' }), this.#short);
-    // A press on a list opens it.
+    // A press on a list opens it, and has the keys until it closes: Escape too is for the list.
     this.bar.addEventListener(
       'click',
-      event => event.target instanceof HTMLSelectElement || this.#giveBack(),
+      event => /** @type {Element} */ (event.target).closest('select, [aria-haspopup]') || this.#giveBack(),
     );
     this.terminate.addEventListener('keep', () => this.#giveBack());
     this.bar.addEventListener('keydown', event => event.key === 'Escape' && this.#giveBack());

@@ -91,7 +91,14 @@ scenario('the list closes without a choice and gives the keys back', async stage
   await viewer.connected();
   await viewer.picture.becomes(WHOLE, GREEN);
   await bar(page);
-  await page.locator('[data-action="windows"]').click();
+  const list = page.locator('[data-action="windows"]');
+  // The picture must not have the keys while the list opens: an Escape then would be the program's.
+  const taken = await list.evaluate((/** @type {HTMLElement} */ button) => {
+    button.focus();
+    button.click();
+    return document.activeElement === document.querySelector('heliostat-viewer');
+  });
+  assert.equal(taken, false);
   await page.getByRole('menu', { name: 'Windows' }).waitFor();
   await page.keyboard.press('Escape');
   await page.getByRole('menu', { name: 'Windows' }).waitFor({ state: 'hidden' });
