@@ -1,5 +1,6 @@
 // Where things are, for the tests here and for scripts/bench.
 
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -22,12 +23,28 @@ export function temporaryFolder(of = 'test') {
   return folder;
 }
 
-/** @returns {Promise<number>} a TCP port of loopback that is free now */
+/** Ports that a system gives out by itself begin here or above (`ip_local_port_range`); below are those of services. */
+const GIVEN_OUT = 32_768;
+const SERVICES = 10_000;
+
+/**
+ * A TCP port of loopback that is free now, and that nobody gets by chance while its host is away for a moment: of those
+ * that the system gives out each may be the next connection's of another test.
+ *
+ * @returns {Promise<number>}
+ */
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = SERVICES + randomInt(GIVEN_OUT - SERVICES);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code === 'EADDRINUSE') continue;
+      throw error;
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
