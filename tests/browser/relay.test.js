@@ -47,7 +47,7 @@ for (const way of /** @type {const} */ (['udp', 'tcp', 'tls'])) {
     const { type, protocol } = await pathOf(viewer);
     assert.deepEqual([type, protocol], ['relay', way]);
     await viewer.picture.goesOn(30);
-    const { flips } = await viewer.pattern.read();
+    const { flips } = await viewer.pattern.appears();
     await viewer.click(400, 100);
     await viewer.pattern.flipsBecome(flips + 1);
   });

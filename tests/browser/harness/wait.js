@@ -36,13 +36,26 @@ export async function until(what, ask, { within = 30_000, every = 50, sooner } =
  * Watches for a while and fails if it happens: for things that must not happen.
  *
  * @param {string} what what must not happen
- * @param {() => unknown} ask truthy when it happened
+ * @param {() => unknown} ask truthy when it happened; may throw: that counts as not seen, and one looks until it was
  * @param {number} during milliseconds
  */
 export async function never(what, ask, during) {
   const end = Date.now() + during;
-  while (Date.now() < end) {
-    if (await ask()) throw new Error(`this must not happen: ${what}`);
+  const deadline = end + 30_000;
+  for (;;) {
+    const begun = Date.now();
+    let failed;
+    try {
+      if (await ask()) throw new Happened(`this must not happen: ${what}`);
+    } catch (error) {
+      if (error instanceof Happened || begun >= deadline) throw error;
+      failed = true;
+    }
+    // The last look is one after all of the time, and shows something.
+    if (begun >= end && !failed) return;
     await sleep(50);
   }
 }
+
+/** What must not happen has. */
+class Happened extends Error {}
