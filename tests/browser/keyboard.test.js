@@ -253,7 +253,7 @@ scenario("F11 is the program's while the browser hands its shortcuts over", asyn
 });
 
 scenario('on a tablet a button opens the keyboard, and what it sends arrives', async stage => {
-  const { page, seen } = await used(stage, {
+  const { page, viewer, seen } = await used(stage, {
     user: { hasTouch: true, viewport: { width: 800, height: 600 } },
   });
   const mode = () =>
@@ -262,7 +262,7 @@ scenario('on a tablet a button opens the keyboard, and what it sends arrives', a
       return shadowRoot?.querySelector('textarea')?.inputMode;
     });
   assert.equal(await mode(), 'none', 'a touch of the picture opens nothing');
-  await page.locator('.handle').dispatchEvent('click');
+  await viewer.bar();
   await page.locator('.toolbar [data-action="keyboard"]').tap();
   await until('the field takes text', async () => (await mode()) === 'text');
   const session = await page.context().newCDPSession(page);

@@ -26,7 +26,7 @@ scenario('the statistics say what the connection does, and go away again', async
   const viewer = await home.launch('pattern', stage.host);
   await viewer.connected();
   assert.equal(await statistics(page), null, 'nobody asked for them yet');
-  await page.locator('.handle').focus();
+  await viewer.bar();
   await page.getByRole('button', { name: 'Statistics' }).click();
   const seen = await until('frames are counted', async () => {
     const rows = await statistics(page);
@@ -48,12 +48,12 @@ scenario('the picture fills the screen, still takes keys, and comes back', async
   await viewer.connected();
   await viewer.pattern.appears();
   const full = () => page.evaluate(() => document.fullscreenElement !== null);
-  await page.locator('.handle').focus();
+  await viewer.bar();
   await page.getByRole('button', { name: 'Full screen' }).click();
   await until('the screen is full', full);
   await page.keyboard.type('wide');
   await viewer.pattern.textBecomes('wide');
-  await page.locator('.handle').focus();
+  await viewer.bar();
   await page.getByRole('button', { name: 'Full screen' }).click();
   await until('the screen is not full any more', async () => !(await full()));
   await viewer.click(400, 100);
@@ -86,7 +86,7 @@ scenario('statistics of a connection that is over are not shown', async stage =>
   const { home, page } = await stage.visitor();
   const viewer = await home.launch('pattern', stage.host);
   await viewer.connected();
-  await page.locator('.handle').focus();
+  await viewer.bar();
   await page.getByRole('button', { name: 'Statistics' }).click();
   await until('they are there', async () => (await statistics(page))?.Codec);
   await (await stage.rest(page.context())).delete(`/api/v1/instances/${viewer.instanceId}`);

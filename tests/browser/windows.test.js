@@ -47,14 +47,6 @@ const [RED, GREEN] = [
 ];
 const WHOLE = { x: 4, y: 4, width: 630, height: 350 };
 
-/** Brings the page's bar into view. @param {import('playwright-core').Page} page */
-async function bar(page) {
-  await page.locator('.handle').focus();
-  await page.locator('.toolbar').waitFor();
-  // It stays while it has the focus.
-  await page.locator('.toolbar .home').focus();
-}
-
 /** What is typed goes to the program. @param {import('playwright-core').Page} page */
 const pictureHasKeys = page =>
   until('the picture has the keys', () =>
@@ -68,7 +60,7 @@ scenario(
     const viewer = await home.launch('two', stage.host);
     await viewer.connected();
     await viewer.picture.becomes(WHOLE, GREEN);
-    await bar(page);
+    await viewer.bar();
     const list = page.locator('[data-action="windows"]');
     await list.waitFor();
     await until('the bar names it', async () => /^green\s*2$/.test((await list.textContent()) ?? ''));
@@ -90,7 +82,7 @@ scenario('the list closes without a choice and gives the keys back', async stage
   const viewer = await home.launch('two', stage.host);
   await viewer.connected();
   await viewer.picture.becomes(WHOLE, GREEN);
-  await bar(page);
+  await viewer.bar();
   const list = page.locator('[data-action="windows"]');
   // The picture must not have the keys while the list opens: an Escape then would be the program's.
   const taken = await list.evaluate((/** @type {HTMLElement} */ button) => {
@@ -115,7 +107,7 @@ scenario('a spectator is not told of the windows', async stage => {
   const { home } = await stage.visitor();
   const owner = await home.launch('two', stage.host);
   await owner.connected();
-  await bar(owner.page);
+  await owner.bar();
   await owner.page.locator('[data-action="windows"]').waitFor();
   const user = await stage.stranger();
   const page = await user.newPage();
@@ -127,7 +119,7 @@ scenario('a spectator is not told of the windows', async stage => {
     () => /** @type {any} */ (document.querySelector('heliostat-viewer')).status.windows ?? null,
   );
   assert.equal(windows, null);
-  await bar(page);
+  await viewer.bar();
   assert.equal(await page.locator('[data-action="windows"]').isVisible(), false);
 });
 

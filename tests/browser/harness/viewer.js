@@ -122,6 +122,22 @@ export class Viewer {
     await this.page.mouse.click(at.x, at.y, options);
   }
 
+  /**
+   * Brings the bar of the stream page into view. It goes after a moment when nobody uses it, so in the same moment it gets
+   * the focus, with which it stays.
+   */
+  async bar() {
+    await until('the bar is there', () =>
+      this.page.evaluate(() => {
+        /** @param {string} name @returns {HTMLElement | null} */
+        const part = name => document.querySelector(name);
+        part('.handle')?.click();
+        part('.toolbar .home')?.focus();
+        return part('.toolbar .home') === document.activeElement;
+      }),
+    );
+  }
+
   /** Whether it may steer, as the host told it. */
   async becomesRole(/** @type {string} */ role) {
     await until(`the viewer is ${role}`, async () => {
