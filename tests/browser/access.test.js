@@ -102,8 +102,8 @@ scenario('whose link is revoked or expires while they watch goes on as a spectat
   await first.viewer.pattern.flipsBecome(flips + 1);
   const second = await comes(15);
   assert.equal((await owner.delete(`${links}/${first.link}`)).status, 204);
-  await watchesOnly(first.viewer);
-  await watchesOnly(second.viewer);
+  // At once: the page says it for some seconds only.
+  await Promise.all([watchesOnly(first.viewer), watchesOnly(second.viewer)]);
 });
 
 scenario('who has shown the token may do all to every instance, by cookie or as a bearer', async stage => {
