@@ -25,8 +25,11 @@ scenario('every script arrives as it was pasted, and what cannot be typed is tol
   const lines = ['Zwölf Boxkämpfer à Łódź', 'съешь ещё булок; ψυχοφθόρα', chinese, '日本語 한국어 😀🎉 €“”…'];
   await paste(`${lines.join('\n')}\n`);
   const heard = () => stage.host.outputOf(viewer.instanceId).match(/(?<=heard: ).*/g) ?? [];
-  await until('the program heard all of it', () => heard().length >= lines.length);
-  assert.deepEqual(heard(), lines);
+  // The last line may be there in part.
+  await until('the program heard all of it', () => {
+    assert.deepEqual(heard(), lines);
+    return true;
+  });
   await paste('one\u0001two\u0002\n');
   await until('the page says what did not', async () =>
     (await viewer.says()).includes('2 characters could not be typed into the program.'),
