@@ -41,13 +41,16 @@ socket.on('error', error => console.log(JSON.stringify({ error: error.code })));
 setTimeout(() => { console.log(JSON.stringify({ error: 'late' })); process.exit(); }, 20_000).unref();
 `;
 
-/** Sends datagrams, one every 3 ms, and counts those that come back, there. */
+/** Sends datagrams, one every 3 ms, and counts those that come back until none comes any more, there. */
 const ECHO = `
 const [host, port, count] = process.argv.slice(1);
 const socket = require('dgram').createSocket('udp4');
 const back = [];
-socket.on('message', (part, { address }) => back.push([part.readUInt32BE(), part.length]));
-let sent = 0;
+let [sent, heard] = [0, 0];
+socket.on('message', part => {
+  back.push([part.readUInt32BE(), part.length]);
+  heard = performance.now();
+});
 const timer = setInterval(() => {
   const part = Buffer.alloc(1000);
   part.writeUInt32BE(sent);
@@ -55,7 +58,12 @@ const timer = setInterval(() => {
   sent += 1;
   if (sent < Number(count)) return;
   clearInterval(timer);
-  setTimeout(() => { console.log(JSON.stringify(back)); process.exit(); }, 400);
+  heard = performance.now();
+  setInterval(() => {
+    if (back.length < sent && performance.now() - heard < 2000) return;
+    console.log(JSON.stringify(back));
+    process.exit();
+  }, 20);
 }, 3);
 `;
 
