@@ -312,7 +312,8 @@ networked(
     const page = await (await stage.stranger()).newPage();
     await until('the home page is there', async () => {
       await page.goto(stage.host.entry.replace('[::1]', net.host.four));
-      return page.locator('article[data-app]').first().isVisible();
+      await page.locator('article[data-app]').first().waitFor({ timeout: 10_000 });
+      return true;
     });
     const viewer = await new Home(page).launch('logging', stage.host);
     await viewer.connected();

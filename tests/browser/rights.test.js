@@ -99,7 +99,7 @@ scenario('what a session has opened ends with it', async stage => {
   const { socket } = await watch(owner, instance_id);
   assert.equal((await owner.delete('/api/v1/sessions/current')).status, 204);
   assert.equal(await socket.ended(), 1012);
-  assert.equal((await admin.instance(instance_id)).viewers, 0);
+  await until('nobody watches', async () => (await admin.instance(instance_id)).viewers === 0);
   await admin.delete(`/api/v1/instances/${instance_id}`);
 });
 
