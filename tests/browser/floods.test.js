@@ -143,6 +143,7 @@ scenario('guests whose offers never connect keep neither owner nor another guest
   const offer = () => {
     for (const socket of sockets) socket.send({ type: 'offer', sdp: OFFER });
   };
+  const begun = Date.now();
   offer();
   const last = sockets.slice(-1)[0];
   await until('the last is answered or refused', () => {
@@ -150,14 +151,13 @@ scenario('guests whose offers never connect keep neither owner nor another guest
     throw new Error('not yet');
   });
   const { page } = healthy.viewer;
-  const begun = Date.now();
   const tab = new Viewer(await page.context().newPage());
   await tab.page.goto(`${stage.host.origin}/stream/${healthy.id}`);
   await tab.connected();
   await page.reload();
   await healthy.viewer.connected();
   // Not when the first of theirs are given up, after 20 s.
-  assert.ok(Date.now() - begun < 10_000, `${Date.now() - begun} ms`);
+  assert.ok(Date.now() - begun < 18_000, `${Date.now() - begun} ms`);
   await tab.page.close();
   // On and on, as somebody would who means it.
   const again = setInterval(offer, 500);
@@ -262,11 +262,12 @@ scenario('a thousand idle sockets cost little', async stage => {
  * Sends on the data channel of a further connection of a page's.
  *
  * @param {import('playwright-core').Page} page
- * @param {{ frames: number[][], times: number, text?: string }} what
+ * @param {{ frames: number[][], times: number, text?: string, closes?: boolean }} what closes: whether the channel has to
+ *   close at it, for which the host may take its time
  * @returns {Promise<string>} the channel's state after a while
  */
 const send = (page, what) =>
-  page.evaluate(async ({ frames, times, text }) => {
+  page.evaluate(async ({ frames, times, text, closes }) => {
     const { channel } = /** @type {any} */ (window).testCrowd.at(-1);
     const wait = (/** @type {number} */ ms) => new Promise(resolve => setTimeout(resolve, ms));
     for (let i = 0; i < 100 && channel.readyState !== 'open'; i += 1) await wait(100);
@@ -277,6 +278,7 @@ const send = (page, what) =>
     for (let i = 0; i < 100 && channel.bufferedAmount > 0 && channel.readyState === 'open'; i += 1)
       await wait(100);
     await wait(500);
+    for (let i = 0; i < 200 && closes && channel.readyState === 'open'; i += 1) await wait(100);
     return channel.readyState;
   }, what);
 
@@ -291,7 +293,7 @@ scenario('a hundred thousand events of a spectator reach nobody', async stage =>
   await new Viewer(guest).connected();
   await join(guest, { instance: healthy.id, connected: 1, connecting: 0 });
   await send(guest, { frames: click, times: 100_000 });
-  assert.equal((await healthy.viewer.pattern.read()).flips, healthy.flips);
+  assert.equal((await healthy.viewer.pattern.appears()).flips, healthy.flips);
   assert.match(stage.host.log(), /role=spectator sends input, which is dropped/);
   await guest.close();
   await healthy.goesOn();
@@ -345,14 +347,14 @@ scenario('input that is none closes its channel and nothing else', async stage =
     Array(60_000).fill(1),
   ];
   for (const what of [
-    { frames, times: 30 },
+    { frames, times: 30, closes: true },
     { frames: [[]], times: 0, text: 'x'.repeat(60_000) },
   ]) {
     await join(page, { instance: healthy.id, connected: 1, connecting: 0 });
     const state = await send(page, what);
-    if (what.times > 0) assert.notEqual(state, 'open');
+    if (what.closes) assert.notEqual(state, 'open');
   }
-  assert.equal((await healthy.viewer.pattern.read()).flips, healthy.flips);
+  assert.equal((await healthy.viewer.pattern.appears()).flips, healthy.flips);
   await page.evaluate(() => {
     for (const { socket, peer } of /** @type {any} */ (window).testCrowd) {
       socket.close();
