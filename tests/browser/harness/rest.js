@@ -140,6 +140,13 @@ export class Client {
     return body.instances;
   }
 
+  /** @returns {Promise<number>} the places that my living instances take */
+  async places() {
+    const { status, body } = await this.get('/api/v1/instances');
+    assert.equal(status, 200);
+    return body.capacity.mine;
+  }
+
   /** @param {string} app @param {object} [more] @returns {Promise<any>} the instance */
   async launch(app, more = {}) {
     const { status, body } = await this.post('/api/v1/instances', { app, ...more });

@@ -78,7 +78,8 @@ export class Stage {
     const all = [...this.#clients];
     for (const user of this.#users) all.push(await this.rest(user));
     const ended = new Set();
-    for (const client of all.filter(one => one.mayLaunch)) {
+    const launching = all.filter(one => one.mayLaunch);
+    for (const client of launching) {
       for (const { instance_id } of await client.instances()) {
         await client.delete(`/api/v1/instances/${instance_id}`);
         ended.add(instance_id);
@@ -86,6 +87,9 @@ export class Stage {
     }
     for (const user of this.#users) await user.close();
     await until('the instances are gone', () => this.host.processesLeft(ended).length === 0);
+    // A moment later their places are free for the next scenario.
+    for (const client of launching)
+      await until('no place is taken', async () => (await client.places()) === 0);
   }
 
   /** Keeps what helps to understand a failure, and says where. @param {string} name */
