@@ -174,7 +174,7 @@ scenario('the page of an instance that does not exist says so', async stage => {
   await page.goto(`${stage.host.origin}/stream/00000000-0000-4000-8000-000000000000`);
   const viewer = new Viewer(page);
   await viewer.stateBecomes('error');
-  assert.match(await viewer.says(), /no such instance/i);
+  await viewer.tells(/no such instance/i);
 });
 
 scenario('no secret and no token is ever written to the log', async stage => {

@@ -184,7 +184,7 @@ scenario(
     await until('another connection', async () => (await viewer.property('peerId')) !== peer);
     await viewer.connected();
     await until('the question is gone', async () => !(await dialog.isVisible()));
-    assert.match(stage.host.log(), new RegExp(`peer=${peer} .*closed=fault`));
+    await until('the host notes it', () => new RegExp(`peer=${peer} .*closed=fault`).test(stage.host.log()));
 
     const second = await viewer.rememberConnection();
     const { body } = await client.get('/api/v1/admin/supervision');

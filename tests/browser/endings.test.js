@@ -61,7 +61,7 @@ scenario('a command that does not exist fails with that reason', async stage => 
   const { home, user } = await stage.visitor();
   const viewer = await home.launch('missing', stage.host);
   await viewer.stateBecomes('failed');
-  assert.match(await viewer.says(), /\/nonexistent\/program/);
+  await viewer.tells(/\/nonexistent\/program/);
   const failed = await (await stage.rest(user)).instance(viewer.instanceId);
   assert.deepEqual([failed.status, failed.reason], ['FAILED', 'command_not_found']);
 });
@@ -142,7 +142,7 @@ scenario('who watches an instance is told when its owner ends it', async stage =
     .getByRole('button', { name: /launch again/i })
     .or(page.getByRole('link', { name: /launch again/i }))
     .waitFor();
-  assert.match(await viewer.says(), /terminated/i);
+  await viewer.tells(/terminated/i);
   const twice = await rest.delete(`/api/v1/instances/${viewer.instanceId}`);
   assert.ok([202, 404].includes(twice.status), `asked twice: ${twice.status}`);
 });

@@ -276,7 +276,7 @@ scenario(
       { within: 60_000 },
     );
     note('an instance’s actor panics again and again (until told)', Date.now() - since);
-    assert.match(await viewer.says(), /could not keep this instance going/);
+    await viewer.tells(/could not keep this instance going/);
     await until('nothing of it is left', () => somebody.processes().length === 0);
     const { status, reason } = await rest.instance(somebody.id);
     assert.deepEqual([status, reason], ['FAILED', 'tree_failed']);

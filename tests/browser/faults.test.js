@@ -219,8 +219,7 @@ scenario(
     });
     assert.equal((await client.instance(viewer.instanceId)).reason, 'display_failed');
     await viewer.stateBecomes('failed');
-    const said = await viewer.says();
-    assert.match(said, /The display of .+ has failed The display was killed by signal 9\./);
+    await viewer.tells(/The display of .+ has failed The display was killed by signal 9\./);
     await page.getByRole('button', { name: 'Restart' }).click();
     await viewer.connected();
     await answers(viewer, '');

@@ -35,14 +35,6 @@ async function makeLink(page, { role, uses }) {
   });
 }
 
-/** The page comes to say something. @param {Viewer} viewer @param {RegExp} words */
-const says = (viewer, words) =>
-  until(`the page says ${words}`, async () => {
-    const said = await viewer.says();
-    if (!words.test(said)) throw new Error(said.slice(0, 300));
-    return true;
-  });
-
 /** Somebody opens a link in a browser of their own. @param {Stage} stage @param {string} url */
 async function opens(stage, url) {
   const user = await stage.stranger();
@@ -67,7 +59,7 @@ scenario('links made by clicking let in a controller who types and a spectator w
   const spectator = await opens(stage, watching);
   await spectator.viewer.connected();
   await spectator.viewer.becomesRole('spectator');
-  await says(spectator.viewer, /watching only/);
+  await spectator.viewer.tells(/watching only/);
 
   await guest.page.mouse.move(640, 2);
   await guest.page.getByRole('button', { name: 'Take control' }).click();
@@ -82,7 +74,7 @@ scenario('links made by clicking let in a controller who types and a spectator w
 
   const late = await opens(stage, watching);
   await late.viewer.stateBecomes('error');
-  await says(late.viewer, /used before/);
+  await late.viewer.tells(/used before/);
 
   // The dialog says who is there, and puts them out.
   const dialog = page.getByRole('dialog', { name: 'Share' });
@@ -91,7 +83,7 @@ scenario('links made by clicking let in a controller who types and a spectator w
   await item.getByRole('button', { name: 'Revoke' }).click();
   await item.getByRole('group').getByRole('button', { name: 'Revoke' }).click();
   await guest.viewer.stateBecomes('error');
-  await says(guest.viewer, /access has ended/i);
+  await guest.viewer.tells(/access has ended/i);
   await item.waitFor({ state: 'detached' });
   await page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'hidden' });
@@ -115,7 +107,7 @@ scenario('without a link the address opens nothing, and each refusal says why', 
   assert.equal((await socket.next('error')).code, 'not_allowed');
   const bare = await opens(stage, `${stage.host.origin}/stream/${instance_id}`);
   await bare.viewer.stateBecomes('error');
-  await says(bare.viewer, /may not watch.*link/);
+  await bare.viewer.tells(/may not watch.*link/);
 
   for (const wish of [
     { role: 'controller', expires_in: 1 },
@@ -160,11 +152,11 @@ scenario('whose link expires while they watch is let go, and told why', async st
   await viewer.connected();
   assert.equal((await owner.instance(instance_id)).viewers, 1);
   await viewer.stateBecomes('error');
-  await says(viewer, /access has ended.*revoked or has expired/i);
+  await viewer.tells(/access has ended.*revoked or has expired/i);
   await until('nobody watches', async () => (await owner.instance(instance_id)).viewers === 0);
   await page.reload();
   await viewer.stateBecomes('error');
-  await says(viewer, /may not watch/i);
+  await viewer.tells(/may not watch/i);
 });
 
 scenario('a ticket signs in once, and another token ends what was got by the former one', async stage => {

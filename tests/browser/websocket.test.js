@@ -332,7 +332,7 @@ scenario('a page that cannot decode says in words what to do', async stage => {
   });
   await page.goto(`${stage.host.origin}/stream/${viewer.instanceId}?transport=websocket`);
   await viewer.stateBecomes('error');
-  assert.match(await viewer.says(), /This way needs https.*Open this page by https, or let it use WebRTC/);
+  await viewer.tells(/This way needs https.*Open this page by https, or let it use WebRTC/);
 });
 
 /** A media socket of a client that is no browser, for a viewer of its own. @param {Stage} stage */

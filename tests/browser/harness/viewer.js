@@ -44,6 +44,15 @@ export class Viewer {
     });
   }
 
+  /** The page comes to say something: what is wrong only after a moment, if it was connected. @param {RegExp} words */
+  tells(words) {
+    return until(`the page says ${words}`, async () => {
+      const said = await this.says();
+      if (!words.test(said)) throw new Error(said.slice(0, 300));
+      return said;
+    });
+  }
+
   /** @param {string} wanted @param {number} [within] */
   async stateBecomes(wanted, within = 60_000) {
     await until(
