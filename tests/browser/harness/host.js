@@ -218,7 +218,8 @@ export class Host {
         said += text;
       });
     }
-    const [code] = await once(child, 'exit');
+    // What it said last may come after its end.
+    const [code] = await once(child, 'close');
     return { code, said };
   }
 
