@@ -8,9 +8,17 @@ import { until } from './harness/wait.js';
 
 const size = { width: 640, height: 360 };
 
-/** A terminal that is one colour, named by its title. @param {string} title @param {string} background */
-const xterm = (title, background) =>
-  `xterm -fn 10x20 -T ${title} -bg '${background}' -fg '${background}' -cr '${background}' -e cat`;
+/**
+ * A terminal that is one colour, named by its title.
+ *
+ * @param {string} title @param {string} background @param {string} [command] what runs in it once its window is there
+ */
+const xterm = (title, background, command = 'cat') =>
+  `xterm -wf -fn 10x20 -T ${title} -bg '${background}' -fg '${background}' -cr '${background}' -e ${command}`;
+
+/** Lies behind what is opened once it says that it is there. */
+const BEHIND = `${xterm('red', '#c80000', `sh -c 'touch "$HOME/there"; exec cat'`)} &
+  while [ ! -e "$HOME/there" ]; do sleep 0.1; done`;
 
 const { scenario } = suite({
   sections: { instances: { capacity: 4 }, access: { bare_url: 'spectator' } },
@@ -19,7 +27,7 @@ const { scenario } = suite({
       id: 'two',
       name: 'Two windows',
       command: 'sh',
-      args: ['-c', `${xterm('red', '#c80000')} & sleep 1; exec ${xterm('green', '#00a000')}`],
+      args: ['-c', `${BEHIND}; exec ${xterm('green', '#00a000')}`],
       ...size,
     },
     {
