@@ -285,12 +285,11 @@ scenario('who only watches is told so at a click or a key, quietly', async stage
   await watching.becomesRole('spectator');
   const hint = watcher.locator('heliostat-viewer .hint');
   assert.equal(await hint.isVisible(), false);
-  await watching.click(300, 200);
-  await hint.waitFor();
+  // It is there for some seconds.
+  await Promise.all([hint.waitFor(), watching.click(300, 200)]);
   assert.match((await hint.textContent()) ?? '', /watching only/);
   await hint.waitFor({ state: 'hidden' });
-  await watcher.keyboard.press('a');
-  await hint.waitFor();
+  await Promise.all([hint.waitFor(), watcher.keyboard.press('a')]);
   await viewer.click(300, 200);
   assert.equal(await page.locator('heliostat-viewer .hint').isVisible(), false, 'who steers is told nothing');
 });
