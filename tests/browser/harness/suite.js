@@ -1,6 +1,7 @@
 // One host and one browser for the scenarios of a file.
 
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { launchBrowser, launchFirefox } from './browser.js';
 import { Host } from './host.js';
@@ -10,6 +11,9 @@ import { Stage } from './stage.js';
 const LIMIT =
   150_000 * Math.max(1, Number(process.env.HELIOSTAT_FAULT_ROUNDS ?? 3) / 3) +
   4 * Number(process.env.HELIOSTAT_DATABASE_AWAY_MS ?? 0);
+
+/** What it then takes to keep what helps to understand it, in milliseconds. */
+const REPORT = 60_000;
 
 /**
  * Declares what the scenarios of this file share.
@@ -54,17 +58,22 @@ export function suite(options) {
    * @param {{ skip?: string | false }} [options] skip: why it cannot be shown on this machine
    */
   function scenario(sentence, act, { skip = false } = {}) {
-    test(sentence, { timeout: LIMIT, skip }, async () => {
+    test(sentence, { timeout: LIMIT + REPORT, skip }, async () => {
       if (!host || !browser) throw new Error('the host did not start');
       const stage = new Stage(host, browser);
+      const late = new AbortController();
       try {
-        await act(stage);
+        const patience = sleep(LIMIT, 'late', { signal: late.signal });
+        if ((await Promise.race([act(stage), patience])) === 'late')
+          throw new Error(`it still goes on after ${LIMIT / 1000} s`);
         await stage.clear();
       } catch (error) {
         failed = true;
         await stage.keepEvidence(sentence);
         await stage.clear().catch(() => {});
         throw error;
+      } finally {
+        late.abort();
       }
     });
   }
