@@ -24,10 +24,11 @@ const median = values => [...values].sort((a, b) => a - b)[values.length >> 1];
 /**
  * Presses on the picture and waits until it shows that.
  *
- * @param {import('./harness/viewer.js').Viewer} viewer @param {() => Promise<unknown>} [meanwhile]
+ * @param {import('./harness/viewer.js').Viewer} viewer
+ * @param {{ before: () => void, after: () => Promise<unknown> }} [around] what is done right before the press, and after it
  * @returns {Promise<number>} from the press in the page to the page's frame that shows it, ms
  */
-async function press(viewer, meanwhile) {
+async function press(viewer, around) {
   const { page } = viewer;
   await page.evaluate(({ x, y }) => {
     const element = /** @type {any} */ (document.querySelector('heliostat-viewer'));
@@ -53,9 +54,14 @@ async function press(viewer, meanwhile) {
   }, FLIP);
   const place = await viewer.onPage(400, 100);
   await page.mouse.move(place.x, place.y);
+  around?.before();
   await page.mouse.down();
-  await meanwhile?.();
-  const ms = await page.evaluate(() => /** @type {any} */ (window).testPress);
+  await around?.after();
+  const ms = await until('the picture shows it', () =>
+    page.evaluate(() =>
+      Promise.race([/** @type {any} */ (window).testPress, new Promise(late => setTimeout(late, 1_000))]),
+    ),
+  );
   await page.mouse.up();
   return ms;
 }
@@ -80,10 +86,10 @@ for (const [way, name] of [
       await page.goto(`${stage.host.origin}/stream/${viewer.instanceId}?transport=${way}`);
       await viewer.connected();
       await viewer.pattern.appears();
-      /** The next press: what was seen, and what the viewer says. @param {() => Promise<unknown>} [meanwhile] */
-      const one = async meanwhile => {
+      /** The next press: what was seen, and what the viewer says. @param {Parameters<typeof press>[1]} [around] */
+      const one = async around => {
         const before = (await measured(page)).length;
-        const seen = await press(viewer, meanwhile);
+        const seen = await press(viewer, around);
         const said = await until('the viewer has measured it', async () => {
           const all = await measured(page);
           return all.length > before ? all : false;
@@ -101,10 +107,13 @@ for (const [way, name] of [
       assert.ok(off <= TOLERANCE, `off by ${off} ms: ${words}`);
 
       const app = await pidOf(viewer.instanceId, 'render');
-      process.kill(app, 'SIGSTOP');
-      const late = await one(async () => {
-        await sleep(HANGS);
-        process.kill(app, 'SIGCONT');
+      // No sooner: where a program stands still for longer, the page says so and takes no press.
+      const late = await one({
+        before: () => process.kill(app, 'SIGSTOP'),
+        after: async () => {
+          await sleep(HANGS);
+          process.kill(app, 'SIGCONT');
+        },
       });
       assert.ok(late.said >= HANGS - 20, `${late.said} ms of a program that hung for ${HANGS}`);
       // A page that is busy looks at its picture late.
