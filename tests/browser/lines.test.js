@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { after } from 'node:test';
 
 import { launchBrowser, program } from './harness/browser.js';
-import { excess, frameRate, longestGap, rateAfter, steadyAfter } from './harness/flow.js';
+import { excess, frameRate, longestGap, meanRate, rateAfter, steadyAfter } from './harness/flow.js';
 import { Line, noLines } from './harness/line.js';
 import { watch } from './harness/recovery.js';
 import { Stage } from './harness/stage.js';
@@ -196,8 +196,7 @@ lined('when a line has become slow and fast again, so has the picture', async (s
   const begun = Date.now();
   const viewer = await watching(stage, id);
   await seen(viewer, Date.now(), 5_000);
-  const usual = line.seconds(Date.now() - 3_000).map(({ carried }) => carried);
-  const before = usual.reduce((sum, one) => sum + one, 0) / usual.length;
+  const before = meanRate(line.seconds(Date.now() - 3_000), 'carried');
   await line.change(narrow(1_000, 200));
   const slow = Date.now();
   await seen(viewer, slow, 8_000);

@@ -3,7 +3,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { excess, frameRate, gaps, longestGap, rateAfter, steadyAfter } from '../browser/harness/flow.js';
+import {
+  excess,
+  frameRate,
+  gaps,
+  longestGap,
+  meanRate,
+  rateAfter,
+  steadyAfter,
+} from '../browser/harness/flow.js';
 
 /** Frames every 100 ms, without those between. @param {number} from @param {number} to @param {...[number, number]} without */
 const every100 = (from, to, ...without) =>
@@ -38,12 +46,23 @@ test('a picture is steady when it stays so', () => {
 
 test('what was offered is compared with what was carried', () => {
   const seconds = [
-    { at: 1000, offered: 900, carried: 500 },
-    { at: 2000, offered: 300, carried: 500 },
+    { at: 1000, ms: 1000, offered: 900, carried: 500 },
+    { at: 2000, ms: 1000, offered: 300, carried: 500 },
   ];
   assert.equal(excess(seconds), 1.2);
   assert.equal(excess([]), Number.POSITIVE_INFINITY, 'nothing was carried at all');
   assert.equal(rateAfter(seconds, 500, 400), 500);
   assert.equal(rateAfter(seconds, 1000, 400), 1000);
   assert.equal(rateAfter(seconds, 500, 600), null);
+});
+
+test('a rate over parts of different lengths is that of all that came in them', () => {
+  // What had waited while the machine did something else comes in a moment.
+  const parts = [
+    { at: 1490, ms: 1490, offered: 1000, carried: 1000 },
+    { at: 1500, ms: 10, offered: 26_000, carried: 10_000 },
+  ];
+  assert.equal(meanRate(parts, 'offered'), 1166 + 2 / 3);
+  assert.ok(excess(parts) < 1.11, `${excess(parts)}`);
+  assert.equal(meanRate([], 'carried'), 0);
 });

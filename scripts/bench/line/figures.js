@@ -1,6 +1,6 @@
 // Figures of a trace. Pure.
 
-import { excess, frameRate, gaps, rateAfter, steadyAfter } from '../../../tests/browser/harness/flow.js';
+import { excess, frameRate, gaps, meanRate, rateAfter, steadyAfter } from '../../../tests/browser/harness/flow.js';
 import { percentile } from '../numbers.js';
 
 /** A time without a new frame that counts as a freeze, ms. */
@@ -15,8 +15,6 @@ export function figures(trace) {
   const { first, loaded, from, to, frames, presses, steps, seconds, still } = trace;
   const freezes = first === null ? [] : gaps(frames, from, to, FREEZE);
   const clicks = presses.flatMap(({ at, seen }) => (seen === null ? [] : seen - at));
-  const mean = (/** @type {'offered' | 'carried'} */ key) =>
-    seconds.length ? seconds.reduce((all, one) => all + one[key], 0) / seconds.length : 0;
   return {
     first,
     loaded,
@@ -26,8 +24,8 @@ export function figures(trace) {
     unseen: presses.length - clicks.length,
     freezes: freezes.length,
     longest: Math.max(0, ...freezes.map(({ ms }) => ms)),
-    offered: mean('offered'),
-    carried: mean('carried'),
+    offered: meanRate(seconds, 'offered'),
+    carried: meanRate(seconds, 'carried'),
     excess: excess(seconds),
     still,
     after: steps.filter(({ is }) => is !== 'gone').map(step => ({ is: step.is, ms: after(trace, step) })),

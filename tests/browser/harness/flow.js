@@ -29,14 +29,23 @@ export function frameRate(frames, from, to) {
   return (frames.filter(at => at >= from && at < to).length * 1000) / (to - from);
 }
 
+/** @typedef {{ at: number, ms: number, offered: number, carried: number }} Part kbit/s, of a time that lasted `ms` */
+
 /**
- * How many times as much was offered as was carried.
+ * The rate over all of a time. Its parts are not of the same length where the machine was busy: all that had waited for
+ * the emulator meanwhile may be in a short one.
  *
- * @param {{ at: number, offered: number, carried: number }[]} seconds kbit/s, each of a time of the same length
+ * @param {Part[]} parts @param {'offered' | 'carried'} key @returns {number} kbit/s
  */
-export function excess(seconds) {
-  const sum = (/** @type {'offered' | 'carried'} */ key) => seconds.reduce((all, one) => all + one[key], 0);
-  return sum('carried') > 0 ? sum('offered') / sum('carried') : Number.POSITIVE_INFINITY;
+export function meanRate(parts, key) {
+  const ms = parts.reduce((all, one) => all + one.ms, 0);
+  return ms > 0 ? parts.reduce((all, one) => all + one[key] * one.ms, 0) / ms : 0;
+}
+
+/** How many times as much was offered as was carried. @param {Part[]} parts */
+export function excess(parts) {
+  const carried = meanRate(parts, 'carried');
+  return carried > 0 ? meanRate(parts, 'offered') / carried : Number.POSITIVE_INFINITY;
 }
 
 /**

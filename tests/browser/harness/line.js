@@ -36,8 +36,8 @@ import { until } from './wait.js';
  * @typedef {{ packets: number, bytes: number }} Tally
  * @typedef {Record<'offered' | 'carried' | 'full' | 'lost' | 'cut' | 'blocked' | 'within', Tally>} Counters
  * @typedef {{ at: number, at_ms: number, down: Counters, up: Counters }} Count at: by the wall clock, ms
- * @typedef {{ at: number, offered: number, carried: number, full: number, lost: number }} Second kbit/s of the down way in the
- *   time that ends at `at`; `full` and `lost`: packets
+ * @typedef {{ at: number, ms: number, offered: number, carried: number, full: number, lost: number }} Second kbit/s of the
+ *   down way in the time that ends at `at` and has lasted `ms`; `full` and `lost`: packets
  */
 
 /** How long an order may take, ms. */
@@ -235,6 +235,7 @@ export function rates(counts) {
       count.down[key].packets - before.down[key].packets;
     return {
       at: count.at,
+      ms,
       offered: kbps('offered'),
       carried: kbps('carried'),
       full: packets('full'),
