@@ -8,8 +8,8 @@ import { isAlive, pidOf } from './harness/proc.js';
 import { assertProblem, Client } from './harness/rest.js';
 import { Socket } from './harness/socket.js';
 import { suite } from './harness/suite.js';
-import { Viewer } from './harness/viewer.js';
-import { never, until } from './harness/wait.js';
+import { noteToasts, Viewer } from './harness/viewer.js';
+import { never } from './harness/wait.js';
 
 const MACHINE = hostname().toLowerCase();
 
@@ -78,6 +78,7 @@ scenario('whose link is revoked or expires while they watch goes on as a spectat
   const comes = async expires_in => {
     const { body } = await owner.post(links, { role: 'controller', expires_in });
     const viewer = new Viewer(await (await stage.stranger()).newPage());
+    await viewer.page.addInitScript(noteToasts);
     await viewer.page.goto(new URL(body.url, stage.host.origin).href);
     await viewer.connected();
     await viewer.becomesRole('controller');
@@ -87,9 +88,7 @@ scenario('whose link is revoked or expires while they watch goes on as a spectat
   /** @param {Viewer} viewer */
   const watchesOnly = async viewer => {
     await viewer.becomesRole('spectator');
-    await until('the page says so', async () =>
-      /You are watching only from now on/.test(await viewer.says()),
-    );
+    await viewer.hasTold(/You are watching only from now on/);
     const { flips } = await viewer.pattern.appears();
     await viewer.click(400, 100);
     await never('it steers', async () => (await viewer.pattern.read()).flips !== flips, 700);
@@ -102,8 +101,8 @@ scenario('whose link is revoked or expires while they watch goes on as a spectat
   await first.viewer.pattern.flipsBecome(flips + 1);
   const second = await comes(15);
   assert.equal((await owner.delete(`${links}/${first.link}`)).status, 204);
-  // At once: the page says it for some seconds only.
-  await Promise.all([watchesOnly(first.viewer), watchesOnly(second.viewer)]);
+  await watchesOnly(first.viewer);
+  await watchesOnly(second.viewer);
 });
 
 scenario('who has shown the token may do all to every instance, by cookie or as a bearer', async stage => {

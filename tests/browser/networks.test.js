@@ -18,7 +18,7 @@ import { Recovery } from './harness/recovery.js';
 import { Stage } from './harness/stage.js';
 import { suite } from './harness/suite.js';
 import { pathOf, Turn } from './harness/turn.js';
-import { Viewer } from './harness/viewer.js';
+import { noteToasts, Viewer } from './harness/viewer.js';
 import { until } from './harness/wait.js';
 
 const skip = noNetworks();
@@ -69,6 +69,7 @@ async function looking(stage, address) {
   const { instance_id } = await client.launch('pattern');
   await client.statusBecomes(instance_id, 'RUNNING');
   const page = await (await stage.stranger()).newPage();
+  await page.addInitScript(noteToasts);
   const viewer = new Viewer(page);
   // What is asked for while its networks change, a browser gives up.
   await until('the page is there', async () => {
@@ -218,9 +219,7 @@ networked(
         net.dropUdp();
         const viewer = await looking(own, net.host.four);
         const begun = Date.now();
-        await until('the page says how the picture comes', async () =>
-          /No direct path to the host was found: the picture comes by a WebSocket/.test(await viewer.says()),
-        );
+        await viewer.hasTold(/No direct path to the host was found: the picture comes by a WebSocket/);
         await viewer.connected();
         console.log(`  ${Date.now() - begun} ms to the picture`);
         assert.equal(await viewer.property('way'), 'websocket');

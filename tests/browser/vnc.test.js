@@ -9,7 +9,7 @@ import { distance } from './harness/picture.js';
 import { isAlive, killNow, pidOf, programsOf } from './harness/proc.js';
 import { Socket } from './harness/socket.js';
 import { suite } from './harness/suite.js';
-import { Viewer } from './harness/viewer.js';
+import { noteToasts, Viewer } from './harness/viewer.js';
 import { until } from './harness/wait.js';
 
 const { scenario } = suite({
@@ -99,8 +99,9 @@ function pathless() {
 scenario('from VNC a page goes up to WebRTC when that has a path', async stage => {
   const { home, page } = await stage.visitor();
   await page.addInitScript(pathless);
+  await page.addInitScript(noteToasts);
   const viewer = await home.launch('pattern', stage.host);
-  await until('the page says how it comes', async () => /the picture comes by VNC/.test(await viewer.says()));
+  await viewer.hasTold(/the picture comes by VNC/);
   await comes(viewer);
   await clicks(viewer);
   await page.evaluate(() => {

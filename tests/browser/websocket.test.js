@@ -8,7 +8,7 @@ import { distance } from './harness/picture.js';
 import { isAlive, pidOf } from './harness/proc.js';
 import { Socket } from './harness/socket.js';
 import { suite } from './harness/suite.js';
-import { Viewer } from './harness/viewer.js';
+import { noteToasts, Viewer } from './harness/viewer.js';
 import { until } from './harness/wait.js';
 
 const { scenario } = suite({
@@ -242,10 +242,9 @@ scenario(
   async stage => {
     const { home, page } = await stage.visitor();
     await page.addInitScript(pathless);
+    await page.addInitScript(noteToasts);
     const viewer = await home.launch('pattern', stage.host);
-    await until('the page says how it comes', async () =>
-      /the picture comes by a WebSocket/.test(await viewer.says()),
-    );
+    await viewer.hasTold(/the picture comes by a WebSocket/);
     await comes(viewer);
     await answers(viewer, 'w');
 

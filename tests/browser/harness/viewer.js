@@ -6,6 +6,27 @@ import { Pattern } from './pattern.js';
 import { Picture } from './picture.js';
 import { until } from './wait.js';
 
+/** Runs in the page before its own scripts: notes what page and viewer say in passing, which is gone again after seconds. */
+export function noteToasts() {
+  /** @type {string[]} */
+  const said = [];
+  Object.assign(window, { testToasts: said });
+  /** @param {Document | ShadowRoot} root */
+  const note = root =>
+    new MutationObserver(() => {
+      const shown = /** @type {HTMLElement | null} */ (root.querySelector('.toast, .hint'));
+      const words = shown && !shown.hidden ? (shown.textContent ?? '') : '';
+      if (words !== '' && said.at(-1) !== words) said.push(words);
+    }).observe(root, { subtree: true, childList: true, characterData: true, attributes: true });
+  note(document);
+  const attach = Element.prototype.attachShadow;
+  Element.prototype.attachShadow = function (options) {
+    const root = attach.call(this, options);
+    note(root);
+    return root;
+  };
+}
+
 export class Viewer {
   /** @param {import('playwright-core').Page} page at `/stream/<instance_id>` */
   constructor(page) {
@@ -50,6 +71,16 @@ export class Viewer {
       const said = await this.says();
       if (!words.test(said)) throw new Error(said.slice(0, 300));
       return said;
+    });
+  }
+
+  /** The page has said something in passing. Needs `noteToasts`. @param {RegExp} words */
+  async hasTold(words) {
+    await until(`the page tells in passing ${words}`, async () => {
+      /** @type {string[]} */
+      const said = await this.page.evaluate(() => /** @type {any} */ (window).testToasts);
+      if (!said.some(one => words.test(one))) throw new Error(said.join());
+      return true;
     });
   }
 
