@@ -172,12 +172,17 @@ scenario('a long text in several lines is pasted whole', async stage => {
   assert.ok(text.length > 5_000);
   await page.evaluate(it => navigator.clipboard.writeText(it), text);
   await page.keyboard.press('Control+Shift+v');
-  await until('the program heard all of it', () => {
-    const heard = stage.host.outputOf(viewer.instanceId).match(/(?<=heard: ).*/g) ?? [];
-    if (heard.length < lines.length) throw new Error(`${heard.length} lines`);
-    assert.deepEqual(heard, lines);
-    return true;
-  });
+  await until(
+    'the program heard all of it',
+    () => {
+      const heard = stage.host.outputOf(viewer.instanceId).match(/(?<=heard: ).*/g) ?? [];
+      if (heard.length < lines.length) throw new Error(`${heard.length} lines`);
+      assert.deepEqual(heard, lines);
+      return true;
+    },
+    // Every character is a press, and takes its time.
+    { within: 90_000 },
+  );
 });
 
 scenario("the buttons Back and Forward of a mouse are the program's", async stage => {

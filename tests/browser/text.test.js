@@ -26,10 +26,14 @@ scenario('every script arrives as it was pasted, and what cannot be typed is tol
   await paste(`${lines.join('\n')}\n`);
   const heard = () => stage.host.outputOf(viewer.instanceId).match(/(?<=heard: ).*/g) ?? [];
   // The last line may be there in part.
-  await until('the program heard all of it', () => {
-    assert.deepEqual(heard(), lines);
-    return true;
-  });
+  await until(
+    'the program heard all of it',
+    () => {
+      assert.deepEqual(heard(), lines);
+      return true;
+    },
+    { within: 60_000 },
+  );
   await paste('one\u0001two\u0002\n');
   await until('the page says what did not', async () =>
     (await viewer.says()).includes('2 characters could not be typed into the program.'),

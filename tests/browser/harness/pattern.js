@@ -70,7 +70,7 @@ export class Pattern {
   }
 
   /** Waits for a number of flips. @param {number} flips @param {number} [within] */
-  async flipsBecome(flips, within = 20_000) {
+  async flipsBecome(flips, within = 30_000) {
     await until(
       `the pattern has flipped ${flips} times`,
       async () => {
@@ -83,7 +83,7 @@ export class Pattern {
   }
 
   /** Waits until the text typed into the pattern is this one. @param {string} text @param {number} [within] */
-  async textBecomes(text, within = 20_000) {
+  async textBecomes(text, within = 30_000) {
     await until(
       `the typed text is ${JSON.stringify(text)}`,
       async () => {
