@@ -214,11 +214,18 @@ async fn a_claim_leads_to_the_viewer_of_the_same_session_that_makes_it_once() {
     }
     roster.claim(&other, claim);
     tokio::task::yield_now().await;
-    assert!(!early.is_finished(), "what another session claims, or nobody, is nothing");
+    assert!(
+        !early.is_finished(),
+        "what another session claims, or nobody, is nothing"
+    );
     roster.claim(&mine, claim);
     assert_eq!(early.await.unwrap(), Some(mine.viewer));
     assert_eq!(waits(mine.session).await, None, "it was worth something once");
-    assert_eq!(waits(other.session).await, Some(other.viewer), "each session has its own");
+    assert_eq!(
+        waits(other.session).await,
+        Some(other.viewer),
+        "each session has its own"
+    );
     // Made before it is asked for; another one replaces it, and so does a door that comes in its place.
     roster.claim(&mine, claim);
     roster.claim(&mine, Claim::new());
