@@ -65,6 +65,12 @@ id!(
     Uuid::new_v4()
 );
 id!(
+    /// What a page makes up to have a socket for its picture go to the viewer that it will be: worth something once, to its
+    /// session alone.
+    Claim,
+    Uuid::new_v4()
+);
+id!(
     /// One WebRTC peer connection.
     PeerId,
     Uuid::now_v7()

@@ -19,7 +19,7 @@ use super::speaker::{RoleNow, Speaker};
 use super::status::StatusReport;
 use super::viewers::{ControlError, ControlWish};
 use crate::clock::unix_ms;
-use crate::ids::PeerId;
+use crate::ids::{Claim, PeerId};
 use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
 use crate::source::{EndReason, Facts};
 use crate::store::StatusChange;
@@ -222,6 +222,8 @@ pub struct Join {
     pub role: RoleNow,
     /// The peer that the tab believes to have.
     pub peer: Option<PeerId>,
+    /// By what a media socket that is there already goes to this viewer.
+    pub claim: Option<Claim>,
 }
 
 impl Handler<Join> for InstanceActor {
@@ -232,6 +234,7 @@ impl Handler<Join> for InstanceActor {
             who,
             role,
             peer: believed,
+            claim,
         } = msg;
         let shared = &self.shared;
         let (known, steered) = shared.roster.with(|v| (v.session_of(who.viewer).is_some(), v.holder()));
@@ -287,6 +290,9 @@ impl Handler<Join> for InstanceActor {
         who.door.tell(&ServerMessage::Instance(shared.instance_message(role)));
         if let Some(peer_id) = living {
             who.door.tell(&ServerMessage::Resumed { peer_id });
+        }
+        if let Some(claim) = claim {
+            shared.roster.claim(&who, claim);
         }
         // Who comes need not wait for the others to be told.
         shared.roster.tell_control(who.viewer);

@@ -51,6 +51,7 @@ impl Scene {
             who: who.clone(),
             role: RoleNow::always(role),
             peer: None,
+            claim: None,
         };
         self.running.handle.actor().ask(join, PATIENCE).await.unwrap()
     }

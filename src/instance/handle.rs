@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::actor::{End, InstanceActor, RestartApp};
 use super::error::InstanceError;
@@ -13,14 +14,18 @@ use super::screenshots::ScreenshotError;
 use super::shared::InstanceShared;
 use super::spec::InstanceSpec;
 use super::status::StatusReport;
+use super::viewers::ControlError;
 use crate::clock::unix_ms;
-use crate::ids::SessionId;
+use crate::ids::{Claim, SessionId, ViewerId};
 use crate::protocol::words::Role;
 use crate::source::EndReason;
 use crate::supervision::{CallError, ChildRef};
 
 /// A restart stops what runs before it answers.
 const RESTART_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A page that opens a socket for its picture ahead says as whom it watches before long.
+const CLAIM_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the layers above hold of an instance. Cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
@@ -108,6 +113,15 @@ impl InstanceHandle {
     #[must_use]
     pub fn watching(&self) -> Vec<SessionId> {
         self.shared.roster.with(|v| v.iter().map(|(_, v)| v.session).collect())
+    }
+
+    /// Waits for the viewer of this session that makes this claim.
+    ///
+    /// # Errors
+    /// `not_watching`: none did for a while.
+    pub async fn claimed(&self, claim: Claim, session: SessionId) -> Result<ViewerId, RequestError> {
+        let made = timeout(CLAIM_WITHIN, self.shared.roster.claimed(claim, session)).await;
+        made.map_err(|_| InstanceError::Control(ControlError::NotWatching).into())
     }
 
     /// Notes an event of it; never waits.

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::latencies::Latencies;
 use super::outbound::written;
 use super::speaker::{RoleNow, Speaker};
 use super::viewers::{ControlError, ControlWish, Regraded, Viewers};
-use crate::ids::{PeerId, SessionId, ViewerId};
+use crate::ids::{Claim, PeerId, SessionId, ViewerId};
 use crate::protocol::rights::{Action, may};
 use crate::protocol::signalling::{ServerMessage, ViewerEntry};
 use crate::protocol::words::Role;
@@ -28,6 +29,8 @@ pub struct Roster {
     inner: Mutex<Inner>,
     /// Everybody is due to be told who is there.
     due: Notify,
+    /// Somebody has made a claim.
+    claims: Notify,
     latencies: Latencies,
 }
 
@@ -48,6 +51,8 @@ struct Attendance {
     role: RoleNow,
     /// Since when its viewer is known not to be here.
     lost_at: Option<Instant>,
+    /// By what a media socket is its viewer's; until one is.
+    claim: Option<Claim>,
 }
 
 impl Roster {
@@ -62,6 +67,7 @@ impl Roster {
                 announcing: Announcing::default(),
             }),
             due: Notify::new(),
+            claims: Notify::new(),
             latencies: Latencies::default(),
         }
     }
@@ -85,9 +91,36 @@ impl Roster {
             door: who.door.clone(),
             role: role.clone(),
             lost_at: None,
+            claim: None,
         };
         let before = inner.doors.insert(who.viewer, attendance);
         Ok((peer, before.map(|a| a.door).filter(|door| !door.is_same(&who.door))))
+    }
+
+    /// A viewer that is here says what its media socket came with; from now on that is the only one.
+    pub fn claim(&self, who: &Speaker, claim: Claim) {
+        let mut inner = self.lock();
+        if inner.knows(who).is_none() {
+            return;
+        }
+        if let Some(here) = inner.doors.get_mut(&who.viewer) {
+            here.claim = Some(claim);
+        }
+        drop(inner);
+        self.claims.notify_waiters();
+    }
+
+    /// Waits for the viewer of this session that makes this claim, which is worth nothing afterwards.
+    pub async fn claimed(&self, claim: Claim, session: SessionId) -> ViewerId {
+        loop {
+            // Before it is looked: a claim that is made meanwhile is not missed.
+            let mut made = pin!(self.claims.notified());
+            made.as_mut().enable();
+            if let Some(viewer) = self.lock().take_claim(claim, session) {
+                return viewer;
+            }
+            made.await;
+        }
     }
 
     /// A viewer says that it goes; gives its peer. Nothing where it is not here, or came back by another door.
@@ -315,6 +348,15 @@ impl Inner {
     fn heard(&self, who: &Speaker) -> Result<(), ControlError> {
         let here = self.knows(who).ok_or(ControlError::NotWatching)?;
         watching(&here.role).map(|_| ())
+    }
+
+    fn take_claim(&mut self, claim: Claim, session: SessionId) -> Option<ViewerId> {
+        let Self { viewers, doors, .. } = self;
+        let (id, here) = doors
+            .iter_mut()
+            .find(|(id, here)| here.claim == Some(claim) && viewers.session_of(**id) == Some(session))?;
+        here.claim = None;
+        Some(*id)
     }
 
     fn remove(&mut self, id: ViewerId, now: Instant) -> Option<Option<PeerId>> {

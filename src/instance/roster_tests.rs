@@ -194,3 +194,53 @@ async fn of_hundreds_who_come_at_once_everybody_is_told_a_few_times_and_the_last
     assert!(messages < MANY * 10, "{messages} messages to {MANY}");
     announcing.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_leads_to_the_viewer_of_the_same_session_that_makes_it_once() {
+    let roster = Arc::new(Roster::new(8, Instant::now()));
+    let claim = Claim::new();
+    let ((mine, _socket), (other, _others_socket)) = (tab(SessionId::new()), tab(SessionId::new()));
+    let waits = |session| {
+        let roster = Arc::clone(&roster);
+        let soon = Duration::from_secs(1);
+        async move { tokio::time::timeout(soon, roster.claimed(claim, session)).await.ok() }
+    };
+    // Before the viewer is here, and before it says so.
+    let early = tokio::spawn(waits(mine.session));
+    tokio::task::yield_now().await;
+    roster.claim(&mine, claim);
+    for who in [&mine, &other] {
+        roster.join(who, &RoleNow::always(Role::Spectator)).unwrap();
+    }
+    roster.claim(&other, claim);
+    tokio::task::yield_now().await;
+    assert!(
+        !early.is_finished(),
+        "what another session claims, or nobody, is nothing"
+    );
+    roster.claim(&mine, claim);
+    assert_eq!(early.await.unwrap(), Some(mine.viewer));
+    assert_eq!(waits(mine.session).await, None, "it was worth something once");
+    assert_eq!(
+        waits(other.session).await,
+        Some(other.viewer),
+        "each session has its own"
+    );
+    // Made before it is asked for; another one replaces it, and so does a door that comes in its place.
+    roster.claim(&mine, claim);
+    roster.claim(&mine, Claim::new());
+    assert_eq!(waits(mine.session).await, None);
+    roster.claim(&mine, claim);
+    let (elsewhere, _new_socket) = tab(mine.session);
+    let elsewhere = Speaker {
+        viewer: mine.viewer,
+        ..elsewhere
+    };
+    roster.join(&elsewhere, &RoleNow::always(Role::Spectator)).unwrap();
+    assert_eq!(waits(mine.session).await, None);
+    // By a door that is no longer its viewer's.
+    roster.claim(&mine, claim);
+    assert_eq!(waits(mine.session).await, None);
+    roster.claim(&elsewhere, claim);
+    assert_eq!(waits(mine.session).await, Some(mine.viewer));
+}

@@ -66,6 +66,7 @@ async fn an_instance_runs_by_what_its_source_says_and_asks_that_for_picture_and_
         who: who.clone(),
         role,
         peer: None,
+        claim: None,
     };
     handle.actor().ask(join, PATIENCE).await.unwrap().unwrap();
     let show = ActivateWindow { who, window: 9 };

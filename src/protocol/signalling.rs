@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub use super::windows::WindowEntry;
 pub use super::words::{CloseReason, InstanceStatus, Role};
 use crate::config::Keyboard;
-use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
+use crate::ids::{Claim, InstanceId, PeerId, SessionId, ViewerId};
 
 /// The sub-protocol (RFC 6455 section 1.9).
 pub const SUBPROTOCOL: &str = "heliostat.v1";
@@ -102,6 +102,9 @@ pub enum ClientMessage {
         /// The role wished for; a wish for less than one may is granted.
         #[serde(default)]
         role: Option<Role>,
+        /// By what a media socket that is there already goes to this viewer.
+        #[serde(default)]
+        claim: Option<Claim>,
     },
     /// A new peer connection's offer.
     Offer {
@@ -440,6 +443,7 @@ mod tests {
             instance_id: id,
             peer_id: None,
             role: None,
+            claim: None,
         };
         assert_eq!(decode(&text).unwrap(), watch);
         let peer = PeerId::new();

@@ -17,7 +17,7 @@ use super::roles::Roles;
 use super::sessions::Around;
 use super::tenure::Tenure;
 use crate::clock::unix_ms;
-use crate::ids::{InstanceId, PeerId, SessionId, ViewerId};
+use crate::ids::{Claim, InstanceId, PeerId, SessionId, ViewerId};
 use crate::instance::actor::{Join, Leave};
 use crate::instance::{ControlError, Door, InstanceHandle, Outbound, Speaker};
 use crate::observe::Lines;
@@ -71,6 +71,8 @@ struct Socket {
     /// An instance whose actor is not there yet (a failed one is only a row until it is started again), and the peer that
     /// is to be taken over then.
     waiting: Option<(InstanceId, Option<PeerId>)>,
+    /// By what it will have a media socket, until the instance knows.
+    claim: Option<Claim>,
 }
 
 impl SessionActor {
@@ -118,8 +120,12 @@ impl SessionActor {
                 log::debug!("session={} viewer={} stats={digest}", self.session, socket.viewer);
             }
             ClientMessage::Watch {
-                instance_id, peer_id, ..
+                instance_id,
+                peer_id,
+                claim,
+                ..
             } => {
+                socket.claim = claim;
                 // Who asks anew about what it watches already keeps its connection.
                 if peer_id.is_none() || socket.watching.as_ref().is_none_or(|w| w.spec().id != instance_id) {
                     leave(socket);
@@ -262,8 +268,10 @@ fn watch(socket: &mut Socket, roles: &Roles, handle: InstanceHandle, peer: Optio
         who: speaker(socket),
         role: roles.from_now_on(&socket.tenure, &handle),
         peer,
+        claim: socket.claim,
     };
     let asked = handle.actor().tell(join).is_ok();
+    socket.claim = socket.claim.filter(|_| !asked);
     socket.waiting = (!asked).then_some((handle.spec().id, peer));
     socket.watching = asked.then_some(handle);
     asked
@@ -352,6 +360,7 @@ impl Handler<Attach> for SessionActor {
                 greeted: false,
                 watching: None,
                 waiting: None,
+                claim: None,
             },
         );
     }

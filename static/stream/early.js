@@ -1,22 +1,23 @@
-import { openLink, wishOf } from '../viewer/open.js';
+import { instanceIn, wishIn } from '../viewer/kept.js';
+import { openLink } from '../viewer/open.js';
 
 /**
  * Begins what takes long, the peer connection, before the page builds what is to be seen: the viewer takes the link over when
  * it is there.
  */
 
-/** What `socket.js` has begun. @typedef {{heliostatSocket?: WebSocket}} Begun */
-const socket = /** @type {Begun} */ (globalThis).heliostatSocket;
+/** What `socket.js` has begun. @typedef {{heliostatBegun?: import('../viewer/begun.js').Begun}} Beginning */
+const sockets = /** @type {Beginning} */ (globalThis).heliostatBegun;
 
 /** The instance that the page's address names. */
-export const instance = location.pathname.split('/').filter(Boolean).pop() ?? '';
+export const instance = instanceIn(location.pathname);
 
 /** The way of the picture that the address asks for: `?transport=webrtc`, `websocket` or `vnc`. */
-export const transport = wishOf(new URLSearchParams(location.search).get('transport'));
+export const transport = wishIn(location.search);
 
 /** Its link, started; null where there is no session yet. */
-export const early = socket ? openLink(instance, location.href, transport) : null;
-early?.start(socket);
+export const early = sockets ? openLink(instance, location.href, transport, sockets.codecs) : null;
+early?.start(sockets);
 
 /** What the page builds before its offer is on its way delays the picture; it does not wait for it longer than this, ms. */
 const OFFER_FIRST = 200;

@@ -1,15 +1,24 @@
 import { inFragment } from '../lib/fragment.js';
-import { knownSession } from '../lib/storage.js';
-import { SUBPROTOCOL, socketUrl } from '../viewer/protocol.js';
+import { knownSession, storage } from '../lib/storage.js';
+import { begin } from '../viewer/begun.js';
+import { blockedKey, instanceIn, viewerKey, wishIn } from '../viewer/kept.js';
+import { socketUrl } from '../viewer/protocol.js';
 
 /**
- * The page's first socket, which the host writes into the page's own text: to open one takes two round trips and a while of the
- * browser's, about as long as to fetch what uses it. None for a browser without a session, which has to get one first, and
- * for one that comes by a link, which has to be exchanged first.
+ * The page's first sockets, which the host writes into the page's own text. None for a browser without a session, which has to get
+ * one first, and none for one that comes by a link, which has to be exchanged first.
  */
 if (knownSession() && !inFragment(location, 'link')) {
-  /** @type {import('./early.js').Begun} */ (globalThis).heliostatSocket = new WebSocket(
-    socketUrl(location.href),
-    SUBPROTOCOL,
+  const instance = instanceIn(location.pathname);
+  const wish = wishIn(location.search);
+  const blocked = storage(() => localStorage.getItem(blockedKey(socketUrl(location.href))));
+  /** @type {import('./early.js').Beginning} */ (globalThis).heliostatBegun = begin(
+    { WebSocket, VideoDecoder: window.VideoDecoder, claim: () => crypto.randomUUID() },
+    location.href,
+    {
+      instance,
+      viewerId: storage(() => sessionStorage.getItem(viewerKey(instance))),
+      picture: !document.hidden && (wish === 'websocket' || (wish === 'auto' && blocked !== null)),
+    },
   );
 }

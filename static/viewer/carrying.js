@@ -1,8 +1,11 @@
-import { afterClose } from './close-reasons.js';
-import { BLOCKED_MS, CONNECT_WITHIN_MS, DOUBT_MS, GOING_MS, STEADY_MS } from './deadlines.js';
+import { afterClose, OFFER_FAULTS, PATHLESS } from './close-reasons.js';
+import { CONNECT_WITHIN_MS, DOUBT_MS, GOING_MS, STEADY_MS } from './deadlines.js';
 import { diagnose } from './diagnosis.js';
+import { Doubt } from './doubt.js';
 import { shownFrame } from './frame-watch.js';
 import { Hearing } from './hearing.js';
+import { adopted, byWebSocket, makerOf } from './making.js';
+import { Offers } from './offers.js';
 import { Paths } from './paths.js';
 import { Peer } from './peer.js';
 import { Photons } from './photons.js';
@@ -14,18 +17,8 @@ import { WayKeeper } from './way-keeper.js';
  * @typedef {Peer | import('./media-peer.js').MediaPeer | import('./vnc-peer.js').VncPeer} Transport
  */
 
-/** What most viewers never need: loaded when it may be. */
-const byWebSocket = () => import('./media-peer.js');
-/** Needed by fewer still, and larger: loaded when it is. */
-const byVnc = () => Promise.all([import('./vnc-peer.js'), import('./vnc-screen.js')]);
-
 /** What was measured is told the host with each so many pings. */
 const REPORT_EVERY = 3;
-
-/** Errors that are the answer to an offer and that another offer does not mend. */
-const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp', 'transport_not_offered']);
-/** Why a connection is gone that has, or finds, no path. */
-const PATHLESS = new Set(['ice_failed', 'no_udp_port', 'no_media_address']);
 
 /**
  * Has the picture come and the input go, by whatever way there is: makes the next peer whenever one is lost, with back-off, and
@@ -44,13 +37,15 @@ export class Carrying {
   #trial = null;
   /** Why WebRTC found no path, for when nothing else does. @type {import('./diagnosis.js').Diagnosis | null} */
   #noPath = null;
-  /** Offers of this socket that have no answer yet, oldest first. @type {Peer[]} */
-  #pending = [];
+  #offers = new Offers();
+  /** By the socket that the page has begun with, and not let in yet. @type {Transport | null} */
+  #early = null;
+  #over = false;
   #offering = false;
   #pings = 0;
   #offerTimer = 0;
   #peerTimer = 0;
-  #doubtTimer = 0;
+  #doubt;
   /** @type {number | null} */
   #connectedAt = null;
 
@@ -67,8 +62,8 @@ export class Carrying {
         this.#pings += 1;
         if (this.#pings % REPORT_EVERY === 0) around.report(this.photons.figures(this.env.now()));
       },
-      silent: () => this.#silent(),
-      heard: () => this.#heard(),
+      silent: () => this.#doubt.silent(),
+      heard: () => this.#doubt.heard(),
       latency: ms => around.emit('latency', ms),
       shown: told => this.photons.told(told, this.hearing.clock.offset, this.env.now()),
       status: around.status,
@@ -91,6 +86,13 @@ export class Carrying {
       lose: reason => this.lose(reason),
       changed: rung => around.input({ type: 'rung', rung }),
     });
+    this.#doubt = new Doubt(
+      around,
+      this.paths,
+      // By VNC a picture that may be back in seconds is not worth leaving.
+      () => this.ways.second === 'websocket' && this.#webrtc !== null,
+      () => this.lose('ice_failed', 0, 'blocked'),
+    );
   }
 
   get #webrtc() {
@@ -98,7 +100,7 @@ export class Carrying {
   }
 
   get #media() {
-    return this.peer && this.peer.kind !== 'webrtc' ? this.peer : null;
+    return this.peer?.kind === 'webrtc' ? null : this.peer;
   }
 
   /** A video shows a frame. @param {import('./frame-watch.js').Metadata} metadata @param {number} at ms */
@@ -109,13 +111,48 @@ export class Carrying {
     if (frame) this.photons.shown(frame, offset, now);
   }
 
-  /** Makes the first peer ahead of time, so that its offer is ready when the host is, or has what it takes loaded. */
-  start() {
+  /**
+   * Makes the first peer ahead of time, so that its offer is ready when the host is, or has what it takes loaded.
+   * @param {import('./begun.js').Begun['media']} [media] a socket that was opened for the picture
+   */
+  start(media) {
     if (this.ways.way === 'webrtc') this.#prepare();
-    else if (this.ways.way === 'websocket') void byWebSocket().catch(() => {});
+    if (this.ways.way === 'websocket') void this.#adopt(media);
+    else this.ahead();
+  }
+
+  /** Offers what is prepared along with the wish to watch: the host takes them in their order. */
+  ahead() {
+    const peer = this.#webrtc;
+    if (!peer || peer.id || this.#offering || !this.around.signalling.open) return;
+    this.#offering = true;
+    this.#offers.ahead = peer;
+    void this.#offer(peer);
+  }
+
+  /** The host has said welcome. @param {import('./protocol.js').Welcome} welcome */
+  welcomed(welcome) {
+    this.paths.configure(welcome);
+    this.#offers.welcomed(this.paths.ice);
+    this.offered(welcome.transports);
+  }
+
+  /** What was begun ahead is not wanted. */
+  takeBack() {
+    const peer = this.#offers.ahead ?? this.#early;
+    this.#offers.ahead = null;
+    if (peer && peer === this.peer && !peer.id) this.drop();
+  }
+
+  /** Whether this error says no more of what was offered ahead than the host says by itself. @param {string} code */
+  moot(code) {
+    if (!this.#offers.moot(code, this.#offers.ahead === this.peer)) return false;
+    this.takeBack();
+    return true;
   }
 
   stop() {
+    this.#over = true;
     this.rest();
     this.drop();
     this.ways.stop();
@@ -129,16 +166,16 @@ export class Carrying {
 
   /** There is another socket: what the last one could not take, this one may. */
   socketOpened() {
-    this.#pending = [];
+    this.#offers.opened();
     this.rest();
   }
 
   socketLost() {
     this.paths.socketLost();
     // An offer without an answer died with its socket.
-    if (this.#webrtc && !this.#webrtc.id && this.#pending.includes(this.#webrtc)) this.drop();
+    if (this.#webrtc && !this.#webrtc.id && this.#offers.has(this.#webrtc)) this.drop();
     if (this.#trial && !this.#trial.peer.id) this.#trial.end();
-    this.#pending = [];
+    this.#offers.lost();
   }
 
   /** @param {boolean} anew whether there was none before */
@@ -163,7 +200,7 @@ export class Carrying {
    * @param {{code: string, message: string, retry_after?: number}} error
    */
   refusedOffer(error) {
-    const failed = this.#pending.shift();
+    const failed = this.#offers.settled();
     if (failed && failed === this.#trial?.peer) this.#trial.end();
     if (!failed || failed !== this.peer) return;
     this.drop();
@@ -179,6 +216,11 @@ export class Carrying {
    * @param {import('./ways.js').Event} [event] what that means for the way
    */
   lose(reason, atLeast = 0, event = PATHLESS.has(reason) ? 'pathless' : 'gone') {
+    // What the page had begun with was not taken: it is made as ever, for a viewer that the host knows.
+    if (this.#early) {
+      this.drop();
+      return this.next();
+    }
     const { env, around } = this;
     const now = env.now();
     const steady = this.#connectedAt !== null && now - this.#connectedAt > STEADY_MS;
@@ -206,12 +248,14 @@ export class Carrying {
   drop() {
     this.#trial?.end();
     this.lostId = this.peer?.id ?? this.lostId;
-    for (const timer of [this.#peerTimer, this.#doubtTimer]) this.env.clearTimeout(timer);
+    this.env.clearTimeout(this.#peerTimer);
+    this.#doubt.stop();
     this.hearing.stop();
     this.photons.forget();
     this.paths.drop();
     this.peer?.close();
     this.peer = null;
+    this.#early = null;
     this.around.forget('track', 'canvas', 'channel', 'way');
     this.around.dropped();
   }
@@ -219,11 +263,8 @@ export class Carrying {
   /** Makes the next peer, if one is wanted and there is none. */
   next() {
     if (!this.around.wanted() || this.#offerTimer || this.#offering) return;
-    if (this.#media || this.peer?.id || (this.#webrtc && this.#pending.includes(this.#webrtc))) return;
-    if (!this.ways.any) {
-      this.impossible();
-      return;
-    }
+    if (this.#media || this.peer?.id || this.#offers.has(this.#webrtc)) return;
+    if (!this.ways.any) return this.impossible();
     this.#offering = true;
     if (this.ways.way !== 'webrtc') void this.#open();
     else void this.#offer(this.#webrtc ?? this.#prepare());
@@ -235,7 +276,7 @@ export class Carrying {
       void this.paths.answered(answer.sdp);
       return;
     }
-    const peer = this.#pending.shift();
+    const peer = this.#offers.settled();
     const trial = this.#trial;
     // Its offer was given up meanwhile; the host ends it when the next one comes.
     if (!peer || (peer !== this.peer && peer !== trial?.peer)) return;
@@ -249,7 +290,7 @@ export class Carrying {
 
   /** Whether an offer has no answer yet. */
   get awaits() {
-    return this.#pending.length > 0;
+    return this.#offers.any;
   }
 
   /** What the host lets the picture come by. @param {string[]} [transports] a host that does not say has no VNC */
@@ -261,16 +302,8 @@ export class Carrying {
 
   /** No way is left that may be tried. */
   impossible() {
-    const { wish, lack } = this.ways;
-    const lacking = lack === 'insecure' ? 'webcodecs_insecure' : 'no_webcodecs';
     this.drop();
-    const why = {
-      auto: 'unsupported_browser',
-      webrtc: 'unsupported_browser',
-      websocket: lacking,
-      vnc: 'no_vnc',
-    };
-    this.around.fail(why[wish], '');
+    this.around.fail(this.ways.fault, '');
   }
 
   #prepare() {
@@ -305,6 +338,7 @@ export class Carrying {
 
   /** @param {Transport} peer */
   #channel(peer) {
+    this.#early = null;
     this.around.emit('channel', null);
     this.hearing.start();
     this.#state(peer, peer.state);
@@ -315,14 +349,17 @@ export class Carrying {
     const { around } = this;
     around.input({ type: 'peer', state: 'connecting' });
     try {
-      const sdp = await peer.offer(this.paths.ice);
+      const sdp = await peer.describe();
       this.#offering = false;
-      if (peer !== this.peer || !around.wanted()) {
+      if (
+        peer !== this.peer ||
+        !(around.wanted() || (peer === this.#offers.ahead && around.signalling.open))
+      ) {
         this.next();
         return;
       }
-      this.#pending.push(peer);
       around.signalling.send({ type: 'offer', sdp });
+      this.#offers.made(peer, this.paths.ice);
       around.emit('offer', null);
       this.#expect(peer);
       if (this.ways.second === 'websocket') void byWebSocket().catch(() => {});
@@ -339,7 +376,7 @@ export class Carrying {
     this.peer?.close();
     this.peer = null;
     const { way } = ways;
-    const [make] = await Promise.all([this.#maker(way).catch(() => null), ways.ready]);
+    const [make] = await Promise.all([makerOf(way, around, () => ways.codecs), ways.ready]);
     this.#offering = false;
     const viewer = around.signalling.viewerId;
     if (!around.wanted() || this.peer || !viewer || !ways.any) return;
@@ -358,21 +395,17 @@ export class Carrying {
     this.#expect(peer);
   }
 
-  /** What makes a peer of a way by a socket. @param {import('./ways.js').Way} way */
-  async #maker(way) {
-    const { env } = this;
-    const { instance, signalling } = this.around;
-    if (way === 'vnc') {
-      const [{ VncPeer, vncUrl }, { screen }] = await byVnc();
-      /** @param {string} viewer */
-      return viewer => new VncPeer(vncUrl(signalling.url, { instance, viewer }), env, screen);
-    }
-    const { MediaPeer, mediaUrl } = await byWebSocket();
-    /** @param {string} viewer */
-    return viewer => {
-      const wanted = { instance, viewer, codecs: this.ways.codecs.join(',') };
-      return new MediaPeer(mediaUrl(signalling.url, wanted), env);
-    };
+  /** Takes what the page has begun for the picture, if that is how it is to come. @param {import('./begun.js').Begun['media']} [media] */
+  async #adopt(media) {
+    this.#offering = true;
+    const wanted = () => this.ways.way === 'websocket' && !this.peer && !this.#over;
+    const peer = await adopted(media, this.env, wanted);
+    this.#offering = false;
+    if (this.#over) return;
+    if (!peer) return this.next();
+    this.#early = this.#use(peer);
+    this.around.emit('offer', null);
+    peer.retell();
   }
 
   /** @param {Transport} peer */
@@ -401,46 +434,16 @@ export class Carrying {
       around.emit('way', peer.kind);
     } else if (peer.kind === 'webrtc' && (state === 'disconnected' || (state === 'failed' && before))) {
       around.input({ type: 'peer', state: 'interrupted' });
-      around.signalling.suspect();
-      this.#doubt();
+      this.#doubt.begin();
       paths.tell(state === 'failed' ? 'failed' : 'interrupted');
     } else if (state === 'failed' || state === 'closed') {
       this.lose('ice_failed');
     }
   }
 
-  #silent() {
-    const { around } = this;
-    if (around.facts().silent) return;
-    around.input({ type: 'silent', silent: true });
-    this.paths.tell('silent');
-    // What has taken the path may have taken the socket along, over which the way back is agreed on.
-    around.signalling.suspect();
-    this.#doubt();
-  }
-
-  /** Nothing comes by WebRTC. If the host is heard by its socket, it is the path alone that is lost. */
-  #doubt() {
-    const { around, env, ways } = this;
-    // By VNC a picture that may be back in seconds is not worth leaving.
-    if (ways.second !== 'websocket' || !this.#webrtc) return;
-    const since = env.now();
-    env.clearTimeout(this.#doubtTimer);
-    this.#doubtTimer = env.setTimeout(() => {
-      const { peer, silent } = around.facts();
-      const away = silent || peer === 'interrupted';
-      if (away && around.signalling.heardSince(since)) this.lose('ice_failed', 0, 'blocked');
-    }, BLOCKED_MS);
-  }
-
-  #heard() {
-    if (!this.around.facts().silent) return;
-    this.around.input({ type: 'silent', silent: false });
-    this.paths.tell('connected');
-  }
-
   /** The host lets no picture come by the WebSocket now. @param {{code: string, message: string, retry_after?: number}} refusal */
   #refused({ code, message, retry_after = 0 }) {
+    if (this.#early && code === 'not_watching') return this.lose(code);
     this.around.emit('problem', { code, message });
     if (OFFER_FAULTS.has(code)) this.#without(this.ways.way, code, message);
     else if (afterClose(code) === 'leave') this.around.putOut(code);
@@ -467,7 +470,7 @@ export class Carrying {
     const trial = new Trial(this.env, this.paths.ice, {
       send: message => {
         const sent = around.signalling.send(message);
-        if (sent && message.type === 'offer') this.#pending.push(trial.peer);
+        if (sent && message.type === 'offer') this.#offers.made(trial.peer);
         return sent;
       },
       track: track => around.emit('track', track),

@@ -66,3 +66,8 @@ export function closeWords(reason) {
   if (Object.hasOwn(REFUSALS, reason)) return REFUSALS[reason];
   return Object.hasOwn(WORDS, reason) ? WORDS[/** @type {CloseReason} */ (reason)] : WORDS.fault;
 }
+
+/** Errors that are the answer to an offer and that another offer does not mend. */
+export const OFFER_FAULTS = new Set(['no_common_codec', 'bad_sdp', 'transport_not_offered']);
+/** Why a connection is gone that has, or finds, no path. */
+export const PATHLESS = new Set(['ice_failed', 'no_udp_port', 'no_media_address']);

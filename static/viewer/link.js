@@ -59,6 +59,8 @@ export class Link extends Retelling {
   #lastShown = '';
   /** The form of the picture that is asked for. @type {string | null} */
   #wish = null;
+  /** What the first `watch` says to have the socket that was opened for the picture. @type {string | null} */
+  #claim = null;
 
   /**
    * @param {string} url of the socket @param {string} instance @param {Env} env @param {string | null} viewerId
@@ -101,7 +103,7 @@ export class Link extends Retelling {
     this.#carrying = new Carrying(around, wish, blocked);
     // A peer that is new knows nothing of what the one before was told.
     this.addEventListener('channel', () => this.#wish !== null && this.#pin());
-    this.signalling.addEventListener('open', () => this.#opened());
+    this.signalling.addEventListener('open', event => this.#opened(detail(event).greeted));
     this.signalling.addEventListener('lost', event => this.#socketLost(detail(event)));
     this.signalling.addEventListener('message', event => this.#message(detail(event)));
   }
@@ -135,18 +137,20 @@ export class Link extends Retelling {
     return this.#carrying.ways.way;
   }
 
-  /** @param {WebSocket | null} [begun] a socket to use first */
+  /** @param {import('./begun.js').Begun | null} [begun] sockets to use first */
   start(begun = null) {
     this.startedAt = this.env.now();
     this.#input({ type: 'start' });
     if (!this.#carrying.ways.any) {
-      begun?.close();
+      begun?.signalling.socket.close();
+      void begun?.media.then(media => media?.socket.close());
       this.#carrying.impossible();
       return;
     }
+    this.#claim = begun?.claim ?? null;
     // First the socket: it connects while the page is busy making the peer.
     this.signalling.start(begun);
-    this.#carrying.start();
+    this.#carrying.start(begun?.media);
   }
 
   stop() {
@@ -222,10 +226,13 @@ export class Link extends Retelling {
     this.send({ type: 'rendition', rung });
   }
 
-  #opened() {
+  /** @param {boolean} greeted whether it has said that this is to be watched */
+  #opened(greeted) {
     this.#carrying.socketOpened();
     this.#input({ type: 'socket', state: 'open' });
-    this.#watch();
+    if (!greeted) this.#watch();
+    else this.#claim = null;
+    this.#carrying.ahead();
   }
 
   #watch() {
@@ -235,7 +242,9 @@ export class Link extends Retelling {
       type: 'watch',
       instance_id: this.instance,
       ...(living ? { peer_id: living } : {}),
+      ...(this.#claim ? { claim: this.#claim } : {}),
     });
+    this.#claim = null;
     this.env.clearTimeout(this.#resumeTimer);
     if (living) {
       this.#resumeTimer = this.env.setTimeout(() => this.#carrying.lose('resume_expired'), RESUME_WITHIN_MS);
@@ -257,8 +266,7 @@ export class Link extends Retelling {
   #message(message) {
     switch (message.type) {
       case 'welcome':
-        this.#carrying.paths.configure(message);
-        this.#carrying.offered(message.transports);
+        this.#carrying.welcomed(message);
         this.emit('welcome', message);
         break;
       case 'ice_servers':
@@ -309,6 +317,8 @@ export class Link extends Retelling {
   #instance(message) {
     this.#input({ type: 'instance', message });
     this.emit('status', message);
+    // What was offered before it was known.
+    if (!takesPeers(message.status)) this.#carrying.takeBack();
     this.#carrying.next();
   }
 
@@ -362,6 +372,8 @@ export class Link extends Retelling {
       this.#putOut(error.code);
       return;
     }
+    // The wish to watch is answered by itself.
+    if (this.#carrying.moot(error.code)) return;
     this.emit('problem', error);
     // A host that knows no restart has no id for what it refuses.
     if (error.code === 'unknown_type' || (error.peer_id && error.peer_id === this.peer?.id)) {

@@ -2,6 +2,8 @@
  * The messages of the media socket beside those of the data channels: binary, little endian. Pure.
  */
 
+export const MEDIA_SUBPROTOCOL = 'heliostat.media.v1';
+
 const VERSION = 1;
 const HEADER_BYTES = 10;
 const FRAME_BYTES = 16;

@@ -1,11 +1,9 @@
 import { Decoding } from './decoding.js';
-import { keyFrame, taken } from './media-frames.js';
+import { keyFrame, MEDIA_SUBPROTOCOL, taken } from './media-frames.js';
 import { SocketPeer } from './socket-peer.js';
 import { complete } from './stats.js';
 
 export { mediaUrl } from './media-frames.js';
-
-export const MEDIA_SUBPROTOCOL = 'heliostat.media.v1';
 
 /** A key frame that was asked for and has not come is asked for again. */
 const KEY_EVERY_MS = 1000;
@@ -33,9 +31,12 @@ export class MediaPeer extends SocketPeer {
   #last = null;
   #asking = 0;
 
-  /** @param {string} url @param {import('./signalling.js').Env} env */
-  constructor(url, env) {
-    super(url, MEDIA_SUBPROTOCOL, env);
+  /**
+   * @param {string} url @param {import('./signalling.js').Env} env
+   * @param {import('./begun.js').Opening} [begun] a socket to this URL that is opening already
+   */
+  constructor(url, env, begun) {
+    super(url, MEDIA_SUBPROTOCOL, env, begun);
     this.canvas = /** @type {HTMLCanvasElement} */ (env.canvas?.());
     this.#brush = this.canvas.getContext('2d', { alpha: false });
   }

@@ -38,6 +38,8 @@ export class Peer extends EventTarget {
   #known = false;
   /** @type {(() => void) | null} */
   #gathered = null;
+  /** Whether it has begun to look for paths. */
+  #seeks = false;
   /** @type {import('./diagnosis.js').Evidence} */
   #evidence = { servers: [], policy: 'all', found: [], errors: [] };
 
@@ -109,12 +111,28 @@ export class Peer extends EventTarget {
    * @param {Ice} ice
    */
   async offer(ice) {
+    const sdp = await this.describe();
+    await this.seek(ice);
+    return sdp;
+  }
+
+  /** The SDP to send, which says nothing of paths. */
+  async describe() {
+    return (await this.offered).sdp ?? '';
+  }
+
+  /**
+   * Starts gathering, once. Before the answer: with what is known of servers then, it is as soon as the host has said welcome.
+   * @param {Ice} ice
+   */
+  async seek(ice) {
+    if (this.#seeks) return;
+    this.#seeks = true;
     const offer = await this.offered;
     this.configure(ice);
     // Not waited for: the host may have the description meanwhile, and its answer is applied after this by the
     // connection's own order of operations (W3C WebRTC 4.4.1.2), or refused if this fails.
     this.connection.setLocalDescription(offer).catch(() => {});
-    return offer.sdp ?? '';
   }
 
   /**

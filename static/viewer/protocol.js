@@ -43,8 +43,10 @@ export function socketUrl(host) {
 
 /** @typedef {{ice_servers?: RTCIceServer[], ice_transport_policy?: RTCIceTransportPolicy, expires_in?: number}} IceMessage */
 
+/** @typedef {{session_id: string, viewer_id: string, transports?: string[]} & IceMessage} Welcome */
+
 /**
- * @typedef {({type: 'welcome', session_id: string, viewer_id: string, transports?: string[]} & IceMessage)
+ * @typedef {({type: 'welcome'} & Welcome)
  *   | ({type: 'ice_servers'} & IceMessage)
  *   | {type: 'restart_ice', peer_id: string}
  *   | ({type: 'instance'} & InstanceMessage)

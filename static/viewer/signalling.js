@@ -11,6 +11,7 @@ import { parse, SUBPROTOCOL } from './protocol.js';
  * @property {typeof RTCPeerConnection} RTCPeerConnection
  * @property {typeof VideoDecoder} [VideoDecoder] missing on pages without encryption, and in some browsers
  * @property {typeof EncodedVideoChunk} [EncodedVideoChunk]
+ * @property {Promise<import('./media-frames.js').Codec[]>} [codecs] what it decodes, where that was looked at
  * @property {() => HTMLCanvasElement} [canvas] makes one
  * @property {(run: (at: number) => void) => unknown} nextFrame runs it with the page's next frame, and when that began, ms
  * @property {boolean} [secure] whether the page is one that browsers trust with everything
@@ -34,7 +35,7 @@ const MOMENTARY = new Set(['ping', 'stats', 'offer', 'candidate', 'restart_ice',
 /**
  * The WebSocket client: says hello, keeps the socket alive, reconnects for ever while the page is visible.
  *
- * Events: `open` (hello is sent), `lost` (detail: `{retryAt, everOpen}`), `message` (detail: a ServerMessage).
+ * Events: `open` (hello is sent; detail: `{greeted}`, whether `watch` is, too), `lost` (detail: `{retryAt, everOpen}`), `message` (detail: a ServerMessage).
  * It survives: a refused or dropped socket, silence, a sleeping machine. It does not know what a peer is.
  */
 export class Signalling extends EventTarget {
@@ -72,7 +73,7 @@ export class Signalling extends EventTarget {
     return this.#attempts;
   }
 
-  /** @param {WebSocket | null} [begun] a socket to this URL that is opening already, for the first attempt */
+  /** @param {import('./begun.js').Begun | null} [begun] a socket to this URL that is opening already, for the first attempt */
   start(begun = null) {
     if (this.#running) return;
     this.#running = true;
@@ -153,15 +154,17 @@ export class Signalling extends EventTarget {
     return false;
   }
 
-  /** @param {WebSocket | null} [begun] */
+  /** @param {import('./begun.js').Begun | null} [begun] */
   #connect(begun = null) {
     if (!this.env.visible()) {
-      begun?.close();
+      begun?.signalling.socket.close();
       // Nobody is looking: `wake` comes when somebody is.
       this.#emit('lost', { retryAt: null, everOpen: false });
       return;
     }
-    let socket = begun && begun.readyState < 2 ? begun : null;
+    const ahead = begun && begun.signalling.socket.readyState < 2 ? begun : null;
+    const greeted = ahead?.greeted ?? false;
+    let socket = ahead?.signalling.socket;
     try {
       socket ??= new this.env.WebSocket(this.url, SUBPROTOCOL);
     } catch {
@@ -179,8 +182,8 @@ export class Signalling extends EventTarget {
       this.env.clearTimeout(this.#timer);
       this.#attempts = 0;
       this.#heard = this.env.now();
-      this.send({ type: 'hello', ...(this.viewerId ? { viewer_id: this.viewerId } : {}) });
-      this.#emit('open', {});
+      if (!greeted) this.send({ type: 'hello', ...(this.viewerId ? { viewer_id: this.viewerId } : {}) });
+      this.#emit('open', { greeted });
       this.#ping();
     };
     socket.onmessage = ({ data }) => {
@@ -190,6 +193,13 @@ export class Signalling extends EventTarget {
       if (this.#socket === socket) this.#abandon(opened);
     };
     if (socket.readyState === 1) socket.onopen(new Event('open'));
+    // When what is to hear it is there as well.
+    if (ahead) queueMicrotask(() => this.#retell(ahead.signalling));
+  }
+
+  /** What came before anybody listened. @param {import('./begun.js').Opening} ahead */
+  #retell({ socket, heard }) {
+    for (const { data } of heard.splice(0)) if (this.#socket === socket) this.#receive(data);
   }
 
   /** @param {unknown} data */

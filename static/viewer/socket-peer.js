@@ -19,19 +19,31 @@ export class SocketPeer extends EventTarget {
   closed = false;
   #socket;
   #heard;
+  #heardBefore;
   #watch = 0;
 
-  /** @param {string} url @param {string} protocol @param {import('./signalling.js').Env} env */
-  constructor(url, protocol, env) {
+  /**
+   * @param {string} url @param {string} protocol @param {import('./signalling.js').Env} env
+   * @param {import('./begun.js').Opening} [begun] a socket to this URL that is opening already
+   */
+  constructor(url, protocol, env, begun) {
     super();
     this.env = env;
     this.#heard = env.now();
-    const socket = new env.WebSocket(url, protocol);
+    const socket = begun?.socket ?? new env.WebSocket(url, protocol);
     this.#socket = socket;
     socket.binaryType = 'arraybuffer';
     socket.onmessage = ({ data }) => data instanceof ArrayBuffer && this.#message(data);
     socket.onclose = () => this.lost();
+    this.#heardBefore = begun?.heard ?? [];
     this.#listen();
+  }
+
+  /** Tells what came by a socket that was begun, to who listens only now. */
+  retell() {
+    for (const { data } of this.#heardBefore.splice(0))
+      if (!this.closed && data instanceof ArrayBuffer) this.#message(data);
+    if (this.#socket.readyState > 1) this.lost();
   }
 
   /** The host has let it in. @param {import('./media-frames.js').Opened} _opened */

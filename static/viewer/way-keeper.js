@@ -66,6 +66,13 @@ export class WayKeeper {
     return this.env.secure === false ? 'insecure' : 'missing';
   }
 
+  /** What it is called where nothing can be tried. */
+  get fault() {
+    const { wish } = this.#ways;
+    if (wish === 'websocket') return this.lack === 'insecure' ? 'webcodecs_insecure' : 'no_webcodecs';
+    return wish === 'vnc' ? 'no_vnc' : 'unsupported_browser';
+  }
+
   /**
    * @param {Event} event
    * @returns {boolean} whether another way is next
@@ -100,7 +107,7 @@ export class WayKeeper {
   async #lookAtCodecs() {
     const { can, wish } = this.#ways;
     if (!can.websocket || (wish !== 'auto' && wish !== 'websocket')) return;
-    this.codecs = await decodable(this.env.VideoDecoder).catch(() => []);
+    this.codecs = await (this.env.codecs ?? decodable(this.env.VideoDecoder)).catch(() => []);
     if (this.codecs.length > 0) return;
     this.tell('no_websocket');
     if (!this.any) this.hooks.impossible();

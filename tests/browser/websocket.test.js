@@ -1,6 +1,7 @@
 // A viewer without a way for WebRTC: the same picture by a WebSocket, and input with it.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 
 import { pattern, shrink, shrinking, tellPattern } from './harness/apps.js';
 import { EVEN, FLIP, ODD } from './harness/pattern.js';
@@ -354,6 +355,78 @@ async function rude(stage) {
   };
   return { client, signalling, open, path, headers };
 }
+
+scenario(
+  'a page has its sockets, and is a viewer by them, while its script is still on its way',
+  async stage => {
+    const { home, page } = await stage.visitor();
+    const { instanceId } = await home.launch('pattern', stage.host);
+    /** @type {import('playwright-core').Route[]} */
+    const held = [];
+    await page.route('**/joined/stream.js', route => void held.push(route));
+    /** @type {string[]} */
+    const sockets = [];
+    /** @type {string[]} */
+    const sent = [];
+    page.on('websocket', socket => {
+      sockets.push(new URL(socket.url()).pathname);
+      socket.on('framesent', ({ payload }) => {
+        if (typeof payload === 'string') sent.push(JSON.parse(payload).type);
+      });
+    });
+    const lets = /viewer=\S+ by websocket/;
+    const before = stage.host.log().length;
+    await page.goto(`${stage.host.origin}/stream/${instanceId}?transport=websocket`, { waitUntil: 'commit' });
+    const letIn = () => lets.test(stage.host.log().slice(before));
+    await until('the script is asked for, and the media socket let in', () => held.length > 0 && letIn());
+    assert.equal(held.length, 1);
+    await held[0].continue();
+    const viewer = new Viewer(page);
+    await comes(viewer);
+    await answers(viewer, 'k');
+    assert.deepEqual(sockets.sort(), ['/ws', '/ws/media'], 'and uses these');
+    assert.deepEqual(
+      sent.filter(type => type !== 'ping' && type !== 'stats'),
+      ['hello', 'watch'],
+    );
+  },
+);
+
+scenario(
+  'a media socket that is there before its viewer goes to who claims it, once, and to nobody else',
+  async stage => {
+    const { client, signalling, headers, path } = await rude(stage);
+    const instance = new URL(path, stage.host.origin).searchParams.get('instance');
+    const [claim, unclaimed] = [randomUUID(), randomUUID()];
+    /** @param {typeof client} by @param {string} of */
+    const claims = async (by, of) => {
+      const { socket, status } = await Socket.open(
+        by,
+        headers,
+        `/ws/media?instance=${instance}&claim=${of}&codecs=vp8`,
+      );
+      assert.ok(socket, `/ws/media answered ${status}`);
+      return socket;
+    };
+    const begun = Date.now();
+    const foreign = await claims(await stage.client(), claim);
+    const [mine, nobodys] = [await claims(client, claim), await claims(client, unclaimed)];
+    /** @param {Socket} socket @param {number} type */
+    const told = (socket, type) => socket.binary.some(bytes => bytes[1] === type);
+    signalling.send({ type: 'watch', instance_id: instance, claim });
+    await until('it is let in', () => told(mine, 0x90) && told(mine, 0x91));
+    const second = await claims(client, claim);
+    for (const socket of [foreign, nobodys, second]) {
+      assert.equal(await socket.ended(), 1008);
+      assert.ok(!told(socket, 0x90));
+      assert.ok(socket.binary.some(bytes => bytes[1] === 0x92 && /not_watching/.test(bytes.toString())));
+    }
+    assert.ok(Date.now() - begun < 25_000, 'none waits for long');
+    assert.ok(told(mine, 0x90) && mine.closed === null, 'which costs the viewer nothing');
+    const { status } = await Socket.open(client, headers, `${path}&claim=${claim}`);
+    assert.equal(status, 400, 'a viewer or a claim');
+  },
+);
 
 scenario('a media socket that sends rubbish, or takes no frames, is closed with a code', async stage => {
   const { signalling, open } = await rude(stage);

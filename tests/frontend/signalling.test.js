@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Signalling } from '../../static/viewer/signalling.js';
-import { FakeSocket, world } from './support.js';
+import { FakeSocket, settle, world } from './support.js';
 
 const URL = 'ws://host/ws';
 /** @param {string | null} [viewerId] */
@@ -17,6 +17,8 @@ function client(viewerId = null) {
   }
   return { ...around, signalling, events };
 }
+/** What a page has begun with. @param {FakeSocket} socket @param {object} [more] @returns {any} */
+const begunWith = (socket, more = {}) => ({ signalling: { socket, heard: [] }, greeted: false, ...more });
 const welcome = { type: 'welcome', session_id: 's', viewer_id: 'v' };
 
 test('it says hello in the sub-protocol, with its viewer id if it has one', () => {
@@ -32,7 +34,7 @@ test('a socket that was begun before it is used first, whether it has opened or 
     const { signalling, clock, events } = client();
     const begun = new FakeSocket(URL, 'heliostat.v1');
     if (opened) begun.accept();
-    signalling.start(/** @type {any} */ (begun));
+    signalling.start(begunWith(begun));
     assert.equal(FakeSocket.last, begun);
     if (!opened) begun.accept();
     assert.deepEqual(begun.sent, [{ type: 'hello' }]);
@@ -46,11 +48,44 @@ test('a socket that was begun before it is used first, whether it has opened or 
   }
 });
 
+test('a socket that has greeted by itself says nothing twice, and what came by it is told in its order', async () => {
+  const { signalling, events } = client();
+  const begun = new FakeSocket(URL, 'heliostat.v1');
+  begun.accept();
+  const heard = [welcome, { type: 'viewers', count: 1, viewers: [] }].map(it => ({
+    data: JSON.stringify(it),
+  }));
+  signalling.start(begunWith(begun, { greeted: true, signalling: { socket: begun, heard } }));
+  assert.deepEqual(events, [['open', { greeted: true }]], 'not before everybody listens');
+  await settle();
+  begun.say({ type: 'pong', t: 1 });
+  assert.deepEqual(begun.sent, []);
+  assert.deepEqual(
+    events.slice(1).map(([, message]) => /** @type {any} */ (message).type),
+    ['welcome', 'viewers', 'pong'],
+  );
+  assert.equal(signalling.viewerId, 'v');
+});
+
+test('what came by a socket that was stopped is told to nobody', async () => {
+  const { signalling, events } = client();
+  const begun = new FakeSocket(URL, 'heliostat.v1');
+  begun.accept();
+  const heard = [{ data: JSON.stringify(welcome) }];
+  signalling.start(begunWith(begun, { greeted: true, signalling: { socket: begun, heard } }));
+  signalling.stop();
+  await settle();
+  assert.deepEqual(
+    events.map(([type]) => type),
+    ['open'],
+  );
+});
+
 test('a socket that was begun and refused meanwhile is replaced at once', () => {
   const { signalling } = client();
   const begun = new FakeSocket(URL, 'heliostat.v1');
   begun.drop();
-  signalling.start(/** @type {any} */ (begun));
+  signalling.start(begunWith(begun));
   assert.notEqual(FakeSocket.last, begun);
   FakeSocket.last.accept();
   assert.deepEqual(FakeSocket.last.sent, [{ type: 'hello' }]);

@@ -20,6 +20,7 @@ pub(super) async fn watching(bench: &Bench, running: &Running, who: &Identity) -
         who: speaker.clone(),
         role: bench.roles.from_now_on(&who.tenure(None), &running.handle),
         peer: None,
+        claim: None,
     };
     running.handle.actor().ask(join, SOON).await.unwrap().unwrap();
     let peer = PeerId::new();

@@ -204,6 +204,7 @@ impl World {
                 instance_id: self.instances[instance].handle.spec().id,
                 peer_id,
                 role: None,
+                claim: None,
             },
             Step::Unwatch { .. } => ClientMessage::Unwatch,
             Step::Offer { .. } => ClientMessage::Offer {

@@ -12,6 +12,7 @@
 //! nothing (closed after 10 s), that floods or sends rubbish (bounded, then closed), an instance that goes (closed with its
 //! reason).
 
+mod ask;
 mod capacity;
 mod feed;
 mod kernel;
@@ -19,5 +20,6 @@ mod shows;
 mod socket;
 mod under_way;
 
+pub use ask::{Ask, Whose};
 pub use kernel::Kernel;
 pub use socket::{MediaRequest, MediaSocket, open};

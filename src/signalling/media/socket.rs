@@ -15,12 +15,13 @@ use tokio::time::Instant;
 
 use super::super::frames::{MAX_FRAME, Refused};
 use super::super::guard::{Guarded, Verdict};
+use super::ask::Ask;
 use super::capacity::Capacity;
 use super::feed::{Gate, frames};
 use super::kernel::Kernel;
 use super::shows::{Shows, Wrong, close_code, why};
 use crate::clock::monotonic_us;
-use crate::instance::media_peer::{MediaPeer, OpenMedia, Picture};
+use crate::instance::media_peer::{MediaPeer, Picture};
 use crate::instance::{InstanceHandle, RequestError};
 use crate::media::{Frame, Presses};
 use crate::observe::Lines;
@@ -42,8 +43,6 @@ const LOOK: Duration = Duration::from_secs(2);
 const MAX_MALFORMED: u32 = 20;
 /// After so many messages over the rate the socket is closed with 1008.
 const MAX_DROPPED: u64 = 20_000;
-/// An instance answers within 10 s.
-const OPEN_DEADLINE: Duration = Duration::from_secs(15);
 
 /// What is written down of all media sockets.
 static LINES: Lines = Lines::a_minute(300);
@@ -55,7 +54,7 @@ pub struct MediaRequest {
     /// Of which instance.
     pub instance: InstanceHandle,
     /// What it is asked for.
-    pub ask: OpenMedia,
+    pub ask: Ask,
     /// What the request came with; the socket is closed when that ends.
     pub tenure: Tenure,
     /// The kernel's side of its connection.
@@ -69,7 +68,7 @@ pub struct MediaRequest {
 pub struct MediaSocket {
     id: u64,
     instance: InstanceHandle,
-    ask: Option<OpenMedia>,
+    ask: Option<Ask>,
     tenure: Option<Tenure>,
     kernel: Kernel,
     peer: Option<Playing>,
@@ -303,8 +302,7 @@ impl Actor for MediaSocket {
             }));
         }
         if let Some(ask) = self.ask.take() {
-            let actor = self.instance.actor().clone();
-            let work = async move { Ok::<_, RequestError>(actor.ask(ask, OPEN_DEADLINE).await??) };
+            let work = ask.of(self.instance.clone());
             ctx.spawn(work.into_actor(self).map(|opened, act, ctx| act.opened(opened, ctx)));
         }
         ctx.run_interval(PING, |_, ctx| ctx.ping(b""));
