@@ -29,6 +29,8 @@ const ROOT_INTENSITY: Intensity = Intensity::new(3, Duration::from_secs(60));
 const TEMPORARY_INTENSITY: Intensity = Intensity::new(0, Duration::from_secs(1));
 /// Sessions with sockets at once.
 const MAX_SESSIONS: usize = 10_000;
+/// Instances at once. What runs is taken up whatever the capacity has become; only launches are refused by it.
+const MAX_INSTANCES: usize = 10_000;
 /// For what was noted last, when the host stops.
 const LAST_NOTES: Duration = Duration::from_secs(2);
 
@@ -48,7 +50,6 @@ pub fn host(
     front: Front,
     listener: Arc<TcpListener>,
 ) -> SupervisorSpec {
-    let capacity = services.config.instances.capacity;
     let before_http = SupervisorSpec::new(Strategy::OneForOne, ROOT_INTENSITY)
         .child(store(services, &api.sessions))
         .child(history(services, &api.tree))
@@ -56,7 +57,7 @@ pub fn host(
         .child(ChildSpec::supervisor("sessions", Restart::Permanent, move || {
             SupervisorSpec::dynamic(TEMPORARY_INTENSITY, MAX_SESSIONS).reference(&sessions)
         }))
-        .child(all_instances(manager, instances, capacity))
+        .child(all_instances(manager, instances))
         .child(mending(manager))
         .child(links(&entrance.roles));
     let before_http = match &front.tls {
@@ -75,7 +76,7 @@ pub fn host(
 
 /// The supervisor of the instances. One that follows another that was stopped takes up what that one let go; what lost
 /// its tree to a fault is for the mending.
-fn all_instances(manager: &Manager, instances: SupervisorRef, capacity: usize) -> ChildSpec {
+fn all_instances(manager: &Manager, instances: SupervisorRef) -> ChildSpec {
     let (manager, begun) = (manager.clone(), AtomicBool::new(false));
     ChildSpec::supervisor("instances", Restart::Permanent, move || {
         if begun.swap(true, Ordering::Relaxed) {
@@ -83,7 +84,7 @@ fn all_instances(manager: &Manager, instances: SupervisorRef, capacity: usize) -
             // Its requests wait for the supervisor that is made here.
             actix_rt::spawn(async move { manager.take_up_again().await });
         }
-        SupervisorSpec::dynamic(TEMPORARY_INTENSITY, capacity).reference(&instances)
+        SupervisorSpec::dynamic(TEMPORARY_INTENSITY, MAX_INSTANCES).reference(&instances)
     })
 }
 

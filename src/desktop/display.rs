@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::commands::DisplayId;
+use super::own_thread::on_own_thread;
 use super::parts::DISPLAY;
 use super::process_child::{Ended, LifeEnd, News, Process, describe, keeper_gone, tell_stopped};
 use super::pulse::watch;
@@ -102,14 +103,11 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
 /// Before anything else is on the display: programs read its keymap when they start, and need not read it again.
 async fn prepare_keyboard(shared: &Arc<DesktopShared>, id: DisplayId) {
     let address = shared.address(id);
-    let prepared = tokio::task::spawn_blocking(move || x11::prepare_keyboard(&address, KEYBOARD_DEADLINE)).await;
-    let error = match prepared {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
+    let prepared = on_own_thread("keymap", move || x11::prepare_keyboard(&address, KEYBOARD_DEADLINE)).await;
     // Who injects input does it as well, and says whether that works.
-    log::warn!("instance={} the keymap is not set: {error}", shared.id);
+    if let Some(Err(error)) = prepared {
+        log::warn!("instance={} the keymap is not set: {error}", shared.id);
+    }
 }
 
 /// What people read about the end of an X server: why, in its own words, where it gave any. All of them are kept for the

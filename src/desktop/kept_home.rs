@@ -1,8 +1,9 @@
 //! The size of a kept home: it outlives its instances and is on disk, where nothing but looking limits it.
 
 use std::io;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
 
 use super::commands::Layout;
 use super::shared::DesktopShared;
@@ -15,8 +16,8 @@ const PAUSE_FACTOR: u32 = 20;
 /// A disk that takes longer does not answer.
 const DEADLINE: Duration = Duration::from_secs(8);
 
-/// One look at a time on the whole host.
-static TURN: Mutex<()> = Mutex::new(());
+/// One look at a time on the whole host; the others wait where that costs no thread.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A kept home that holds more than it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +40,6 @@ pub fn judge(layout: &Layout) -> Result<(), HomeFull> {
     let Some(limit) = layout.confinement.limits.home.filter(|_| layout.app.home == Home::Keep) else {
         return Ok(());
     };
-    let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     match usage(&layout.home, limit, Instant::now() + DEADLINE) {
         Ok(Usage::Within(_)) => Ok(()),
         Ok(Usage::Over) => Err(HomeFull { mib: limit >> 20 }),
@@ -72,6 +72,7 @@ pub(super) async fn look(shared: &DesktopShared) -> Result<(), HomeFull> {
         return Ok(());
     }
     let layout = shared.layout.clone();
+    let _turn = TURN.lock().await;
     let judged = tokio::task::spawn_blocking(move || judge(&layout)).await;
     judged.unwrap_or(Ok(()))
 }

@@ -29,6 +29,7 @@ mod encoder_set;
 mod input;
 mod keeper_link;
 mod kept_home;
+mod own_thread;
 mod parts;
 mod process_child;
 mod pulse;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::commands::DisplayId;
+use super::own_thread::on_own_thread;
 use super::shared::{DesktopShared, named, role};
 use crate::config::Ready;
 use crate::files::Folder;
@@ -50,8 +51,11 @@ pub(super) async fn ready(
 pub(super) async fn managed(shared: &DesktopShared, display: DisplayId) -> bool {
     let cancel = CancelOnDrop(Arc::default());
     let (address, token) = (shared.address(display), Arc::clone(&cancel.0));
-    let found = tokio::task::spawn_blocking(move || wait_for_window_manager(&address, MANAGER, &token)).await;
-    matches!(found, Ok(Ok(())))
+    let found = on_own_thread("manager-wait", move || {
+        wait_for_window_manager(&address, MANAGER, &token)
+    })
+    .await;
+    matches!(found, Some(Ok(())))
 }
 
 /// Cancels the blocking wait when the future that started it is dropped.
@@ -66,18 +70,18 @@ impl Drop for CancelOnDrop {
 async fn window(shared: &Arc<DesktopShared>, display: DisplayId, within: Duration) -> bool {
     let cancel = CancelOnDrop(Arc::default());
     let (address, token) = (shared.address(display), Arc::clone(&cancel.0));
-    let found = tokio::task::spawn_blocking(move || wait_for_drawn_window(&address, within, &token)).await;
+    let found = on_own_thread("window-wait", move || wait_for_drawn_window(&address, within, &token)).await;
     match found {
-        Ok(Ok(window)) => {
+        Some(Ok(window)) => {
             log::info!("instance={} window={}x{} drawn", shared.id, window.width, window.height);
             true
         }
-        Ok(Err(error)) => {
+        Some(Err(error)) => {
             log::warn!("instance={} no window: {error}", shared.id);
             // A lost display ends the app as well, which is told then; until that, it is not ready.
             std::future::pending().await
         }
-        Err(_) => false,
+        None => false,
     }
 }
 

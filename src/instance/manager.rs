@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Semaphore, broadcast};
 
 use super::catalogue::Catalogue;
 use super::events::InstanceEvent;
@@ -22,10 +22,14 @@ use crate::ids::{InstanceId, SessionId};
 use crate::protocol::words::InstanceStatus;
 use crate::source::{EndReason, Failure};
 use crate::store::InstanceRow;
-use crate::supervision::{ChildRef, SupervisorRef};
+use crate::supervision::{ChildRef, ControlError, SupervisorRef};
 
 /// From the request to the start of the tree.
 const START_DEADLINE: Duration = Duration::from_secs(5);
+/// Trees that are asked for at once; the others wait for their turn. Their supervisor has room for twice as many requests.
+const STARTS: usize = 32;
+/// How long a turn may take to come, with as many instances as there can be.
+const TURN_DEADLINE: Duration = Duration::from_secs(60);
 /// Between two tries of something that may get better: a database that does not answer, a full disk.
 const RETRY: Duration = Duration::from_secs(2);
 /// So often an instance's files are tried to be written again before it is given up.
@@ -45,6 +49,7 @@ struct Inner {
     catalogue: Arc<Catalogue>,
     supervisor: SupervisorRef,
     instances: Mutex<BTreeMap<InstanceId, InstanceHandle>>,
+    starts: Semaphore,
     draining: AtomicBool,
     reviving: Reviving,
     mending: Mending,
@@ -74,6 +79,7 @@ impl Manager {
                 catalogue,
                 supervisor,
                 instances: Mutex::default(),
+                starts: Semaphore::new(STARTS),
                 draining: AtomicBool::new(false),
                 reviving: Reviving::default(),
                 mending: Mending::default(),
@@ -306,6 +312,10 @@ impl Manager {
                 Self { inner }.tree_ended(id);
             }
         });
+        let turn = tokio::time::timeout(TURN_DEADLINE, self.inner.starts.acquire());
+        let _turn = turn
+            .await
+            .map_err(|_| LaunchError::Setup(ControlError::Timeout.to_string()))?;
         self.inner
             .supervisor
             .start_child(spec, START_DEADLINE)

@@ -71,6 +71,14 @@ pub(crate) fn instance(services: &Arc<Services>, owner: SessionId) -> Arc<Instan
     with_source(services, owner).0
 }
 
+/// One that waits to be started.
+pub(crate) fn handle(services: &Arc<Services>) -> InstanceHandle {
+    InstanceHandle {
+        shared: instance(services, SessionId::new()),
+        actor: ChildRef::new(),
+    }
+}
+
 /// The same with its source.
 fn with_source(services: &Arc<Services>, owner: SessionId) -> (Arc<InstanceShared>, Arc<FakeSource>) {
     let spec = InstanceSpec {

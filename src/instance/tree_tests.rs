@@ -13,7 +13,7 @@ use crate::peer::fake::FakeFactory;
 use crate::protocol::signalling::CloseReason;
 use crate::protocol::words::{InstanceStatus, Role};
 use crate::source::{EndReason, Source};
-use crate::supervision::SupervisorRef;
+use crate::supervision::{ChildSpec, Intensity, Restart, Strategy, SupervisorRef, SupervisorSpec, Tree};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -107,4 +107,33 @@ async fn an_instance_that_ends_ends_its_source_and_says_so_and_one_that_is_left_
     assert_eq!(handle.shared.close_reason(), CloseReason::InstanceEnded);
     assert_eq!(count(&source.ended), 1);
     assert!(!source.lives(), "its tree has stopped");
+}
+
+#[actix_rt::test]
+async fn hundreds_that_wait_for_their_supervisor_are_all_started_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = testing::services(folder.path(), &Arc::new(FakeFactory::default()), 10);
+    let supervisor = SupervisorRef::new();
+    let manager = Manager::new(
+        Arc::clone(&services),
+        Arc::new(Catalogue::new(Vec::new())),
+        supervisor.clone(),
+    );
+    let starting: Vec<_> = (0..200)
+        .map(|_| {
+            let (manager, handle) = (manager.clone(), testing::handle(&services));
+            manager.place(handle.clone());
+            actix_rt::spawn(async move { manager.start(&handle).await })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    let none = Intensity::new(0, PATIENCE);
+    let instances = ChildSpec::supervisor("instances", Restart::Permanent, move || {
+        SupervisorSpec::dynamic(none, 1000).reference(&supervisor)
+    });
+    let tree = Tree::start(SupervisorSpec::new(Strategy::OneForOne, none).child(instances));
+    for started in starting {
+        started.await.unwrap().unwrap();
+    }
+    drop(tree);
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use r2d2::{ManageConnection, Pool};
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 
 use super::connections::{Attempts, Connections};
@@ -29,7 +30,39 @@ pub struct Store {
     pool: Pool<Connections>,
     // As many permits as connections: a call without a permit waits here, where that costs no thread.
     permits: Arc<Semaphore>,
+    threads: Threads,
     path: PathBuf,
+}
+
+/// Threads of the database's own, one for each connection: whatever else blocks, it answers.
+#[derive(Clone)]
+struct Threads {
+    handle: Handle,
+    _runtime: Arc<Own>,
+}
+
+/// A runtime that may be dropped where another one runs: what its threads have begun they finish.
+struct Own(Option<Runtime>);
+
+impl Threads {
+    fn new() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(CONNECTIONS as usize)
+            .thread_name("store")
+            .build()?;
+        Ok(Self {
+            handle: runtime.handle().clone(),
+            _runtime: Arc::new(Own(Some(runtime))),
+        })
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl std::fmt::Debug for Store {
@@ -74,6 +107,7 @@ impl Store {
         Ok(Self {
             pool,
             permits: Arc::new(Semaphore::new(CONNECTIONS as usize)),
+            threads: Threads::new().map_err(|error| StoreError::Unavailable(error.to_string()))?,
             path,
         })
     }
@@ -119,13 +153,13 @@ impl Store {
         F: FnOnce(&mut SqliteConnection) -> Result<T, StoreError> + Send + 'static,
     {
         let pool = self.pool.clone();
-        let permits = Arc::clone(&self.permits);
+        let (permits, threads) = (Arc::clone(&self.permits), self.threads.clone());
         let answer = async move {
             let permit = permits
                 .acquire_owned()
                 .await
                 .map_err(|_| StoreError::Unavailable("it is closed".to_owned()))?;
-            let thread = tokio::task::spawn_blocking(move || {
+            let thread = threads.handle.spawn_blocking(move || {
                 // Given back when the work is done, not when the caller stops waiting for it.
                 let _permit = permit;
                 let mut connection = pool.get().map_err(|error| StoreError::Unavailable(error.to_string()))?;

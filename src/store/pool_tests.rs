@@ -428,3 +428,21 @@ async fn the_schema_in_the_code_is_that_of_the_migrations() {
         );
     }
 }
+
+#[test]
+fn it_answers_while_every_thread_for_blocking_work_is_taken() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    let (go_on, held) = std::sync::mpsc::channel::<()>();
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open("sqlite:heliostat.db", folder.path()).unwrap();
+        let holds = tokio::task::spawn_blocking(move || held.recv().is_err());
+        store.ping().await.unwrap();
+        drop(go_on);
+        assert!(holds.await.unwrap());
+    });
+}
