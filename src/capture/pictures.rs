@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::monotonic_us;
-use crate::media::{Layout, Planar, PlanarPicture, Scaler, Stamps};
+use crate::media::{Changes, Layout, Planar, PlanarPicture, Scaler, Stamps, Tiles};
 
 /// One size below the whole.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) struct Pictures {
     size: (u16, u16),
     whole: BTreeMap<Layout, Whole>,
     smaller: BTreeMap<(u16, u16), Smaller>,
+    /// Where each picture that was grabbed differs from those before.
+    changes: Changes,
     stamps: Stamps,
 }
 
@@ -35,6 +37,7 @@ impl Pictures {
             size,
             whole: BTreeMap::new(),
             smaller: BTreeMap::new(),
+            changes: Changes::new(size),
             stamps: Stamps::default(),
         }
     }
@@ -51,10 +54,11 @@ impl Pictures {
         layouts.iter().all(has)
     }
 
-    /// Takes on a picture of 4 bytes a pixel, that has just been grabbed, in these layouts. `changed_us`: when its last change
-    /// was heard of.
-    pub(super) fn grabbed(&mut self, bgrx: &[u8], layouts: &BTreeSet<Layout>, changed_us: u64) {
+    /// Takes on a picture of 4 bytes a pixel, that has just been grabbed, in these layouts. `changed`: where it differs from the
+    /// one before, and `changed_us`: when its last change was heard of.
+    pub(super) fn grabbed(&mut self, bgrx: &[u8], changed: Tiles, layouts: &BTreeSet<Layout>, changed_us: u64) {
         let grabbed_us = monotonic_us();
+        self.changes.next(changed);
         // What nobody takes any more would be out of date.
         self.whole.retain(|layout, _| layouts.contains(layout));
         for layout in layouts {
@@ -62,8 +66,9 @@ impl Pictures {
                 planar: Planar::new(self.size.0, self.size.1, *layout),
                 picture: None,
             });
-            // Always of this size.
-            whole.picture = whole.planar.convert(bgrx);
+            // Let go first: if no encoder reads it, the next is written over it. Always of this size.
+            whole.picture = None;
+            whole.picture = whole.planar.convert_changed(bgrx, &self.changes);
         }
         self.stamps = Stamps {
             changed_us,
@@ -115,7 +120,7 @@ mod tests {
     fn each_size_is_scaled_once_a_picture() {
         let (mut pictures, layouts) = (Pictures::new((64, 32)), BTreeSet::from([HALF]));
         assert!(pictures.of(HALF, (32, 16)).is_none());
-        pictures.grabbed(&[90; 64 * 32 * 4], &layouts, 7);
+        pictures.grabbed(&[90; 64 * 32 * 4], Tiles::all((64, 32)), &layouts, 7);
         let Stamps {
             changed_us,
             grabbed_us,
@@ -128,7 +133,7 @@ mod tests {
         assert_eq!(bytes(pictures.of(HALF, (32, 16)).as_ref()), first);
         assert_eq!(pictures.of(HALF, (64, 32)).unwrap().as_ref().len(), 64 * 32 * 3 / 2);
         let held = pictures.of(HALF, (32, 16));
-        pictures.grabbed(&[10; 64 * 32 * 4], &layouts, 8);
+        pictures.grabbed(&[10; 64 * 32 * 4], Tiles::all((64, 32)), &layouts, 8);
         assert_ne!(bytes(pictures.of(HALF, (32, 16)).as_ref()), bytes(held.as_ref()));
         pictures.forget();
         assert!(pictures.of(HALF, (32, 16)).is_none());
@@ -140,16 +145,38 @@ mod tests {
         let (half, full) = (BTreeSet::from([HALF]), BTreeSet::from([Layout::I444]));
         let both = half.union(&full).copied().collect();
         let grey = [90; 64 * 32 * 4];
-        pictures.grabbed(&grey, &half, 1);
+        pictures.grabbed(&grey, Tiles::none(size), &half, 1);
         assert!(pictures.has(&half) && !pictures.has(&full) && pictures.of(Layout::I444, size).is_none());
-        pictures.grabbed(&grey, &both, 2);
+        pictures.grabbed(&grey, Tiles::none(size), &both, 2);
         assert!(pictures.has(&both));
         assert_eq!(pictures.of(Layout::I444, size).unwrap().as_ref().len(), 64 * 32 * 3);
         assert!(
             pictures.of(Layout::I444, (32, 16)).is_none(),
             "it is scaled in one layout"
         );
-        pictures.grabbed(&grey, &full, 3);
+        pictures.grabbed(&grey, Tiles::none(size), &full, 3);
         assert!(pictures.of(HALF, size).is_none(), "an old one is not kept");
+    }
+
+    #[test]
+    fn a_layout_that_comes_later_and_one_that_comes_again_are_whole() {
+        let size = (64, 32);
+        let mut pictures = Pictures::new(size);
+        let (half, full) = (BTreeSet::from([HALF]), BTreeSet::from([Layout::I444]));
+        let mut changed = Tiles::none(size);
+        changed.add((0, 0), (1, 1));
+        for (n, layouts) in [&half, &full, &half, &full].into_iter().enumerate() {
+            let grey = 40 * n as u8;
+            pictures.grabbed(&[grey; 64 * 32 * 4], changed.clone(), layouts, 1);
+            let layout = *layouts.first().unwrap();
+            let wanted = Planar::new(64, 32, layout).convert(&[grey; 64 * 32 * 4]).unwrap();
+            let picture = pictures.of(layout, size).unwrap();
+            assert_eq!(picture.as_ref(), wanted.as_ref(), "{n}");
+        }
+        // And so is the first one after nobody has looked.
+        pictures.forget();
+        pictures.grabbed(&[7; 64 * 32 * 4], changed, &half, 1);
+        let wanted = Planar::new(64, 32, HALF).convert(&[7; 64 * 32 * 4]).unwrap();
+        assert_eq!(pictures.of(HALF, size).unwrap().as_ref(), wanted.as_ref());
     }
 }

@@ -263,13 +263,13 @@ impl Process {
         }
         if plan.grab {
             // The screen has just become smaller: that is looked at first.
-            let Some(picture) = self.grabber.grab()? else {
+            let Some((picture, changed)) = self.grabber.grab()? else {
                 return Ok(Some(now));
             };
             self.grabbed += 1;
             self.stale = false;
             self.pictures
-                .grabbed(picture, &self.encoders.layouts(), self.changed_us);
+                .grabbed(picture, changed, &self.encoders.layouts(), self.changed_us);
         }
         self.encoders.push(&mut self.pictures, now);
         // What is due next is of a later time: an encoder that is done at once is not given two pictures of one.

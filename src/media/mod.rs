@@ -22,6 +22,7 @@
 //! to a key frame), a publisher whose clock steps back (time never does).
 
 mod capacity;
+mod changes;
 mod colours;
 mod frame;
 mod hub;
@@ -31,9 +32,11 @@ mod planar;
 mod presses;
 mod rtp_time;
 mod scale;
+mod tiles;
 mod track;
 pub(crate) mod waiting;
 
+pub use changes::Changes;
 pub use frame::{Frame, Stamps};
 pub use hub::{Hub, HubStats, KeyRequests, Subscription};
 pub use ladder::{Ladder, MOST_RUNGS, Rung};
@@ -41,4 +44,5 @@ pub use planar::{Layout, Planar, PlanarPicture};
 pub use presses::{Press, Presses, Shown};
 pub use rtp_time::RtpClock;
 pub use scale::{Scaler, scaled};
+pub use tiles::{Area, TILE, Tiles};
 pub use track::{Codec, Rendition, Track, TrackKind};

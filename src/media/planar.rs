@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dcv_color_primitives::{ColorSpace, ImageFormat, PixelFormat, convert_image};
 
+use super::changes::Changes;
+use super::tiles::Area;
+
 /// Pictures whose memory is kept for the next ones: one to be encoded again, one that each of two encoders still reads.
 const KEPT: usize = 3;
 
@@ -57,26 +60,37 @@ pub struct PlanarPicture {
 }
 
 struct Memory {
-    bytes: Vec<u8>,
+    canvas: Canvas,
     home: Pool,
+}
+
+/// Memory that is being written to.
+#[derive(Debug, Default)]
+pub(super) struct Canvas {
+    pub(super) bytes: Vec<u8>,
+    /// The picture that it holds, as [`Changes`] numbers them; 0: anything.
+    number: u64,
 }
 
 /// Memory of pictures of one size, used again and again.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Pool(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(super) struct Pool(Arc<Mutex<Vec<Canvas>>>);
 
 impl Pool {
-    /// Memory of `size` bytes, with anything in it.
-    pub(super) fn take(&self, size: usize) -> Vec<u8> {
+    /// Memory of `size` bytes: what was let go last.
+    pub(super) fn take(&self, size: usize) -> Canvas {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.unwrap_or_else(|| vec![0; size])
+        kept.unwrap_or_else(|| Canvas {
+            bytes: vec![0; size],
+            number: 0,
+        })
     }
 
     /// A picture of memory that was taken here.
-    pub(super) fn picture(&self, bytes: Vec<u8>) -> PlanarPicture {
+    pub(super) fn picture(&self, canvas: Canvas) -> PlanarPicture {
         let home = self.clone();
         PlanarPicture {
-            shared: Arc::new(Memory { bytes, home }),
+            shared: Arc::new(Memory { canvas, home }),
         }
     }
 }
@@ -109,14 +123,14 @@ impl PlanarPicture {
 impl fmt::Debug for PlanarPicture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PlanarPicture")
-            .field("bytes", &self.shared.bytes.len())
+            .field("bytes", &self.shared.canvas.bytes.len())
             .finish()
     }
 }
 
 impl AsRef<[u8]> for PlanarPicture {
     fn as_ref(&self) -> &[u8] {
-        &self.shared.bytes
+        &self.shared.canvas.bytes
     }
 }
 
@@ -125,7 +139,7 @@ impl Drop for Memory {
         let mut free = self.home.0.lock().unwrap_or_else(PoisonError::into_inner);
         // overflow: memory beyond what is kept goes back to the system.
         if free.len() < KEPT {
-            free.push(std::mem::take(&mut self.bytes));
+            free.push(std::mem::take(&mut self.canvas));
         }
     }
 }
@@ -162,33 +176,66 @@ impl Planar {
     /// is not of this size.
     #[must_use]
     pub fn convert(&self, bgrx: &[u8]) -> Option<PlanarPicture> {
-        if bgrx.len() != usize::from(self.width) * usize::from(self.height) * 4 {
+        let mut canvas = self.free.take(self.size());
+        canvas.number = 0;
+        self.area(bgrx, &mut canvas.bytes, Area::whole((self.width, self.height)))?;
+        Some(self.free.picture(canvas))
+    }
+
+    /// [`Self::convert`] for the newest of pictures of which it is known where they differ; always the same [`Changes`]. What has not
+    /// changed since the memory was last written to stays there: what nobody reads any more is used first, so that this
+    /// is mostly what has changed since the last picture.
+    #[must_use]
+    pub fn convert_changed(&self, bgrx: &[u8], changes: &Changes) -> Option<PlanarPicture> {
+        let mut canvas = self.free.take(self.size());
+        let changed = changes.since(canvas.number);
+        for area in changed.areas() {
+            self.area(bgrx, &mut canvas.bytes, area)?;
+        }
+        canvas.number = changes.number();
+        Some(self.free.picture(canvas))
+    }
+
+    /// Converts one area, whose sides are even and which begins where vectors of pixels begin: each pixel becomes what it
+    /// becomes in the whole.
+    fn area(&self, bgrx: &[u8], bytes: &mut [u8], area: Area) -> Option<()> {
+        let row = usize::from(self.width) * 4;
+        if bgrx.len() != row * usize::from(self.height) {
             return None;
         }
-        let mut bytes = self.free.take(self.size());
         let (luma, chroma) = strides(self.width);
-        let chroma = if self.layout == Layout::I444 { luma } else { chroma };
+        let (chroma, part) = match self.layout {
+            Layout::I420 => (chroma, 2),
+            Layout::I444 => (luma, 1),
+        };
         let (bright, one) = self.layout.planes(self.width, self.height);
-        let (y_plane, colour) = bytes.split_at_mut(bright);
-        let (u_plane, v_plane) = colour.split_at_mut(one);
+        let (y_plane, colour) = bytes.split_at_mut_checked(bright)?;
+        let (u_plane, v_plane) = colour.split_at_mut_checked(one)?;
+        let (x, y) = (usize::from(area.x), usize::from(area.y));
+        let at = y / part * chroma + x / part;
         convert_image(
-            self.width.into(),
-            self.height.into(),
+            area.width.into(),
+            area.height.into(),
             &BGRX,
-            None,
-            &[bgrx],
+            Some(&[row]),
+            &[bgrx.get(y * row + x * 4..)?],
             &self.layout.format(),
             Some(&[luma, chroma, chroma]),
-            &mut [y_plane, u_plane, v_plane],
+            &mut [
+                y_plane.get_mut(y * luma + x..)?,
+                u_plane.get_mut(at..)?,
+                v_plane.get_mut(at..)?,
+            ],
         )
-        .ok()?;
-        Some(self.free.picture(bytes))
+        .ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Tiles;
+    use proptest::prelude::*;
 
     fn solid(width: u16, height: u16, bgr: [u8; 3]) -> Vec<u8> {
         [bgr[0], bgr[1], bgr[2], 0].repeat(usize::from(width) * usize::from(height))
@@ -290,5 +337,72 @@ mod tests {
         let many: Vec<_> = (0..9).map(|_| planar.convert(&grey)).collect();
         drop(many);
         assert_eq!(planar.free.0.lock().unwrap().len(), KEPT);
+    }
+
+    /// A change: where, how large, in which colour; and whether the encoder still reads the picture that comes of it.
+    type Change = ((i16, i16), (u16, u16), [u8; 3], bool);
+
+    fn changes() -> impl Strategy<Value = Vec<Change>> {
+        let at = (-20_i16..220, -20_i16..90);
+        let one = (at, (0_u16..120, 0_u16..60), any::<[u8; 3]>(), any::<bool>());
+        prop::collection::vec(one, 1..30)
+    }
+
+    proptest! {
+        #[test]
+        fn what_has_changed_alone_makes_the_same_picture_as_all_of_it(
+            half in (1_u16..110, 1_u16..45), first in any::<[u8; 3]>(), drawn in changes(),
+            layout in prop::sample::select(vec![Layout::I420, Layout::I444]),
+        ) {
+            let size = (half.0 * 2, half.1 * 2);
+            let (planar, whole) = (Planar::new(size.0, size.1, layout), Planar::new(size.0, size.1, layout));
+            let mut bgrx = solid(size.0, size.1, first);
+            // Each pixel is another.
+            bgrx.iter_mut().enumerate().for_each(|(n, byte)| *byte = byte.wrapping_add((n * 7 % 251) as u8));
+            let mut changes = Changes::new(size);
+            changes.next(Tiles::all(size));
+            let mut read = Vec::new();
+            for (n, ((x, y), (width, height), colour, held)) in drawn.into_iter().enumerate() {
+                let picture = planar.convert_changed(&bgrx, &changes).unwrap();
+                let wanted = whole.convert(&bgrx).unwrap();
+                prop_assert!(picture.as_ref() == wanted.as_ref(), "picture {} of {:?}", n, size);
+                if held {
+                    read.push((picture, wanted.as_ref().to_vec()));
+                } else {
+                    read.drain(..read.len() / 2);
+                }
+                let inside = |from: i16, length: u16, side: u16| {
+                    let end = (i32::from(from) + i32::from(length)).clamp(0, side.into());
+                    usize::try_from(i32::from(from).max(0)).unwrap()..usize::try_from(end).unwrap()
+                };
+                for row in inside(y, height, size.1) {
+                    for column in inside(x, width, size.0) {
+                        let at = (row * usize::from(size.0) + column) * 4;
+                        bgrx[at..at + 3].copy_from_slice(&colour);
+                    }
+                }
+                let mut changed = Tiles::none(size);
+                changed.add((x, y), (width, height));
+                changes.next(changed);
+            }
+            for (picture, wanted) in &read {
+                prop_assert!(picture.as_ref() == wanted.as_slice(), "what an encoder reads was written to");
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_that_was_converted_by_itself_is_not_taken_for_one_of_a_row() {
+        let size = (64, 32);
+        let planar = Planar::new(size.0, size.1, Layout::I420);
+        let mut changes = Changes::new(size);
+        changes.next(Tiles::all(size));
+        let grey = planar.convert_changed(&solid(64, 32, [90; 3]), &changes).unwrap();
+        let wanted = grey.as_ref().to_vec();
+        drop(grey);
+        drop(planar.convert(&solid(64, 32, [9; 3])).unwrap());
+        changes.next(Tiles::none(size));
+        let again = planar.convert_changed(&solid(64, 32, [90; 3]), &changes).unwrap();
+        assert_eq!(again.as_ref(), wanted);
     }
 }

@@ -55,13 +55,13 @@ impl Scaler {
         }
         let (y_from, colour) = source.split_at(from.0 * source_height);
         let (u_from, v_from) = colour.split_at(from.1 * source_height / 2);
-        let mut bytes = self.free.take((to.0 + to.1) * height);
-        let (y_to, colour) = bytes.split_at_mut(to.0 * height);
+        let mut canvas = self.free.take((to.0 + to.1) * height);
+        let (y_to, colour) = canvas.bytes.split_at_mut(to.0 * height);
         let (u_to, v_to) = colour.split_at_mut(to.1 * height / 2);
         self.plane(y_from, y_to, from.0, to.0, 1)?;
         self.plane(u_from, u_to, from.1, to.1, 2)?;
         self.plane(v_from, v_to, from.1, to.1, 2)?;
-        Some(self.free.picture(bytes))
+        Some(self.free.picture(canvas))
     }
 
     /// One plane, whose sides are the picture's divided by `part`.

@@ -18,6 +18,7 @@ mod bindings;
 mod charset;
 mod chord;
 mod connect;
+mod damage;
 mod echo;
 mod error;
 mod grab;

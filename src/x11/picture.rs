@@ -6,14 +6,14 @@ use std::ptr::NonNull;
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-/// A mapping that the X server writes to and this process reads.
+/// A mapping that the X server writes to, and this process while the server does not.
 #[derive(Debug)]
 pub(super) struct Picture {
     base: NonNull<u8>,
     size: usize,
 }
 
-// SAFETY: the mapping is this value's own, and only read.
+// SAFETY: the mapping is this value's own, and written to through a mutable borrow alone.
 unsafe impl Send for Picture {}
 
 impl Drop for Picture {
@@ -27,8 +27,9 @@ impl Picture {
     /// Maps the first `size` bytes of a memory file that has them.
     pub(super) fn map(memory: BorrowedFd<'_>, size: usize) -> std::io::Result<Self> {
         let length = NonZeroUsize::new(size).ok_or(std::io::ErrorKind::InvalidInput)?;
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice.
-        let base = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, memory, 0)? };
+        let base = unsafe { mmap(None, length, protection, MapFlags::MAP_SHARED, memory, 0)? };
         Ok(Self {
             base: base.cast(),
             size,
@@ -40,6 +41,12 @@ impl Picture {
     pub(super) fn bytes(&self) -> &[u8] {
         // SAFETY: the mapping has this size and lives as long as `self`.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr(), self.size) }
+    }
+
+    /// The same, to be put in order. While the server has not been asked to write.
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above, and it can be written to.
+        unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr(), self.size) }
     }
 }
 
@@ -56,10 +63,12 @@ mod tests {
     fn what_is_written_to_the_file_is_read_in_the_mapping() {
         let memory = memfd_create(c"test", MFdFlags::MFD_CLOEXEC).unwrap();
         ftruncate(&memory, 8).unwrap();
-        let picture = Picture::map(memory.as_fd(), 8).unwrap();
+        let mut picture = Picture::map(memory.as_fd(), 8).unwrap();
         assert_eq!(picture.bytes(), [0; 8]);
         write(&memory, b"aaaabbbb").unwrap();
         assert_eq!(picture.bytes(), b"aaaabbbb");
+        picture.bytes_mut().copy_within(4.., 0);
+        assert_eq!(picture.bytes(), b"bbbbbbbb");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The capture process, its client, and the X server side, against a real Xvfb.
 
+mod changes;
 mod editors;
 mod frames;
 mod input;

@@ -8,6 +8,7 @@ use heliostat::media::{Codec, Hub};
 use x11rb::protocol::xproto::Rectangle;
 
 use crate::SOON;
+use crate::changes::copy;
 use crate::support::{Capture, Painter, TestDisplay, frame_within, quiet_for};
 
 const SIZE: (u16, u16) = (1280, 720);
@@ -254,6 +255,89 @@ async fn measure_how_long_answers_wait() {
     for fps in [30, 60] {
         for ms in [5, 20] {
             measure_answers(fps, Duration::from_millis(ms)).await;
+        }
+    }
+}
+
+/// What is drawn in a picture, and how often a second.
+#[derive(Clone, Copy, Debug)]
+enum Drawn {
+    /// A caret.
+    Caret,
+    /// A line of text in half of the screen, and the others move up.
+    Scrolling,
+    /// Everything.
+    All,
+}
+
+impl Drawn {
+    fn draw(self, painter: &Painter, (width, height): (u16, u16), n: u32) {
+        let rectangle = |colour, x: u16, y: u16, width, height| {
+            let (x, y) = (x.cast_signed(), y.cast_signed());
+            painter.rectangle(colour, Rectangle { x, y, width, height });
+        };
+        match self {
+            Self::Caret => rectangle(n.wrapping_mul(0x00ff_ffff), 400, 300, 2, 18),
+            Self::Scrolling => {
+                let (x, y, width) = (0, 16, width / 2);
+                let (height, last) = (height - 16, height - 16);
+                copy(painter, Rectangle { x, y, width, height }, (0, 0));
+                rectangle(0, 0, last, width, 16);
+                for letter in 0..width / 16 {
+                    let colour = 0x00c0_c0c0 ^ u32::from(letter).wrapping_mul(n);
+                    rectangle(colour, letter * 16, last + 2, 7, 12);
+                }
+            }
+            Self::All => rectangle(n.wrapping_mul(0x0005_0301), 0, 0, width, height),
+        }
+    }
+}
+
+/// Where the time of a picture goes until its encoder has it, and what that takes.
+async fn measure_changes(size: (u16, u16), drawn: Drawn) {
+    let display = TestDisplay::sized(size.0, size.1);
+    let painter = Painter::with(&display, size, false);
+    painter.noise(1);
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::new();
+    let _client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    frame_within(&mut viewer, SOON).await.expect("a first frame");
+    quiet_for(&mut viewer, Duration::from_secs(1), SOON).await;
+    let pids = [capture.process.id(), display.server.id()];
+    let from = pids.map(usage);
+    let (begin, mut n) = (Instant::now(), 0_u32);
+    let (mut grabs, mut conversions, mut seen) = (Vec::new(), Vec::new(), 0);
+    while begin.elapsed() < SPAN {
+        drawn.draw(&painter, size, n);
+        n += 1;
+        let due = begin + Duration::from_micros(u64::from(n) * 16_667);
+        while let Ok(Some(frame)) = tokio::time::timeout_at(due.into(), viewer.next()).await {
+            let way = frame.stamps;
+            if way.grabbed_us > seen {
+                seen = way.grabbed_us;
+                grabs.push(way.grabbed_us - frame.pts_us.min(way.grabbed_us));
+                conversions.push(way.converted_us - way.grabbed_us);
+            }
+        }
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    let part = |i: usize| (usage(pids[i]).0 - from[i].0) / seconds * 100.0;
+    println!(
+        "{size:?} {drawn:?}: capture {:.1} %, Xvfb {:.1} %; grab {}; conversion {}",
+        part(0),
+        part(1),
+        percentiles(grabs),
+        percentiles(conversions)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes a minute and says nothing about right or wrong"]
+async fn measure_what_a_change_takes() {
+    for size in [SIZE, (1920, 1080)] {
+        for drawn in [Drawn::Caret, Drawn::Scrolling, Drawn::All] {
+            measure_changes(size, drawn).await;
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::SOON;
 use crate::support::{Capture, HEIGHT, Painter, TestDisplay, WIDTH, frame_within};
 
 /// Gives the screen another size, as `xrandr` does: without a monitor, for that would not fit in a smaller one.
-fn resize(painter: &Painter, width: u16, height: u16) {
+pub fn resize(painter: &Painter, width: u16, height: u16) {
     let x = &painter.x;
     let root = x.setup().roots[0].root;
     let resources = x.randr_get_screen_resources_current(root).unwrap().reply().unwrap();

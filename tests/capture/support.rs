@@ -165,7 +165,7 @@ fn hand_down(command: &mut Command, fd: i32) {
 pub struct Painter {
     pub x: RustConnection,
     pub window: Window,
-    gc: Gcontext,
+    pub gc: Gcontext,
     size: (u16, u16),
 }
 
@@ -365,7 +365,9 @@ impl Capture {
     pub fn with(display: &TestDisplay, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("capture.sock")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_heliostat"));
+        // Another one, to be measured beside this.
+        let program = std::env::var_os("HELIOSTAT_CAPTURE");
+        let mut command = Command::new(program.unwrap_or_else(|| env!("CARGO_BIN_EXE_heliostat").into()));
         command
             .args([
                 "capture",
