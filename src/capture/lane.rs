@@ -175,7 +175,7 @@ impl Lane {
     pub(super) fn turn(&mut self, now: u64) -> Turn {
         let calm = {
             let sharpness = lock(&self.sharpness);
-            self.sharp = sharpness.sharp();
+            self.sharp = sharpness.sharp() && self.pipeline.finished();
             sharpness.calm(now)
         };
         self.pacing.judge(self.sharp, self.encoder().counts_frames(), self.kbps);

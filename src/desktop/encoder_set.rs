@@ -74,6 +74,7 @@ mod tests {
         let usable = [
             (Codec::H264, "x264enc"),
             (Codec::H264, "openh264enc"),
+            (Codec::H264, "libx264"),
             (Codec::Vp8, "vp8enc"),
         ];
         let software = |encoder: &Encoder| encoder.hardware.is_none();
@@ -90,7 +91,8 @@ mod tests {
         ];
         let set = EncoderSet::of(Vec::new(), &usable, |_| true, nodes);
         assert_eq!(set.devices, [PathBuf::from("/dev/Dri")]);
-        assert_eq!(set.without, ["nvh264enc", "qsvh264enc", "v4l2h264enc", "openh264enc"]);
+        let without = ["nvh264enc", "qsvh264enc", "v4l2h264enc", "openh264enc", "libx264"];
+        assert_eq!(set.without, without);
     }
 
     #[test]

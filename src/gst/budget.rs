@@ -10,8 +10,15 @@ const STILL_LIMITED_US: u64 = 400_000;
 /// On a line that has just the rate, a change is encoded when no more than this is still on its way. Only what cannot be encoded
 /// for the rate at all gets that far: a change that is left out makes the next one larger.
 const BEHIND_US: u64 = 1_000_000;
+/// The same where a quantiser is chosen for each picture: fewer frames, which are not as old.
+const BEHIND_STRICT_US: u64 = 200_000;
 /// And a picture that stands still when no more than this is: it must not be in the way of a change.
 const BEHIND_STILL_US: u64 = 30_000;
+/// A change gets so much of what is saved for changes: on a line that has just the rate, whatever it takes is in its own way.
+const CHANGE_LIMITED_PART: (u64, u64) = (1, 2);
+const CHANGE_PART: (u64, u64) = (3, 4);
+/// What a still picture gets of what is saved: it may take more than it gets.
+const STILL_PART: (u64, u64) = (4, 5);
 /// Pictures that came early have spent what those after them would have; not for longer than this many.
 const AHEAD: i64 = 4;
 
@@ -22,6 +29,17 @@ pub(super) struct Share {
     pub(super) frames: u32,
     /// For how long it may have saved, in ms.
     pub(super) window_ms: u32,
+}
+
+/// What a rate control of our own is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Allowance {
+    /// What the picture should take at most.
+    pub(super) bytes: u64,
+    /// What it must not take, if that can be helped.
+    pub(super) most: u64,
+    /// To wait longer would save nothing more.
+    pub(super) full: bool,
 }
 
 /// The rate of one encoder, and what it has saved.
@@ -42,6 +60,10 @@ pub(super) struct Budget {
     carried_us: i64,
     /// What may be spent at once, as the time in which it is earned.
     saved_us: u64,
+    /// The same for changes: no more than a change may spend.
+    change_us: u64,
+    /// So much of it a change bears.
+    bearable_us: u64,
     /// What a line that has just the rate had not carried yet at the time of the last picture, as time.
     behind_us: u64,
 }
@@ -57,8 +79,16 @@ impl Budget {
             last_us: None,
             carried_us: 0,
             saved_us: CHANGE_US,
+            change_us: CHANGE_US,
+            bearable_us: BEHIND_US,
             behind_us: 0,
         }
+    }
+
+    /// Of one that is told what each picture may take.
+    pub(super) const fn strict(mut self) -> Self {
+        self.bearable_us = BEHIND_STRICT_US;
+        self
     }
 
     /// The share of the first picture.
@@ -94,7 +124,7 @@ impl Budget {
     pub(super) fn free_at(&self, change: bool) -> u64 {
         let bearable = match (self.limited(), change) {
             (false, _) => STILL_US,
-            (true, true) => BEHIND_US,
+            (true, true) => self.bearable_us,
             (true, false) => BEHIND_STILL_US,
         };
         self.last_us.unwrap_or(0) + self.behind_us.saturating_sub(bearable)
@@ -109,6 +139,7 @@ impl Budget {
         self.last_us = Some(pts_us);
         self.behind_us = self.behind_us.saturating_sub(passed);
         self.saved_us = (self.saved_us + passed).min(self.still_us());
+        self.change_us = (self.change_us + passed).min(CHANGE_US);
         let interval = i64::try_from(self.interval_us).unwrap_or(i64::MAX);
         let most = i64::from(Self::frames(CHANGE_US, self.interval_us));
         self.carried_us = self
@@ -129,10 +160,30 @@ impl Budget {
         }
     }
 
+    /// What the picture may take that [`Self::next`] was called for. `still`: it is the last one once more, and a key frame
+    /// of it may take all that is saved.
+    pub(super) fn allowance(&self, change: bool, still: bool) -> Allowance {
+        let (level, limit, part) = match (still, change) {
+            (true, _) => (self.saved_us, self.still_us(), STILL_PART),
+            (false, true) if self.limited() => (self.change_us, CHANGE_US, CHANGE_LIMITED_PART),
+            (false, true) => (self.change_us, CHANGE_US, CHANGE_PART),
+            (false, false) => (self.change_us, CHANGE_US, STILL_PART),
+        };
+        // Kilobits a second are bits a millisecond.
+        let bytes = |us: u64| us.saturating_mul(self.kbps.into()) / 8000;
+        let least = self.interval_us / 2;
+        Allowance {
+            bytes: bytes((level * part.0 / part.1).max(least)),
+            most: bytes(level.max(CHANGE_US)),
+            full: level + self.interval_us >= limit,
+        }
+    }
+
     /// A frame of `bytes` came out.
     pub(super) fn spent(&mut self, bytes: u64) {
         let took = bytes.saturating_mul(8000) / u64::from(self.kbps.max(1));
         self.saved_us = self.saved_us.saturating_sub(took);
+        self.change_us = self.change_us.saturating_sub(took);
         self.behind_us = self.behind_us.saturating_add(took);
     }
 

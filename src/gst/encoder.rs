@@ -99,6 +99,8 @@ pub(super) enum Rate {
         /// Its beginning.
         text: &'static str,
     },
+    /// Not at all: a quantiser is chosen for each picture, and its settings are libx264's ([`super::x264`]).
+    Quantisers,
 }
 
 /// What a rate control knows of the time between pictures.
@@ -137,7 +139,12 @@ impl Encoder {
         {
             return Some(format!("there is no {}", hardware.looked_for()));
         }
-        (!plugins::installed(self.plugin)).then(|| format!("{} is not installed", self.package))
+        let installed = if self.chooses_quantisers() {
+            plugins::library_installed(self.plugin)
+        } else {
+            plugins::installed(self.plugin)
+        };
+        (!installed).then(|| format!("{} is not installed", self.package))
     }
 
     /// Whether it may be here.
@@ -176,6 +183,11 @@ impl Encoder {
         Ok(element)
     }
 
+    /// Whether it is no element of GStreamer: the quantiser of each picture is chosen here.
+    pub(super) fn chooses_quantisers(&self) -> bool {
+        self.rate == Rate::Quantisers
+    }
+
     /// Whether its rate control counts frames, but can be told what time has passed.
     pub(super) fn takes_shares(&self) -> bool {
         self.control == Control::Shares
@@ -203,6 +215,7 @@ impl Encoder {
     fn rates(&self, kbps: u32, share: Share) -> Vec<(&'static str, String)> {
         let kbps = kbps.clamp(MIN_KBPS, MAX_KBPS);
         match self.rate {
+            Rate::Quantisers => Vec::new(),
             Rate::Control { property, text } => vec![(property, format!("{text}{}", u64::from(kbps) * 1000))],
             Rate::Property {
                 name,
@@ -331,7 +344,8 @@ mod tests {
     #[test]
     fn the_software_encoders_take_all_that_they_are_told() {
         plugins::init().unwrap();
-        for encoder in ENCODERS.iter().filter(|encoder| encoder.hardware.is_none()) {
+        let elements = |encoder: &&Encoder| encoder.hardware.is_none() && !encoder.chooses_quantisers();
+        for encoder in ENCODERS.iter().filter(elements) {
             let element = encoder.make(4000, 1).unwrap_or_else(|error| panic!("{error}"));
             let rates = encoder.rates(4000, Budget::first());
             let names = encoder.settings.iter().map(|(name, _)| *name);

@@ -9,13 +9,14 @@
 //! ```
 //!
 //! - `records` what is known about each encoder · `encoder` how that is carried out · `hardware` what some need
-//! - `pipeline` one that runs · `budget` what it may spend · `ledger` which picture came out
+//! - `pipeline` one that runs · `elements` by GStreamer · `x264` by libx264 itself · `budget` what it may spend · `ledger` which picture came out
 //! - `probe` a trial · `bitstream`, `verify` whether what it gave is right
 //!
 //! Faults it notices: an element's error, and pictures that go in without anything coming out.
 
 mod bitstream;
 mod budget;
+mod elements;
 mod encoder;
 mod error;
 mod hardware;
@@ -27,6 +28,7 @@ mod records;
 #[cfg(debug_assertions)]
 mod sabotage;
 mod verify;
+mod x264;
 
 pub use encoder::Encoder;
 pub use error::GstError;

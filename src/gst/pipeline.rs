@@ -5,15 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use gstreamer as gst;
-use gstreamer::prelude::*;
-use gstreamer_app as gst_app;
-use gstreamer_video as gst_video;
 
 use super::GstError;
 use super::budget::{Budget, Share};
-use super::encoder::{Encoder, Input};
+use super::elements::Elements;
+use super::encoder::Encoder;
 use super::ledger::Ledger;
+use super::x264::{Encoded, Job, Worker};
 use crate::media::{Frame, PlanarPicture, Rendition};
 
 /// Pictures went in and nothing came out for this long: the encoder hangs. µs.
@@ -21,7 +19,7 @@ const STALL_US: u64 = 2_000_000;
 
 /// Pictures that may be on their way at once. A second one would only wait, and be older than one that is grabbed when
 /// the encoder is free: at an encoder that is too slow for the rate, two doubled the delay and gave no more frames.
-const MAX_IN_FLIGHT: usize = 1;
+pub(super) const MAX_IN_FLIGHT: usize = 1;
 
 /// An encoder that knows time makes a sharp key frame of a still screen when it believes that so much has passed. µs.
 const KEY_AFTER_US: u64 = 400_000;
@@ -93,12 +91,15 @@ impl Told {
 /// can be killed may own one.
 pub struct Pipeline {
     config: PipelineConfig,
-    pipeline: gst::Pipeline,
-    source: gst_app::AppSrc,
-    encoder: gst::Element,
-    sink: gst_app::AppSink,
+    by: By,
     told: Mutex<Told>,
     shared: Arc<Shared>,
+}
+
+/// By what it encodes.
+enum By {
+    Elements(Elements),
+    X264(Worker),
 }
 
 /// Whether tests want this to fail: an encoder's name (it fails once it has run for a moment), or one followed by
@@ -119,7 +120,8 @@ fn refuse_if_told(element: &str) -> Result<(), GstError> {
     Ok(())
 }
 
-struct Shared {
+/// What the thread that encodes and who asks have in common.
+pub(super) struct Shared {
     ledger: Mutex<Ledger>,
     budget: Mutex<Budget>,
     error: Mutex<Option<GstError>>,
@@ -147,66 +149,21 @@ impl Pipeline {
         config: PipelineConfig,
         output: impl Fn(Option<Frame>) + Send + Sync + 'static,
     ) -> Result<Self, GstError> {
-        let caps = gst::Caps::builder("video/x-raw")
-            .field("format", config.encoder.input.format())
-            .field("colorimetry", config.encoder.colours)
-            .field("width", i32::from(config.width))
-            .field("height", i32::from(config.height))
-            // Not 0/1: with a variable rate x264 holds back a frame.
-            .field("framerate", gst::Fraction::new(i32::from(config.fps), 1))
-            .build();
         #[cfg(debug_assertions)]
         refuse_if_told(config.encoder.element)?;
-        let source = gst_app::AppSrc::builder()
-            .caps(&caps)
-            .is_live(true)
-            .format(gst::Format::Time)
-            // overflow: never, since the caller keeps to `MAX_IN_FLIGHT`; a caller that does not loses the older raw
-            // picture. An encoded frame is never dropped.
-            .max_buffers(MAX_IN_FLIGHT as u64)
-            .max_bytes(0)
-            .max_time(gst::ClockTime::ZERO)
-            .leaky_type(gst_app::AppLeakyType::Downstream)
-            .build();
-        let encoder = config.encoder.make(config.kbps, config.threads)?;
         let shared = Arc::new(Shared::new(&config));
         let output = Arc::new(output);
-        let sink = gst_app::AppSink::builder()
-            .caps(&config.encoder.caps())
-            .sync(false)
-            // overflow: the encoder waits; it never comes to that, since the callback takes every frame at once.
-            .max_buffers(4)
-            .drop(false)
-            .enable_last_sample(false)
-            .name(config.encoder.element)
-            .callbacks(callbacks(config.rendition, &shared, &output))
-            .build();
-        let pipeline = gst::Pipeline::new();
-        let elements = [source.upcast_ref(), &encoder, sink.upcast_ref()];
-        let start_error = |reason: String| GstError::Start {
-            element: config.encoder.element.into(),
-            reason,
+        let by = if config.encoder.chooses_quantisers() {
+            By::X264(start_x264(&config, &shared, &output)?)
+        } else {
+            By::Elements(Elements::start(&config, &shared, &output)?)
         };
-        pipeline.add_many(elements).map_err(|e| start_error(e.to_string()))?;
-        gst::Element::link_many(elements).map_err(|e| start_error(e.to_string()))?;
-        watch_bus(&pipeline, &shared, &output);
-        let this = Self {
+        Ok(Self {
             config,
-            pipeline,
-            source,
-            encoder,
-            sink,
+            by,
             told: Mutex::new(Told::first(config.kbps)),
             shared,
-        };
-        if let Err(error) = this.pipeline.set_state(gst::State::Playing) {
-            this.dump("start");
-            return Err(this
-                .shared
-                .take_error()
-                .unwrap_or_else(|| start_error(error.to_string())));
-        }
-        Ok(this)
+        })
     }
 
     /// What it encodes.
@@ -218,26 +175,33 @@ impl Pipeline {
     /// Encodes a picture of time `pts_us` (`CLOCK_MONOTONIC`, rising from call to call); to be called when
     /// [`Self::ready`]. Its memory is used without a copy and let go when it has been encoded.
     pub fn push(&self, picture: PlanarPicture, pts_us: u64, what: Picture) {
-        let told_us = self.tell(pts_us, what);
-        let mut buffer = match self.config.encoder.input {
-            Input::I420 | Input::Y444 => gst::Buffer::from_slice(picture),
-            Input::Nv12 => gst::Buffer::from_slice(picture.nv12(self.config.width, self.config.height)),
-        };
-        if let Some(buffer) = buffer.get_mut() {
-            buffer.set_pts(gst::ClockTime::from_useconds(told_us));
-        }
-        self.shared.ledger().pushed(told_us, pts_us);
+        let (time_us, key) = self.tell(pts_us, what);
+        self.shared.ledger().pushed(time_us, pts_us);
         #[cfg(debug_assertions)]
         self.fail_if_told(pts_us);
-        // An error here means that the pipeline failed, which the bus has told.
-        if let Err(flow) = self.source.push_buffer(buffer) {
-            log::debug!("encoder={} takes no more pictures: {flow}", self.config.encoder.element);
+        match &self.by {
+            By::Elements(elements) => elements.push(&self.config, picture, time_us),
+            By::X264(worker) => {
+                let change = what == Picture::New;
+                let allowance = self.shared.budget().allowance(change, what == Picture::Still);
+                let taken = worker.push(Job {
+                    picture,
+                    time_us,
+                    key,
+                    change,
+                    allowance,
+                });
+                // It failed, which it has told.
+                if !taken {
+                    log::debug!("encoder={} takes no more pictures", self.config.encoder.element);
+                }
+            }
         }
     }
 
     /// Tells the encoder the rate and what the next picture may take of it, where that has changed. Returns the time
-    /// that it is to be told of the picture.
-    fn tell(&self, pts_us: u64, what: Picture) -> u64 {
+    /// that it is to be told of the picture, and whether that is to be a key frame.
+    fn tell(&self, pts_us: u64, what: Picture) -> (u64, bool) {
         let still = what == Picture::Still;
         let (kbps, share) = {
             let mut budget = self.shared.budget();
@@ -245,11 +209,13 @@ impl Pipeline {
         };
         let encoder = &self.config.encoder;
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.kbps != kbps || (told.share != share && encoder.takes_shares()) {
-            encoder.set_rate(&self.encoder, kbps, share);
-        }
-        if told.still != still {
-            encoder.set_still(&self.encoder, still);
+        if let By::Elements(elements) = &self.by {
+            if told.kbps != kbps || (told.share != share && encoder.takes_shares()) {
+                elements.set_rate(encoder, kbps, share);
+            }
+            if told.still != still {
+                elements.set_still(encoder, still);
+            }
         }
         let key = std::mem::take(&mut told.key);
         let mut time_us = pts_us + told.ahead_us;
@@ -264,7 +230,7 @@ impl Pipeline {
             ahead_us: time_us - pts_us,
             time_us,
         };
-        time_us
+        (time_us, key)
     }
 
     /// For tests, and not in a release build: fails as an encoder does that the environment names, once it has run for
@@ -277,18 +243,32 @@ impl Pipeline {
         }
         let first = *self.shared.first_us.get_or_init(|| pts_us);
         if pts_us.saturating_sub(first) > RUNS_FOR_US {
-            gst::element_error!(self.encoder, gst::LibraryError::Encode, ("it was told to fail"));
+            match &self.by {
+                By::Elements(elements) => elements.fail(),
+                By::X264(_) => self.shared.fail(GstError::Failed {
+                    element: self.config.encoder.element.into(),
+                    reason: "it was told to fail".into(),
+                }),
+            }
         }
     }
 
     /// Makes the next picture that is pushed a key frame, with its headers.
     pub fn force_key(&self) {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).key = true;
-        let event = gst_video::UpstreamForceKeyUnitEvent::builder()
-            .all_headers(true)
-            .build();
-        if !self.sink.static_pad("sink").is_some_and(|pad| pad.push_event(event)) {
+        if let By::Elements(elements) = &self.by
+            && !elements.force_key()
+        {
             log::warn!("encoder={} refused to make a key frame", self.config.encoder.element);
+        }
+    }
+
+    /// Whether the last picture is as good as it gets, as far as the encoder itself knows.
+    #[must_use]
+    pub fn finished(&self) -> bool {
+        match &self.by {
+            By::Elements(_) => true,
+            By::X264(worker) => worker.finished(),
         }
     }
 
@@ -333,24 +313,19 @@ impl Pipeline {
 
     /// Writes the pipeline's graph where `GST_DEBUG_DUMP_DOT_DIR` says, if it says so.
     fn dump(&self, why: &str) {
-        self.pipeline
-            .debug_to_dot_file(gst::DebugGraphDetails::ALL, format!("heliostat-{why}"));
-    }
-}
-
-impl Drop for Pipeline {
-    fn drop(&mut self) {
-        if let Err(error) = self.pipeline.set_state(gst::State::Null) {
-            log::warn!("encoder={} did not stop: {error}", self.config.encoder.element);
+        if let By::Elements(elements) = &self.by {
+            elements.dump(why);
         }
     }
 }
 
 impl Shared {
     fn new(config: &PipelineConfig) -> Self {
+        let budget = Budget::new(config.kbps, config.full_kbps, config.fps);
+        let strict = config.encoder.chooses_quantisers();
         Self {
             ledger: Mutex::default(),
-            budget: Mutex::new(Budget::new(config.kbps, config.full_kbps, config.fps)),
+            budget: Mutex::new(if strict { budget.strict() } else { budget }),
             error: Mutex::default(),
             failed: AtomicBool::new(false),
             #[cfg(debug_assertions)]
@@ -367,77 +342,65 @@ impl Shared {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn fail(&self, error: GstError) {
+    /// A frame that the encoder says is of time `out_us`. `None`: nobody asked for it.
+    pub(super) fn came_out(&self, config: &PipelineConfig, data: Bytes, key: bool, out_us: u64) -> Option<Frame> {
+        #[cfg(debug_assertions)]
+        dawdle_if_told(config.encoder.element);
+        self.budget().spent(data.len() as u64);
+        let pts_us = self.ledger().came_out(out_us)?;
+        Some(Frame {
+            rendition: config.rendition,
+            data,
+            key,
+            pts_us,
+            stamps: crate::media::Stamps::default(),
+        })
+    }
+
+    pub(super) fn fail(&self, error: GstError) {
         let mut first = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         first.get_or_insert(error);
         self.failed.store(true, Ordering::Release);
     }
 
-    fn take_error(&self) -> Option<GstError> {
+    pub(super) fn take_error(&self) -> Option<GstError> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-fn callbacks<F: Fn(Option<Frame>) + Send + Sync + 'static>(
-    rendition: Rendition,
+/// Starts libx264, on a thread that gives what comes out to `output`.
+fn start_x264<F: Fn(Option<Frame>) + Send + Sync + 'static>(
+    config: &PipelineConfig,
     shared: &Arc<Shared>,
     output: &Arc<F>,
-) -> gst_app::AppSinkCallbacks {
-    let (shared, output) = (Arc::clone(shared), Arc::clone(output));
-    gst_app::AppSinkCallbacks::builder()
-        .new_sample(move |sink| {
-            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            let buffer = sample.buffer_owned().ok_or(gst::FlowError::Error)?;
-            let out_us = buffer.pts().map_or(0, gst::ClockTime::useconds);
-            let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
-            #[cfg(debug_assertions)]
-            dawdle_if_told(sink);
-            let data = buffer
-                .into_mapped_buffer_readable()
-                .map_err(|_| gst::FlowError::Error)?;
-            shared.budget().spent(data.len() as u64);
-            let pts_us = shared.ledger().came_out(out_us);
-            if let Some(pts_us) = pts_us {
-                output(Some(Frame {
-                    rendition,
-                    data: Bytes::from_owner(data),
-                    key,
-                    pts_us,
-                    stamps: crate::media::Stamps::default(),
-                }));
+) -> Result<Worker, GstError> {
+    let (config, shared, output) = (*config, Arc::clone(shared), Arc::clone(output));
+    let element = config.encoder.element;
+    let came_out = move |encoded: Result<Encoded, String>| match encoded {
+        Ok(encoded) => {
+            let frame = shared.came_out(&config, encoded.data.into(), encoded.key, encoded.time_us);
+            if let Some(frame) = frame {
+                output(Some(frame));
             }
-            Ok(gst::FlowSuccess::Ok)
-        })
-        .build()
+        }
+        Err(reason) => {
+            shared.fail(GstError::Failed {
+                element: element.into(),
+                reason,
+            });
+            output(None);
+        }
+    };
+    Worker::start(&config, came_out).map_err(|reason| GstError::Start {
+        element: element.into(),
+        reason,
+    })
 }
 
 /// For tests, and not in a release build: takes long for each picture, as an encoder does that the environment names.
 #[cfg(debug_assertions)]
-fn dawdle_if_told(sink: &gst_app::AppSink) {
-    if told_to_fail(&format!("{}:slow", sink.name())) {
+fn dawdle_if_told(element: &str) {
+    if told_to_fail(&format!("{element}:slow")) {
         std::thread::sleep(std::time::Duration::from_millis(400));
     }
-}
-
-/// Keeps the first error, on the thread that posts it: no thread and no loop of its own.
-fn watch_bus<F: Fn(Option<Frame>) + Send + Sync + 'static>(
-    pipeline: &gst::Pipeline,
-    shared: &Arc<Shared>,
-    output: &Arc<F>,
-) {
-    let Some(bus) = pipeline.bus() else { return };
-    let (shared, output) = (Arc::clone(shared), Arc::clone(output));
-    bus.set_sync_handler(move |_, message| {
-        let failure = match message.view() {
-            gst::MessageView::Error(error) => Some((error.src().map(|s| s.name()), error.error().to_string())),
-            gst::MessageView::Eos(_) => Some((None, "the stream ended".to_owned())),
-            _ => None,
-        };
-        if let Some((element, reason)) = failure {
-            let element = element.map_or_else(|| "pipeline".to_owned(), |name| name.to_string());
-            shared.fail(GstError::Failed { element, reason });
-            output(None);
-        }
-        gst::BusSyncReply::Drop
-    });
 }

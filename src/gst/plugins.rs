@@ -48,6 +48,14 @@ pub(super) fn installed(name: &str) -> bool {
     plugin_folder().is_none() || plugin_file(name).is_some()
 }
 
+/// Whether a library is installed where GStreamer's is, without loading it.
+pub(super) fn library_installed(file: &str) -> bool {
+    plugin_folder()
+        .as_deref()
+        .and_then(Path::parent)
+        .is_none_or(|folder| folder.join(file).exists())
+}
+
 fn plugin_file(name: &str) -> Option<PathBuf> {
     let file = plugin_folder()?.join(format!("libgst{name}.so"));
     file.exists().then_some(file)

@@ -194,6 +194,23 @@ mod tests {
     }
 
     #[test]
+    fn libx264_itself_gives_the_same_picture_and_settings_that_it_does_not_know_are_refused() {
+        super::super::init().unwrap();
+        let libx264 = Encoder::by_element("libx264").unwrap();
+        let found = probe(libx264);
+        assert!(found.works, "{found:?}");
+        let refusing = Encoder {
+            settings: &[("unheard-of", "1")],
+            ..libx264
+        };
+        let found = probe(refusing);
+        assert!(
+            !found.works && found.reason.as_deref().unwrap().contains("unheard-of"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
     fn an_encoder_that_needs_what_is_not_there_says_so() {
         super::super::init().unwrap();
         let unheard_of = Encoder {

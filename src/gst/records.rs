@@ -5,6 +5,7 @@
 
 use super::encoder::{Control, Encoder, Input, Rate, Still, Unit};
 use super::hardware::Hardware;
+use super::x264::LIBRARY;
 use crate::media::Codec;
 
 /// A distance of key frames that is never reached: they are made on request only.
@@ -36,7 +37,7 @@ const KILOBITS: Rate = Rate::Property {
 };
 
 /// Every encoder, the best of each codec first: hardware where there is one.
-pub const ENCODERS: [Encoder; 11] = [
+pub const ENCODERS: [Encoder; 12] = [
     Encoder {
         codec: Codec::H264,
         element: "nvh264enc",
@@ -139,6 +140,7 @@ pub const ENCODERS: [Encoder; 11] = [
             ("scene-change-detection", "false"),
         ],
     },
+    LIBX264,
     Encoder {
         codec: Codec::Vp8,
         element: "vp8enc",
@@ -300,6 +302,36 @@ const X264: Encoder = Encoder {
         ("byte-stream", "true"),
         ("aud", "false"),
     ],
+};
+
+/// The same library without GStreamer's element, for less of the processor. It is tried last: how it does on narrow lines has not
+/// been seen in use (ADR 36).
+const LIBX264: Encoder = Encoder {
+    element: "libx264",
+    plugin: LIBRARY,
+    rate: Rate::Quantisers,
+    threads: None,
+    // It is told what has been saved.
+    control: Control::Shares,
+    settings: &[
+        // Quantisers are told for each picture. They are held between that of key frames and that of pictures in both
+        // directions, which nobody makes: 12 to 52 by these three.
+        ("qp", "32"),
+        ("ipratio", "10"),
+        ("pbratio", "10"),
+        ("keyint", "infinite"),
+        // Without the look at pictures in small, what scrolls is found by a longer search, which only what has changed costs.
+        ("me", "umh"),
+        ("merange", "32"),
+        // As `COLOURS`.
+        ("fullrange", "off"),
+        ("colorprim", "bt709"),
+        ("transfer", "bt709"),
+        ("colormatrix", "smpte170m"),
+        ("force-cfr", "1"),
+        ("log", "-1"),
+    ],
+    ..X264
 };
 
 /// The same with colours in full size.

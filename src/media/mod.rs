@@ -40,7 +40,7 @@ pub use changes::Changes;
 pub use frame::{Frame, Stamps};
 pub use hub::{Hub, HubStats, KeyRequests, Subscription};
 pub use ladder::{Ladder, MOST_RUNGS, Rung};
-pub use planar::{Layout, Planar, PlanarPicture};
+pub use planar::{Layout, Planar, PlanarPicture, strides};
 pub use presses::{Press, Presses, Shown};
 pub use rtp_time::RtpClock;
 pub use scale::{Scaler, scaled};

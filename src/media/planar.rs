@@ -96,7 +96,8 @@ impl Pool {
 }
 
 /// Bytes a row of the brightness, and of each colour difference.
-pub(super) fn strides(width: u16) -> (usize, usize) {
+#[must_use]
+pub fn strides(width: u16) -> (usize, usize) {
     let padded = |n: usize| n.next_multiple_of(4);
     (padded(width.into()), padded(usize::from(width) / 2))
 }

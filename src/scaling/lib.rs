@@ -1,7 +1,11 @@
-//! Scales planes of one byte a pixel down.
+//! Scales planes of one byte a pixel down, and compares pictures.
 //!
 //! A crate of its own, for one reason: what it stands on is generic, so that it is compiled with the crate that calls it, and
 //! Heliostat itself is not optimised in a development build. There a picture of 1280×720 took 230 ms instead of 1.5.
+
+mod blocks;
+
+pub use blocks::{Blocks, Form, SAME};
 
 use fast_image_resize::images::{CroppedImage, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};

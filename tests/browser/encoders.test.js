@@ -19,7 +19,7 @@ const best = suite({
 const every = suite({
   sections,
   apps: paths => [pattern(paths)],
-  env: { HELIOSTAT_FAIL_ENCODER: 'x264enc,openh264enc,vp8enc' },
+  env: { HELIOSTAT_FAIL_ENCODER: 'x264enc,openh264enc,libx264,vp8enc' },
 });
 
 const inFull = suite({
@@ -84,7 +84,7 @@ every.scenario('when all encoders fail, the instance has failed and says so', as
   await viewer.stateBecomes('failed', 90_000);
   const failed = await (await stage.rest(user)).instance(id);
   assert.deepEqual([failed.status, failed.reason], ['FAILED', 'encoders_failed']);
-  for (const element of ['x264enc', 'openh264enc']) {
+  for (const element of ['x264enc', 'openh264enc', 'libx264']) {
     assert.match(failed.message, new RegExp(`${element} said “[^”]*told to fail`));
     await viewer.tells(new RegExp(element));
   }

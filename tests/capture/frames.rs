@@ -408,7 +408,10 @@ async fn an_encoder_that_fails_while_running_is_named_and_the_next_one_goes_on()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_no_encoder_of_a_codec_starts_each_is_named_with_what_it_said() {
     let display = TestDisplay::start();
-    let failing = [(heliostat::gst::FAIL_ENCODER, "x264enc:start,openh264enc:start")];
+    let failing = [(
+        heliostat::gst::FAIL_ENCODER,
+        "x264enc:start,openh264enc:start,libx264:start",
+    )];
     let mut capture = Capture::with(&display, &[], &failing);
     let hub = Hub::new();
     let mut client = capture.client(&hub);
@@ -420,7 +423,7 @@ async fn when_no_encoder_of_a_codec_starts_each_is_named_with_what_it_said() {
     );
     let failed = client.handle().failed_encoders();
     let names: Vec<_> = failed.iter().map(|f| f.element.as_str()).collect();
-    assert_eq!(names, ["x264enc", "openh264enc"]);
+    assert_eq!(names, ["x264enc", "openh264enc", "libx264"]);
     assert!(failed.iter().all(|f| f.why == "it was told not to start"), "{failed:?}");
     let status = capture.exit_within(SOON).expect("it ends");
     assert_eq!(CaptureExit::from_status(status), Some(CaptureExit::EncoderFailed));

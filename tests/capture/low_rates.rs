@@ -94,6 +94,11 @@ async fn at_a_low_rate_the_rate_holds_and_what_stands_still_becomes_sharp_by_x26
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_a_low_rate_the_rate_holds_and_what_stands_still_becomes_sharp_by_libx264_itself() {
+    follows(Codec::H264, "libx264", SHARP).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_a_low_rate_the_rate_holds_and_what_stands_still_becomes_sharp_by_vp8() {
     follows(Codec::Vp8, "vp8enc", 45.0).await;
 }

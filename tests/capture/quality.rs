@@ -395,6 +395,11 @@ async fn a_still_picture_is_sharp_and_stays_so_by_x264() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_still_picture_is_sharp_and_stays_so_by_libx264_itself() {
+    stays_sharp(Codec::H264, "libx264", 43.0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_still_picture_is_sharp_and_stays_so_by_vp8() {
     stays_sharp(Codec::Vp8, "vp8enc", SHARP).await;
 }
