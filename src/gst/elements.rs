@@ -1,6 +1,7 @@
 //! An encoder that is an element of GStreamer, between a source and a sink.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use gstreamer as gst;
@@ -20,6 +21,8 @@ pub(super) struct Elements {
     source: gst_app::AppSrc,
     encoder: gst::Element,
     sink: gst_app::AppSink,
+    /// Every picture is a key frame until one has come out.
+    keys: Arc<AtomicBool>,
 }
 
 impl Elements {
@@ -52,6 +55,7 @@ impl Elements {
             .leaky_type(gst_app::AppLeakyType::Downstream)
             .build();
         let encoder = config.encoder.make(config.kbps, config.threads)?;
+        let keys = Arc::new(AtomicBool::new(false));
         let sink = gst_app::AppSink::builder()
             .caps(&config.encoder.caps())
             .sync(false)
@@ -60,7 +64,7 @@ impl Elements {
             .drop(false)
             .enable_last_sample(false)
             .name(config.encoder.element)
-            .callbacks(callbacks(config, shared, output))
+            .callbacks(callbacks(config, &encoder, &keys, shared, output))
             .build();
         let pipeline = gst::Pipeline::new();
         let elements = [source.upcast_ref(), &encoder, sink.upcast_ref()];
@@ -76,6 +80,7 @@ impl Elements {
             source,
             encoder,
             sink,
+            keys,
         };
         if let Err(error) = this.pipeline.set_state(gst::State::Playing) {
             this.dump("start");
@@ -110,7 +115,12 @@ impl Elements {
     }
 
     /// Makes the next picture a key frame; whether it does.
-    pub(super) fn force_key(&self) -> bool {
+    pub(super) fn force_key(&self, encoder: &Encoder) -> bool {
+        if let Some(keys) = encoder.keys {
+            self.keys.store(true, Ordering::Release);
+            Encoder::tell(&self.encoder, keys.every);
+            return true;
+        }
         let event = gst_video::UpstreamForceKeyUnitEvent::builder()
             .all_headers(true)
             .build();
@@ -140,16 +150,25 @@ impl Drop for Elements {
 
 fn callbacks<F: Fn(Option<Frame>) + Send + Sync + 'static>(
     config: &PipelineConfig,
+    encoder: &gst::Element,
+    keys: &Arc<AtomicBool>,
     shared: &Arc<Shared>,
     output: &Arc<F>,
 ) -> gst_app::AppSinkCallbacks {
     let (config, shared, output) = (*config, Arc::clone(shared), Arc::clone(output));
+    let (encoder, keys) = (encoder.clone(), Arc::clone(keys));
     gst_app::AppSinkCallbacks::builder()
         .new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             let buffer = sample.buffer_owned().ok_or(gst::FlowError::Error)?;
             let out_us = buffer.pts().map_or(0, gst::ClockTime::useconds);
             let key = !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT);
+            if key
+                && let Some(told) = config.encoder.keys
+                && keys.swap(false, Ordering::AcqRel)
+            {
+                Encoder::tell(&encoder, told.none);
+            }
             let data = buffer
                 .into_mapped_buffer_readable()
                 .map_err(|_| gst::FlowError::Error)?;

@@ -43,6 +43,8 @@ pub struct Encoder {
     pub(super) control: Control,
     /// What it is told of a picture that stands still.
     pub(super) still: Option<Still>,
+    /// How it is asked for a key frame where it does not hear the event that asks for one.
+    pub(super) keys: Option<Keys>,
     /// Its properties, which never change: lowest latency, key frames on request only.
     pub(super) settings: &'static [(&'static str, &'static str)],
 }
@@ -123,6 +125,13 @@ pub(super) struct Still {
     pub(super) still: &'static str,
 }
 
+/// Properties with which every picture is a key frame, and those with which none is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keys {
+    pub(super) every: &'static [(&'static str, &'static str)],
+    pub(super) none: &'static [(&'static str, &'static str)],
+}
+
 impl Encoder {
     /// The encoder with this element name.
     #[must_use]
@@ -173,9 +182,7 @@ impl Encoder {
     pub(super) fn make(&self, kbps: u32, threads: usize) -> Result<gst::Element, GstError> {
         plugins::load(self.plugin);
         let element = make(self.factory())?;
-        for (name, value) in self.settings {
-            set(&element, name, value);
-        }
+        Self::tell(&element, self.settings);
         if let Some(name) = self.threads {
             set(&element, name, threads);
         }
@@ -247,6 +254,13 @@ impl Encoder {
     pub(super) fn set_still(&self, element: &gst::Element, still: bool) {
         if let Some(told) = self.still {
             set(element, told.property, if still { told.still } else { told.moving });
+        }
+    }
+
+    /// Sets these properties; also while PLAYING.
+    pub(super) fn tell(element: &gst::Element, told: &[(&'static str, &'static str)]) {
+        for (name, value) in told {
+            set(element, name, value);
         }
     }
 

@@ -257,7 +257,7 @@ impl Pipeline {
     pub fn force_key(&self) {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).key = true;
         if let By::Elements(elements) = &self.by
-            && !elements.force_key()
+            && !elements.force_key(&self.config.encoder)
         {
             log::warn!("encoder={} refused to make a key frame", self.config.encoder.element);
         }

@@ -15,6 +15,8 @@ use crate::media::{Codec, Frame, Planar, PlanarPicture};
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Pictures after the first, whose times are measured.
 const PICTURES: usize = 8;
+/// Which of them is asked to be a key frame: who comes later has to get a picture.
+const KEY: usize = 4;
 /// What the pictures are of.
 const WIDTH: u16 = 1280;
 const HEIGHT: u16 = 720;
@@ -90,6 +92,9 @@ fn attempt(encoder: Encoder) -> Result<Probe, GstError> {
     let (mut took, mut last, mut ms) = (Vec::new(), None, 0);
     for n in 0..=PICTURES {
         let Some(picture) = planar.convert(&pattern) else { break };
+        if n == KEY {
+            pipeline.force_key();
+        }
         let (pushed, spent) = (Instant::now(), processor_time());
         pipeline.push(picture.clone(), monotonic_us(), Picture::New);
         frames.push(next(&pipeline, &answers)?);
@@ -128,6 +133,9 @@ fn judge(encoder: &Encoder, frames: &[Frame], last: Option<&PlanarPicture>) -> R
     }
     if let Err(why) = key_frame(encoder.codec, &first.data) {
         return Ok(Some(why.into()));
+    }
+    if frames.get(KEY).is_some_and(|frame| !frame.key) {
+        return Ok(Some("it makes no key frame when it is asked for one".into()));
     }
     let size = (usize::from(WIDTH), usize::from(HEIGHT));
     let luma = &last.as_ref()[..size.0 * size.1];
@@ -206,6 +214,27 @@ mod tests {
         let found = probe(refusing);
         assert!(
             !found.works && found.reason.as_deref().unwrap().contains("unheard-of"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn the_software_encoders_make_a_key_frame_when_they_are_asked_and_one_that_does_not_is_found() {
+        super::super::init().unwrap();
+        for encoder in super::super::ENCODERS
+            .iter()
+            .filter(|encoder| encoder.hardware.is_none())
+        {
+            let found = probe(*encoder);
+            assert!(found.works, "{found:?}");
+        }
+        let deaf = Encoder {
+            keys: None,
+            ..Encoder::by_element("av1enc").unwrap()
+        };
+        let found = probe(deaf);
+        assert!(
+            !found.works && found.reason.as_deref().unwrap().contains("no key frame when"),
             "{found:?}"
         );
     }

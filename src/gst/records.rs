@@ -3,7 +3,7 @@
 //! The software encoders run here and in the tests. Those of graphics cards and boards are written by their documentation
 //! (GStreamer 1.22): what is wrong about one shows when it is tried on a machine that has it, and costs that encoder alone.
 
-use super::encoder::{Control, Encoder, Input, Rate, Still, Unit};
+use super::encoder::{Control, Encoder, Input, Keys, Rate, Still, Unit};
 use super::hardware::Hardware;
 use super::x264::LIBRARY;
 use crate::media::Codec;
@@ -36,6 +36,10 @@ const KILOBITS: Rate = Rate::Property {
     buffer: None,
 };
 
+/// With these `av1enc` makes no key frames. It does not hear the event that asks for one (GStreamer 1.22), and takes a distance
+/// that it is told later only while the mode is not `disabled`.
+const AV1_NO_KEYS: &[(&str, &str)] = &[("keyframe-mode", "disabled"), ("keyframe-max-dist", NEVER_EVER)];
+
 /// Every encoder, the best of each codec first: hardware where there is one.
 pub const ENCODERS: [Encoder; 12] = [
     Encoder {
@@ -55,6 +59,7 @@ pub const ENCODERS: [Encoder; 12] = [
         threads: None,
         control: Control::Frames,
         still: None,
+        keys: None,
         settings: &[
             ("preset", "low-latency-hp"),
             ("rc-mode", "cbr"),
@@ -82,6 +87,7 @@ pub const ENCODERS: [Encoder; 12] = [
         threads: None,
         control: Control::Frames,
         still: None,
+        keys: None,
         settings: &[
             ("rate-control", "cbr"),
             ("low-latency", "true"),
@@ -107,6 +113,7 @@ pub const ENCODERS: [Encoder; 12] = [
         threads: None,
         control: Control::Frames,
         still: None,
+        keys: None,
         settings: &[],
     },
     X264,
@@ -128,6 +135,7 @@ pub const ENCODERS: [Encoder; 12] = [
         threads: Some("multi-thread"),
         control: Control::Frames,
         still: None,
+        keys: None,
         settings: &[
             ("complexity", "low"),
             ("rate-control", "bitrate"),
@@ -158,6 +166,7 @@ pub const ENCODERS: [Encoder; 12] = [
             moving: STATIC,
             still: "1000",
         }),
+        keys: None,
         settings: &[
             ("deadline", "1"),
             ("cpu-used", "8"),
@@ -190,6 +199,7 @@ pub const ENCODERS: [Encoder; 12] = [
         threads: Some("threads"),
         control: Control::Time,
         still: None,
+        keys: None,
         settings: &[
             ("deadline", "1"),
             ("cpu-used", "8"),
@@ -228,6 +238,10 @@ pub const ENCODERS: [Encoder; 12] = [
         threads: Some("threads"),
         control: Control::Time,
         still: None,
+        keys: Some(Keys {
+            every: &[("keyframe-max-dist", "0"), ("keyframe-mode", "auto")],
+            none: AV1_NO_KEYS,
+        }),
         settings: &[
             ("usage-profile", "realtime"),
             ("cpu-used", "10"),
@@ -259,6 +273,7 @@ const VA: Encoder = Encoder {
     threads: None,
     control: Control::Frames,
     still: None,
+    keys: None,
     settings: &[
         ("rate-control", "cbr"),
         ("b-frames", "0"),
@@ -287,6 +302,7 @@ const X264: Encoder = Encoder {
     threads: Some("threads"),
     control: Control::Shares,
     still: None,
+    keys: None,
     settings: &[
         ("tune", "zerolatency"),
         ("speed-preset", "ultrafast"),
