@@ -42,10 +42,18 @@ function holdStopped(pid) {
   return gone(pid);
 }
 
-/** Stops a process once. @param {number} pid */
+/**
+ * Stops a process once. Who watches it may continue it within a moment, so that one looks without a pause; where that was
+ * missed, it is stopped again.
+ *
+ * @param {number} pid
+ */
 async function stopOnce(pid) {
-  send(pid, 'SIGSTOP');
-  await until('it is stopped', () => stateOf(pid) === 'T');
+  await until('it is stopped', () => {
+    send(pid, 'SIGSTOP');
+    for (let look = 0; look < 1000; look += 1) if (stateOf(pid) === 'T') return true;
+    return false;
+  });
   return () => stateOf(pid) !== 'T';
 }
 
