@@ -188,6 +188,7 @@ scenario(
   async stage => {
     const bystander = await Bystander.watching(await launched(stage));
     const viewer = await launched(stage);
+    await bystander.settle();
     const id = viewer.instanceId;
     const peer = await viewer.rememberConnection();
     for (let round = 0; round < rounds; round += 1) {

@@ -129,7 +129,9 @@ function counted(viewer) {
 export class Bystander {
   /** @param {import('./viewer.js').Viewer} viewer connected, with a picture that moves */
   static async watching(viewer) {
-    return new Bystander(viewer, await viewer.rememberConnection(), await counted(viewer));
+    const bystander = new Bystander(viewer, await viewer.rememberConnection(), await counted(viewer));
+    await bystander.settle();
+    return bystander;
   }
 
   /**
@@ -146,8 +148,8 @@ export class Bystander {
   }
 
   /**
-   * Counts from here: a connection's first moments, with a launch beside it, are behind it, and no key frame is on its
-   * way that the browser asked for before.
+   * Counts from here: a connection's first moments, or a launch beside it, are behind it, and no key frame is on its way
+   * that the browser asked for before.
    */
   async settle() {
     await until('nothing is under way', async () => {
@@ -155,7 +157,9 @@ export class Bystander {
       await sleep(QUIET);
       this.before = await counted(this.viewer);
       this.owed = 0;
-      return this.before.asked === asked && this.before.keyFramesDecoded === keyFramesDecoded;
+      // A page shows its first frames by WebSocket: those of this connection may be yet to come.
+      const quiet = this.before.asked === asked && this.before.keyFramesDecoded === keyFramesDecoded;
+      return quiet && keyFramesDecoded > 0;
     });
   }
 
