@@ -63,6 +63,14 @@ pub(super) struct Plan {
     pub(super) until: Option<u64>,
 }
 
+/// The encoders of a codec in the order in which they are tried. On a narrow line it matters most that no frame becomes larger than it
+/// should (ADR 36).
+fn in_order(candidates: &[Encoder], narrow: bool) -> impl Iterator<Item = Encoder> {
+    let last = move |encoder: &Encoder| narrow && encoder.chooses_quantisers();
+    let first = candidates.iter().copied().filter(move |encoder| !last(encoder));
+    first.chain(candidates.iter().copied().filter(last))
+}
+
 /// The encoders.
 #[derive(Debug)]
 pub(super) struct Encoders {
@@ -147,15 +155,44 @@ impl Encoders {
     /// # Errors
     /// A codec of which no encoder starts.
     pub(super) fn resize(&mut self, size: (u16, u16)) -> Result<(), NoneStarts> {
-        let forms = std::mem::take(&mut self.lanes)
-            .into_iter()
-            .map(|(rendition, (lane, form, _))| {
-                let kbps = lane.kbps();
-                (rendition, RenditionForm { kbps, ..form })
-            });
-        let forms = forms.collect();
+        let forms = self.forms();
+        self.lanes.clear();
         self.common.size = size;
         self.want(&forms).map(drop)
+    }
+
+    /// Starts another encoder for those whose line has become broad or narrow, where that has a better one. Says what was started.
+    ///
+    /// # Errors
+    /// A codec of which no encoder starts.
+    pub(super) fn suit_lines(&mut self, now: u64) -> Result<Vec<(Rendition, &'static str)>, NoneStarts> {
+        let mut changing = BTreeSet::new();
+        for (rendition, (lane, ..)) in &mut self.lanes {
+            let Some(candidates) = self.chosen.get(&rendition.track.codec()) else {
+                continue;
+            };
+            let narrow = self.common.breadth(*rendition, lane.kbps()).narrow();
+            if lane.changes_line(now) && in_order(candidates, narrow).next() != Some(lane.encoder()) {
+                changing.insert(*rendition);
+            }
+        }
+        if changing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let forms = self.forms();
+        self.lanes.retain(|rendition, _| !changing.contains(rendition));
+        let started = self.want(&forms)?;
+        self.damaged();
+        Ok(started)
+    }
+
+    /// What runs, at the rate that it has now.
+    fn forms(&self) -> BTreeMap<Rendition, RenditionForm> {
+        let now = |(rendition, (lane, form, _)): (&Rendition, &(Lane, RenditionForm, Turn))| {
+            let kbps = lane.kbps();
+            (*rendition, RenditionForm { kbps, ..*form })
+        };
+        self.lanes.iter().map(now).collect()
     }
 
     /// Starts the first one that can be started.
@@ -166,7 +203,7 @@ impl Encoders {
         form: RenditionForm,
     ) -> Result<Lane, Vec<EncoderFailure>> {
         let mut failures = Vec::new();
-        for encoder in candidates.iter().copied() {
+        for encoder in in_order(candidates, self.common.breadth(rendition, form.kbps).narrow()) {
             match Lane::start(&self.common, rendition, form, encoder) {
                 Ok(lane) => return Ok(lane),
                 Err(error) => {
@@ -243,7 +280,7 @@ impl Encoders {
             match std::mem::replace(turn, Turn::Wait(None)) {
                 Turn::Grab => {
                     if let Some(picture) = pictures.of(lane.layout(), lane.size()) {
-                        lane.push(picture, stamps, now);
+                        lane.push(picture, pictures.changes(), stamps, now);
                     }
                 }
                 Turn::Again => lane.push_again(pictures.of(lane.layout(), lane.size()), stamps, now),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::breadth::Breadth;
 use super::keys::{Due, Keys};
 use super::lock;
 use super::outlet::Outlet;
@@ -11,7 +12,7 @@ use super::sharpness::Sharpness;
 use super::stamping::Stamping;
 use crate::clock::monotonic_us;
 use crate::gst::{Encoder, GstError, Picture, Pipeline, PipelineConfig};
-use crate::media::{Frame, Layout, PlanarPicture, Rendition, Stamps, scaled};
+use crate::media::{Changes, Frame, Layout, PlanarPicture, Rendition, Stamps, scaled};
 use crate::protocol::capture::RenditionForm;
 
 /// What is to be done for a lane now.
@@ -38,6 +39,13 @@ pub(super) struct Common {
     pub(super) outlet: Arc<Outlet>,
 }
 
+impl Common {
+    /// How broad the line is that a rendition of this rate is for. Lower rungs are there for those that carry less.
+    pub(super) fn breadth(&self, rendition: Rendition, kbps: u32) -> Breadth {
+        Breadth::new(kbps, (rendition.rung == 0).then_some(self.full_kbps))
+    }
+}
+
 /// One encoder that runs, and how good is what it has sent.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -49,6 +57,9 @@ pub(super) struct Lane {
     key: Due,
     sharp: bool,
     kbps: u32,
+    breadth: Breadth,
+    /// The number of the picture that it was given last; 0: none.
+    number: u64,
 }
 
 impl Lane {
@@ -106,6 +117,8 @@ impl Lane {
             key: Due::Never,
             sharp: false,
             kbps: form.kbps,
+            breadth: common.breadth(rendition, form.kbps),
+            number: 0,
         })
     }
 
@@ -144,6 +157,12 @@ impl Lane {
         self.kbps = kbps;
         self.pipeline.set_kbps(kbps);
         lock(&self.sharpness).set_rate(kbps);
+    }
+
+    /// Whether its line has become broad or narrow: to be asked when it is about to be given a new picture, since what stands still
+    /// would cost a key frame for nothing.
+    pub(super) fn changes_line(&mut self, now: u64) -> bool {
+        self.pacing.dirty() && self.breadth.judge(self.kbps, now)
     }
 
     /// The screen has changed.
@@ -208,13 +227,17 @@ impl Lane {
     }
 
     /// Gives it what is on the screen. After [`Self::turn`].
-    pub(super) fn push(&mut self, picture: PlanarPicture, stamps: Stamps, now: u64) {
+    pub(super) fn push(&mut self, picture: PlanarPicture, changes: &Changes, stamps: Stamps, now: u64) {
         if self.key == Due::Now {
             self.force_key();
         }
         lock(&self.sharpness).begins(true);
         lock(&self.stamping).pushed(now, stamps);
-        self.pipeline.push(picture, now, Picture::New);
+        let changed = changes.since(self.number);
+        self.number = changes.number();
+        // Of a picture that has been scaled it is not known.
+        let changed = Some(changed).filter(|changed| changed.size() == self.size());
+        self.pipeline.push(picture, changed, now, Picture::New);
         self.pacing.grabbed(now);
     }
 
@@ -228,7 +251,7 @@ impl Lane {
             lock(&self.sharpness).begins(false);
             lock(&self.stamping).pushed(now, stamps);
             let what = if self.sharp { Picture::Still } else { Picture::Again };
-            self.pipeline.push(picture, now, what);
+            self.pipeline.push(picture, None, now, what);
         }
         self.pacing.settled(now);
     }

@@ -16,6 +16,7 @@
 //! a display that is lost, an encoder that fails or hangs.
 
 mod args;
+mod breadth;
 mod client;
 mod client_error;
 mod codec;

@@ -81,6 +81,11 @@ impl Pictures {
         }
     }
 
+    /// Where the last picture differs from those before.
+    pub(super) const fn changes(&self) -> &Changes {
+        &self.changes
+    }
+
     /// When the last picture was made.
     pub(super) const fn stamps(&self) -> Stamps {
         self.stamps

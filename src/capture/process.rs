@@ -20,6 +20,7 @@ use super::privileges;
 use super::resizing::{Follow, Resizing};
 use crate::clock::monotonic_us;
 use crate::gst::{Encoder, GstError, init, probe};
+use crate::media::Rendition;
 use crate::protocol::capture::{CaptureMessage, HostMessage, VERSION};
 use crate::x11::{DisplayAddress, Grabber, Wake, X11Error, wait_readable};
 
@@ -255,8 +256,20 @@ impl Process {
         self.encoders.damaged();
     }
 
+    fn tell_started(&mut self, started: Vec<(Rendition, &'static str)>) {
+        for (rendition, name) in started {
+            log::info!("rendition={rendition} encoder={name} started");
+            self.tell(&CaptureMessage::Encoder {
+                codec: rendition.track.codec().into(),
+                name: name.to_owned(),
+            });
+        }
+    }
+
     /// Gives pictures to the encoders for which it is time; says when it will be again.
     fn encode(&mut self, now: u64) -> Result<Option<u64>, Failure> {
+        let started = self.encoders.suit_lines(now)?;
+        self.tell_started(started);
         let plan = self.encoders.plan(self.stale, now);
         if !plan.work {
             return Ok(plan.until);
@@ -340,13 +353,8 @@ impl Process {
             HostMessage::Hello { .. } => {}
             HostMessage::Want(forms) => {
                 let forms = forms.into_iter().map(|(number, form)| (number.into(), form)).collect();
-                for (rendition, name) in self.encoders.want(&forms)? {
-                    log::info!("rendition={rendition} encoder={name} started");
-                    self.tell(&CaptureMessage::Encoder {
-                        codec: rendition.track.codec().into(),
-                        name: name.to_owned(),
-                    });
-                }
+                let started = self.encoders.want(&forms)?;
+                self.tell_started(started);
                 if !self.encoders.any() {
                     self.rest();
                 }

@@ -15,7 +15,7 @@ const BEHIND_STRICT_US: u64 = 200_000;
 /// And a picture that stands still when no more than this is: it must not be in the way of a change.
 const BEHIND_STILL_US: u64 = 30_000;
 /// A change gets so much of what is saved for changes: on a line that has just the rate, whatever it takes is in its own way.
-const CHANGE_LIMITED_PART: (u64, u64) = (1, 2);
+const CHANGE_LIMITED_PART: (u64, u64) = (1, 4);
 const CHANGE_PART: (u64, u64) = (3, 4);
 /// What a still picture gets of what is saved: it may take more than it gets.
 const STILL_PART: (u64, u64) = (4, 5);

@@ -191,7 +191,8 @@ impl Encoder {
     }
 
     /// Whether it is no element of GStreamer: the quantiser of each picture is chosen here.
-    pub(super) fn chooses_quantisers(&self) -> bool {
+    #[must_use]
+    pub fn chooses_quantisers(&self) -> bool {
         self.rate == Rate::Quantisers
     }
 

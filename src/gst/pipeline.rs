@@ -12,7 +12,7 @@ use super::elements::Elements;
 use super::encoder::Encoder;
 use super::ledger::Ledger;
 use super::x264::{Encoded, Job, Worker};
-use crate::media::{Frame, PlanarPicture, Rendition};
+use crate::media::{Frame, PlanarPicture, Rendition, Tiles};
 
 /// Pictures went in and nothing came out for this long: the encoder hangs. µs.
 const STALL_US: u64 = 2_000_000;
@@ -173,8 +173,9 @@ impl Pipeline {
     }
 
     /// Encodes a picture of time `pts_us` (`CLOCK_MONOTONIC`, rising from call to call); to be called when
-    /// [`Self::ready`]. Its memory is used without a copy and let go when it has been encoded.
-    pub fn push(&self, picture: PlanarPicture, pts_us: u64, what: Picture) {
+    /// [`Self::ready`]. Its memory is used without a copy and let go when it has been encoded. `changed`: where it may differ from
+    /// the picture before, if that is known.
+    pub fn push(&self, picture: PlanarPicture, changed: Option<Tiles>, pts_us: u64, what: Picture) {
         let (time_us, key) = self.tell(pts_us, what);
         self.shared.ledger().pushed(time_us, pts_us);
         #[cfg(debug_assertions)]
@@ -186,6 +187,7 @@ impl Pipeline {
                 let allowance = self.shared.budget().allowance(change, what == Picture::Still);
                 let taken = worker.push(Job {
                     picture,
+                    changed,
                     time_us,
                     key,
                     change,

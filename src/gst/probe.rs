@@ -96,7 +96,7 @@ fn attempt(encoder: Encoder) -> Result<Probe, GstError> {
             pipeline.force_key();
         }
         let (pushed, spent) = (Instant::now(), processor_time());
-        pipeline.push(picture.clone(), monotonic_us(), Picture::New);
+        pipeline.push(picture.clone(), None, monotonic_us(), Picture::New);
         frames.push(next(&pipeline, &answers)?);
         match n {
             0 => ms = millis(begin.elapsed()),

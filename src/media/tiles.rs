@@ -72,6 +72,18 @@ impl Tiles {
         (width.div_ceil(TILE) as usize, height.div_ceil(TILE) as usize)
     }
 
+    /// A bit for each, row by row, the leftmost of a row the lowest of its first word.
+    #[must_use]
+    pub fn bits(&self) -> &[u64] {
+        &self.bits
+    }
+
+    /// Words a row of those.
+    #[must_use]
+    pub const fn words(&self) -> usize {
+        self.words
+    }
+
     /// Adds those that a rectangle of pixels touches, which may lie outside of the picture.
     pub fn add(&mut self, (x, y): (i16, i16), (width, height): (u16, u16)) {
         let span = |from: i16, length: u16, side: u16| {

@@ -61,27 +61,43 @@ impl Blocks {
     }
 
     /// Looks at a picture, and the one before it if there is one. Both have to have as many bytes as their form says; of
-    /// others nothing is the same.
-    pub fn look(&mut self, form: Form, now: &[u8], before: Option<&[u8]>) {
+    /// others nothing is the same. What is not among the `suspects` is not looked at: it is known to be the same.
+    pub fn look(&mut self, form: Form, now: &[u8], before: Option<&[u8]>, suspects: Option<Suspects<'_>>) {
         let before = before.filter(|before| before.len() == now.len());
         let (across, down) = form.blocks();
         if now.len() < form.bytes() || self.flags.len() != across * down {
             self.flags.fill(0);
             return;
         }
-        for row in 0..down {
-            let range = row * across..(row + 1) * across;
-            self.flags[range.clone()].fill(0);
-            if let Some(before) = before {
-                same(form, row, now, before, &mut self.flags[range.clone()]);
-            }
-            for (column, n) in range.enumerate() {
+        for n in 0..across * down {
+            let place = (n % across, n / across);
+            let same = before.is_some_and(|before| {
+                suspects.is_some_and(|suspects| !suspects.has(place)) || same(form, place, now, before)
+            });
+            self.flags[n] = if same { SAME } else { 0 };
+            if same {
                 self.change[n] = 0;
-                if self.flags[n] != SAME {
-                    (self.detail[n], self.change[n]) = measure(form, (column, row), now, before);
-                }
+            } else {
+                (self.detail[n], self.change[n]) = measure(form, place, now, before);
             }
         }
+    }
+}
+
+/// Blocks that may be other ones than before, a bit for each.
+#[derive(Clone, Copy, Debug)]
+pub struct Suspects<'a> {
+    /// Rows of words; the first block of a row is the lowest bit of its first word.
+    pub bits: &'a [u64],
+    /// Words a row.
+    pub words: usize,
+}
+
+impl Suspects<'_> {
+    /// Of a block beyond them it is not known.
+    fn has(&self, (column, row): (usize, usize)) -> bool {
+        let (word, bit) = (row * self.words + column / 64, column % 64);
+        self.bits.get(word).is_none_or(|word| word >> bit & 1 == 1)
     }
 }
 
@@ -97,26 +113,22 @@ const fn planes(form: Form) -> [(usize, usize, usize, usize); 3] {
     ]
 }
 
-/// Flags those of a row of blocks that are the same in all planes.
-fn same(form: Form, row: usize, now: &[u8], before: &[u8], flags: &mut [u8]) {
-    flags.fill(SAME);
-    for (begin, stride, rows, side) in planes(form) {
-        let (from, to) = (begin + row * side * stride, begin + ((row + 1) * side).min(rows) * stride);
-        let (now, before) = (&now[from..to], &before[from..to]);
-        if now == before {
-            continue;
-        }
-        for (now, before) in now.chunks_exact(stride).zip(before.chunks_exact(stride)) {
-            if now == before {
-                continue;
+/// Whether a block is the same in all planes.
+fn same(form: Form, (column, row): (usize, usize), now: &[u8], before: &[u8]) -> bool {
+    planes(form).into_iter().all(|(begin, stride, rows, side)| {
+        let left = column * side;
+        let width = side.min(stride - left);
+        (row * side..((row + 1) * side).min(rows)).all(|y| {
+            let at = begin + y * stride + left;
+            let (now, before) = (&now[at..at + width], &before[at..at + width]);
+            // Of a known length they are compared without a call.
+            match width {
+                16 => now[..16] == before[..16],
+                8 => now[..8] == before[..8],
+                _ => now == before,
             }
-            for ((now, before), flag) in now.chunks(side).zip(before.chunks(side)).zip(&mut *flags) {
-                if now != before {
-                    *flag = 0;
-                }
-            }
-        }
-    }
+        })
+    })
 }
 
 /// The detail of a block, and its change.
@@ -174,11 +186,32 @@ mod tests {
             let mut now = before.clone();
             now[at] = 101;
             let mut blocks = Blocks::new(FORM);
-            blocks.look(FORM, &now, Some(&before));
+            blocks.look(FORM, &now, Some(&before), None);
             for (n, flag) in blocks.flags.iter().enumerate() {
                 assert_eq!(*flag, u8::from(n != block), "byte {at}, block {n}");
             }
         }
+    }
+
+    #[test]
+    fn only_suspects_are_looked_at_and_those_that_are_as_they_were_are_the_same() {
+        let before = vec![100_u8; FORM.bytes()];
+        let mut now = before.clone();
+        now[0] = 101;
+        now[16 * 40 + 39] = 101;
+        // The first block and the fifth are others; of the first and the second it is said that they may be.
+        let suspects = Suspects {
+            bits: &[0b11, 0, 0],
+            words: 1,
+        };
+        let mut blocks = Blocks::new(FORM);
+        blocks.look(FORM, &now, Some(&before), Some(suspects));
+        assert_eq!(blocks.flags, [0, 1, 1, 1, 1, 1, 1, 1, 1]);
+        let short = Suspects { bits: &[0], words: 1 };
+        blocks.look(FORM, &now, Some(&before), Some(short));
+        assert_eq!(blocks.flags, [1, 1, 1, 1, 1, 0, 1, 1, 1], "rows of which nothing is said");
+        blocks.look(FORM, &now, None, Some(suspects));
+        assert_eq!(blocks.flags, [0; 9], "nothing was before");
     }
 
     #[test]
@@ -190,11 +223,11 @@ mod tests {
             }
         }
         let mut blocks = Blocks::new(FORM);
-        blocks.look(FORM, &now, None);
+        blocks.look(FORM, &now, None, None);
         assert!(blocks.detail[0] > 40 * 16 && blocks.detail[1] == 0, "{blocks:?}");
         assert!(blocks.flags.iter().all(|flag| *flag == 0));
         let detail = blocks.detail.clone();
-        blocks.look(FORM, &now, Some(&now));
+        blocks.look(FORM, &now, Some(&now), None);
         assert_eq!(blocks.detail, detail);
         assert!(blocks.flags.iter().all(|flag| *flag == SAME));
     }
@@ -202,9 +235,9 @@ mod tests {
     #[test]
     fn a_picture_of_another_size_is_not_looked_at() {
         let mut blocks = Blocks::new(FORM);
-        blocks.look(FORM, &[1, 2, 3], Some(&[1, 2, 3]));
+        blocks.look(FORM, &[1, 2, 3], Some(&[1, 2, 3]), None);
         assert!(blocks.flags.iter().all(|flag| *flag == 0));
-        blocks.look(FORM, &vec![9; FORM.bytes()], Some(&[1, 2, 3]));
+        blocks.look(FORM, &vec![9; FORM.bytes()], Some(&[1, 2, 3]), None);
         assert!(blocks.flags.iter().all(|flag| *flag == 0));
     }
 }

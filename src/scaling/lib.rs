@@ -5,7 +5,7 @@
 
 mod blocks;
 
-pub use blocks::{Blocks, Form, SAME};
+pub use blocks::{Blocks, Form, SAME, Suspects};
 
 use fast_image_resize::images::{CroppedImage, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};

@@ -5,18 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use heliostat_scaling::Blocks;
+use heliostat_scaling::{Blocks, Suspects};
 
 use super::control::{Control, Wanted};
 use super::library::{Form, Order, Running};
 use crate::gst::PipelineConfig;
 use crate::gst::budget::Allowance;
-use crate::media::{PlanarPicture, strides};
+use crate::media::{PlanarPicture, Tiles, strides};
 
 /// A picture to be encoded.
 #[derive(Debug)]
 pub(in crate::gst) struct Job {
     pub(in crate::gst) picture: PlanarPicture,
+    /// Where it may differ from the one before, if that is known.
+    pub(in crate::gst) changed: Option<Tiles>,
     /// The time that comes out with it.
     pub(in crate::gst) time_us: u64,
     pub(in crate::gst) key: bool,
@@ -112,7 +114,7 @@ fn run(
     let mut before: Option<PlanarPicture> = None;
     while let Ok(job) = jobs.recv() {
         let first = before.is_none();
-        look(&mut blocks, form, &job.picture, before.as_ref());
+        look(&mut blocks, form, &job, before.as_ref());
         let wanted = Wanted {
             key: job.key || first,
             change: job.change,
@@ -133,11 +135,18 @@ fn run(
     }
 }
 
-fn look(blocks: &mut Blocks, form: heliostat_scaling::Form, now: &PlanarPicture, before: Option<&PlanarPicture>) {
+fn look(blocks: &mut Blocks, form: heliostat_scaling::Form, job: &Job, before: Option<&PlanarPicture>) {
+    let now = &job.picture;
     match before {
         // The same memory: the last picture once more.
         Some(before) if before.as_ref().as_ptr() == now.as_ref().as_ptr() => blocks.all_same(),
-        before => blocks.look(form, now.as_ref(), before.map(AsRef::as_ref)),
+        before => {
+            let suspects = job.changed.as_ref().map(|changed| Suspects {
+                bits: changed.bits(),
+                words: changed.words(),
+            });
+            blocks.look(form, now.as_ref(), before.map(AsRef::as_ref), suspects);
+        }
     }
 }
 
