@@ -25,6 +25,7 @@ pub mod migrate;
 pub mod peers;
 mod pool;
 pub mod retention;
+pub mod revision;
 mod schema;
 pub mod servers;
 pub mod sessions;
