@@ -177,7 +177,11 @@ pub fn asked_for(state: &Path, own: &Path) -> PathBuf {
     asked.map_or_else(|| own.to_owned(), |request| request.program)
 }
 
-fn write_json(state: &Path, name: &str, value: &impl Serialize) -> std::io::Result<()> {
+/// Writes a file of the state folder, whole or not at all.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn write_json(state: &Path, name: &str, value: &impl Serialize) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let fresh = state.join(format!("{name}.new"));
     let file = std::fs::OpenOptions::new()

@@ -22,6 +22,7 @@ pub mod notify;
 mod pages;
 mod parts;
 mod public_address;
+mod reckoning;
 mod retention;
 pub mod serve;
 pub mod sign_in;

@@ -8,6 +8,7 @@
 //!   t/<instance_id, begun>/     0700, the app's       its temporary folder
 //!   homes/<session_id>/         0711, the host's
 //!     <app>/                    0700, the app's       `home = keep`
+//!   homes/aside/                0700, the host's      those of sessions that are forgotten, for some days
 //! ```
 //!
 //! An app can write in no folder in which the host has something, and exchange none of its own: what is above them is the
@@ -146,20 +147,12 @@ impl AppsDir {
         remove_tree(&self.instance(id)).and(remove_tree(&self.tmp(id)))
     }
 
-    /// Removes the kept homes of a session that is forgotten. Nothing there is fine.
-    ///
-    /// # Errors
-    /// Something is left.
-    pub fn remove_kept_homes(&self, session: SessionId) -> io::Result<()> {
-        remove_tree(&self.root.join("homes").join(session.to_string()))
-    }
-
     /// Empties the home that a session keeps of an app. Nothing there is fine.
     ///
     /// # Errors
     /// Something is left, or it is not the id of an app.
     pub fn empty_kept_home(&self, session: SessionId, app: &str) -> io::Result<()> {
-        let of_session = self.root.join("homes").join(session.to_string());
+        let of_session = self.homes_of(session);
         if !is_app_id(app)
             || !of_session
                 .join(app)
@@ -189,6 +182,10 @@ impl AppsDir {
         named(&self.root.join("homes"))
     }
 
+    pub(super) fn homes_of(&self, session: SessionId) -> PathBuf {
+        self.root.join("homes").join(session.to_string())
+    }
+
     fn instance(&self, id: InstanceId) -> PathBuf {
         self.root.join("instances").join(id.to_string())
     }
@@ -202,7 +199,8 @@ impl AppsDir {
         if !is_app_id(app) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the id of an app"));
         }
-        let of_session = self.root.join("homes").join(session.to_string());
+        let of_session = self.homes_of(session);
+        self.bring_back(session)?;
         own_folder(&of_session)?;
         let home = of_session.join(app);
         match DirBuilder::new().mode(0o700).create(&home) {
@@ -325,8 +323,6 @@ mod tests {
         apps.empty_kept_home(session, "../../instances").unwrap();
         apps.empty_kept_home(session, "another").unwrap();
         assert!(!kept.home.with_file_name("another").exists(), "nothing there is fine");
-        apps.remove_kept_homes(session).unwrap();
-        assert!(!kept.home.exists());
         apps.remove(first).unwrap();
     }
 
