@@ -31,7 +31,6 @@ use sha2::{Digest, Sha256};
 use super::app_entry::{Home, is_app_id};
 use super::owner::AppOwner;
 use super::removal::remove_tree;
-use super::state_dir::StateDir;
 use crate::files::Folder;
 use crate::ids::{InstanceId, SessionId};
 
@@ -59,16 +58,16 @@ pub struct InstanceFolders {
 }
 
 impl AppsDir {
-    /// The apps folder that belongs to a state folder; made where it is missing.
+    /// The apps folder that belongs to a state folder (its real path); made where it is missing.
     ///
     /// # Errors
     /// It cannot be made, or something that is not the host's stands in its place.
-    pub fn open(state: &StateDir, owner: Option<AppOwner>) -> io::Result<Self> {
+    pub fn open(state: &Path, owner: Option<AppOwner>) -> io::Result<Self> {
         let root = match &owner {
-            None => state.path().join("apps"),
+            None => state.join("apps"),
             Some(_) => {
                 own_folder(Path::new(SYSTEM_ROOTS))?;
-                system_root(state.path())
+                system_root(state)
             }
         };
         Self::at(root, owner)
