@@ -147,7 +147,6 @@ type Follow = Box<dyn FnOnce(&str) + Send>;
 pub struct Start {
     follow: Arc<Mutex<Option<Follow>>>,
     /// Dropped when it serves.
-    // overflow: never, nothing is sent.
     serves: Mutex<Option<SyncSender<()>>>,
 }
 
@@ -170,6 +169,7 @@ impl Start {
 
     fn watched(follow: Option<Follow>, within: Duration) -> Self {
         let watched = follow.is_some();
+        // overflow: never, nothing is sent.
         let (serves, served) = sync_channel(1);
         let this = Self {
             follow: Arc::new(Mutex::new(follow)),

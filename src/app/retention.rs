@@ -12,7 +12,7 @@ use tokio::task::spawn_blocking;
 use super::handover::write_json;
 use super::reckoning::{Anchor, Jump, Reckoning, ms};
 use crate::clock::{since_boot, unix_ms};
-use crate::config::{AppsDir, Config};
+use crate::config::{AppsDir, Aside, Config};
 use crate::instance::Services;
 use crate::protocol::words::EventClass;
 use crate::session::SessionBook;
@@ -195,34 +195,35 @@ async fn forget_homes(apps: &AppsDir, store: &Store, lived_ms: i64) {
             }
         }
         for aside in aside {
-            let session = aside.session;
-            let age = lived_ms.saturating_sub(aside.when);
-            let done = if in_use.contains(&session) {
-                let back = apps.bring_back(session);
-                back.map(|back| back.then(|| log::info!("session={session} is known again, and has its kept homes")))
-            } else if age < 0 {
-                // What was known of time is lost: it begins anew.
-                apps.bring_back(session)
-                    .and_then(|_| apps.set_aside(session, lived_ms))
-                    .map(Some)
-            } else if age >= ms(ASIDE) {
-                let removed = apps.remove_aside(aside);
-                removed.map(|()| {
-                    Some(log::info!(
-                        "session={session} was forgotten long ago, its kept homes are removed"
-                    ))
-                })
-            } else {
-                Ok(None)
-            };
-            if let Err(error) = done {
-                log::warn!("session={session} kept homes that lie aside: {error}");
+            let (session, known) = (aside.session, in_use.contains(&aside.session));
+            match settle_aside(&apps, aside, known, lived_ms) {
+                Ok(None) => {}
+                Ok(Some(what)) => log::info!("session={session} {what}"),
+                Err(error) => log::warn!("session={session} kept homes that lie aside: {error}"),
             }
         }
     });
     if let Err(error) = work.await {
         log::warn!("retention: {error}");
     }
+}
+
+/// What becomes of homes that lie aside; says it, where that is not to lie there. `known`: their session is known again.
+fn settle_aside(apps: &AppsDir, aside: Aside, known: bool, lived_ms: i64) -> std::io::Result<Option<&'static str>> {
+    let age = lived_ms.saturating_sub(aside.when);
+    if known {
+        let back = apps.bring_back(aside.session)?;
+        return Ok(back.then_some("is known again, and has its kept homes"));
+    }
+    if age < 0 {
+        // What was known of time is lost: it begins anew.
+        apps.bring_back(aside.session)?;
+        apps.set_aside(aside.session, lived_ms)?;
+    } else if age >= ms(ASIDE) {
+        apps.remove_aside(aside)?;
+        return Ok(Some("was forgotten long ago, its kept homes are removed"));
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
