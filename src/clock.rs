@@ -16,6 +16,12 @@ pub fn monotonic_us() -> u64 {
     })
 }
 
+/// How long the machine has been running, suspended or not (`CLOCK_BOOTTIME`): nobody sets it.
+#[must_use]
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
 /// Milliseconds since 1970, as the database and the pages count time.
 #[must_use]
 pub fn unix_ms() -> i64 {

@@ -6,7 +6,7 @@ use clap::Parser;
 use heliostat::app::cli::{Cli, Command, Settings};
 use heliostat::app::control::ControlError;
 use heliostat::app::error::{StartError, chain};
-use heliostat::app::{check_ice, config_command, control, doctor, logging, serve};
+use heliostat::app::{check, check_ice, config_command, control, doctor, logging, serve};
 use heliostat::config::Config;
 
 /// The exit status of a wrong configuration or a machine that is not ready.
@@ -14,7 +14,7 @@ const EXIT_FAILED: u8 = 1;
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Serve(args) if args.check => match serve::check(&args.settings.sources()) {
+        Command::Serve(args) if args.check => match check::check(&args.settings.sources()) {
             Ok(said) => {
                 println!("{said}");
                 ExitCode::SUCCESS

@@ -121,11 +121,12 @@ pub fn upgrade(state: &Path, binary: Option<&Path>) -> Result<String, ControlErr
     while Instant::now() < until {
         std::thread::sleep(LOOK);
         let Ok(now) = HostNote::read(state) else { continue };
+        // First: it may be this one again, after the next.
+        if before.as_ref().map_or(0, |b| b.refusals) < now.refusals {
+            return Err(ControlError::Refused(now.refused.unwrap_or_default()));
+        }
         if before.as_ref().is_none_or(|b| b.since_ms != now.since_ms) {
             return Ok(format!("heliostat {} serves, pid {}", now.version, now.pid));
-        }
-        if before.as_ref().is_some_and(|b| b.refusals != now.refusals) {
-            return Err(ControlError::Refused(now.refused.unwrap_or_default()));
         }
         if user_of(state).is_none() {
             // Between the two nobody has the folder for a moment; longer means that it has ended.

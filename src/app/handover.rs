@@ -3,16 +3,16 @@
 //! ```text
 //! serving ── upgrade asked for ──▶ checking ── it starts ──▶ letting go ──▶ exec ──▶ serving
 //!    ▲                                │ it does not: refused, nothing has happened
-//!    └────────────────────────────────┘
+//!    └────────────────────────────────┘          it does not serve: the one before follows (`super::handback`)
 //! ```
 //!
-//! The new binary is tried first, as this user with these arguments: `serve --check` does all that `serve` does before
-//! it takes anything, and says what it speaks. A binary that speaks another keeper protocol is refused: it could not
+//! The new binary is tried first, as this user with these arguments, and with the listening socket: `serve --check`
+//! ([`super::check`]) refuses all that `serve` would, and says what it speaks. A binary that speaks another keeper protocol is refused: it could not
 //! adopt what runs. Connections that come between the two wait in the listener's backlog.
 
 use std::ffi::OsString;
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -56,6 +56,16 @@ pub enum HandoverError {
     /// It is something else.
     #[error("{0} is not a heliostat that can be handed over to")]
     NotHeliostat(PathBuf),
+    /// It would serve another state folder, and leave the instances alone.
+    #[error("{program} would serve the state folder {theirs}, and not {ours}; the configuration has changed")]
+    OtherState {
+        /// Which.
+        program: PathBuf,
+        /// Its folder.
+        theirs: PathBuf,
+        /// That of the instances.
+        ours: PathBuf,
+    },
     /// It could not adopt the instances.
     #[error("{program} speaks keeper protocol {theirs}, the instances speak {ours}; end them first")]
     Protocol {
@@ -77,6 +87,7 @@ impl HandoverError {
             Self::Timeout(_) => "upgrade_timeout",
             Self::WouldNotStart { .. } => "upgrade_would_not_start",
             Self::NotHeliostat(_) => "upgrade_not_heliostat",
+            Self::OtherState { .. } => "upgrade_other_state",
             Self::Protocol { .. } => "upgrade_protocol",
         }
     }
@@ -91,16 +102,20 @@ pub struct Check {
     pub keeper_protocol: u32,
     /// The version of what it says to capture processes.
     pub capture_protocol: u16,
+    /// The state folder that it would serve, where there is one already. Earlier versions do not say.
+    #[serde(default)]
+    pub state: Option<PathBuf>,
 }
 
 impl Check {
     /// What this binary says.
     #[must_use]
-    pub fn own() -> Self {
+    pub fn own(state: Option<PathBuf>) -> Self {
         Self {
             heliostat: env!("CARGO_PKG_VERSION").to_owned(),
             keeper_protocol: keeper::VERSION,
             capture_protocol: capture::VERSION,
+            state,
         }
     }
 }
@@ -177,7 +192,11 @@ pub fn asked_for(state: &Path, own: &Path) -> PathBuf {
     asked.map_or_else(|| own.to_owned(), |request| request.program)
 }
 
-fn write_json(state: &Path, name: &str, value: &impl Serialize) -> std::io::Result<()> {
+/// Writes a file of the state folder, whole or not at all.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn write_json(state: &Path, name: &str, value: &impl Serialize) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let fresh = state.join(format!("{name}.new"));
     let file = std::fs::OpenOptions::new()
@@ -190,20 +209,37 @@ fn write_json(state: &Path, name: &str, value: &impl Serialize) -> std::io::Resu
     std::fs::rename(fresh, state.join(name))
 }
 
-/// Tries whether `program` would start with these arguments, as the host was started with them.
+/// Tries whether `program` would start with these arguments, as the host was started with them, and serve the state folder
+/// `ours`, listening at `listener`.
 ///
 /// # Errors
 /// [`HandoverError`].
-pub async fn check(program: &Path, arguments: &[OsString]) -> Result<(), HandoverError> {
-    let child = tokio::process::Command::new(program)
+pub async fn check(
+    program: &Path,
+    arguments: &[OsString],
+    ours: &Path,
+    listener: Option<&TcpListener>,
+) -> Result<(), HandoverError> {
+    let mut command = tokio::process::Command::new(program);
+    command
         .args(arguments)
         .arg("--check")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|e| HandoverError::Run(program.to_owned(), e))?;
+        .kill_on_drop(true);
+    if let Some(listener) = listener {
+        let number = listener.as_raw_fd();
+        command.env(LISTENER, number.to_string());
+        // SAFETY: fcntl(2) is all that is called between fork and exec; the descriptor is open as long as the borrow.
+        unsafe {
+            command.pre_exec(move || {
+                fcntl(BorrowedFd::borrow_raw(number), FcntlArg::F_SETFD(FdFlag::empty()))?;
+                Ok(())
+            });
+        }
+    }
+    let child = command.spawn().map_err(|e| HandoverError::Run(program.to_owned(), e))?;
     let output = tokio::time::timeout(CHECK_WITHIN, child.wait_with_output())
         .await
         .map_err(|_| HandoverError::Timeout(program.to_owned()))?
@@ -218,6 +254,13 @@ pub async fn check(program: &Path, arguments: &[OsString]) -> Result<(), Handove
     }
     let said: Check =
         serde_json::from_slice(&output.stdout).map_err(|_| HandoverError::NotHeliostat(program.to_owned()))?;
+    if let Some(theirs) = said.state.as_ref().filter(|theirs| *theirs != ours) {
+        return Err(HandoverError::OtherState {
+            program: program.to_owned(),
+            theirs: theirs.clone(),
+            ours: ours.to_owned(),
+        });
+    }
     if said.keeper_protocol != keeper::VERSION {
         return Err(HandoverError::Protocol {
             program: program.to_owned(),
@@ -228,9 +271,9 @@ pub async fn check(program: &Path, arguments: &[OsString]) -> Result<(), Handove
     Ok(())
 }
 
-/// Becomes `program`, in this very process. Everything else has to be let go before. Comes back only with an error.
+/// Becomes what `command` says, in this very process. Everything else has to be let go before. Comes back only with an error.
 #[must_use]
-pub fn become_it(program: &Path, arguments: &[OsString], listener: &TcpListener) -> std::io::Error {
+pub fn become_it(mut command: std::process::Command, listener: &(impl AsFd + AsRawFd)) -> std::io::Error {
     let prepared = fcntl(listener, FcntlArg::F_SETFD(FdFlag::empty())).and_then(|_| {
         // Until the next one listens to them, they must not end it. What is ignored stays so over an exec.
         // SAFETY: ignoring a signal runs no handler.
@@ -242,16 +285,43 @@ pub fn become_it(program: &Path, arguments: &[OsString], listener: &TcpListener)
     if let Err(error) = prepared {
         return error.into();
     }
-    std::process::Command::new(program)
-        .args(arguments)
-        .env(LISTENER, listener.as_raw_fd().to_string())
-        .exec()
+    command.env(LISTENER, listener.as_raw_fd().to_string()).exec()
+}
+
+/// Another descriptor of the socket that the binary before this one listened to, whatever becomes of the one it left.
+#[must_use]
+pub fn listener_of_environment() -> Option<OwnedFd> {
+    let number: i32 = std::env::var(LISTENER).ok()?.parse().ok().filter(|n| *n > 2)?;
+    // SAFETY: only looked at and copied here; one that is not open or no listening socket is refused.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    if !getsockopt(&borrowed, sockopt::AcceptConn).unwrap_or(false) {
+        return None;
+    }
+    borrowed.try_clone_to_owned().ok()
+}
+
+/// What the binary before this one left of its listening.
+#[derive(Debug)]
+pub enum Handed {
+    /// A socket for this address.
+    Listener(TcpListener),
+    /// Something else.
+    Another,
+    /// There was none.
+    Nothing,
 }
 
 /// The listening socket of the binary before this one, if it left one for this address.
 #[must_use]
-pub fn inherited(address: SocketAddr) -> Option<TcpListener> {
-    let number: i32 = std::env::var(LISTENER).ok()?.parse().ok().filter(|n| *n > 2)?;
+pub fn inherited(address: SocketAddr) -> Handed {
+    match std::env::var(LISTENER) {
+        Ok(number) => handed(&number, address).map_or(Handed::Another, Handed::Listener),
+        Err(_) => Handed::Nothing,
+    }
+}
+
+fn handed(number: &str, address: SocketAddr) -> Option<TcpListener> {
+    let number: i32 = number.parse().ok().filter(|n| *n > 2)?;
     // SAFETY: only looked at here; one that is not open or no listening socket is refused.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
     let flags = fcntl(borrowed, FcntlArg::F_GETFD).ok()?;
@@ -283,14 +353,19 @@ mod tests {
 
     async fn refused(text: &str) -> &'static str {
         let (_folder, program) = script(text);
-        check(&program, &["serve".into()]).await.unwrap_err().code()
+        check(&program, &["serve".into()], Path::new("/state"), None)
+            .await
+            .unwrap_err()
+            .code()
     }
 
     #[tokio::test]
     async fn only_a_binary_that_would_start_and_speaks_the_same_is_handed_over_to() {
-        let own = serde_json::to_string(&Check::own()).unwrap();
+        let own = serde_json::to_string(&Check::own(Some("/state".into()))).unwrap();
         let (_folder, program) = script(&format!("[ \"$*\" = 'serve --check' ] && echo '{own}'"));
-        check(&program, &["serve".into()]).await.unwrap();
+        check(&program, &["serve".into()], Path::new("/state"), None)
+            .await
+            .unwrap();
         assert_eq!(refused("echo no config >&2; exit 1").await, "upgrade_would_not_start");
         assert_eq!(refused("exit 0").await, "upgrade_not_heliostat");
         let other = own.replace(
@@ -298,8 +373,25 @@ mod tests {
             "\"keeper_protocol\":999",
         );
         assert_eq!(refused(&format!("echo '{other}'")).await, "upgrade_protocol");
-        let missing = check(Path::new("/nonexistent/heliostat"), &[]).await;
+        let elsewhere = own.replace("/state", "/elsewhere");
+        assert_eq!(refused(&format!("echo '{elsewhere}'")).await, "upgrade_other_state");
+        let missing = check(Path::new("/nonexistent/heliostat"), &[], Path::new("/state"), None).await;
         assert_eq!(missing.unwrap_err().code(), "upgrade_not_executable");
+    }
+
+    #[tokio::test]
+    async fn who_is_tried_has_the_listening_socket_and_nobody_else() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let own = serde_json::to_string(&Check::own(None)).unwrap();
+        let (_folder, program) = script(&format!(
+            "case $(readlink /proc/$$/fd/$HELIOSTAT_LISTENER) in socket:*) echo '{own}';; *) exit 1;; esac"
+        ));
+        let state = Path::new("/state");
+        check(&program, &[], state, Some(&listener)).await.unwrap();
+        let without = check(&program, &[], state, None).await;
+        assert_eq!(without.unwrap_err().code(), "upgrade_would_not_start");
+        let flags = fcntl(&listener, FcntlArg::F_GETFD).unwrap();
+        assert_ne!(flags & libc::FD_CLOEXEC, 0);
     }
 
     #[test]

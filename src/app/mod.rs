@@ -4,6 +4,7 @@
 //! `serve` makes everything once and puts it together; `tree` is the supervision tree of the host; `handover` becomes
 //! another binary without ending the instances; `watchdog` notices when the actors stand still.
 
+pub mod check;
 pub mod check_ice;
 pub mod cli;
 pub mod config_command;
@@ -15,6 +16,7 @@ mod entrance;
 pub mod error;
 mod exports;
 mod fleet;
+mod handback;
 pub mod handover;
 mod history;
 pub mod logging;
@@ -22,6 +24,7 @@ pub mod notify;
 mod pages;
 mod parts;
 mod public_address;
+mod reckoning;
 mod retention;
 pub mod serve;
 pub mod sign_in;

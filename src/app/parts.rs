@@ -46,7 +46,7 @@ impl Parts {
     ) -> Result<Self, StartError> {
         let program = std::env::current_exe().map_err(StartError::Program)?;
         let owner = AppOwner::resolve(&config.apps_user)?;
-        let apps = AppsDir::open(&state, owner).map_err(StartError::AppsFolder)?;
+        let apps = AppsDir::open(state.path(), owner).map_err(StartError::AppsFolder)?;
         let store = Store::open(&config.store.url, state.path())?;
         let server = identity::server_id(state.path())?;
         let around = Surroundings {

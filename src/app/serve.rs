@@ -1,7 +1,9 @@
 //! `heliostat serve`: everything the host needs is made here, once, and put together.
 
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +12,13 @@ use tokio::runtime::Runtime;
 use super::entrance::Entrance;
 use super::error::StartError;
 use super::exports::folder_of;
-use super::handover::{self, Check, HandoverError, HostNote};
+use super::handback::{Before, HandedBack, Start};
+use super::handover::{self, Handed, HandoverError, HostNote};
 use super::notify::{self, News};
 use super::parts::Parts;
 use super::signals::{Signal, Signals};
-use super::{control_socket, encoders, pages, public_address, sign_in, tree, watchdog};
-use crate::config::{AppEntry, AppOwner, Config, Sources, StateDir, TlsSource, catalogue};
+use super::{control_socket, pages, public_address, sign_in, tree, watchdog};
+use crate::config::{AppEntry, Config, Sources, StateDir, catalogue};
 use crate::desktop::commands;
 use crate::http::{Access, Api, Front, Limits, Watchers, bind};
 use crate::ice::Handout;
@@ -45,13 +48,25 @@ const EXIT_ESCALATED: u8 = 70;
 /// # Errors
 /// [`StartError`] when it cannot start; nothing is left behind then.
 pub fn run(sources: &Sources) -> Result<u8, StartError> {
+    let start = Start::of_this(sources);
+    let ended = catch_unwind(AssertUnwindSafe(|| run_watched(sources, &start)));
+    match &ended {
+        Ok(Ok(0)) => {}
+        Ok(Ok(status)) => start.failed(&format!("it has ended with status {status}")),
+        Ok(Err(error)) => start.failed(&format!("{}: {}", error.code(), super::error::chain(error))),
+        Err(_) => start.failed("it panicked"),
+    }
+    ended.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+fn run_watched(sources: &Sources, start: &Start) -> Result<u8, StartError> {
     let (config, warnings) = Config::load(sources)?;
     super::logging::init(&config.log.filter);
     allow_open_files();
     // Taken before anything else could have its number.
     let listener = match handover::inherited(config.server.listen) {
-        Some(listener) => listener,
-        None => bind(config.server.listen)?,
+        Handed::Listener(listener) => listener,
+        Handed::Another | Handed::Nothing => bind(config.server.listen)?,
     };
     for warning in warnings {
         log::warn!("config: {warning}");
@@ -75,41 +90,23 @@ pub fn run(sources: &Sources) -> Result<u8, StartError> {
             .expect("a current-thread runtime needs only an epoll descriptor")
     });
     let kept = listener.try_clone().map_err(StartError::Threads)?;
-    let end = system.block_on(async { host(config, sources, &media, listener).await });
+    let end = system.block_on(async { host(config, sources, &media, listener, start).await });
     media.shutdown_timeout(MEDIA_DEADLINE);
     match end? {
         End::Status(status) => Ok(status),
-        End::Next(program) => {
-            let error = handover::become_it(&program, &arguments(), &kept);
+        End::Next { program, usual, state } => {
+            let before = Before::this(&usual, &arguments(), &state);
+            let mut command = Command::new(&program);
+            command.args(arguments());
+            Before::tell(before.as_ref(), &mut command);
+            let error = handover::become_it(command, &kept);
             log::error!("{} cannot be run: {error}", program.display());
+            if let Some(before) = before {
+                before.follow(sources, &kept.into(), &format!("it cannot be run: {error}"));
+            }
             Ok(EXIT_ESCALATED)
         }
     }
-}
-
-/// Says whether the host would start: as far as that can be known without taking anything that a running one has.
-///
-/// # Errors
-/// Why it would not.
-pub fn check(sources: &Sources) -> Result<String, StartError> {
-    let (config, _) = Config::load(sources)?;
-    let owner = AppOwner::resolve(&config.apps_user)?;
-    if config.sandbox.is_needed(owner.is_some()) {
-        crate::sandbox::probe(owner.as_ref()).map_err(StartError::NoSandbox)?;
-    }
-    // The running host has a certificate of its own, if it needs one; files may have become bad.
-    if let TlsSource::Files { .. } = config.server.tls {
-        pages::certificate(&config.server, &config.server.state)?;
-    }
-    let program = std::env::current_exe().map_err(StartError::Program)?;
-    let system = actix_rt::System::new();
-    let codecs = encoders::codecs(&config.video);
-    let trial = encoders::Trial::new(program, codecs.clone());
-    let probed = system.block_on(trial.run()).map_err(StartError::Encoders)?;
-    if encoders::working(&probed, &codecs).is_empty() {
-        return Err(StartError::NoEncoder);
-    }
-    Ok(serde_json::to_string(&Check::own()).expect("a version and two numbers are JSON"))
 }
 
 /// Each socket and each connection's port is an open file: as many as the system lets this process have.
@@ -127,7 +124,12 @@ enum End {
     /// Nothing.
     Status(u8),
     /// Another binary.
-    Next(PathBuf),
+    Next {
+        program: PathBuf,
+        /// This one.
+        usual: PathBuf,
+        state: PathBuf,
+    },
 }
 
 /// What this program was started with.
@@ -135,7 +137,13 @@ fn arguments() -> Vec<std::ffi::OsString> {
     std::env::args_os().skip(1).collect()
 }
 
-async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpListener) -> Result<End, StartError> {
+async fn host(
+    config: Config,
+    sources: &Sources,
+    media: &Runtime,
+    listener: TcpListener,
+    start: &Start,
+) -> Result<End, StartError> {
     let mut signals = Signals::new().map_err(StartError::Threads)?;
     let server = config.server.clone();
     let state = StateDir::open(&config.server.state)?;
@@ -162,13 +170,14 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
     }
     tokio::task::yield_now().await;
     let view = TreeView::default();
+    let listening = Arc::new(listener);
     let host = make_tree(
         &services,
         &catalogue,
         &manager,
         instances,
         &entrance,
-        listener,
+        Arc::clone(&listening),
         pages::front(&server, tls.clone()),
         view.clone(),
     );
@@ -184,7 +193,15 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         services.codecs
     );
     let _watchdog = watchdog::watch(watchdog::TICK, watchdog::judge(watchdog::limit())).map_err(StartError::Threads)?;
+    start.serves();
+    let back = HandedBack::of_environment();
     let mut note = HostNote::own(&services.program);
+    let usual = back
+        .as_ref()
+        .map_or_else(|| services.program.clone(), |back| back.usual.clone());
+    if let Some(back) = back {
+        note = back.noted(note, HostNote::read(&folder).ok());
+    }
     note.write(&folder);
     let secret = entrance.first_sign_in(fresh)?;
     let _told = sign_in::announce(&folder, &entrance, secret.as_ref(), tls.as_deref());
@@ -206,7 +223,7 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
                 Signal::Stop => break None,
                 Signal::Upgrade if trial.is_some() => log::info!("an upgrade is being tried already"),
                 Signal::Upgrade => {
-                    trial = Some(Box::pin(try_next(folder.clone(), services.program.clone())));
+                    trial = Some(Box::pin(try_next(folder.clone(), usual.clone(), Arc::clone(&listening))));
                 }
             },
             tried = finished(&mut trial) => match tried {
@@ -233,19 +250,26 @@ async fn host(config: Config, sources: &Sources, media: &Runtime, listener: TcpL
         () = wind_up(tree, &manager, reason) => {}
         () = signals.another_stop() => at_once(&services),
     }
-    Ok(next.map_or(End::Status(0), End::Next))
+    Ok(next.map_or(End::Status(0), |program| End::Next {
+        program,
+        usual: services.program.clone(),
+        state: folder,
+    }))
 }
 
 /// A binary that is being tried.
 type Trial = std::pin::Pin<Box<dyn Future<Output = Result<PathBuf, HandoverError>>>>;
 
 /// Tries the binary that was asked for; this one again where nobody named one.
-async fn try_next(folder: PathBuf, own: PathBuf) -> Result<PathBuf, HandoverError> {
+async fn try_next(folder: PathBuf, own: PathBuf, listening: Arc<TcpListener>) -> Result<PathBuf, HandoverError> {
     let usual = own.clone();
+    let state = folder.clone();
     let asked = tokio::task::spawn_blocking(move || handover::asked_for(&folder, &own));
     let program = asked.await.unwrap_or(usual);
     log::info!("upgrade to {}: trying it", program.display());
-    handover::check(&program, &arguments()).await.map(|()| program)
+    handover::check(&program, &arguments(), &state, Some(&listening))
+        .await
+        .map(|()| program)
 }
 
 async fn finished(trial: &mut Option<Trial>) -> Result<PathBuf, HandoverError> {
@@ -285,7 +309,7 @@ fn make_tree(
     manager: &Manager,
     instances: SupervisorRef,
     entrance: &Entrance,
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     front: Front,
     tree: TreeView,
 ) -> crate::supervision::SupervisorSpec {
@@ -322,17 +346,8 @@ fn make_tree(
     };
     let ending = manager.clone();
     // A host that starts anew finds its instances as they were.
-    tree::host(
-        services,
-        manager,
-        sessions,
-        instances,
-        api,
-        entrance,
-        front,
-        Arc::new(listener),
-    )
-    .on_escalation(move || ending.end_all(None))
+    tree::host(services, manager, sessions, instances, api, entrance, front, listener)
+        .on_escalation(move || ending.end_all(None))
 }
 
 /// Nothing is launched any more; instances end, or are left to the next host.

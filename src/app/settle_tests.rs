@@ -30,7 +30,6 @@ async fn one_of_each(folder: &std::path::Path, server: ServerId) -> (Store, Vec<
         let new = NewInstance {
             instance_id,
             session_id: crate::ids::SessionId::new(),
-            process_id: 0,
             server_id: server,
             app: "orrery".into(),
             width: 1280,

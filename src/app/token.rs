@@ -42,16 +42,16 @@ pub fn load_or_create(state: &Path) -> std::io::Result<Token> {
         }
         Err(error) => return Err(error),
     };
-    let text = text.trim();
-    if let Some(hash) = text.strip_prefix(PREFIX).and_then(SecretHash::parse) {
-        return Ok(Token {
-            hash,
-            fresh: None,
-            former: None,
-        });
-    }
-    let former =
-        Secret::parse(text).ok_or_else(|| std::io::Error::other("the token file holds no token; remove it"))?;
+    let former = match kept(&text)? {
+        Kept::Hash(hash) => {
+            return Ok(Token {
+                hash,
+                fresh: None,
+                former: None,
+            });
+        }
+        Kept::Former(former) => former,
+    };
     let hash = former.hash();
     write(state, &hash)?;
     log::info!("the token is kept as its hash from now on");
@@ -60,6 +60,31 @@ pub fn load_or_create(state: &Path) -> std::io::Result<Token> {
         fresh: None,
         former: Some(former),
     })
+}
+
+/// What the file holds.
+enum Kept {
+    Hash(SecretHash),
+    /// The token itself, of a host of before.
+    Former(Secret),
+}
+
+fn kept(text: &str) -> std::io::Result<Kept> {
+    let text = text.trim();
+    let hash = text.strip_prefix(PREFIX).and_then(SecretHash::parse).map(Kept::Hash);
+    hash.or_else(|| Secret::parse(text).map(Kept::Former))
+        .ok_or_else(|| std::io::Error::other("the token file holds no token; remove it"))
+}
+
+/// Whether [`load_or_create`] would give a token; changes nothing.
+///
+/// # Errors
+/// As of that.
+pub fn look(state: &Path) -> std::io::Result<()> {
+    match std::fs::read_to_string(state.join(FILE)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        text => kept(&text?).map(drop),
+    }
 }
 
 /// A new token in the place of the one there is, if any. Whoever uses the folder has to be told.

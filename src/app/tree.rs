@@ -209,7 +209,7 @@ fn settled(row: &InstanceRow, replaced: bool, now: i64) -> StatusChange {
             },
         ),
     };
-    // The clock may have been set back, and what is older than the row would not be kept.
+    // The clock may have been set back: what ends is not older than what it was.
     let at = now.max(row.modified);
     StatusChange {
         status,

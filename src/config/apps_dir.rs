@@ -8,6 +8,7 @@
 //!   t/<instance_id, begun>/     0700, the app's       its temporary folder
 //!   homes/<session_id>/         0711, the host's
 //!     <app>/                    0700, the app's       `home = keep`
+//!   homes/aside/                0700, the host's      those of sessions that are forgotten, for some days
 //! ```
 //!
 //! An app can write in no folder in which the host has something, and exchange none of its own: what is above them is the
@@ -30,7 +31,6 @@ use sha2::{Digest, Sha256};
 use super::app_entry::{Home, is_app_id};
 use super::owner::AppOwner;
 use super::removal::remove_tree;
-use super::state_dir::StateDir;
 use crate::files::Folder;
 use crate::ids::{InstanceId, SessionId};
 
@@ -58,16 +58,16 @@ pub struct InstanceFolders {
 }
 
 impl AppsDir {
-    /// The apps folder that belongs to a state folder; made where it is missing.
+    /// The apps folder that belongs to a state folder (its real path); made where it is missing.
     ///
     /// # Errors
     /// It cannot be made, or something that is not the host's stands in its place.
-    pub fn open(state: &StateDir, owner: Option<AppOwner>) -> io::Result<Self> {
+    pub fn open(state: &Path, owner: Option<AppOwner>) -> io::Result<Self> {
         let root = match &owner {
-            None => state.path().join("apps"),
+            None => state.join("apps"),
             Some(_) => {
                 own_folder(Path::new(SYSTEM_ROOTS))?;
-                system_root(state.path())
+                system_root(state)
             }
         };
         Self::at(root, owner)
@@ -146,20 +146,12 @@ impl AppsDir {
         remove_tree(&self.instance(id)).and(remove_tree(&self.tmp(id)))
     }
 
-    /// Removes the kept homes of a session that is forgotten. Nothing there is fine.
-    ///
-    /// # Errors
-    /// Something is left.
-    pub fn remove_kept_homes(&self, session: SessionId) -> io::Result<()> {
-        remove_tree(&self.root.join("homes").join(session.to_string()))
-    }
-
     /// Empties the home that a session keeps of an app. Nothing there is fine.
     ///
     /// # Errors
     /// Something is left, or it is not the id of an app.
     pub fn empty_kept_home(&self, session: SessionId, app: &str) -> io::Result<()> {
-        let of_session = self.root.join("homes").join(session.to_string());
+        let of_session = self.homes_of(session);
         if !is_app_id(app)
             || !of_session
                 .join(app)
@@ -189,6 +181,10 @@ impl AppsDir {
         named(&self.root.join("homes"))
     }
 
+    pub(super) fn homes_of(&self, session: SessionId) -> PathBuf {
+        self.root.join("homes").join(session.to_string())
+    }
+
     fn instance(&self, id: InstanceId) -> PathBuf {
         self.root.join("instances").join(id.to_string())
     }
@@ -202,7 +198,8 @@ impl AppsDir {
         if !is_app_id(app) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the id of an app"));
         }
-        let of_session = self.root.join("homes").join(session.to_string());
+        let of_session = self.homes_of(session);
+        self.bring_back(session)?;
         own_folder(&of_session)?;
         let home = of_session.join(app);
         match DirBuilder::new().mode(0o700).create(&home) {
@@ -325,8 +322,6 @@ mod tests {
         apps.empty_kept_home(session, "../../instances").unwrap();
         apps.empty_kept_home(session, "another").unwrap();
         assert!(!kept.home.with_file_name("another").exists(), "nothing there is fine");
-        apps.remove_kept_homes(session).unwrap();
-        assert!(!kept.home.exists());
         apps.remove(first).unwrap();
     }
 

@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use nix::unistd::{AccessFlags, access};
 
 use crate::ids::InstanceId;
 
@@ -104,6 +105,51 @@ impl StateDir {
         let instances = path.join("instances");
         private_folder(&instances).map_err(unusable(&instances, "it cannot be made"))?;
         Ok(Self { path, _lock: lock })
+    }
+
+    /// Whether the folder could be opened by who follows the host that uses it. Gives its real path; `None`: there is none yet.
+    ///
+    /// # Errors
+    /// As of [`StateDir::open`], but for its being in use.
+    pub fn look(path: &Path) -> Result<Option<PathBuf>, StateDirError> {
+        let unusable = |path: &Path, doing| {
+            let path = path.to_owned();
+            move |source| StateDirError::Unusable { path, doing, source }
+        };
+        let path = match path.canonicalize() {
+            Ok(path) => path,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(unusable(path, "its real path cannot be found")(error)),
+        };
+        let folder = path.metadata().map_err(unusable(&path, "it cannot be looked at"))?;
+        let own = nix::unistd::geteuid().as_raw();
+        if folder.uid() != own {
+            return Err(StateDirError::NotOwn {
+                path,
+                owner: folder.uid(),
+                own,
+            });
+        }
+        for folder in [path.clone(), path.join("instances")] {
+            match std::fs::metadata(&folder) {
+                Ok(found) if !found.is_dir() => {
+                    return Err(unusable(&folder, "it is no folder")(
+                        io::ErrorKind::NotADirectory.into(),
+                    ));
+                }
+                // It would be made.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other.map_err(unusable(&folder, "it cannot be looked at"))?,
+            };
+            let rights = AccessFlags::R_OK | AccessFlags::W_OK | AccessFlags::X_OK;
+            access(&folder, rights).map_err(|errno| unusable(&folder, "it cannot be written")(errno.into()))?;
+        }
+        if path.join("lock").symlink_metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(unusable(&path.join("lock"), "its lock file cannot be opened")(
+                io::ErrorKind::InvalidInput.into(),
+            ));
+        }
+        Ok(Some(path))
     }
 
     /// The folder, absolute and without symbolic links.

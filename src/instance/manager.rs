@@ -387,15 +387,6 @@ impl Manager {
         }
     }
 
-    /// The number of the place that an instance has: its rank by age.
-    pub(super) fn slot(&self, id: InstanceId) -> i32 {
-        self.lock()
-            .keys()
-            .position(|k| *k == id)
-            .and_then(|n| i32::try_from(n).ok())
-            .unwrap_or(0)
-    }
-
     pub(super) fn forget(&self, id: InstanceId) {
         self.lock().remove(&id);
     }

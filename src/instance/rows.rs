@@ -78,7 +78,6 @@ impl Manager {
         NewInstance {
             instance_id: spec.id,
             session_id: spec.owner,
-            process_id: self.slot(spec.id),
             server_id: self.services().server,
             app: spec.app().to_owned(),
             width: spec.width,

@@ -29,7 +29,6 @@ impl Bench {
         let new = NewInstance {
             instance_id: instance,
             session_id: SessionId::new(),
-            process_id: 0,
             server_id: server,
             app: "demo".into(),
             width: 64,

@@ -11,6 +11,7 @@ use crate::ids::ServerId;
 
 /// The file in the state folder.
 const FILE: &str = "server_id";
+const NO_ID: &str = "it holds no UUID";
 
 /// The id of the server that this state folder belongs to, made at the first call. The caller holds the folder's lock.
 ///
@@ -23,7 +24,7 @@ pub fn server_id(state: &Path) -> Result<ServerId, StoreError> {
         cause,
     };
     match std::fs::read_to_string(&path) {
-        Ok(text) => text.trim().parse().map_err(|_| unusable("it holds no UUID".to_owned())),
+        Ok(text) => text.trim().parse().map_err(|_| unusable(NO_ID.to_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let id = ServerId::new();
             // Through another name: a host that dies here leaves no half of a file.
@@ -43,6 +44,21 @@ pub fn server_id(state: &Path) -> Result<ServerId, StoreError> {
         }
         Err(error) => Err(unusable(error.to_string())),
     }
+}
+
+/// Whether [`server_id`] would give one; changes nothing.
+///
+/// # Errors
+/// As of that.
+pub fn look(state: &Path) -> Result<(), StoreError> {
+    let path = state.join(FILE);
+    let cause = match std::fs::read_to_string(&path) {
+        Ok(text) if text.trim().parse::<ServerId>().is_ok() => return Ok(()),
+        Ok(_) => NO_ID.to_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => error.to_string(),
+    };
+    Err(StoreError::Identity { path, cause })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::error::StoreError;
 use super::pool::Store;
+use super::revision::Revised;
 use super::schema::{instances, links};
 use super::text::AsText;
 use crate::ids::{InstanceId, ServerId, SessionId};
@@ -16,8 +17,6 @@ pub struct NewInstance {
     pub instance_id: InstanceId,
     /// Whose it is.
     pub session_id: SessionId,
-    /// The number of its place on the server, counted from 0.
-    pub process_id: i32,
     /// Where it runs.
     pub server_id: ServerId,
     /// The id of its app.
@@ -42,8 +41,6 @@ pub struct InstanceRow {
     /// Whose it is.
     #[diesel(serialize_as = AsText<SessionId>, deserialize_as = AsText<SessionId>)]
     pub session_id: SessionId,
-    /// The number of its place on the server, counted from 0.
-    pub process_id: i32,
     /// Where it runs.
     #[diesel(serialize_as = AsText<ServerId>, deserialize_as = AsText<ServerId>)]
     pub server_id: ServerId,
@@ -72,6 +69,8 @@ pub struct InstanceRow {
     pub message: Option<String>,
     /// The last lines that the app wrote, separated by line feeds.
     pub output: Option<String>,
+    /// Which change it shows: the later of two has the greater number.
+    pub revision: i64,
 }
 
 impl InstanceRow {
@@ -119,7 +118,6 @@ impl Store {
         let row = InstanceRow {
             instance_id: new.instance_id,
             session_id: new.session_id,
-            process_id: new.process_id,
             server_id: new.server_id,
             app: new.app,
             status: InstanceStatus::Initializing,
@@ -133,6 +131,7 @@ impl Store {
             exit_reason: None,
             message: None,
             output: None,
+            revision: 0,
         };
         self.change(move |connection| {
             diesel::insert_into(instances::table).values(row).execute(connection)?;
@@ -141,11 +140,13 @@ impl Store {
         .await
     }
 
-    /// Stores a change of status at once; usually the journal does. Says whether the instance was there.
+    /// Stores a change of status at once; usually the journal does. It is later than all that were noted before. Says whether
+    /// the instance was there, and had not ended.
     ///
     /// # Errors
     /// The database fails.
     pub async fn update_instance(&self, id: InstanceId, change: StatusChange) -> Result<bool, StoreError> {
+        let change = Revised::now(change);
         self.change(move |connection| update(connection, id, &change)).await
     }
 
@@ -207,12 +208,17 @@ impl Store {
 pub(super) fn update(
     connection: &mut SqliteConnection,
     id: InstanceId,
-    change: &StatusChange,
+    Revised { revision, change }: &Revised,
 ) -> Result<bool, StoreError> {
-    // A change that arrives late, after a newer one, changes nothing.
+    // A change that arrives late, after a newer one, changes nothing; and what has ended stays so.
     let target = instances::table
         .find(id.to_string())
-        .filter(instances::modified.le(change.modified));
+        .filter(instances::revision.lt(revision))
+        .filter(
+            instances::status
+                .ne(InstanceStatus::Terminated.as_str())
+                .or(instances::ended.is_null()),
+        );
     let changed = diesel::update(target)
         .set((
             instances::status.eq(change.status.as_str()),
@@ -221,6 +227,7 @@ pub(super) fn update(
             instances::restarts.eq(i32::try_from(change.restarts).unwrap_or(i32::MAX)),
             instances::modified.eq(change.modified),
             instances::ended.eq(change.ended),
+            instances::revision.eq(revision),
         ))
         .execute(connection)?;
     if changed > 0 && change.status == InstanceStatus::Terminated {

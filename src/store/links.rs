@@ -148,21 +148,22 @@ impl Store {
         .await
     }
 
-    /// Revokes a link of an instance, and with it what it gave. Says whether it was there and had not ended.
+    /// Revokes a link of an instance, and with it what it gave, also one that has expired: by a clock that is put back it would
+    /// live again. Says whether it was there and had not ended.
     ///
     /// # Errors
     /// The database fails.
     pub async fn revoke_link(&self, instance: InstanceId, link: LinkId, now: i64) -> Result<bool, StoreError> {
         self.change(move |connection| {
-            let living = links::table
+            let target = links::table
                 .find(link.to_string())
                 .filter(links::instance_id.eq(instance.to_string()))
-                .filter(links::revoked.is_null().and(links::expires_at.gt(now)));
-            let revoked = diesel::update(living).set(links::revoked.eq(now)).execute(connection)?;
-            if revoked > 0 {
-                diesel::delete(grants::table.filter(grants::link_id.eq(link.to_string()))).execute(connection)?;
-            }
-            Ok(revoked > 0)
+                .filter(links::revoked.is_null());
+            let expires: Option<i64> = target.clone().select(links::expires_at).first(connection).optional()?;
+            let Some(expires) = expires else { return Ok(false) };
+            diesel::update(target).set(links::revoked.eq(now)).execute(connection)?;
+            diesel::delete(grants::table.filter(grants::link_id.eq(link.to_string()))).execute(connection)?;
+            Ok(expires > now)
         })
         .await
     }

@@ -13,6 +13,7 @@
 //! Secrets are unknown here: only their SHA-256 hashes arrive.
 
 pub mod admissions;
+mod check;
 mod connections;
 pub mod error;
 pub mod events;
@@ -25,6 +26,7 @@ pub mod migrate;
 pub mod peers;
 mod pool;
 pub mod retention;
+pub mod revision;
 mod schema;
 pub mod servers;
 pub mod sessions;
@@ -39,6 +41,7 @@ pub use instances::{InstanceRow, NewInstance, StatusChange};
 pub use journal::{Journal, JournalStats};
 pub use links::{Exchanged, LinkRow};
 pub use machine::Machine;
+pub use migrate::newest_change;
 pub use peers::{NewPeer, PeerClosed};
 pub use pool::Store;
 pub use retention::{Keep, Removed};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
+use diesel::dsl::max;
 use diesel::prelude::*;
 use r2d2::{ManageConnection, Pool};
 use tokio::runtime::{Handle, Runtime};
@@ -15,6 +16,8 @@ use tokio::sync::Semaphore;
 use super::connections::{Attempts, Connections};
 use super::error::StoreError;
 use super::migrate::migrate;
+use super::revision;
+use super::schema::instances;
 use super::url::{Backend, backend};
 
 /// Connections at once. SQLite has one writer whatever the number; the others read.
@@ -96,6 +99,11 @@ impl Store {
         // The first connection alone, for its own account of what is wrong; the pool would only time out.
         let mut first = connections.connect().map_err(|error| cannot_open(error.to_string()))?;
         migrate(&mut first.connection, &path)?;
+        let last: Option<i64> = instances::table
+            .select(max(instances::revision))
+            .first(&mut first.connection)
+            .map_err(|error| cannot_open(error.to_string()))?;
+        revision::go_on_after(last.unwrap_or(0));
         drop(first);
         let pool = Pool::builder()
             .max_size(CONNECTIONS)

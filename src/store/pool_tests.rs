@@ -2,7 +2,9 @@ use diesel::sql_query;
 
 use super::super::events::NewEvent;
 use super::super::instances::{NewInstance, StatusChange};
+use super::super::journal::Batch;
 use super::super::peers::{NewPeer, PeerClosed};
+use super::super::revision::Revised;
 use super::super::servers::ServerRow;
 use super::super::sessions::SessionRow;
 use super::*;
@@ -30,7 +32,6 @@ impl Bench {
         let new = NewInstance {
             instance_id,
             session_id: session,
-            process_id: 0,
             server_id: self.server,
             app: "orrery".to_owned(),
             width: 1280,
@@ -247,14 +248,14 @@ async fn an_instance_shows_its_last_change_and_ends_only_once_out_of_order_or_no
         restarts: 3,
         ..change(InstanceStatus::Failed, 20)
     };
+    // Noted before, and stored after it: it comes too late.
+    let late = Revised::now(change(InstanceStatus::Running, 25));
     assert!(bench.store.update_instance(id, failed).await.unwrap());
-    assert!(
-        !bench
-            .store
-            .update_instance(id, change(InstanceStatus::Running, 15))
-            .await
-            .unwrap()
-    );
+    let late = Batch {
+        statuses: vec![(id, late)],
+        ..Batch::default()
+    };
+    bench.store.write(late).await.unwrap();
     let row = bench.store.instance(id).await.unwrap().unwrap();
     assert_eq!(
         (row.status, row.restarts, row.modified),
@@ -263,17 +264,23 @@ async fn an_instance_shows_its_last_change_and_ends_only_once_out_of_order_or_no
     assert_eq!(row.exit_reason.as_deref(), Some("not_ready"));
     assert_eq!(row.output_lines(), ["one", "two"]);
     assert_eq!(bench.store.instances_not_ended(bench.server).await.unwrap().len(), 1);
+    // By a clock that was put back meanwhile.
     let ended = StatusChange {
-        ended: Some(30),
-        ..change(InstanceStatus::Terminated, 30)
+        ended: Some(15),
+        ..change(InstanceStatus::Terminated, 15)
     };
     assert!(bench.store.update_instance(id, ended).await.unwrap());
     let row = bench.store.instance(id).await.unwrap().unwrap();
     assert_eq!(
         (row.ended, row.exit_reason.as_deref(), row.output_lines().len()),
-        (Some(30), None, 2)
+        (Some(15), None, 2)
     );
     assert!(bench.store.instances_not_ended(bench.server).await.unwrap().is_empty());
+    let again = bench
+        .store
+        .update_instance(id, change(InstanceStatus::Running, 40))
+        .await;
+    assert!(!again.unwrap(), "what has ended stays so");
     assert!(
         !bench
             .store

@@ -36,7 +36,6 @@ diesel::table! {
     instances (instance_id) {
         instance_id -> Text,
         session_id -> Text,
-        process_id -> Integer,
         server_id -> Text,
         app -> Text,
         status -> Text,
@@ -50,6 +49,7 @@ diesel::table! {
         exit_reason -> Nullable<Text>,
         message -> Nullable<Text>,
         output -> Nullable<Text>,
+        revision -> BigInt,
     }
 }
 

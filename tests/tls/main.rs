@@ -9,3 +9,4 @@ mod proxies;
 mod rights;
 mod signing_in;
 mod support;
+mod upgrade;

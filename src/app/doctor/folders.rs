@@ -56,7 +56,7 @@ fn existing(path: &Path, url: &str, owner: Option<AppOwner>) -> Vec<Finding> {
         }
     };
     let mut found = vec![Finding::ok(STATE, state.path().display().to_string())];
-    if let Err(error) = AppsDir::open(&state, owner) {
+    if let Err(error) = AppsDir::open(state.path(), owner) {
         let text = format!("the folder for the apps' homes cannot be used: {error}");
         found.push(Finding::problem(STATE, text).hint("remove what stands in its place, or make it the host's own"));
     }

@@ -26,6 +26,7 @@ use super::events::NewEvent;
 use super::instances::StatusChange;
 use super::peers::{NewPeer, PeerClosed};
 use super::pool::Store;
+use super::revision::Revised;
 use crate::ids::{InstanceId, PeerId, SessionId};
 
 /// Takes notes of what happened. Cheap to clone; all clones share one memory.
@@ -77,9 +78,10 @@ impl Journal {
         self.note(|pending| pending.event(event));
     }
 
-    /// Notes the status of an instance; replaces one that still waits.
+    /// Notes the status of an instance, later than all before; replaces one that still waits.
     pub fn status(&self, id: InstanceId, change: StatusChange) {
-        self.note(|pending| pending.status(id, change));
+        // Counted under the lock: the order of the notes is that of their numbers.
+        self.note(|pending| pending.status(id, Revised::now(change)));
     }
 
     /// Notes a peer connection that is up.
@@ -142,3 +144,6 @@ impl Shared {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod clock_tests;

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::super::events::NewEvent;
-use super::super::instances::StatusChange;
 use super::super::peers::{NewPeer, PeerClosed};
+use super::super::revision::Revised;
 use crate::ids::{InstanceId, PeerId, SessionId};
-use crate::protocol::words::EventClass;
+use crate::protocol::words::{EventClass, InstanceStatus};
 
 /// The most notes of each kind that wait, and of events the most of each class.
 pub const MOST: usize = 4096;
@@ -19,7 +19,7 @@ pub struct Pending {
     events: VecDeque<NewEvent>,
     /// How many there are of each class.
     of_class: [usize; EventClass::ALL.len()],
-    statuses: BTreeMap<InstanceId, StatusChange>,
+    statuses: BTreeMap<InstanceId, Revised>,
     peers: VecDeque<PeerNote>,
     sessions: BTreeMap<SessionId, i64>,
     noted: u64,
@@ -42,7 +42,7 @@ pub struct Batch {
     /// Events in their order.
     pub events: Vec<NewEvent>,
     /// The status of instances.
-    pub statuses: Vec<(InstanceId, StatusChange)>,
+    pub statuses: Vec<(InstanceId, Revised)>,
     /// Peers in their order.
     pub peers: Vec<PeerNote>,
     /// When sessions were used.
@@ -75,7 +75,7 @@ impl Pending {
 
     /// Notes a status. An older one of the same instance that still waits is replaced: but its output is kept when
     /// the newer one has none.
-    pub fn status(&mut self, id: InstanceId, mut change: StatusChange) {
+    pub fn status(&mut self, id: InstanceId, mut change: Revised) {
         self.noted += 1;
         if let Some(old) = self.statuses.remove(&id) {
             self.settled += 1;
@@ -209,7 +209,8 @@ impl Pending {
             let oldest = self
                 .statuses
                 .iter()
-                .min_by_key(|(_, change)| change.modified)
+                // What nobody tells again, the end, last of all.
+                .min_by_key(|(_, noted)| (noted.change.status == InstanceStatus::Terminated, noted.revision))
                 .map(|(id, _)| *id);
             oldest.map(|id| self.statuses.remove(&id));
             dropped += 1;
@@ -230,12 +231,15 @@ fn drop_oldest<T>(notes: &mut VecDeque<T>) -> u64 {
     surplus as u64
 }
 
-fn newer(old: StatusChange, mut new: StatusChange) -> StatusChange {
-    if new.modified < old.modified {
-        return old;
-    }
-    if new.output.is_empty() {
-        new.output = old.output;
+/// The later one, with the last output.
+fn newer(one: Revised, other: Revised) -> Revised {
+    let (old, mut new) = if one.revision <= other.revision {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    if new.change.output.is_empty() {
+        new.change.output = old.change.output;
     }
     new
 }
@@ -244,8 +248,8 @@ fn newer(old: StatusChange, mut new: StatusChange) -> StatusChange {
 pub(super) mod tests {
     use proptest::prelude::*;
 
+    use super::super::super::instances::StatusChange;
     use super::*;
-    use crate::protocol::words::InstanceStatus;
 
     pub(in super::super) fn event(at: i64) -> NewEvent {
         NewEvent {
@@ -257,16 +261,18 @@ pub(super) mod tests {
         }
     }
 
-    fn change(modified: i64, status: InstanceStatus, output: &[&str]) -> StatusChange {
-        StatusChange {
+    fn change(revision: i64, status: InstanceStatus, output: &[&str]) -> Revised {
+        let change = StatusChange {
             status,
             reason: None,
             message: None,
             output: output.iter().map(ToString::to_string).collect(),
             restarts: 0,
-            modified,
+            // By a clock that goes back.
+            modified: -revision,
             ended: None,
-        }
+        };
+        Revised { revision, change }
     }
 
     #[test]
@@ -294,7 +300,7 @@ pub(super) mod tests {
         pending.event(event(2));
         pending.put_back(batch);
         let batch = pending.take();
-        assert_eq!(batch.statuses[0].1.status, InstanceStatus::Running);
+        assert_eq!(batch.statuses[0].1.change.status, InstanceStatus::Running);
         assert_eq!(batch.events.iter().map(|event| event.at).collect::<Vec<_>>(), [1, 2]);
     }
 

@@ -1,0 +1,2 @@
+ALTER TABLE instances ADD COLUMN process_id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE instances DROP COLUMN revision;
