@@ -54,7 +54,42 @@ pub(super) enum LifeEnd {
     KeeperGone,
 }
 
+/// Between the tries to start what the system has no room for; a start that fails after all of them has failed.
+const AGAIN: [Duration; 5] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// Tries again what may succeed a moment later, such as a start for which the system had no process left.
+async fn patiently<T>(
+    what: &str,
+    mut attempt: impl AsyncFnMut() -> Result<T, ProcessError>,
+) -> Result<T, ProcessError> {
+    for pause in AGAIN {
+        match attempt().await {
+            Err(error) if error.may_pass() => log::warn!("{what}: code={} {error}, trying again", error.code()),
+            result => return result,
+        }
+        tokio::time::sleep(pause).await;
+    }
+    attempt().await
+}
+
 impl Process {
+    /// As [`Process::ensure`], with patience: for what is not started again by anybody else.
+    pub(super) async fn ensure_patiently(
+        shared: &DesktopShared,
+        keeper: &KeeperClient,
+        role: &str,
+        spec: &Spec,
+    ) -> Result<Self, ProcessError> {
+        let what = format!("instance={} role={role}", shared.id);
+        patiently(&what, async || Self::ensure(keeper.clone(), role, spec.clone()).await).await
+    }
+
     /// Starts the role with this spec, or attaches to it where it already runs with an equal one.
     pub(super) async fn ensure(keeper: KeeperClient, role: &str, spec: Spec) -> Result<Self, ProcessError> {
         let role = named(role);
@@ -199,5 +234,59 @@ pub(super) fn describe(what: &str, exit: Exit) -> String {
         Exit::Code(0) => format!("{what} ended"),
         Exit::Code(code) => format!("{what} ended with exit code {code}"),
         Exit::Signal(signal) => format!("{what} was killed by signal {signal}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::keeper::{Failure, FailureCode};
+
+    fn failed(code: FailureCode) -> ProcessError {
+        Failure::new(code, "in a test").into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_the_system_has_no_room_for_is_tried_again_for_a_while_and_no_other() {
+        let tries = async |error: FailureCode, succeeds_at: usize| {
+            let mut count = 0;
+            let result = patiently("test", async || {
+                count += 1;
+                if count == succeeds_at {
+                    Ok(())
+                } else {
+                    Err(failed(error))
+                }
+            });
+            let result = result.await.map_err(|error| error.code());
+            (count, result)
+        };
+        assert_eq!(tries(FailureCode::SpawnFailed, 3).await, (3, Ok(())));
+        assert_eq!(tries(FailureCode::SpawnFailed, 0).await, (6, Err("spawn_failed")));
+        assert_eq!(
+            tries(FailureCode::CommandNotFound, 2).await,
+            (1, Err("command_not_found"))
+        );
+    }
+
+    #[test]
+    fn only_a_shortage_passes() {
+        let io = |number| ProcessError::Io {
+            what: "a test",
+            source: std::io::Error::from_raw_os_error(number),
+        };
+        assert!(
+            [libc::EAGAIN, libc::ENOMEM, libc::EMFILE]
+                .map(io)
+                .iter()
+                .all(ProcessError::may_pass)
+        );
+        assert!(
+            ![libc::ENOENT, libc::EACCES, libc::ENOSPC]
+                .map(io)
+                .iter()
+                .any(ProcessError::may_pass)
+        );
+        assert!(!ProcessError::Gone.may_pass() && ProcessError::Timeout.may_pass());
     }
 }

@@ -50,7 +50,13 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
     if let Err(full) = look(&shared).await {
         return fail(&shared, HomeFull::CODE, full.to_string(), Vec::new());
     }
-    let mut process = match Process::ensure(keeper.clone(), role::RENDER, shared.layout.app(display)).await {
+    let spec = shared.layout.app(display);
+    let ensured = Process::ensure_patiently(&shared, &keeper, role::RENDER, &spec);
+    let Some(ensured) = cx.unless_stopping(ensured).await else {
+        shared.facts.update(|f| f[RENDER] = Part::Down);
+        return ExitReason::Shutdown;
+    };
+    let mut process = match ensured {
         Ok(process) => process,
         // Trying again would not make the command appear.
         Err(error) => {

@@ -147,6 +147,13 @@ pub fn sweep_instance(folder: &Path, instance: InstanceId) {
     }
 }
 
+/// Whether the folder of an instance has a keeper that lives, or says that it has. Blocks for a moment.
+#[must_use]
+pub fn is_kept(folder: &Path) -> bool {
+    let manifest = Folder::open(folder).and_then(|folder| manifest(&folder));
+    manifest.is_ok_and(|manifest| named(&manifest).lives())
+}
+
 /// Who a manifest says the keeper is.
 fn named(manifest: &Manifest) -> Identity {
     Identity {
