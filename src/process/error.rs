@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::protocol::keeper::{Failure, FrameError};
+use crate::protocol::keeper::{Failure, FailureCode, FrameError};
 
 /// What the system answers when it is short of something for a while.
 const SHORTAGES: [i32; 4] = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
@@ -50,7 +50,14 @@ impl ProcessError {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Failed(failure) => failure.code.may_pass(),
+            Self::Failed(failure) => matches!(
+                failure.code,
+                FailureCode::SpawnFailed
+                    | FailureCode::SandboxFailed
+                    | FailureCode::Busy
+                    | FailureCode::Superseded
+                    | FailureCode::TimedOut
+            ),
             Self::Io { source, .. } => source.raw_os_error().is_some_and(|number| SHORTAGES.contains(&number)),
             Self::Timeout => true,
             Self::Gone | Self::Protocol(_) | Self::Unexpected | Self::NotOurs(_) | Self::NotStarted(_) => false,

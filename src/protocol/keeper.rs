@@ -366,15 +366,6 @@ pub enum FailureCode {
 }
 
 impl FailureCode {
-    /// Whether the same request may succeed a moment later.
-    #[must_use]
-    pub const fn may_pass(self) -> bool {
-        matches!(
-            self,
-            Self::SpawnFailed | Self::SandboxFailed | Self::Busy | Self::Superseded | Self::TimedOut
-        )
-    }
-
     /// The stable name, as in the JSON.
     #[must_use]
     pub fn as_str(self) -> &'static str {

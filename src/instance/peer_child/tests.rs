@@ -236,7 +236,7 @@ async fn a_new_peer_neither_waits_for_the_one_before_it_nor_loses_its_input_to_i
 
 #[actix_rt::test]
 async fn an_offer_that_is_refused_leaves_its_viewer_the_peer_that_it_has_with_its_say_and_its_place() {
-    let mut scene = Scene::new();
+    let scene = Scene::new();
     let first = scene.offered(&scene.who).await.unwrap();
     let first = first.peer;
     let steers = |scene: &Scene, id| scene.shared.roster.steer(scene.viewer, id, || {});
