@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,9 @@ use nix::sys::signal::Signal;
 use nix::unistd::Uid;
 
 use super::keeper::display_files;
-use super::keeper::folder::manifest;
+use super::keeper::folder::{lock, manifest};
 use super::proc::{Identity, Mark, Process};
+use super::sweep::clear;
 use crate::files::Folder;
 use crate::ids::InstanceId;
 
@@ -23,6 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A keeper that lives.
 struct Keeper {
+    folder: PathBuf,
     instance: InstanceId,
     identity: Identity,
     mark: Mark,
@@ -34,7 +36,10 @@ struct Keeper {
 pub fn kill_left(instances: &Path, within: Duration) -> Vec<InstanceId> {
     let until = Instant::now() + within;
     let mut left = living(instances);
-    let all = left.iter().map(|keeper| keeper.instance).collect();
+    let all: Vec<_> = left
+        .iter()
+        .map(|keeper| (keeper.instance, keeper.folder.clone()))
+        .collect();
     let mut killed = Vec::new();
     while !left.is_empty() {
         let late = Instant::now() >= until;
@@ -63,20 +68,30 @@ pub fn kill_left(instances: &Path, within: Duration) -> Vec<InstanceId> {
     killed.dedup();
     display_files::free_all(&killed);
     display_files::free_unheard();
-    all
+    for (_, folder) in &all {
+        // One that lives on has its lock.
+        if let Ok(Some(locked)) = Folder::open(folder).and_then(lock) {
+            clear(&locked, folder);
+        }
+    }
+    all.into_iter().map(|(instance, _)| instance).collect()
 }
 
 /// The keepers that live. Nothing without the mark of its manifest is one.
 fn living(instances: &Path) -> Vec<Keeper> {
     let entries = fs::read_dir(instances).into_iter().flatten().flatten();
-    let manifests = entries.filter_map(|entry| manifest(&Folder::open(&entry.path()).ok()?).ok());
-    let keepers = manifests.map(|manifest| Keeper {
-        instance: manifest.instance,
-        identity: Identity {
-            pid: manifest.pid,
-            start_time: manifest.start_time,
-        },
-        mark: Mark::of(&manifest),
+    let keepers = entries.filter_map(|entry| {
+        let folder = entry.path();
+        let manifest = manifest(&Folder::open(&folder).ok()?).ok()?;
+        Some(Keeper {
+            folder,
+            instance: manifest.instance,
+            identity: Identity {
+                pid: manifest.pid,
+                start_time: manifest.start_time,
+            },
+            mark: Mark::of(&manifest),
+        })
     });
     keepers
         .filter(|keeper| keeper.identity.lives() && keeper.mark.is_on(keeper.identity.pid))

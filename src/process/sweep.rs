@@ -289,7 +289,7 @@ fn keepers_beside(folder: &Path) -> HashSet<i32> {
 }
 
 /// Removes sockets and the manifest; logs and the app's files stay.
-fn clear(folder: &LockedFolder, path: &Path) {
+pub(super) fn clear(folder: &LockedFolder, path: &Path) {
     folder.remove(MANIFEST);
     let Ok(entries) = fs::read_dir(path) else { return };
     for entry in entries.flatten() {

@@ -233,5 +233,6 @@ async fn what_did_not_end_in_time_is_killed_also_where_its_keeper_was_stopped() 
         .unwrap();
     assert_eq!(killed, [place.options.instance]);
     assert_eq!(place.marked(), Vec::<i32>::new());
+    assert!(!place.file("keeper.sock").exists() && !place.file("keeper.json").exists());
     assert_eq!(kill_left(&place.instances(), LONG), []);
 }
