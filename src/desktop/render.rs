@@ -51,13 +51,12 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
         return fail(&shared, HomeFull::CODE, full.to_string(), Vec::new());
     }
     let spec = shared.layout.app(display);
-    let ensured = Process::ensure_patiently(&shared, &keeper, role::RENDER, &spec);
-    let Some(ensured) = cx.unless_stopping(ensured).await else {
-        shared.facts.update(|f| f[RENDER] = Part::Down);
-        return ExitReason::Shutdown;
-    };
-    let mut process = match ensured {
+    let mut process = match Process::ensure_patiently(&shared, &cx, &keeper, role::RENDER, spec).await {
         Ok(process) => process,
+        Err(_) if cx.is_stopping() => {
+            shared.facts.update(|f| f[RENDER] = Part::Down);
+            return ExitReason::Shutdown;
+        }
         // Trying again would not make the command appear.
         Err(error) => {
             return fail(

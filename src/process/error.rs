@@ -52,11 +52,7 @@ impl ProcessError {
         match self {
             Self::Failed(failure) => matches!(
                 failure.code,
-                FailureCode::SpawnFailed
-                    | FailureCode::SandboxFailed
-                    | FailureCode::Busy
-                    | FailureCode::Superseded
-                    | FailureCode::TimedOut
+                FailureCode::SpawnFailed | FailureCode::Busy | FailureCode::Superseded | FailureCode::TimedOut
             ),
             Self::Io { source, .. } => source.raw_os_error().is_some_and(|number| SHORTAGES.contains(&number)),
             Self::Timeout => true,
