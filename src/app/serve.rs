@@ -36,6 +36,8 @@ const BLOCKING_THREADS: usize = 16;
 const STOP_DEADLINE: Duration = Duration::from_secs(15);
 /// Instances that take longer to end are cut off; the rest is for the tree's own stop and the last writes.
 const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+/// For what has to be killed then.
+const KILL_WITHIN: Duration = Duration::from_secs(1);
 /// For what still runs on the media threads.
 const MEDIA_DEADLINE: Duration = Duration::from_secs(1);
 /// Between two looks at whether all instances have ended.
@@ -94,11 +96,20 @@ fn run_watched(sources: &Sources, start: &Start) -> Result<u8, StartError> {
     media.shutdown_timeout(MEDIA_DEADLINE);
     match end? {
         End::Status(status) => Ok(status),
-        End::Next { program, usual, state } => {
-            let before = Before::this(&usual, &arguments(), &state);
+        End::Next {
+            program,
+            usual,
+            mut signals,
+            paths,
+        } => {
+            let before = Before::this(&usual, &arguments(), &paths.state);
             let mut command = Command::new(&program);
             command.args(arguments());
             Before::tell(before.as_ref(), &mut command);
+            // One that came since would be lost with this program, and the next one would serve on.
+            if system.block_on(signals.stop_waits()) {
+                at_once(&paths);
+            }
             let error = handover::become_it(command, &kept);
             log::error!("{} cannot be run: {error}", program.display());
             if let Some(before) = before {
@@ -123,13 +134,20 @@ fn allow_open_files() {
 enum End {
     /// Nothing.
     Status(u8),
-    /// Another binary.
+    /// Another binary, unless a signal says otherwise.
     Next {
         program: PathBuf,
         /// This one.
         usual: PathBuf,
-        state: PathBuf,
+        signals: Signals,
+        paths: Paths,
     },
+}
+
+/// Where things are that outlive the host.
+struct Paths {
+    state: PathBuf,
+    instances: PathBuf,
 }
 
 /// What this program was started with.
@@ -246,15 +264,26 @@ async fn host(
         News::Stopping
     });
     let reason = next.is_none().then_some(EndReason::HostShutdown);
+    let paths = Paths {
+        state: folder,
+        instances: services.state.instances(),
+    };
     tokio::select! {
         () = wind_up(tree, &manager, reason) => {}
-        () = signals.another_stop() => at_once(&services),
+        () = signals.another_stop() => at_once(&paths),
     }
-    Ok(next.map_or(End::Status(0), |program| End::Next {
-        program,
-        usual: services.program.clone(),
-        state: folder,
-    }))
+    Ok(match next {
+        Some(program) => End::Next {
+            program,
+            usual: services.program.clone(),
+            signals,
+            paths,
+        },
+        None => {
+            kill_left(paths.instances).await;
+            End::Status(0)
+        }
+    })
 }
 
 /// A binary that is being tried.
@@ -283,19 +312,27 @@ async fn finished(trial: &mut Option<Trial>) -> Result<PathBuf, HandoverError> {
 async fn wind_up(tree: Tree, manager: &Manager, reason: Option<EndReason>) {
     let began = tokio::time::Instant::now();
     drain(manager, reason).await;
-    let rest = STOP_DEADLINE.saturating_sub(began.elapsed() + MEDIA_DEADLINE);
+    let rest = STOP_DEADLINE.saturating_sub(began.elapsed() + KILL_WITHIN + MEDIA_DEADLINE);
     if !tree.shutdown(rest).await {
         log::warn!("not everything stopped in time");
     }
 }
 
+/// Nobody would end what did not end in time.
+async fn kill_left(instances: PathBuf) {
+    let killed = tokio::task::spawn_blocking(move || crate::process::kill_left(&instances, KILL_WITHIN)).await;
+    for instance in killed.unwrap_or_default() {
+        log::warn!("instance={instance} did not end in time and was killed");
+    }
+}
+
 /// Somebody does not want to wait: what is left is for the keepers, which end their instances by themselves.
-fn at_once(services: &Services) -> ! {
+fn at_once(paths: &Paths) -> ! {
     log::warn!("stopping at once");
-    crate::process::end_keepers(&services.state.instances());
+    crate::process::end_keepers(&paths.instances);
     // Those who have them have no time to do it.
-    sign_in::remove(&services.state.path().join(control_socket::SOCKET));
-    sign_in::remove(&services.state.path().join(sign_in::FILE));
+    sign_in::remove(&paths.state.join(control_socket::SOCKET));
+    sign_in::remove(&paths.state.join(sign_in::FILE));
     std::process::exit(0)
 }
 

@@ -1,6 +1,11 @@
 //! Signals, as the host understands them.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{self, SignalKind};
+
+/// For what is there already.
+const LISTEN: Duration = Duration::from_millis(20);
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,5 +54,26 @@ impl Signals {
     /// Returns when somebody asks for the end again.
     pub async fn another_stop(&mut self) {
         while self.next().await != Signal::Stop {}
+    }
+    /// Whether somebody has asked for the end and was not heard yet.
+    pub async fn stop_waits(&mut self) -> bool {
+        // What has come is taken from the system when this waits.
+        tokio::time::timeout(LISTEN, self.another_stop()).await.is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::signal::{Signal as Number, raise};
+
+    #[tokio::test]
+    async fn a_stop_that_came_while_nobody_listened_is_heard_once() {
+        let mut signals = Signals::new().unwrap();
+        assert!(!signals.stop_waits().await);
+        raise(Number::SIGHUP).unwrap();
+        raise(Number::SIGTERM).unwrap();
+        assert!(signals.stop_waits().await);
+        assert!(!signals.stop_waits().await);
     }
 }

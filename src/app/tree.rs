@@ -77,15 +77,17 @@ pub fn host(
 /// The supervisor of the instances. One that follows another that was stopped takes up what that one let go; what lost
 /// its tree to a fault is for the mending.
 fn all_instances(manager: &Manager, instances: SupervisorRef) -> ChildSpec {
-    let (manager, begun) = (manager.clone(), AtomicBool::new(false));
-    ChildSpec::supervisor("instances", Restart::Permanent, move || {
+    let (leaving, manager, begun) = (manager.clone(), manager.clone(), AtomicBool::new(false));
+    let spec = ChildSpec::supervisor("instances", Restart::Permanent, move || {
         if begun.swap(true, Ordering::Relaxed) {
             let manager = manager.clone();
             // Its requests wait for the supervisor that is made here.
             actix_rt::spawn(async move { manager.take_up_again().await });
         }
         SupervisorSpec::dynamic(TEMPORARY_INTENSITY, MAX_INSTANCES).reference(&instances)
-    })
+    });
+    // Their programs go on, and are taken up again. Only here is it sure that this one will be stopped.
+    spec.on_restart_asked(move || leaving.end_all(None))
 }
 
 /// Writes the journal, and deletes what is old enough.
@@ -222,6 +224,9 @@ fn settled(row: &InstanceRow, replaced: bool, now: i64) -> StatusChange {
     }
 }
 
+#[cfg(test)]
+#[path = "restart_tests.rs"]
+mod restart_tests;
 #[cfg(test)]
 #[path = "settle_tests.rs"]
 mod tests;

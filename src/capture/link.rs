@@ -39,14 +39,26 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Takes the newest waiting connection, if there is one, and starts its writer.
-    pub(super) fn accept(listener: &UnixListener, allowed_uid: u32, wake: &Arc<Wake>) -> Option<Self> {
+    /// Takes the newest waiting connection, if there is one, and starts its writer. An error: one waits still, and cannot
+    /// be taken now.
+    pub(super) fn accept(listener: &UnixListener, allowed_uid: u32, wake: &Arc<Wake>) -> std::io::Result<Option<Self>> {
         let mut newest = None;
         // The listener does not block: this ends when no connection waits.
-        while let Ok((socket, _)) = listener.accept() {
-            newest = Some(socket);
-        }
-        let socket = newest?;
+        let socket = loop {
+            match listener.accept() {
+                Ok((socket, _)) => newest = Some(socket),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock && newest.is_none() => return Err(error),
+                Err(_) => match newest {
+                    Some(socket) => break socket,
+                    None => return Ok(None),
+                },
+            }
+        };
+        Ok(Self::of(socket, allowed_uid, wake))
+    }
+
+    fn of(socket: UnixStream, allowed_uid: u32, wake: &Arc<Wake>) -> Option<Self> {
         match getsockopt(&socket, sockopt::PeerCredentials) {
             Ok(peer) if peer.uid() == 0 || peer.uid() == allowed_uid => {}
             other => {

@@ -30,6 +30,8 @@ pub const LISTEN_FD: &str = "HELIOSTAT_LISTEN_FD";
 const CONNECT: Duration = Duration::from_secs(10);
 /// How often the host hears that this process lives.
 const ALIVE_US: u64 = 1_000_000;
+/// Between two tries to let a host in for which there was no descriptor.
+const DEAF_US: u64 = 200_000;
 /// How long the last words may take.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -115,6 +117,8 @@ struct Process {
     grabbed: u64,
     damage: u64,
     alive_at_us: u64,
+    /// Nobody is let in before: there was no descriptor for a connection.
+    deaf_until_us: u64,
 }
 
 impl Process {
@@ -168,6 +172,7 @@ impl Process {
             grabbed: 0,
             damage: 0,
             alive_at_us: 0,
+            deaf_until_us: 0,
         })
     }
 
@@ -184,10 +189,12 @@ impl Process {
                 }
             };
             let host = self.link.as_ref().map(Link::fd);
+            let deaf = (monotonic_us() < self.deaf_until_us).then_some(self.deaf_until_us);
+            let until = until.into_iter().chain(deaf).min();
             let fds = [
                 Some(self.grabber.fd()),
                 Some(self.wake.fd()),
-                Some(self.listener.as_fd()),
+                deaf.is_none().then(|| self.listener.as_fd()),
                 host,
             ];
             let [_, woken, knocked, spoke] = wait_readable(fds, until.map(instant_of))?;
@@ -290,8 +297,14 @@ impl Process {
     }
 
     fn accept(&mut self) {
-        let Some(link) = Link::accept(&self.listener, self.allowed_uid, &self.wake) else {
-            return;
+        let link = match Link::accept(&self.listener, self.allowed_uid, &self.wake) {
+            Ok(Some(link)) => link,
+            Ok(None) => return,
+            Err(error) => {
+                // The host still knocks, and would be heard again at once and for as long as this lasts.
+                self.deaf_until_us = monotonic_us().saturating_add(DEAF_US);
+                return log::warn!("no host can be let in: {error}");
+            }
         };
         log::info!(
             "a host has connected{}",

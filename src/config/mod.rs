@@ -61,4 +61,4 @@ pub use types::{
     AccessConfig, Auth, Config, Hsts, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
     PublicAddress, SandboxMode, ServerConfig, SessionConfig, StoreConfig, TlsSource, UsualLimits, VideoConfig,
 };
-pub use usage::{Usage, usage};
+pub use usage::{Usage, Walk, usage};

@@ -19,6 +19,11 @@ const ENTRY_BYTES: u64 = 1024;
 /// Folders nested deeper than this are nobody's honest work, and each level keeps two descriptors open.
 const MAX_DEPTH: usize = 100;
 
+const FLAGS: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_DIRECTORY)
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_CLOEXEC);
+
 /// What a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Usage {
@@ -34,66 +39,105 @@ pub enum Usage {
 /// [`io::ErrorKind::TimedOut`] after `until`; the folder itself cannot be read. What cannot be read below it, because it
 /// vanishes meanwhile, is passed over; what is closed to this user is not, or an app could close a folder and fill it.
 pub fn usage(path: &Path, limit: u64, until: Instant) -> io::Result<Usage> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let top = match open(path, flags, Mode::empty()) {
-        Err(Errno::EACCES) => return Ok(Usage::Over),
-        top => top?,
-    };
-    let mut several = HashSet::new();
-    let mut bytes = 0u64;
-    let mut count = |found: &FileStat| {
-        let again = found.st_nlink > 1 && !is_folder(found) && !several.insert((found.st_dev, found.st_ino));
-        if !again {
-            // In units of 512 bytes, whatever the file system's own (stat(2)).
-            let taken = u64::try_from(found.st_blocks).unwrap_or(0).saturating_mul(512);
-            bytes = bytes.saturating_add(taken.max(ENTRY_BYTES));
-        }
-        bytes
-    };
-    count(&fstat(&top)?);
-    let mut left = match entries(&top) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Usage::Over),
-        todo => vec![(todo?, top)],
-    };
-    let mut total = 0;
-    while let Some((todo, folder)) = left.last_mut() {
-        let name = match todo.next() {
-            Some(Ok(entry)) => entry.file_name(),
-            // The end; what cannot be read on is passed over.
-            _ => {
-                left.pop();
-                continue;
-            }
+    let counted = Walk::begin(path, limit)?.go_on(until);
+    counted.ok_or_else(|| io::ErrorKind::TimedOut.into())
+}
+
+/// The same in pieces: of a home with very many files on a slow disk there is no end within a few seconds.
+#[derive(Debug)]
+pub struct Walk {
+    limit: u64,
+    /// The folders that it is in, and what is left of each.
+    left: Vec<(ReadDir, OwnedFd)>,
+    /// Files with several names that were counted.
+    several: HashSet<(u64, u64)>,
+    bytes: u64,
+    over: bool,
+}
+
+impl Walk {
+    /// Begins one. Blocks.
+    ///
+    /// # Errors
+    /// The folder itself cannot be read.
+    pub fn begin(path: &Path, limit: u64) -> io::Result<Self> {
+        let mut walk = Self {
+            limit,
+            left: Vec::new(),
+            several: HashSet::new(),
+            bytes: 0,
+            over: false,
         };
-        if Instant::now() >= until {
-            return Err(io::ErrorKind::TimedOut.into());
+        let top = match open(path, FLAGS, Mode::empty()) {
+            Err(Errno::EACCES) => {
+                walk.over = true;
+                return Ok(walk);
+            }
+            top => top?,
+        };
+        walk.count(&fstat(&top)?);
+        match entries(&top) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => walk.over = true,
+            todo => walk.left.push((todo?, top)),
         }
+        Ok(walk)
+    }
+
+    /// Counts on, one entry at least; `None` when that is not done by `until`. Blocks.
+    pub fn go_on(&mut self, until: Instant) -> Option<Usage> {
+        while !self.over && !self.left.is_empty() {
+            self.next();
+            if Instant::now() >= until && !self.over {
+                return None;
+            }
+        }
+        // What is open is not needed any more.
+        self.left.clear();
+        Some(if self.over {
+            Usage::Over
+        } else {
+            Usage::Within(self.bytes)
+        })
+    }
+
+    fn next(&mut self) {
+        let Some((todo, folder)) = self.left.last_mut() else {
+            return;
+        };
+        // The end; what cannot be read on is passed over.
+        let Some(Ok(entry)) = todo.next() else {
+            self.left.pop();
+            return;
+        };
+        let name = entry.file_name();
         let found = match fstatat(&*folder, name.as_os_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(found) => found,
             // A folder that may be listed, but not entered.
-            Err(Errno::EACCES) => return Ok(Usage::Over),
-            Err(_) => continue,
+            Err(error) => return self.over |= error == Errno::EACCES,
         };
-        total = count(&found);
-        if total > limit {
-            return Ok(Usage::Over);
-        }
-        if !is_folder(&found) {
-            continue;
-        }
-        match openat(&*folder, name.as_os_str(), flags, Mode::empty()) {
-            Ok(_) if left.len() >= MAX_DEPTH => return Ok(Usage::Over),
+        let inner = is_folder(&found).then(|| openat(&*folder, name.as_os_str(), FLAGS, Mode::empty()));
+        self.count(&found);
+        match inner {
+            Some(Ok(_)) if self.left.len() >= MAX_DEPTH => self.over = true,
             // Looked at anew: it may have been closed meanwhile.
-            Ok(inner) => match entries(&inner) {
-                Ok(todo) => left.push((todo, inner)),
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(Usage::Over),
-                Err(_) => {}
+            Some(Ok(inner)) => match entries(&inner) {
+                Ok(todo) => self.left.push((todo, inner)),
+                Err(error) => self.over |= error.kind() == io::ErrorKind::PermissionDenied,
             },
-            Err(Errno::EACCES) => return Ok(Usage::Over),
-            Err(_) => {}
+            Some(Err(error)) => self.over |= error == Errno::EACCES,
+            None => {}
         }
     }
-    Ok(Usage::Within(total))
+
+    fn count(&mut self, found: &FileStat) {
+        let again = found.st_nlink > 1 && !is_folder(found) && !self.several.insert((found.st_dev, found.st_ino));
+        if !again {
+            // In units of 512 bytes, whatever the file system's own (stat(2)).
+            let taken = u64::try_from(found.st_blocks).unwrap_or(0).saturating_mul(512);
+            self.bytes = self.bytes.saturating_add(taken.max(ENTRY_BYTES));
+        }
+        self.over |= self.bytes > self.limit;
+    }
 }
 
 fn is_folder(found: &FileStat) -> bool {
@@ -194,6 +238,29 @@ mod tests {
         let deep: std::path::PathBuf = std::iter::repeat_n("d", MAX_DEPTH + 1).collect();
         fs::create_dir_all(home.path().join(deep)).unwrap();
         assert_eq!(usage(home.path(), u64::MAX, soon()).unwrap(), Usage::Over);
+    }
+
+    #[test]
+    fn a_walk_that_is_interrupted_after_every_entry_counts_the_same() {
+        let home = tempfile::tempdir().unwrap();
+        for n in 0..50 {
+            fs::create_dir_all(home.path().join(format!("{}/{n}", n % 7))).unwrap();
+            fs::write(home.path().join(format!("{}/{n}/file", n % 7)), "x").unwrap();
+        }
+        let in_pieces = |limit| {
+            let mut walk = Walk::begin(home.path(), limit).unwrap();
+            let mut pieces = 1;
+            loop {
+                if let Some(counted) = walk.go_on(Instant::now()) {
+                    return (counted, pieces);
+                }
+                pieces += 1;
+            }
+        };
+        let (counted, pieces) = in_pieces(100 * MIB);
+        assert_eq!(counted, usage(home.path(), 100 * MIB, soon()).unwrap());
+        assert!(pieces > 100, "{pieces}");
+        assert_eq!(in_pieces(20 * ENTRY_BYTES).0, Usage::Over);
     }
 
     #[test]

@@ -32,14 +32,13 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         Ok(both) => both,
         Err(reason) => return reason,
     };
-    let mut process = match Process::ensure(
-        keeper,
-        role::CAPTURE,
-        shared.layout.capture(display, &shared.encoders_to_try()),
-    )
-    .await
-    {
+    let spec = shared.layout.capture(display, &shared.encoders_to_try());
+    let mut process = match Process::ensure_patiently(&shared, &cx, &keeper, role::CAPTURE, spec).await {
         Ok(process) => process,
+        Err(_) if cx.is_stopping() => {
+            shared.facts.update(|f| f[CAPTURE] = Part::Down);
+            return ExitReason::Shutdown;
+        }
         Err(error) => return lost(&shared, error.code(), format!("the capture cannot be started: {error}")),
     };
     cx.set_pid(u32::try_from(process.started.pid).ok());

@@ -35,8 +35,13 @@ pub async fn display(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
         Ok(keeper) => keeper,
         Err(reason) => return reason,
     };
-    let mut process = match Process::ensure(keeper, role::DISPLAY, shared.layout.display()).await {
+    let ensured = Process::ensure_patiently(&shared, &cx, &keeper, role::DISPLAY, shared.layout.display()).await;
+    let mut process = match ensured {
         Ok(process) => process,
+        Err(_) if cx.is_stopping() => {
+            shared.facts.update(|f| f[DISPLAY] = Part::Down);
+            return ExitReason::Shutdown;
+        }
         Err(error) => return down(&shared, error.code(), format!("the display cannot be started: {error}")),
     };
     cx.set_pid(u32::try_from(process.started.pid).ok());

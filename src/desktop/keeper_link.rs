@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::shared::DesktopShared;
 use super::takeover::Tenure;
-use crate::process::{KeeperClient, Lost, ProcessError, sweep_instance};
+use crate::process::{KeeperClient, Lost, ProcessError, is_kept, sweep_instance};
 use crate::source::Failure;
 use crate::supervision::{ChildContext, ExitReason};
 
@@ -25,6 +25,10 @@ const MISSES: u32 = 3;
 const PREDECESSOR: Duration = Duration::from_secs(3);
 /// Between two tries.
 const LOOK: Duration = Duration::from_millis(50);
+/// A system that is short of processes or descriptors is given so long to have one.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Between two tries then.
+const SHORTAGE: Duration = Duration::from_secs(1);
 
 /// The life of the link. Once the keeper is lost there is nothing left that a restart could heal: the link after such a
 /// failure has nothing to do, and its end is the Desktop's. A link that panics is followed by one to the same keeper.
@@ -84,10 +88,14 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
 
 /// Starts or finds the keeper. The one before it, told to end, may hold the folder for a moment longer.
 async fn start(shared: &DesktopShared) -> Result<KeeperClient, ProcessError> {
-    let until = Instant::now() + PREDECESSOR;
+    let (until, patient_until) = (Instant::now() + PREDECESSOR, Instant::now() + PATIENCE);
     loop {
         match KeeperClient::spawn_or_connect(&shared.keeper_options).await {
             Err(ProcessError::NotStarted(_)) if Instant::now() < until => tokio::time::sleep(LOOK).await,
+            Err(error @ ProcessError::Io { .. }) if error.may_pass() && Instant::now() < patient_until => {
+                log::warn!("instance={} keeper not started yet: {error}", shared.id);
+                tokio::time::sleep(SHORTAGE).await;
+            }
             result => return result,
         }
     }
@@ -125,12 +133,20 @@ impl DesktopShared {
     }
 
     /// Ends the keeper, with all that it keeps, where the link did not get to do it: it, or a supervisor above it,
-    /// panicked.
+    /// panicked; or the instance had failed under an earlier host, which went before it had ended the keeper.
     pub async fn end_keeper(&self) {
-        let Some(keeper) = self.keeper.send_replace(None) else {
+        let known = self.keeper.send_replace(None);
+        if self.leaves_processes() {
             return;
+        }
+        let keeper = match known {
+            Some(keeper) => keeper,
+            None => match self.unmet_keeper().await {
+                Some(keeper) => keeper,
+                None => return,
+            },
         };
-        if self.leaves_processes() || keeper.is_gone() {
+        if keeper.is_gone() {
             return;
         }
         log::warn!(
@@ -142,6 +158,23 @@ impl DesktopShared {
             log::warn!("instance={} keeper did not end: {error}", self.id);
             keeper.kill();
             sweep(self).await;
+        }
+    }
+
+    /// A keeper that lives in the folder though no link of this host has met it. One that cannot be talked to is swept.
+    async fn unmet_keeper(&self) -> Option<KeeperClient> {
+        let folder = self.folder.clone();
+        let kept = tokio::task::spawn_blocking(move || is_kept(&folder)).await;
+        if !kept.unwrap_or(false) {
+            return None;
+        }
+        match KeeperClient::connect(&self.keeper_options).await {
+            Ok(keeper) => Some(keeper),
+            Err(error) => {
+                log::warn!("instance={} its keeper cannot be talked to: {error}", self.id);
+                sweep(self).await;
+                None
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::standstill::{Act, Standstill};
 use crate::process::{KeeperClient, KeeperEvent, ProcessError};
 use crate::protocol::keeper::{Event, Exit, MAX_TAIL_LINES, Role, Spec, Started};
 use crate::source::{Part, PartSpec};
-use crate::supervision::ExitReason;
+use crate::supervision::{ChildContext, ExitReason};
 
 /// How a process that is told to end is given time to do so.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
@@ -54,7 +54,52 @@ pub(super) enum LifeEnd {
     KeeperGone,
 }
 
+/// Between the tries to start what the system has no room for; a start that fails after all of them has failed.
+const AGAIN: [Duration; 5] = [
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// Tries again what may succeed a moment later, such as a start for which the system had no process left. `pause` says
+/// whether to go on after it; no attempt is ever cut off, since what it starts has to be known.
+async fn patiently<T>(
+    what: &str,
+    pause: impl AsyncFn(Duration) -> bool,
+    mut attempt: impl AsyncFnMut() -> Result<T, ProcessError>,
+) -> Result<T, ProcessError> {
+    for time in AGAIN {
+        match attempt().await {
+            Err(error) if error.may_pass() => {
+                log::warn!("{what}: code={} {error}, trying again", error.code());
+                if !pause(time).await {
+                    return Err(error);
+                }
+            }
+            result => return result,
+        }
+    }
+    attempt().await
+}
+
 impl Process {
+    /// As [`Process::ensure`], with patience where the system is short of something. An error while `cx` is being stopped
+    /// means nothing.
+    pub(super) async fn ensure_patiently(
+        shared: &DesktopShared,
+        cx: &ChildContext,
+        keeper: &KeeperClient,
+        role: &str,
+        spec: Spec,
+    ) -> Result<Self, ProcessError> {
+        let what = format!("instance={} role={role}", shared.id);
+        let pause = async |time| cx.unless_stopping(tokio::time::sleep(time)).await.is_some();
+        let attempt = async || Self::ensure(keeper.clone(), role, spec.clone()).await;
+        patiently(&what, pause, attempt).await
+    }
+
     /// Starts the role with this spec, or attaches to it where it already runs with an equal one.
     pub(super) async fn ensure(keeper: KeeperClient, role: &str, spec: Spec) -> Result<Self, ProcessError> {
         let role = named(role);
@@ -199,5 +244,66 @@ pub(super) fn describe(what: &str, exit: Exit) -> String {
         Exit::Code(0) => format!("{what} ended"),
         Exit::Code(code) => format!("{what} ended with exit code {code}"),
         Exit::Signal(signal) => format!("{what} was killed by signal {signal}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::keeper::{Failure, FailureCode};
+
+    fn failed(code: FailureCode) -> ProcessError {
+        Failure::new(code, "in a test").into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_the_system_has_no_room_for_is_tried_again_for_a_while_and_no_other() {
+        let tries_until = async |error: FailureCode, succeeds_at: usize, stops: bool| {
+            let mut count = 0;
+            let pause = async |time| {
+                tokio::time::sleep(time).await;
+                !stops
+            };
+            let result = patiently("test", pause, async || {
+                count += 1;
+                if count == succeeds_at {
+                    Ok(())
+                } else {
+                    Err(failed(error))
+                }
+            });
+            let result = result.await.map_err(|error| error.code());
+            (count, result)
+        };
+        let stopped = tries_until(FailureCode::SpawnFailed, 3, true).await;
+        assert_eq!(stopped, (1, Err("spawn_failed")));
+        let tries = async |error, succeeds_at| tries_until(error, succeeds_at, false).await;
+        assert_eq!(tries(FailureCode::SpawnFailed, 3).await, (3, Ok(())));
+        assert_eq!(tries(FailureCode::SpawnFailed, 0).await, (6, Err("spawn_failed")));
+        assert_eq!(
+            tries(FailureCode::CommandNotFound, 2).await,
+            (1, Err("command_not_found"))
+        );
+    }
+
+    #[test]
+    fn only_a_shortage_passes() {
+        let io = |number| ProcessError::Io {
+            what: "a test",
+            source: std::io::Error::from_raw_os_error(number),
+        };
+        assert!(
+            [libc::EAGAIN, libc::ENOMEM, libc::EMFILE]
+                .map(io)
+                .iter()
+                .all(ProcessError::may_pass)
+        );
+        assert!(
+            ![libc::ENOENT, libc::EACCES, libc::ENOSPC]
+                .map(io)
+                .iter()
+                .any(ProcessError::may_pass)
+        );
+        assert!(!ProcessError::Gone.may_pass() && ProcessError::Timeout.may_pass());
     }
 }

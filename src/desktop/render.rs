@@ -50,8 +50,13 @@ pub async fn render(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason 
     if let Err(full) = look(&shared).await {
         return fail(&shared, HomeFull::CODE, full.to_string(), Vec::new());
     }
-    let mut process = match Process::ensure(keeper.clone(), role::RENDER, shared.layout.app(display)).await {
+    let spec = shared.layout.app(display);
+    let mut process = match Process::ensure_patiently(&shared, &cx, &keeper, role::RENDER, spec).await {
         Ok(process) => process,
+        Err(_) if cx.is_stopping() => {
+            shared.facts.update(|f| f[RENDER] = Part::Down);
+            return ExitReason::Shutdown;
+        }
         // Trying again would not make the command appear.
         Err(error) => {
             return fail(

@@ -21,7 +21,7 @@ use super::viewers::{ControlError, ControlWish};
 use crate::clock::unix_ms;
 use crate::ids::{Claim, PeerId};
 use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
-use crate::source::{EndReason, Facts};
+use crate::source::{EndReason, Facts, Failure};
 use crate::store::StatusChange;
 use crate::supervision::{ChildContext, ExitReason};
 
@@ -143,6 +143,19 @@ impl InstanceActor {
         }));
     }
 
+    /// Starts the source anew. Whoever follows this actor goes on with it where it was.
+    fn begin_restart(&mut self) -> ResponseActFuture<Self, Result<(), InstanceError>> {
+        self.doing = Doing::Restarting;
+        self.shared.set_restarting(true);
+        let work = restart(Arc::clone(&self.shared));
+        Box::pin(work.into_actor(self).map(|result, act, ctx| {
+            act.doing = Doing::Nothing;
+            act.shared.set_restarting(false);
+            act.follow(ctx);
+            result
+        }))
+    }
+
     fn tick(&self) {
         self.context.progress();
         let now = Instant::now();
@@ -172,6 +185,30 @@ async fn stop_source(shared: &InstanceShared) {
     shared.source.end().await;
 }
 
+async fn restart(shared: Arc<InstanceShared>) -> Result<(), InstanceError> {
+    // Down first, so that nothing of before is attached to.
+    stop_source(&shared).await;
+    shared.source.forgive().await;
+    // Somebody may have ended it meanwhile: that wish stays.
+    shared.facts.update(Facts::begin_again);
+    if shared.facts.get().ending.is_some() {
+        return Err(InstanceError::Ending);
+    }
+    let begun = shared.parts.restart_child(shared.source.name(), SOURCE_DEADLINE).await;
+    begun.map_err(|error| {
+        log::error!("instance={} not started again: {error}", shared.spec.id);
+        // Nothing of it runs, and nobody is about to change that.
+        shared.facts.update(|f| {
+            f.failure.get_or_insert(Failure {
+                code: "tree_failed".into(),
+                message: format!("the host could not start this instance again: {error}"),
+                output: Vec::new(),
+            });
+        });
+        InstanceError::Busy
+    })
+}
+
 impl Actor for InstanceActor {
     type Context = Context<Self>;
 
@@ -189,6 +226,12 @@ impl Actor for InstanceActor {
         ctx.run_interval(TICK, |act, _| act.tick());
         let roster = Arc::clone(&self.shared.roster);
         ctx.spawn(async move { roster.keep_announcing().await }.into_actor(self));
+        if self.shared.is_restarting() {
+            log::warn!("instance={} goes on with its restart", self.shared.spec.id);
+            let work = self.begin_restart();
+            // Who has asked was told that the actor is gone.
+            ctx.spawn(work.map(|_, _, _| ()));
+        }
         self.follow(ctx);
     }
 }
@@ -396,29 +439,8 @@ impl Handler<RestartApp> for InstanceActor {
         if self.doing == Doing::Restarting {
             return Box::pin(actix::fut::ready(Err(InstanceError::Busy)));
         }
-        self.doing = Doing::Restarting;
-        let shared = Arc::clone(&self.shared);
-        let work = async move {
-            log::info!("instance={} restarted by hand", shared.spec.id);
-            shared.event(InstanceEvent::Restarted, "by hand");
-            // Down first, so that nothing of before is attached to.
-            stop_source(&shared).await;
-            shared.source.forgive().await;
-            // Somebody may have ended it meanwhile: that wish stays.
-            shared.facts.update(Facts::begin_again);
-            if shared.facts.get().ending.is_some() {
-                return Err(InstanceError::Ending);
-            }
-            shared
-                .parts
-                .restart_child(shared.source.name(), SOURCE_DEADLINE)
-                .await
-                .map_err(|_| InstanceError::Busy)
-        };
-        Box::pin(work.into_actor(self).map(|result, act, ctx| {
-            act.doing = Doing::Nothing;
-            act.follow(ctx);
-            result
-        }))
+        log::info!("instance={} restarted by hand", self.shared.spec.id);
+        self.shared.event(InstanceEvent::Restarted, "by hand");
+        Box::pin(self.begin_restart())
     }
 }

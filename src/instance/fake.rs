@@ -26,6 +26,8 @@ pub(crate) struct FakeSource {
     comes: watch::Sender<bool>,
     breaks: Notify,
     left: AtomicBool,
+    /// How long its end takes, ms.
+    pub(crate) ends_after_ms: AtomicUsize,
     /// How often it was begun, ended, and forgiven what was before.
     pub(crate) begun: AtomicUsize,
     pub(crate) ended: AtomicUsize,
@@ -42,6 +44,7 @@ impl FakeSource {
             comes: watch::Sender::new(false),
             breaks: Notify::new(),
             left: AtomicBool::new(false),
+            ends_after_ms: AtomicUsize::new(0),
             begun: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
             forgiven: AtomicUsize::new(0),
@@ -107,6 +110,8 @@ impl Source for FakeSource {
     }
 
     async fn end(&self) {
+        let ms = self.ends_after_ms.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(ms as u64)).await;
         self.ended.fetch_add(1, Ordering::Relaxed);
     }
 

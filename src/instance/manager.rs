@@ -26,6 +26,8 @@ use crate::supervision::{ChildRef, ControlError, SupervisorRef};
 
 /// From the request to the start of the tree.
 const START_DEADLINE: Duration = Duration::from_secs(5);
+/// For the end of a tree that was not to begin.
+const UNDO_DEADLINE: Duration = Duration::from_secs(2);
 /// Trees that are asked for at once; the others wait for their turn. Their supervisor has room for twice as many requests.
 const STARTS: usize = 32;
 /// How long a turn may take to come, with as many instances as there can be.
@@ -117,12 +119,21 @@ impl Manager {
         let handle = self.set_up(spec).await?;
         if let Err(error) = self.begin(&handle).await {
             log::error!("instance={id} not launched: {error}");
-            self.forget(id);
-            handle.shared.remove_folders().await;
+            self.undo(&handle).await;
+            self.end_row(id, &error);
             return Err(error);
         }
         log::info!("instance={id} app={} session={owner} launched", handle.spec().app());
         Ok(handle)
+    }
+
+    /// Nothing of an instance that did not begin is left, but its row.
+    pub(super) async fn undo(&self, handle: &InstanceHandle) {
+        let id = handle.spec().id;
+        // Its tree may be there all the same, where only the answer came too late.
+        let _ = self.inner.supervisor.stop_child(&id.to_string(), UNDO_DEADLINE).await;
+        self.forget(id);
+        handle.shared.remove_folders().await;
     }
 
     async fn begin(&self, handle: &InstanceHandle) -> Result<(), LaunchError> {

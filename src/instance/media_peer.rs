@@ -163,7 +163,7 @@ pub async fn opened(shared: Arc<InstanceShared>, ask: OpenMedia) -> Result<Media
         asked: end.clone(),
         gone: is_gone,
     };
-    seat.begin(&shared, &who, child(peer, start), new).await?;
+    seat.begin(&shared, &who, child(peer, start), new).await?.go();
     log::log!(
         shared.lines.level(),
         "instance={} peer={peer} viewer={} by {} codec={}",

@@ -2,18 +2,23 @@
 //!
 //! ```text
 //!   tree ends ──┬─ the instance has ended, or is left to the next host ──▶ forgotten
-//!               ├─ its keeper lives ──▶ a new tree on the same processes, at most 3 times in a row
+//!               ├─ its keeper lives ──▶ a new tree on the same processes, at most 3 times in a minute
 //!               └─ otherwise ──▶ FAILED tree_failed: a row that can be started again; nothing is left running
 //! ```
 //!
-//! A tree ends so when one of its supervisors panics, or gives up. What outlives it (processes, hub, viewers with their
-//! sockets) is in the instance's shared part, on which the next tree goes on.
+//! A tree ends so when one of its supervisors panics, or gives up; or together with all others, when their supervisor does,
+//! which follows empty: no restart type brings them back then (ADR 41). What outlives a tree (processes, hub, viewers with
+//! their sockets) is in the instance's shared part, on which the next tree goes on.
+//!
+//! None waits for another: hundreds that have lost their supervisor are back as soon as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::handle::InstanceHandle;
@@ -22,13 +27,18 @@ use crate::clock::unix_ms;
 use crate::ids::InstanceId;
 use crate::source::Failure;
 use crate::store::StatusChange;
+use crate::supervision::{Intensity, Window};
 
 /// From the end of a tree to the start of the next: what is left of the old one goes meanwhile.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Trees in a row that may end before the instance is given up.
-const TRIES: u32 = 3;
-/// A tree that held for so long was a good one.
-const STEADY: Duration = Duration::from_secs(60);
+/// Trees that end more often than this are not followed by another.
+const TRIES: Intensity = Intensity::new(3, Duration::from_secs(60));
+/// Between two tries to have a tree begun, where its supervisor is away.
+const RETRY: Duration = Duration::from_secs(2);
+/// So often that is tried. The instance's processes go on meanwhile.
+const STARTS: u32 = 30;
+/// Instances that are given up at once: each ends its processes, which takes seconds where they hang.
+const GIVEN_UP_AT_ONCE: usize = 16;
 
 /// The instances whose trees are gone.
 #[derive(Debug, Default)]
@@ -44,8 +54,11 @@ impl Mending {
         self.news.notify_one();
     }
 
-    fn first(&self) -> Option<(InstanceId, InstanceHandle)> {
-        self.lost().first_key_value().map(|(id, handle)| (*id, handle.clone()))
+    /// Those that nobody is at.
+    fn new_ones(&self, at_work: &BTreeSet<InstanceId>) -> Vec<(InstanceId, InstanceHandle)> {
+        let lost = self.lost();
+        let new = lost.iter().filter(|(id, _)| !at_work.contains(id));
+        new.map(|(id, handle)| (*id, handle.clone())).collect()
     }
 
     fn remove(&self, id: InstanceId) {
@@ -57,21 +70,15 @@ impl Mending {
     }
 }
 
-/// How often an instance's tree has ended in a row.
-#[derive(Clone, Copy, Debug)]
-struct Tries {
-    count: u32,
-    last: Instant,
-}
+/// How often each instance's tree has ended lately.
+#[derive(Debug, Default)]
+struct Tries(BTreeMap<InstanceId, Window>);
 
 impl Tries {
     /// One more; whether it may be started again.
-    fn again(tries: &mut BTreeMap<InstanceId, Self>, id: InstanceId, now: Instant) -> bool {
-        tries.retain(|_, t| now.duration_since(t.last) < STEADY);
-        let mine = tries.entry(id).or_insert(Self { count: 0, last: now });
-        mine.count += 1;
-        mine.last = now;
-        mine.count <= TRIES
+    fn again(&mut self, id: InstanceId, now: Instant) -> bool {
+        self.0.retain(|_, ends| ends.count(now) > 0);
+        self.0.entry(id).or_insert_with(|| Window::new(TRIES)).charge(now)
     }
 }
 
@@ -88,31 +95,56 @@ impl Manager {
 
     /// Takes up instances whose trees are gone, for ever.
     pub async fn mend(&self) {
-        let mut tries = BTreeMap::new();
+        let (mut tries, turns) = (Tries::default(), Semaphore::new(GIVEN_UP_AT_ONCE));
+        let (mut ids, mut work) = (BTreeSet::new(), FuturesUnordered::new());
         loop {
             let news = self.mending().news.notified();
             // Each stays on the list until it is seen to, so that a next mending goes on where this one ended.
-            while let Some((id, handle)) = self.mending().first() {
-                tokio::time::sleep(PAUSE).await;
-                self.mend_one(id, &handle, &mut tries).await;
+            for (id, handle) in self.mending().new_ones(&ids) {
+                ids.insert(id);
+                let again = tries.again(id, Instant::now());
+                work.push(self.mend_one(id, handle, again, &turns));
             }
-            news.await;
+            tokio::select! {
+                Some(id) = work.next() => {
+                    ids.remove(&id);
+                }
+                () = news => {}
+            }
         }
     }
 
-    async fn mend_one(&self, id: InstanceId, handle: &InstanceHandle, tries: &mut BTreeMap<InstanceId, Tries>) {
-        if !handle.shared.source.lives() || !Tries::again(tries, id, Instant::now()) {
-            self.give_up(id, handle).await;
+    async fn mend_one(&self, id: InstanceId, handle: InstanceHandle, again: bool, turns: &Semaphore) -> InstanceId {
+        tokio::time::sleep(PAUSE).await;
+        if again && handle.shared.source.lives() {
+            log::warn!("instance={id} its tree is gone, starting another");
+            // The next tree may end at once, and be noted again.
             self.mending().remove(id);
-            return;
+            if self.starts(id, &handle).await {
+                return id;
+            }
         }
-        log::warn!("instance={id} its tree is gone, starting another");
-        // The next tree may end at once, and be noted again.
+        // An error would mean that the turns are closed, which they never are.
+        let _turn = turns.acquire().await;
+        self.give_up(id, &handle).await;
         self.mending().remove(id);
-        if let Err(error) = self.start(handle).await {
+        id
+    }
+
+    /// Has a tree begun; whether it did. Nothing is the matter with an instance whose supervisor is being restarted.
+    async fn starts(&self, id: InstanceId, handle: &InstanceHandle) -> bool {
+        for _ in 0..STARTS {
+            let Err(error) = self.start(handle).await else {
+                return true;
+            };
             log::warn!("instance={id} no other tree yet: {error}");
-            self.mending().add(id, handle.clone());
+            if handle.shared.source.is_left() {
+                self.forget(id);
+                return true;
+            }
+            tokio::time::sleep(RETRY).await;
         }
+        false
     }
 
     /// The instance becomes a row that can be started again.
@@ -154,18 +186,23 @@ impl Manager {
 mod tests {
     use super::*;
 
+    fn at(begin: Instant, seconds: u64) -> Instant {
+        begin + Duration::from_secs(seconds)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_tree_that_ends_again_and_again_is_given_up_but_not_if_it_is_rare() {
-        let (mut tries, id, begin) = (BTreeMap::new(), InstanceId::new(), Instant::now());
-        let mut again = |seconds| Tries::again(&mut tries, id, begin + Duration::from_secs(seconds));
+        let (mut tries, id, begin) = (Tries::default(), InstanceId::new(), Instant::now());
+        let mut again = |seconds| tries.again(id, at(begin, seconds));
         assert_eq!([0, 1, 2, 3].map(&mut again), [true, true, true, false]);
         assert_eq!([100, 200, 300, 400, 500].map(&mut again), [true; 5]);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_instance_has_tries_of_its_own() {
-        let mut tries = BTreeMap::new();
-        let now = Instant::now();
-        assert!((0..10).all(|_| Tries::again(&mut tries, InstanceId::new(), now)));
+    async fn each_instance_has_tries_of_its_own_and_is_forgotten_with_them() {
+        let (mut tries, begin) = (Tries::default(), Instant::now());
+        assert!((0..10).all(|_| tries.again(InstanceId::new(), begin)));
+        tries.again(InstanceId::new(), at(begin, 61));
+        assert_eq!(tries.0.len(), 1);
     }
 }

@@ -14,7 +14,7 @@ use super::peer_child::{Answer, peer_child};
 use super::places::{Asker, NoPlace};
 use super::shared::InstanceShared;
 use super::speaker::Speaker;
-use crate::ids::PeerId;
+use crate::ids::{PeerId, ViewerId};
 use crate::peer::candidate::Intake;
 use crate::peer::{InputSink, Peer, PeerError, PeerOptions};
 use crate::protocol::rights::{Action, may};
@@ -96,33 +96,96 @@ impl Seat {
         })
     }
 
-    /// Starts the peer's child; who had its place, or the viewer's, goes.
+    /// Starts the peer's child. Who had its place, or the viewer's, has no say from here on, and goes once the new one is
+    /// accepted ([`Displaced::go`]).
     ///
     /// # Errors
-    /// [`InstanceError`]; with its specification the place is given back.
+    /// [`InstanceError`]; with its specification the place is given back, and nobody has gone.
     pub(super) async fn begin(
         self,
-        shared: &InstanceShared,
+        shared: &Arc<InstanceShared>,
         who: &Speaker,
         spec: ChildSpec,
         new: Peer,
-    ) -> Result<(), InstanceError> {
-        let remembered = if self.beside {
+    ) -> Result<Displaced, InstanceError> {
+        let mut displaced = Displaced {
+            shared: Arc::clone(shared),
+            viewer: who.viewer,
+            by: self.peer,
+            own: shared.roster.with(|v| v.peer_of(who.viewer)),
+            gives_way: self.gives_way,
+            before: Vec::new(),
+            stay: true,
+        };
+        displaced.before = if self.beside {
             shared.remember_beside(who, self.peer, new)
         } else {
             shared.remember_peer(who, self.peer, new)
-        };
-        // Whatever comes of the one it gave way to: it has no place any more.
-        if let Some(other) = self.gives_way {
-            shared.close_peer(other, CloseReason::GaveWay);
-        }
-        // The browser has let go of them; nothing waits for their end.
-        for before in remembered? {
-            shared.close_peer(before, CloseReason::Superseded);
-        }
+        }?;
         // One that is not started is forgotten with its specification.
         let started = shared.peers.start_child(spec, ANSWER_DEADLINE).await;
-        started.map_err(|_| InstanceError::TooManyPeers)
+        started.map_err(|_| InstanceError::TooManyPeers)?;
+        Ok(displaced)
+    }
+}
+
+/// The peers that a new one takes the place of. They stay if that is not accepted.
+pub(super) struct Displaced {
+    shared: Arc<InstanceShared>,
+    viewer: ViewerId,
+    by: PeerId,
+    /// The one that its viewer had.
+    own: Option<PeerId>,
+    /// Somebody else's.
+    gives_way: Option<PeerId>,
+    /// Its viewer's.
+    before: Vec<PeerId>,
+    stay: bool,
+}
+
+impl Displaced {
+    /// The new one is accepted. Its browser has let go of those before; nothing waits for their end.
+    pub(super) fn go(mut self) {
+        self.stay = false;
+    }
+
+    fn close(&self) {
+        if let Some(other) = self.gives_way {
+            self.shared.close_peer(other, CloseReason::GaveWay);
+        }
+        for before in &self.before {
+            self.shared.close_peer(*before, CloseReason::Superseded);
+        }
+    }
+
+    /// As if the new one had never been asked for, as far as nothing else has happened meanwhile.
+    fn put_back(&self) {
+        let lives = |id: PeerId| self.shared.peer(id).is_some_and(|(_, peer)| !peer.is_closing());
+        // The new one has no place any more, even where its end is still to be heard of.
+        self.shared.places().leaves(self.by);
+        if let Some(other) = self.gives_way.filter(|other| lives(*other))
+            && !self.shared.places().stays(other)
+        {
+            self.shared.close_peer(other, CloseReason::GaveWay);
+        }
+        let now = self.shared.roster.with(|v| v.peer_of(self.viewer));
+        if now.is_some_and(|now| now != self.by && Some(now) != self.own) {
+            // The next one came meanwhile, to which all this is already before.
+            return;
+        }
+        for before in self.before.iter().copied().filter(|before| lives(*before)) {
+            if !self.shared.places().stays(before) {
+                self.shared.close_peer(before, CloseReason::Superseded);
+            } else if Some(before) == self.own {
+                self.shared.take_over(self.viewer, before);
+            }
+        }
+    }
+}
+
+impl Drop for Displaced {
+    fn drop(&mut self) {
+        if self.stay { self.put_back() } else { self.close() }
     }
 }
 
@@ -165,9 +228,11 @@ pub async fn answered(shared: Arc<InstanceShared>, offer: Offer) -> Result<Answe
         runtime: shared.services.media.clone(),
     };
     let (spec, new, answered) = peer_child(Arc::clone(&shared), who.viewer, options, pending);
-    seat.begin(&shared, &who, spec, new).await?;
-    match tokio::time::timeout(ANSWER_DEADLINE, answered).await {
-        Ok(answer) => Ok(answer.unwrap_or(Err(PeerError::Closing))?),
-        Err(_) => Err(InstanceError::Peer(PeerError::Timeout("the answer"))),
-    }
+    let displaced = seat.begin(&shared, &who, spec, new).await?;
+    let answer = match tokio::time::timeout(ANSWER_DEADLINE, answered).await {
+        Ok(answer) => answer.unwrap_or(Err(PeerError::Closing))?,
+        Err(_) => return Err(InstanceError::Peer(PeerError::Timeout("the answer"))),
+    };
+    displaced.go();
+    Ok(answer)
 }

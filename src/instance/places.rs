@@ -4,6 +4,7 @@
 //!   an offer ──▶ room, or room is made ──▶ waiting ──▶ connected
 //!                                             └─────┬─────┘
 //!              replaced by its viewer's next, gave way, or closed ──▶ leaving ──▶ gone
+//!                       nothing came of the one it left for: back ◀────┘
 //! ```
 //!
 //! - Some places are kept from spectators. Whoever comes with a higher role gets the place of somebody with a lower one:
@@ -12,7 +13,7 @@
 //!   network or a session that has more of them waiting than the one who comes.
 //! - Who leaves has no place any more, but is a child of the tree until all is closed; of those there is a limit, too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -46,7 +47,8 @@ pub struct NoPlace;
 pub struct Places {
     most: usize,
     held: BTreeMap<PeerId, Place>,
-    leaving: BTreeSet<PeerId>,
+    /// With the place that each had.
+    leaving: BTreeMap<PeerId, Place>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +65,7 @@ impl Places {
         Self {
             most,
             held: BTreeMap::new(),
-            leaving: BTreeSet::new(),
+            leaving: BTreeMap::new(),
         }
     }
 
@@ -180,9 +182,17 @@ impl Places {
 
     /// A peer is being closed.
     pub fn leaves(&mut self, peer: PeerId) {
-        if self.held.remove(&peer).is_some() {
-            self.leaving.insert(peer);
+        if let Some(place) = self.held.remove(&peer) {
+            self.leaving.insert(peer, place);
         }
+    }
+
+    /// A peer that was to leave stays after all, since nothing came of the one that it made room for; `false` where its
+    /// place is somebody else's by now, or it has gone.
+    pub fn stays(&mut self, peer: PeerId) -> bool {
+        let room = self.held.len() < self.most;
+        let place = room.then(|| self.leaving.remove(&peer)).flatten();
+        place.map(|place| self.held.insert(peer, place)).is_some()
     }
 
     /// Nothing is left of a peer.

@@ -50,6 +50,22 @@ impl Scene {
 }
 
 #[test]
+fn who_was_to_leave_for_one_of_whom_nothing_came_has_its_place_again_unless_another_has_it() {
+    let mut scene = Scene::new(1);
+    let (first, _) = scene.comes(Role::Spectator, 1).unwrap();
+    let (second, out) = scene.comes(Role::Owner, 2).unwrap();
+    assert_eq!(out, Some(first));
+    assert!(!scene.places.stays(first), "the second one has its place");
+    scene.places.gone(second);
+    assert!(scene.places.stays(first));
+    assert!(!scene.places.stays(first), "it is there already");
+    assert_eq!(scene.comes(Role::Spectator, 3), Err(NoPlace));
+    scene.places.gone(first);
+    assert!(!scene.places.stays(first), "it has gone");
+    assert!(scene.comes(Role::Spectator, 3).is_ok());
+}
+
+#[test]
 fn four_guests_who_never_connect_take_no_place_from_anybody() {
     let mut scene = Scene::new(MOST);
     for _ in 0..4 {

@@ -87,6 +87,23 @@ impl Manager {
         }
     }
 
+    /// The row of an instance that was not launched after all, if it came to one: it has ended, and says why.
+    pub(super) fn end_row(&self, id: InstanceId, why: &LaunchError) {
+        let now = unix_ms();
+        self.services().journal.status(
+            id,
+            StatusChange {
+                status: InstanceStatus::Terminated,
+                reason: Some(why.code().into()),
+                message: Some(format!("it could not be launched: {why}")),
+                output: Vec::new(),
+                restarts: 0,
+                modified: now,
+                ended: Some(now),
+            },
+        );
+    }
+
     /// What is stored of an instance, whether or not it is still here.
     ///
     /// # Errors
@@ -165,8 +182,7 @@ impl Manager {
         };
         if let Err(error) = begun.await {
             log::error!("instance={id} not started again: {error}");
-            self.forget(id);
-            handle.shared.remove_folders().await;
+            self.undo(&handle).await;
             let failed = status(&row, InstanceStatus::Failed, Some(unix_ms()));
             self.services().journal.status(id, failed);
             return Err(error.into());

@@ -1,6 +1,7 @@
 //! What belongs to an instance and outlives each of its actors.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,8 @@ pub struct InstanceShared {
     modified_ms: Mutex<i64>,
     /// The status that was told last: kept here, so that an actor that follows a panicked one tells nothing twice.
     told: Mutex<Option<InstanceStatus>>,
+    /// It is being started anew by hand: kept here, so that an actor that follows one that panicked meanwhile goes on with it.
+    restarting: AtomicBool,
     /// What is written down of what its viewers do.
     pub(super) lines: Lines,
     /// Its pictures for those who only glance at it.
@@ -92,6 +95,7 @@ impl InstanceShared {
             peers: SupervisorRef::new(),
             living: Mutex::default(),
             told: Mutex::default(),
+            restarting: AtomicBool::new(false),
             lines: Lines::a_minute(LINES),
             screenshots: Screenshots::default(),
         })
@@ -207,6 +211,16 @@ impl InstanceShared {
     /// This status is being told; gives the one told before.
     pub fn tell_status(&self, status: InstanceStatus) -> Option<InstanceStatus> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner).replace(status)
+    }
+
+    /// Whether it is being started anew by hand.
+    pub(super) fn is_restarting(&self) -> bool {
+        self.restarting.load(Ordering::Acquire)
+    }
+
+    /// It is being started anew by hand, or no longer.
+    pub(super) fn set_restarting(&self, restarting: bool) {
+        self.restarting.store(restarting, Ordering::Release);
     }
 
     /// Something of it has changed.

@@ -80,6 +80,13 @@ pub(crate) fn handle(services: &Arc<Services>) -> InstanceHandle {
 }
 
 /// The same with its source.
+pub(crate) fn handle_with_source(services: &Arc<Services>) -> (InstanceHandle, Arc<FakeSource>) {
+    let (shared, source) = with_source(services, SessionId::new());
+    let actor = ChildRef::new();
+    (InstanceHandle { shared, actor }, source)
+}
+
+/// The same with its source.
 fn with_source(services: &Arc<Services>, owner: SessionId) -> (Arc<InstanceShared>, Arc<FakeSource>) {
     let spec = InstanceSpec {
         id: InstanceId::new(),

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use crate::protocol::keeper::{Failure, FrameError};
+use crate::protocol::keeper::{Failure, FailureCode, FrameError};
+
+/// What the system answers when it is short of something for a while.
+const SHORTAGES: [i32; 4] = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
 
 /// A call to a keeper that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +44,20 @@ pub enum ProcessError {
 impl ProcessError {
     pub(super) fn io(what: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { what, source }
+    }
+
+    /// Whether trying again may help: the system was short of processes, descriptors or memory, or the keeper was slow.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Failed(failure) => matches!(
+                failure.code,
+                FailureCode::SpawnFailed | FailureCode::Busy | FailureCode::Superseded | FailureCode::TimedOut
+            ),
+            Self::Io { source, .. } => source.raw_os_error().is_some_and(|number| SHORTAGES.contains(&number)),
+            Self::Timeout => true,
+            Self::Gone | Self::Protocol(_) | Self::Unexpected | Self::NotOurs(_) | Self::NotStarted(_) => false,
+        }
     }
 
     /// The stable name of the error; that of the failure where the keeper answered with one.

@@ -4,12 +4,14 @@
 //! host ── KeeperClient ──(DIR/keeper.sock)── keeper ──┬─ display  ├─ app  ├─ capture …
 //! ```
 //!
-//! - `keeper` the process itself · `client` the host's side of it · `sweep` what a dead keeper left is ended
+//! - `keeper` the process itself · `client` the host's side of it · `sweep` what a dead keeper left is ended ·
+//!   `last_resort` what did not end in time is killed
 //! - `proc` what `/proc` tells · `seccomp` what no program needs · `privileges` what host and keepers give up · `error` what can go wrong
 
 mod client;
 mod error;
 pub mod keeper;
+mod last_resort;
 pub mod privileges;
 mod proc;
 pub mod seccomp;
@@ -18,4 +20,5 @@ mod sweep;
 pub use client::{KeeperClient, KeeperEvent, KeeperOptions, Lost};
 pub use error::ProcessError;
 pub use keeper::{MAX_LOG_BYTES, SizedFolder};
-pub use sweep::{SweepReport, end_keepers, sweep, sweep_instance};
+pub use last_resort::kill_left;
+pub use sweep::{SweepReport, end_keepers, is_kept, sweep, sweep_instance};

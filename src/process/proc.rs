@@ -1,5 +1,6 @@
 //! What `/proc` tells of processes (proc(5)), and signals that cannot hit a later process of the same pid.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -15,6 +16,8 @@ pub(super) const DEEPEST: usize = 64;
 const ENVIRONMENT: u64 = 128 * 1024;
 /// Looks at the parents of a process that lives.
 const TRIES: usize = 3;
+/// Looks at what is below a process, each of which takes less than a millisecond.
+const LOOKS: usize = 6;
 
 /// A process for as long as it lives: its pid may be given again, together with the start time it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -81,6 +84,43 @@ impl Process {
         Self::parse(&String::from_utf8_lossy(&line))
     }
 
+    /// What is below a process, zombies included: by its list of children and theirs, which costs what there is below it
+    /// and not what the machine runs. None where it cannot be told so: the kernel has no such lists, or there was no moment
+    /// at which nobody ended.
+    ///
+    /// A list that changes while it is read may lack somebody (proc(5)), and an orphan goes to somebody whose list was read
+    /// before. Both take an end somewhere below: a look in which nobody ended, and before which those were dead that it
+    /// finds dead, has missed nobody.
+    pub(super) fn below(ancestor: i32) -> Option<Vec<Self>> {
+        let mut dead = HashSet::new();
+        (0..LOOKS).find_map(|_| Self::below_once(ancestor, &mut dead).ok()?)
+    }
+
+    /// `None`: somebody ended meanwhile. `dead`: who has ended for sure, for the next look.
+    fn below_once(ancestor: i32, dead: &mut HashSet<Identity>) -> io::Result<Option<Vec<Self>>> {
+        let (mut found, mut seen, mut next) = (Vec::new(), HashSet::new(), vec![ancestor]);
+        let mut settled = true;
+        while let Some(pid) = next.pop() {
+            let Some(children) = children(pid)? else {
+                return Ok(None);
+            };
+            for child in children.into_iter().filter(|child| seen.insert(*child)) {
+                let Some(process) = Self::read(child) else {
+                    return Ok(None);
+                };
+                settled &= process.alive || !dead.insert(process.identity);
+                found.push(process);
+                next.push(child);
+            }
+        }
+        let as_before = |process: &Self| {
+            let now = Self::read(process.identity.pid);
+            now.is_some_and(|now| (now.identity, now.alive) == (process.identity, process.alive))
+        };
+        settled &= found.iter().all(as_before);
+        Ok(settled.then_some(found))
+    }
+
     /// Every process that can be seen.
     pub(super) fn all() -> Vec<Self> {
         let Ok(entries) = fs::read_dir("/proc") else {
@@ -128,6 +168,27 @@ impl Identity {
         };
         sent == 0
     }
+}
+
+/// The children of a process, of all its threads; none of one that has ended.
+///
+/// # Errors
+/// The kernel does not list them (`CONFIG_PROC_CHILDREN`).
+fn children(pid: i32) -> io::Result<Option<Vec<i32>>> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Ok(None);
+    };
+    let mut all = Vec::new();
+    for thread in threads.flatten() {
+        let folder = thread.path();
+        match fs::read_to_string(folder.join("children")) {
+            Ok(list) => all.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok())),
+            // A thread that has ended leaves its children to another.
+            Err(_) if !folder.exists() => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(all))
 }
 
 fn pidfd(pid: i32) -> io::Result<OwnedFd> {
@@ -241,6 +302,55 @@ mod tests {
         // Would end this test if it were sent.
         assert!(!other.signal(Signal::SIGKILL));
         assert!(!me.signal_if(Signal::SIGKILL, || false));
+    }
+
+    #[test]
+    fn what_is_below_a_process_is_found_by_its_children_alone_also_those_of_its_threads() {
+        let script = "sh -c 'sleep 1000 & exec sleep 1001' & exec sleep 1002";
+        // overflow: both wait for each other, which is what they are for.
+        let (done, wait) = std::sync::mpsc::sync_channel::<()>(0);
+        // overflow: there is one child.
+        let (born, news) = std::sync::mpsc::sync_channel(1);
+        let parent = std::thread::spawn(move || {
+            born.send(std::process::Command::new("sh").args(["-c", script]).spawn().unwrap())
+                .unwrap();
+            wait.recv().unwrap();
+        });
+        let mut child = news.recv().unwrap();
+        // Other tests' threads end meanwhile.
+        let all = (0..1000).find_map(|_| children(std::process::id() as i32).unwrap());
+        assert!(all.unwrap().contains(&(child.id() as i32)));
+        done.send(()).unwrap();
+        parent.join().unwrap();
+        let pid = child.id() as i32;
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let below = loop {
+            let below = Process::below(pid).unwrap_or_default();
+            let asleep = below.iter().all(|p| {
+                fs::read_to_string(format!("/proc/{}/comm", p.identity.pid)).is_ok_and(|name| name == "sleep\n")
+            });
+            if below.len() == 2 && asleep {
+                break below;
+            }
+            assert!(std::time::Instant::now() < until, "{below:?}");
+            std::thread::yield_now();
+        };
+        let by_scan: HashSet<i32> = Process::all()
+            .iter()
+            .map(|process| process.identity.pid)
+            .filter(|&one| descends(one, pid))
+            .collect();
+        assert_eq!(below.iter().map(|p| p.identity.pid).collect::<HashSet<_>>(), by_scan);
+        for process in &below {
+            process.identity.signal(Signal::SIGKILL);
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(
+            Process::below(pid),
+            None,
+            "of one that has ended there is nothing to be told"
+        );
     }
 
     #[test]

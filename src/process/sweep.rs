@@ -147,6 +147,13 @@ pub fn sweep_instance(folder: &Path, instance: InstanceId) {
     }
 }
 
+/// Whether the folder of an instance has a keeper that lives, or says that it has. Blocks for a moment.
+#[must_use]
+pub fn is_kept(folder: &Path) -> bool {
+    let manifest = Folder::open(folder).and_then(|folder| manifest(&folder));
+    manifest.is_ok_and(|manifest| named(&manifest).lives())
+}
+
 /// Who a manifest says the keeper is.
 fn named(manifest: &Manifest) -> Identity {
     Identity {
@@ -282,7 +289,7 @@ fn keepers_beside(folder: &Path) -> HashSet<i32> {
 }
 
 /// Removes sockets and the manifest; logs and the app's files stay.
-fn clear(folder: &LockedFolder, path: &Path) {
+pub(super) fn clear(folder: &LockedFolder, path: &Path) {
     folder.remove(MANIFEST);
     let Ok(entries) = fs::read_dir(path) else { return };
     for entry in entries.flatten() {

@@ -356,6 +356,8 @@ async fn the_events_of_an_actor_are_its_own_and_those_below_it() {
     assert_eq!(of("root").await.len(), 6);
     assert_eq!(of("root/a%").await, ["root/a%"]);
     assert!(of("nobody").await.is_empty());
+    // By an index: without it this is refused.
+    bench.tell("SELECT * FROM events INDEXED BY events_actor WHERE actor = 'root/a'");
 }
 
 #[tokio::test]

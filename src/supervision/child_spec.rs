@@ -57,6 +57,9 @@ pub type GiveUp = Arc<dyn Fn(&ExitReason) + Send + Sync>;
 /// Called when a child that has ended is to be started again, with the delay until then.
 pub type RestartHook = Arc<dyn Fn(Duration) + Send + Sync>;
 
+/// Called when a request for its restart is being carried out, before the child is stopped.
+pub type AskedHook = Arc<dyn Fn() + Send + Sync>;
+
 /// What a supervisor has to know to run a child.
 #[derive(Clone)]
 pub struct ChildSpec {
@@ -69,6 +72,7 @@ pub struct ChildSpec {
     pub(super) budget: Option<(Intensity, GiveUp)>,
     pub(super) backoff: Backoff,
     pub(super) on_restart: Option<RestartHook>,
+    pub(super) on_restart_asked: Option<AskedHook>,
     pub(super) stalled_after: Option<Duration>,
     /// The last generation that a reference to it has seen, so that numbers never come twice.
     pub(super) last_generation: Arc<AtomicU64>,
@@ -107,6 +111,7 @@ impl ChildSpec {
             budget: None,
             backoff: Backoff::default(),
             on_restart: None,
+            on_restart_asked: None,
             stalled_after: None,
             last_generation: Arc::default(),
             start: Arc::new(move |context| Box::pin(life(context))),
@@ -190,6 +195,14 @@ impl ChildSpec {
     #[must_use]
     pub fn on_restart(mut self, hook: impl Fn(Duration) + Send + Sync + 'static) -> Self {
         self.on_restart = Some(Arc::new(hook));
+        self
+    }
+
+    /// Calls `hook` when it is restarted because somebody has asked for that: before it is stopped, and not for a request
+    /// that is refused. Must not wait.
+    #[must_use]
+    pub fn on_restart_asked(mut self, hook: impl Fn() + Send + Sync + 'static) -> Self {
+        self.on_restart_asked = Some(Arc::new(hook));
         self
     }
 

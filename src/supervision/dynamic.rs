@@ -13,7 +13,6 @@ use super::child::{Crew, Exited};
 use super::child_spec::ChildSpec;
 use super::context::ChildContext;
 use super::control::{Command, Commands, ControlError, Reply, Request};
-use super::event::What;
 use super::exit::ExitReason;
 use super::intensity::Window;
 use super::node::RestartClaim;
@@ -212,7 +211,7 @@ impl Dynamic {
             let _ = reply.send(Err(refusal));
             return;
         }
-        member.slot.tell(&self.own, What::RestartAsked);
+        member.slot.restart_asked(&self.own);
         member.slot.forgive();
         if let Some(running) = member.slot.running() {
             member.on_end.push((reply, claim));

@@ -73,7 +73,7 @@ pub use event::{ChildEvent, Events, Missed, What};
 pub use exit::{ExitCell, ExitReason};
 #[cfg(debug_assertions)]
 pub use inject::Fault;
-pub use intensity::Intensity;
+pub use intensity::{Intensity, Window};
 pub use reference::{CallError, ChildRef};
 pub use snapshot::{BudgetView, ChildKind, ChildSnapshot, ChildState, LastExit, ProgressView, Restarts};
 pub use stop::Shutdown;

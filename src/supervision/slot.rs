@@ -219,6 +219,14 @@ impl Slot {
         }
     }
 
+    /// A request for its restart is being carried out.
+    pub(super) fn restart_asked(&self, own: &ChildContext) {
+        self.tell(own, What::RestartAsked);
+        if let Some(hook) = &self.spec.on_restart_asked {
+            guarded(&self.path, || hook());
+        }
+    }
+
     pub(super) fn wait_until(&mut self, due: Instant) {
         self.state = State::Waiting(due);
         self.node.restarting(due);

@@ -258,7 +258,7 @@ impl Supervisor {
                     may_restart(&self.slots[index])?;
                 }
                 let slot = &mut self.slots[index];
-                slot.tell(&self.own, What::RestartAsked);
+                slot.restart_asked(&self.own);
                 if slot.spec.once {
                     self.stop_for_good(index).await;
                     return Ok(());

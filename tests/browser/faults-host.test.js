@@ -1,6 +1,7 @@
 // The host comes and goes: programs live on, viewers come back, and nothing is left when it is told to end.
 
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
 import { join as path } from 'node:path';
 
@@ -196,6 +197,32 @@ scenario('a second SIGTERM ends the host at once, and what it left ends by itsel
   note('a second SIGTERM', took);
   assert.ok(took < 5_000, `it took ${took} ms`);
   assert.equal(child.exitCode, 0);
+  await stage.host.assertNothingLeft();
+  await stage.host.run();
+});
+
+scenario('what cannot end while the host ends is killed by it, and named', async stage => {
+  const client = await stage.client();
+  const { instance_id: id } = await client.launch('stubborn');
+  await client.statusBecomes(id, 'RUNNING');
+  const keeper = keeperOf(stage.host, id);
+  const child = stage.host.process;
+  const already = stage.host.log().length;
+  const began = Date.now();
+  child?.kill('SIGTERM');
+  // The program takes its time, so that its keeper is still at it. The host continues it again and again.
+  const holds = spawn('sh', ['-c', `while kill -STOP ${keeper}; do :; done`], { stdio: 'ignore' });
+  try {
+    await until('the host has ended', () => child?.exitCode !== null, { within: 40_000 });
+  } finally {
+    holds.kill('SIGKILL');
+  }
+  note('SIGTERM with a keeper that is held stopped', Date.now() - began);
+  assert.equal(child?.exitCode, 0);
+  assert.match(
+    stage.host.log().slice(already),
+    new RegExp(`instance=${id} did not end in time and was killed`),
+  );
   await stage.host.assertNothingLeft();
   await stage.host.run();
 });

@@ -155,3 +155,49 @@ async fn a_slow_encoder_holds_up_no_other() {
     assert!(few.len() <= 8, "it is slow: {}", few.len());
     assert!(many.len() >= 30, "{} frames in 3 s", many.len());
 }
+
+/// The whole picture alone, at so many kbit/s where no line limits it.
+const FULL_KBPS: u32 = 4000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_encoder_is_the_one_for_the_line_and_another_when_that_becomes_narrow_or_broad() {
+    let display = TestDisplay::start();
+    let moving = Moving::start(&display);
+    let capture = Capture::start(&display, &[]);
+    let hub = Hub::with_ladder(Ladder::new(
+        vec![Rung {
+            percent: 100,
+            fps: 240,
+            kbps: 0,
+        }],
+        FULL_KBPS,
+    ));
+    let client = capture.client(&hub);
+    let mut viewer = hub.subscribe(Codec::H264);
+    viewer.set_capacity(50_000);
+    let info = client.handle().info();
+    let mut last_us = 0;
+    let mut becomes = async |wanted: &str, viewer: &mut Subscription| {
+        let until = Instant::now() + SOON;
+        loop {
+            let frame = frame_within(viewer, SOON).await.expect("the picture goes on");
+            assert!(frame.pts_us > last_us, "in the order of time");
+            last_us = frame.pts_us;
+            let running = info
+                .borrow()
+                .as_ref()
+                .and_then(|info| info.running.get(&Codec::H264).cloned());
+            // The first frame of an encoder stands for itself.
+            if running.as_deref() == Some(wanted) && frame.key {
+                return;
+            }
+            assert!(Instant::now() < until, "{running:?} instead of {wanted}");
+        }
+    };
+    becomes("libx264", &mut viewer).await;
+    viewer.set_capacity(1000);
+    becomes("x264enc", &mut viewer).await;
+    viewer.set_capacity(50_000);
+    becomes("libx264", &mut viewer).await;
+    drop(moving);
+}

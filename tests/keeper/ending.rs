@@ -1,10 +1,14 @@
 //! The end of an instance, however it comes.
 
-use heliostat::process::{KeeperEvent, SweepReport, sweep};
+use heliostat::config::AppEntry;
+use heliostat::desktop::{DesktopParts, DesktopShared, Layout, PARTS};
+use heliostat::media::Hub;
+use heliostat::process::{KeeperEvent, SweepReport, kill_left, sweep};
 use heliostat::protocol::keeper::{Event, Spec};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -145,4 +149,90 @@ async fn an_x_server_says_its_number_and_its_display_is_free_after_it() {
         assert_ne!(socket(), its);
     }
     keeper.end(GRACE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_keeper_that_an_earlier_host_left_to_a_failed_instance_ends_with_that() {
+    let place = Place::new();
+    let keeper = place.keeper().await;
+    keeper
+        .ensure(&role("app"), command(&["sleep", "1000"]), GRACE)
+        .await
+        .unwrap();
+    drop(keeper);
+    // As the next host takes it up: its link has nothing to do, and has met no keeper.
+    let shared = next_hosts(&place);
+    shared.end_keeper().await;
+    until("its end", || place.marked().is_empty()).await;
+    // And where there is none, or no folder any more, there is nothing to be done.
+    shared.end_keeper().await;
+    fs::remove_dir_all(&place.options.dir).unwrap();
+    shared.end_keeper().await;
+}
+
+#[tokio::test]
+async fn a_host_that_leaves_its_instances_leaves_keepers_that_it_has_not_met() {
+    let place = Place::new();
+    let keeper = place.keeper().await;
+    drop(keeper);
+    let shared = next_hosts(&place);
+    shared.leave_processes();
+    shared.end_keeper().await;
+    assert_eq!(place.marked().len(), 1);
+}
+
+/// The Desktop of an instance as a host has it that has not met its keeper.
+fn next_hosts(place: &Place) -> Arc<DesktopShared> {
+    let file = |name: &str| place.file(name);
+    let layout = Layout {
+        app: AppEntry::new("demo", "true"),
+        width: 64,
+        height: 64,
+        fps: 30,
+        bitrate_kbps: 1000,
+        home: file("home"),
+        tmp: file("tmp"),
+        xauthority: file("xauthority"),
+        window_manager_config: file("openbox.xml"),
+        program: place.options.program.clone(),
+        vnc_folder: None,
+        user: None,
+        user_name: "heliostat".into(),
+        confinement: heliostat::sandbox::Confinement::default(),
+    };
+    DesktopShared::new(DesktopParts {
+        id: place.options.instance,
+        layout,
+        keeper_options: place.options.clone(),
+        folder: place.options.dir.clone(),
+        readiness_timeout: LONG,
+        facts: heliostat::source::FactsCell::of(&PARTS),
+        hub: Hub::new(),
+        input: heliostat::x11::InputQueue::new().unwrap(),
+        windows: tokio::sync::watch::Sender::new(Vec::new()),
+        media: tokio::runtime::Handle::current(),
+        encoders: Vec::new(),
+    })
+}
+
+#[tokio::test]
+async fn what_did_not_end_in_time_is_killed_also_where_its_keeper_was_stopped() {
+    let place = Place::new();
+    let keeper = place.keeper().await;
+    let daemon = place.file("daemon");
+    let script = format!(
+        "trap '' TERM; (setsid sh -c 'trap \"\" TERM; echo $$ > {}; while :; do sleep 1000; done' &); while :; do sleep 1000; done",
+        daemon.display()
+    );
+    keeper.ensure(&role("app"), shell(&script), GRACE).await.unwrap();
+    until("daemon", || pid_in(&daemon).is_some()).await;
+    kill(keeper.pid(), libc::SIGSTOP);
+    let instances = place.instances();
+    let killed = tokio::task::spawn_blocking(move || kill_left(&instances, LONG))
+        .await
+        .unwrap();
+    assert_eq!(killed, [place.options.instance]);
+    assert_eq!(place.marked(), Vec::<i32>::new());
+    assert!(!place.file("keeper.sock").exists() && !place.file("keeper.json").exists());
+    assert_eq!(kill_left(&place.instances(), LONG), []);
 }

@@ -161,3 +161,56 @@ async fn a_program_that_is_no_keeper_is_reported() {
     assert_eq!(code(KeeperClient::spawn_or_connect(&place.options).await), "keeper_io");
     assert_eq!(code(KeeperClient::connect(&place.options).await), "keeper_io");
 }
+
+#[tokio::test]
+async fn a_keeper_without_a_descriptor_for_another_host_does_not_spin_and_lets_it_in_when_there_is_one() {
+    let place = Place::new();
+    let keeper = place.keeper().await;
+    let pid = keeper.pid();
+    // None is free below that; those that it has stay.
+    let before = limit_descriptors(pid, 3);
+    let busy = || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let (_, rest) = stat.rsplit_once(") ").unwrap();
+        let ticks: Vec<u64> = rest.split(' ').skip(11).take(2).map(|n| n.parse().unwrap()).collect();
+        // Fields 14 and 15 of proc(5), in hundredths of a second.
+        ticks[0] + ticks[1]
+    };
+    let knocking = UnixStream::connect(place.file("keeper.sock")).unwrap();
+    let begun = busy();
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let used = busy() - begun;
+    assert!(used < 50, "{used} hundredths of a second in two");
+    assert!(keeper.answers_within(LONG).await, "the one that it has is served");
+    drop(knocking);
+    limit_descriptors(pid, before);
+    let later = timeout(LONG, KeeperClient::connect(&place.options))
+        .await
+        .unwrap()
+        .unwrap();
+    later.end(GRACE).await.unwrap();
+}
+
+/// How many descriptors a process may have from now on; gives how many before.
+fn limit_descriptors(pid: i32, most: u64) -> u64 {
+    let mut before = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: plain system calls on a place of ours.
+    unsafe {
+        assert_eq!(
+            libc::prlimit(pid, libc::RLIMIT_NOFILE, std::ptr::null(), &raw mut before),
+            0
+        );
+        let now = libc::rlimit {
+            rlim_cur: most,
+            ..before
+        };
+        assert_eq!(
+            libc::prlimit(pid, libc::RLIMIT_NOFILE, &raw const now, std::ptr::null_mut()),
+            0
+        );
+    }
+    before.rlim_cur
+}

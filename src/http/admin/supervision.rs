@@ -18,8 +18,6 @@ use crate::supervision::{ByHand, ControlError};
 const RESTART_DEADLINE: Duration = Duration::from_secs(45);
 /// No path of a child is longer.
 const MOST_BYTES: usize = 512;
-/// The supervisor of all instances.
-const ALL_INSTANCES: &str = "root/instances";
 /// Below it, each child is a whole instance.
 const INSTANCES: &str = "root/instances/";
 
@@ -53,10 +51,6 @@ pub async fn restart(api: web::Data<Api>, who: Admin, body: web::Json<RestartBod
         })?;
         ByHand::Restarted
     } else {
-        if child == ALL_INSTANCES {
-            // Their programs go on, and are taken up again.
-            api.manager.end_all(None);
-        }
         // By itself, so that a page that goes away stops nothing half-way.
         let (tree, path) = (api.tree.clone(), child.clone());
         let restarted = actix_rt::spawn(async move { tree.restart_child(&path, RESTART_DEADLINE).await });

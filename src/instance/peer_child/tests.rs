@@ -100,9 +100,13 @@ impl Scene {
 
     /// What comes of an offer of a viewer's.
     async fn offered(&self, who: &Speaker) -> Result<Answer, InstanceError> {
+        self.offered_so(who, OFFER).await
+    }
+
+    async fn offered_so(&self, who: &Speaker, sdp: &str) -> Result<Answer, InstanceError> {
         let offer = Offer {
             who: who.clone(),
-            sdp: OFFER.into(),
+            sdp: sdp.into(),
             beside: false,
             from: [127, 0, 0, 1].into(),
         };
@@ -228,6 +232,30 @@ async fn a_new_peer_neither_waits_for_the_one_before_it_nor_loses_its_input_to_i
     assert_eq!(scene.shared.input.len(), 1);
     assert!(scene.shared.roster.steer(scene.viewer, second, || {}));
     assert!(scene.shared.peer(second).is_some());
+}
+
+#[actix_rt::test]
+async fn an_offer_that_is_refused_leaves_its_viewer_the_peer_that_it_has_with_its_say_and_its_place() {
+    let scene = Scene::new();
+    let first = scene.offered(&scene.who).await.unwrap();
+    let first = first.peer;
+    let steers = |scene: &Scene, id| scene.shared.roster.steer(scene.viewer, id, || {});
+    let is_here = |scene: &Scene, id| scene.shared.peer(id).is_some_and(|(_, peer)| !peer.is_closing());
+    for bad in ["rubbish", &OFFER.replace("VP8", "H263")] {
+        scene.offered_so(&scene.who, bad).await.unwrap_err();
+        assert!(is_here(&scene, first) && steers(&scene, first), "{bad}");
+        assert_eq!(scene.shared.roster.with(|v| v.peer_of(scene.viewer)), Some(first));
+    }
+}
+
+#[actix_rt::test]
+async fn an_offer_that_is_accepted_ends_the_peer_before_it() {
+    let mut scene = Scene::new();
+    let first = scene.offered(&scene.who).await.unwrap().peer;
+    let second = scene.offered(&scene.who).await.unwrap().peer;
+    scene.told_closed(first, CloseReason::Superseded).await;
+    let steers = |id| scene.shared.roster.steer(scene.viewer, id, || {});
+    assert!(steers(second) && !steers(first));
 }
 
 #[actix_rt::test]

@@ -47,10 +47,12 @@ enum Line {
 }
 
 impl Census {
-    /// Looks at `/proc`.
+    /// Looks at what is below the keeper; at all of `/proc` only where that cannot be told, since with hundreds of
+    /// instances that is thousands of processes at every start and stop of each role.
     pub(super) fn take(keeper: Identity) -> Self {
         let descends = |pid| !is_foreign(pid, keeper.pid);
-        Self::judge(Process::all(), keeper, role_of, descends)
+        let all = Process::below(keeper.pid).unwrap_or_else(Process::all);
+        Self::judge(all, keeper, role_of, descends)
     }
 
     /// `descends`: looks again whether a process that lives comes from the keeper.

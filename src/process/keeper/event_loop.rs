@@ -61,8 +61,9 @@ impl Keeper {
                 .hosts
                 .absent_since_us()
                 .map(|since| since.saturating_add(self.absence_us));
-            let wake = self.roles.wake_us().into_iter().chain(absence).min();
-            self.wait(wake)?;
+            let deaf = self.hosts.deaf_until_us(now_us);
+            let wake = self.roles.wake_us().into_iter().chain(absence).chain(deaf).min();
+            self.wait(wake, deaf.is_none())?;
         }
         self.farewell()
     }
@@ -76,7 +77,7 @@ impl Keeper {
         }
     }
 
-    fn wait(&mut self, wake_us: Option<u64>) -> io::Result<()> {
+    fn wait(&mut self, wake_us: Option<u64>, lets_in: bool) -> io::Result<()> {
         let mut tokens = Vec::new();
         let mut fds = Vec::new();
         let mut add = |token, fd, flags| {
@@ -84,7 +85,9 @@ impl Keeper {
             fds.push(PollFd::new(fd, flags));
         };
         add(Token::Signals, self.signals.as_fd(), PollFlags::POLLIN);
-        add(Token::Listener, self.listener.as_fd(), PollFlags::POLLIN);
+        if lets_in {
+            add(Token::Listener, self.listener.as_fd(), PollFlags::POLLIN);
+        }
         for (&id, connection) in &self.hosts.connections {
             let wants = if connection.has_unsent() {
                 PollFlags::POLLIN | PollFlags::POLLOUT

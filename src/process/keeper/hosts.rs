@@ -10,6 +10,9 @@ use crate::protocol::keeper::{Call, Event, Failure, FailureCode, Message, Reply,
 /// Connections at once; the oldest that is not in control goes first.
 const MAX_CONNECTIONS: usize = 8;
 
+/// Between two tries to let somebody in for whom there was no descriptor.
+const DEAF_US: u64 = 200_000;
+
 /// All connections.
 #[derive(Debug)]
 pub(super) struct Hosts {
@@ -21,6 +24,8 @@ pub(super) struct Hosts {
     epoch: Option<u64>,
     /// Since when nobody is in control, by the host clock.
     absent_since_us: u64,
+    /// Nobody is let in before: there was no descriptor for another connection.
+    deaf_until_us: u64,
 }
 
 impl Hosts {
@@ -34,7 +39,13 @@ impl Hosts {
             controlling: None,
             epoch: None,
             absent_since_us: now_us,
+            deaf_until_us: 0,
         }
+    }
+
+    /// When somebody is let in again, if that is not now.
+    pub(super) fn deaf_until_us(&self, now_us: u64) -> Option<u64> {
+        (now_us < self.deaf_until_us).then_some(self.deaf_until_us)
     }
 
     /// Since when nobody is in control.
@@ -46,7 +57,11 @@ impl Hosts {
         let accepted = match listener.accept() {
             Ok((stream, _)) => Connection::new(stream),
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-            Err(error) => return log::warn!("no connection accepted: {error}"),
+            Err(error) => {
+                // The one who knocks still does, and would be heard again at once and for as long as this lasts.
+                self.deaf_until_us = now_us.saturating_add(DEAF_US);
+                return log::warn!("no connection accepted: {error}");
+            }
         };
         match accepted {
             Err(lost) => log::warn!("connection refused: {lost}"),

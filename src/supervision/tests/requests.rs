@@ -190,6 +190,33 @@ fn a_restart_asked_for_twice_happens_once() {
 }
 
 #[test]
+fn a_child_hears_that_its_restart_was_asked_for_before_it_is_stopped_and_of_no_request_that_is_refused() {
+    run(async {
+        let diary = Diary::default();
+        let slow = Puppet::new("slow", &diary);
+        let (heard, root) = (diary.clone(), SupervisorRef::new());
+        let spec = slow
+            .spec(Restart::Permanent, Manners::Tidy(secs(2)))
+            .on_restart_asked(move || heard.note("asked"));
+        let tree = Tree::start(lenient(Strategy::OneForOne).child(spec).reference(&root));
+        let view = tree.view();
+        settle().await;
+        let (first, second) = futures::join!(view.restart_child("slow", secs(9)), view.restart_child("slow", secs(9)));
+        assert_eq!((first, second), (RESTARTED, Err(ControlError::AlreadyRestarting)));
+        assert_eq!(diary.take(), "+slow asked -slow +slow");
+        // Of a restart that nobody has asked for there is nothing to be heard.
+        slow.end(failure());
+        settle().await;
+        assert_eq!(diary.take(), "-slow +slow");
+        root.restart_child("slow", secs(9)).await.unwrap();
+        assert_eq!(diary.take(), "asked -slow +slow");
+        root.stop_child("slow", secs(9)).await.unwrap();
+        assert_eq!(view.restart_child("slow", secs(1)).await, Err(ControlError::Finished));
+        assert_eq!(diary.take(), "-slow");
+    });
+}
+
+#[test]
 fn a_tree_that_ends_refuses_requests() {
     run(async {
         let diary = Diary::default();
