@@ -217,9 +217,8 @@ scenario(
     const client = await stage.rest(page.context());
     const killed = new Set();
     await until('it has failed', async () => {
-      const [display] = processesOf(viewer.instanceId).filter(
-        one => one.role === 'xvfb' && !killed.has(one.pid),
-      );
+      // What makes its sandbox is not the display: without that there is no sandbox.
+      const [display] = programsOf(viewer.instanceId, 'xvfb').filter(one => !killed.has(one.pid));
       if (display) {
         killed.add(display.pid);
         process.kill(display.pid, 'SIGKILL');

@@ -1,5 +1,6 @@
 // Heliostat itself: a host with a state folder of its own, the target in its catalogue.
 
+import { once } from 'node:events';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -11,7 +12,7 @@ import { KBPS } from '../rate.js';
 import { inPath } from './installed.js';
 
 /** What a process of a host is, by its command line. @param {number} pid */
-function role(pid) {
+export function role(pid) {
   const [path = '', command = ''] = commandLine(pid);
   const name = path.split('/').pop() ?? '';
   if (name === 'heliostat') return { serve: 'host', keep: 'keeper', capture: 'capture' }[command] ?? 'other';
@@ -46,8 +47,9 @@ function onlyVp8() {
  * @param {Record<string, number>} [limits] keys of that section
  * @param {import('../places.js').Where} [where] where its pages and media are
  * @param {string} [binary] the build
+ * @param {Record<string, string | number>} [settings] others than the benchmarks'
  */
-export async function startHost(content, limits = {}, where, binary = program) {
+export async function startHost(content, limits = {}, where, binary = program, settings = {}) {
   const folder = temporaryFolder();
   const { address, port } = where ?? (await loopback());
   const origin = `http://${address}:${port}`;
@@ -60,32 +62,33 @@ export async function startHost(content, limits = {}, where, binary = program) {
   const flags = ['--config', config, '--listen', `${address}:${port}`, '--state', join(folder, 'state')];
   if (where) flags.push('--set', 'server.insecure_http=true', '--set', `media.bind=${address}`);
   const log = join(folder, 'host.log');
-  const child = start(
-    binary,
-    [
-      'serve',
-      ...flags,
-      '--auth',
-      'open',
-      '--set',
-      'instances.capacity=2',
-      '--set',
-      `video.bitrate_kbps=${KBPS}`,
-    ],
-    {
-      log,
-    },
-  );
-  await until('the host answers', () => fetch(`${origin}/readyz`).then(r => r.ok)).catch(error => {
-    child.kill('SIGKILL');
-    throw new Error(`${error.message}\n${readFileSync(log, 'utf8')}`);
-  });
+  const all = { 'instances.capacity': 2, 'video.bitrate_kbps': KBPS, ...settings };
+  for (const [key, value] of Object.entries(all)) flags.push('--set', `${key}=${value}`);
+  let child = start(binary, ['serve', ...flags, '--auth', 'open'], { log });
+  const answers = () =>
+    until('the host answers', () => fetch(`${origin}/readyz`).then(r => r.ok)).catch(error => {
+      child.kill('SIGKILL');
+      throw new Error(`${error.message}\n${readFileSync(log, 'utf8')}`);
+    });
+  await answers();
   return {
     origin,
     auth: 'open',
     token: '',
-    pid: child.pid ?? 0,
+    get pid() {
+      return child.pid ?? 0;
+    },
     pids: () => tree(child.pid ?? 0),
+    /** Kills it and starts it again, with what it left behind. */
+    async again() {
+      const gone = once(child, 'exit');
+      child.kill('SIGKILL');
+      await gone;
+      child = start(binary, ['serve', ...flags, '--auth', 'open'], { log });
+      await answers();
+    },
+    /** Ends it as a service manager does, and keeps its folder. */
+    end: () => stop(child, 60_000),
     async stop() {
       await stop(child, 30_000);
       rmSync(folder, { recursive: true, force: true });
