@@ -278,11 +278,7 @@ impl Encoders {
         let stamps = pictures.stamps();
         for (lane, _, turn) in self.lanes.values_mut() {
             match std::mem::replace(turn, Turn::Wait(None)) {
-                Turn::Grab => {
-                    if let Some(picture) = pictures.of(lane.layout(), lane.size()) {
-                        lane.push(picture, pictures.changes(), stamps, now);
-                    }
-                }
+                Turn::Grab => lane.push(pictures, now),
                 Turn::Again => lane.push_again(pictures.of(lane.layout(), lane.size()), stamps, now),
                 Turn::Wait(_) => {}
             }

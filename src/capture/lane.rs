@@ -8,11 +8,12 @@ use super::keys::{Due, Keys};
 use super::lock;
 use super::outlet::Outlet;
 use super::pacing::{Pacing, Step};
+use super::pictures::Pictures;
 use super::sharpness::Sharpness;
 use super::stamping::Stamping;
 use crate::clock::monotonic_us;
 use crate::gst::{Encoder, GstError, Picture, Pipeline, PipelineConfig};
-use crate::media::{Changes, Frame, Layout, PlanarPicture, Rendition, Stamps, scaled};
+use crate::media::{Frame, Layout, PlanarPicture, Rendition, Stamps, scaled};
 use crate::protocol::capture::RenditionForm;
 
 /// What is to be done for a lane now.
@@ -227,16 +228,19 @@ impl Lane {
     }
 
     /// Gives it what is on the screen. After [`Self::turn`].
-    pub(super) fn push(&mut self, picture: PlanarPicture, changes: &Changes, stamps: Stamps, now: u64) {
+    pub(super) fn push(&mut self, pictures: &mut Pictures, now: u64) {
+        let (layout, size) = (self.layout(), self.size());
+        let Some(picture) = pictures.of(layout, size) else {
+            return;
+        };
         if self.key == Due::Now {
             self.force_key();
         }
         lock(&self.sharpness).begins(true);
-        lock(&self.stamping).pushed(now, stamps);
-        let changed = changes.since(self.number);
-        self.number = changes.number();
+        lock(&self.stamping).pushed(now, pictures.stamps());
         // Of a picture that has been scaled it is not known.
-        let changed = Some(changed).filter(|changed| changed.size() == self.size());
+        let changed = Some(pictures.changed(layout, self.number)).filter(|changed| changed.size() == size);
+        self.number = pictures.number();
         self.pipeline.push(picture, changed, now, Picture::New);
         self.pacing.grabbed(now);
     }

@@ -17,6 +17,8 @@ struct Smaller {
 struct Whole {
     planar: Planar,
     picture: Option<PlanarPicture>,
+    /// What of it was converted for it.
+    converted: Tiles,
 }
 
 /// What was grabbed last: converted once to each layout that is asked for, and scaled once to each size.
@@ -65,10 +67,13 @@ impl Pictures {
             let whole = self.whole.entry(*layout).or_insert_with(|| Whole {
                 planar: Planar::new(self.size.0, self.size.1, *layout),
                 picture: None,
+                converted: Tiles::all(self.size),
             });
             // Let go first: if no encoder reads it, the next is written over it. Always of this size.
             whole.picture = None;
-            whole.picture = whole.planar.convert_changed(bgrx, &self.changes);
+            if let Some((picture, converted)) = whole.planar.convert_changed(bgrx, &self.changes) {
+                (whole.picture, whole.converted) = (Some(picture), converted);
+            }
         }
         self.stamps = Stamps {
             changed_us,
@@ -81,9 +86,20 @@ impl Pictures {
         }
     }
 
-    /// Where the last picture differs from those before.
-    pub(super) const fn changes(&self) -> &Changes {
-        &self.changes
+    /// The number of the last picture.
+    pub(super) const fn number(&self) -> u64 {
+        self.changes.number()
+    }
+
+    /// Where the last picture in this layout may differ from that of this number. More than where the screen has changed: what is
+    /// grabbed around that may be newer than what has been told of it, and so may then be what is converted from there.
+    pub(super) fn changed(&self, layout: Layout, since: u64) -> Tiles {
+        let mut changed = self.changes.since(since);
+        match self.whole.get(&layout) {
+            Some(whole) => changed.union(&whole.converted),
+            None => changed = Tiles::all(self.size),
+        }
+        changed
     }
 
     /// When the last picture was made.
@@ -114,6 +130,7 @@ impl Pictures {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const HALF: Layout = Layout::I420;
 
@@ -161,6 +178,53 @@ mod tests {
         );
         pictures.grabbed(&grey, Tiles::none(size), &full, 3);
         assert!(pictures.of(HALF, size).is_none(), "an old one is not kept");
+    }
+
+    proptest! {
+        /// Each step: a pixel of the screen changes, and is told of at the next grab or, where it came during this one, at the one
+        /// after; which pictures an encoder takes.
+        #[test]
+        fn wherever_a_picture_differs_from_one_before_that_is_known_however_late_the_screen_tells(
+            steps in prop::collection::vec((0_usize..4, any::<bool>(), any::<bool>(), any::<bool>()), 1..60),
+        ) {
+            let size = (64, 16);
+            let layouts = BTreeSet::from([HALF]);
+            let mut pictures = Pictures::new(size);
+            let mut screen = vec![0_u8; 64 * 16 * 4];
+            let (mut told, mut held): (Tiles, Option<(PlanarPicture, u64)>) = (Tiles::all(size), None);
+            let tile = |column: usize| {
+                let mut tiles = Tiles::none(size);
+                tiles.add((column as i16 * 16, 0), (16, 16));
+                tiles
+            };
+            for (n, (column, during, takes, keeps)) in steps.into_iter().enumerate() {
+                for y in 0..16 {
+                    screen[(y * 64 + column * 16) * 4..][..64].fill(n as u8 * 4 + 8);
+                }
+                if !during {
+                    told.union(&tile(column));
+                }
+                pictures.grabbed(&screen, std::mem::replace(&mut told, Tiles::none(size)), &layouts, 1);
+                if during {
+                    told.union(&tile(column));
+                }
+                if !takes {
+                    continue;
+                }
+                let now = pictures.of(HALF, size).unwrap();
+                if let Some((before, number)) = &held {
+                    let changed = pictures.changed(HALF, *number);
+                    for column in (0..4).filter(|column| !changed.has(*column, 0)) {
+                        let same = (0..16).all(|y| {
+                            let at = y * 64 + column * 16;
+                            now.as_ref()[at..at + 16] == before.as_ref()[at..at + 16]
+                        });
+                        prop_assert!(same, "column {column} of picture {n}");
+                    }
+                }
+                held = keeps.then(|| (now, pictures.number())).or(held);
+            }
+        }
     }
 
     #[test]

@@ -320,8 +320,7 @@ const X264: Encoder = Encoder {
     ],
 };
 
-/// The same library without GStreamer's element, for less of the processor and sharper pictures. It is tried last (ADR 36): in use, blocks
-/// that had changed were seen as they were before.
+/// The same library without GStreamer's element, for less of the processor and sharper pictures. It is tried last (ADR 36).
 const LIBX264: Encoder = Encoder {
     element: "libx264",
     plugin: LIBRARY,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dcv_color_primitives::{ColorSpace, ImageFormat, PixelFormat, convert_image};
 
 use super::changes::Changes;
-use super::tiles::Area;
+use super::tiles::{Area, Tiles};
 
 /// Pictures whose memory is kept for the next ones: one to be encoded again, one that each of two encoders still reads.
 const KEPT: usize = 3;
@@ -185,16 +185,16 @@ impl Planar {
 
     /// [`Self::convert`] for the newest of pictures of which it is known where they differ; always the same [`Changes`]. What has not
     /// changed since the memory was last written to stays there: what nobody reads any more is used first, so that this
-    /// is mostly what has changed since the last picture.
+    /// is mostly what has changed since the last picture. Also says what was converted.
     #[must_use]
-    pub fn convert_changed(&self, bgrx: &[u8], changes: &Changes) -> Option<PlanarPicture> {
+    pub fn convert_changed(&self, bgrx: &[u8], changes: &Changes) -> Option<(PlanarPicture, Tiles)> {
         let mut canvas = self.free.take(self.size());
         let changed = changes.since(canvas.number);
         for area in changed.areas() {
             self.area(bgrx, &mut canvas.bytes, area)?;
         }
         canvas.number = changes.number();
-        Some(self.free.picture(canvas))
+        Some((self.free.picture(canvas), changed))
     }
 
     /// Converts one area, whose sides are even and which begins where vectors of pixels begin: each pixel becomes what it
@@ -364,7 +364,7 @@ mod tests {
             changes.next(Tiles::all(size));
             let mut read = Vec::new();
             for (n, ((x, y), (width, height), colour, held)) in drawn.into_iter().enumerate() {
-                let picture = planar.convert_changed(&bgrx, &changes).unwrap();
+                let picture = planar.convert_changed(&bgrx, &changes).unwrap().0;
                 let wanted = whole.convert(&bgrx).unwrap();
                 prop_assert!(picture.as_ref() == wanted.as_ref(), "picture {} of {:?}", n, size);
                 if held {
@@ -398,12 +398,12 @@ mod tests {
         let planar = Planar::new(size.0, size.1, Layout::I420);
         let mut changes = Changes::new(size);
         changes.next(Tiles::all(size));
-        let grey = planar.convert_changed(&solid(64, 32, [90; 3]), &changes).unwrap();
+        let grey = planar.convert_changed(&solid(64, 32, [90; 3]), &changes).unwrap().0;
         let wanted = grey.as_ref().to_vec();
         drop(grey);
         drop(planar.convert(&solid(64, 32, [9; 3])).unwrap());
         changes.next(Tiles::none(size));
-        let again = planar.convert_changed(&solid(64, 32, [90; 3]), &changes).unwrap();
+        let again = planar.convert_changed(&solid(64, 32, [90; 3]), &changes).unwrap().0;
         assert_eq!(again.as_ref(), wanted);
     }
 }

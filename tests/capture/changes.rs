@@ -116,7 +116,7 @@ fn whatever_is_drawn_the_picture_is_that_of_a_whole_grab_in_both_layouts() {
         parts += u32::from(count(&changed) < u32::from(WIDTH) * u32::from(HEIGHT) / 2);
         changes.next(changed);
         for (planar, fresh) in planars.iter().zip(&fresh) {
-            let picture = planar.convert_changed(bgrx, &changes).unwrap();
+            let picture = planar.convert_changed(bgrx, &changes).unwrap().0;
             assert!(picture.as_ref() == fresh.convert(bgrx).unwrap().as_ref(), "picture {n}");
             held.push(picture);
         }
