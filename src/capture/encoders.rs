@@ -172,7 +172,10 @@ impl Encoders {
                 continue;
             };
             let narrow = self.common.breadth(*rendition, lane.kbps()).narrow();
-            if lane.changes_line(now) && in_order(candidates, narrow).next() != Some(lane.encoder()) {
+            let best = |narrow| in_order(candidates, narrow).next();
+            // One that runs since a better one did not start is left alone where the line makes no difference.
+            let differ = best(narrow) != best(!narrow) && best(narrow) != Some(lane.encoder());
+            if lane.changes_line(now) && differ {
                 changing.insert(*rendition);
             }
         }

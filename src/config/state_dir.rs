@@ -88,15 +88,7 @@ impl StateDir {
         let path = path
             .canonicalize()
             .map_err(unusable(path, "its real path cannot be found"))?;
-        let folder = path.metadata().map_err(unusable(&path, "it cannot be looked at"))?;
-        let own = nix::unistd::geteuid().as_raw();
-        if folder.uid() != own {
-            return Err(StateDirError::NotOwn {
-                path,
-                owner: folder.uid(),
-                own,
-            });
-        }
+        let folder = own_folder(&path)?;
         if folder.mode() & 0o077 != 0 {
             std::fs::set_permissions(&path, Permissions::from_mode(0o700))
                 .map_err(unusable(&path, "its rights cannot be tightened to 0700"))?;
@@ -121,15 +113,7 @@ impl StateDir {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(unusable(path, "its real path cannot be found")(error)),
         };
-        let folder = path.metadata().map_err(unusable(&path, "it cannot be looked at"))?;
-        let own = nix::unistd::geteuid().as_raw();
-        if folder.uid() != own {
-            return Err(StateDirError::NotOwn {
-                path,
-                owner: folder.uid(),
-                own,
-            });
-        }
+        own_folder(&path)?;
         for folder in [path.clone(), path.join("instances")] {
             match std::fs::metadata(&folder) {
                 Ok(found) if !found.is_dir() => {
@@ -196,6 +180,24 @@ fn private_folder(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         other => other,
     }
+}
+
+/// What is told of a folder, if it belongs to this user.
+fn own_folder(path: &Path) -> Result<std::fs::Metadata, StateDirError> {
+    let folder = path.metadata().map_err(|source| StateDirError::Unusable {
+        path: path.to_owned(),
+        doing: "it cannot be looked at",
+        source,
+    })?;
+    let own = nix::unistd::geteuid().as_raw();
+    if folder.uid() == own {
+        return Ok(folder);
+    }
+    Err(StateDirError::NotOwn {
+        path: path.to_owned(),
+        owner: folder.uid(),
+        own,
+    })
 }
 
 fn lock(folder: &Path) -> Result<Flock<File>, StateDirError> {

@@ -42,6 +42,17 @@ fn answers(host: &Host) -> bool {
     answer.starts_with("HTTP/1.1 200")
 }
 
+/// An upgrade to the same binary, in the same process.
+fn goes_well(host: &Host) {
+    let (well, said) = upgrade(host, None);
+    assert!(
+        well && said.contains(&format!("pid {}", host.pid())),
+        "{said}\n{}",
+        host.log()
+    );
+    assert!(answers(host));
+}
+
 #[test]
 fn a_host_that_could_not_serve_again_goes_on_as_it_was() {
     let host = Host::start(&["--auth", "open"]);
@@ -70,13 +81,7 @@ fn a_host_that_could_not_serve_again_goes_on_as_it_was() {
         std::fs::write(&file, good).unwrap();
     }
     // The address and the folder are in use by the host itself, which is no reason.
-    let (well, said) = upgrade(&host, None);
-    assert!(
-        well && said.contains(&format!("pid {}", host.pid())),
-        "{said}\n{}",
-        host.log()
-    );
-    assert!(answers(&host));
+    goes_well(&host);
 }
 
 #[test]
@@ -99,11 +104,5 @@ fn a_binary_that_does_not_serve_after_all_is_followed_by_the_one_before() {
         );
         assert!(answers(&host), "{}", host.log());
     }
-    let (well, said) = upgrade(&host, None);
-    assert!(
-        well && said.contains(&format!("pid {}", host.pid())),
-        "{said}\n{}",
-        host.log()
-    );
-    assert!(answers(&host));
+    goes_well(&host);
 }
