@@ -1,6 +1,7 @@
 //! `heliostat serve`: everything the host needs is made here, once, and put together.
 
 use std::net::TcpListener;
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use super::encoders::cores;
 use super::entrance::Entrance;
 use super::error::StartError;
 use super::exports::folder_of;
@@ -28,8 +30,9 @@ use crate::session::{Around, SessionBook, Sessions};
 use crate::source::EndReason;
 use crate::supervision::{SupervisorRef, Tree, TreeView};
 
-/// Threads for frames, data channels and connections.
-const MEDIA_THREADS: usize = 2;
+/// Threads for frames, data channels and connections: one a core, since each viewer takes its share of one. Not fewer than
+/// these, so that one that is held up holds not all, and not more than hundreds of viewers can use.
+const MEDIA_THREADS: RangeInclusive<usize> = 2..=16;
 /// Blocking work (database, screenshots, folders) at once.
 const BLOCKING_THREADS: usize = 16;
 /// For everything together, from the signal to the end of the process.
@@ -77,7 +80,7 @@ fn run_watched(sources: &Sources, start: &Start) -> Result<u8, StartError> {
     // The port was the last thing that may need more. Before there are other threads: rights are each thread's own.
     privileges::give_up(&[privileges::NET_BIND_SERVICE]);
     let media = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(MEDIA_THREADS)
+        .worker_threads(cores().clamp(*MEDIA_THREADS.start(), *MEDIA_THREADS.end()))
         .max_blocking_threads(BLOCKING_THREADS)
         .thread_name("media")
         .enable_all()

@@ -1,9 +1,10 @@
 //! What `/proc` tells of processes (proc(5)), and signals that cannot hit a later process of the same pid.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 
 use nix::sys::signal::Signal;
 
@@ -14,6 +15,8 @@ pub(super) const DEEPEST: usize = 64;
 /// What is read of an environment. A program can say that its own lies anywhere and is of any size; our variables are the
 /// first that it starts with.
 const ENVIRONMENT: u64 = 128 * 1024;
+/// More than the 52 numbers of a `/proc/<pid>/stat` and the name among them take.
+const STAT_LINE: usize = 2048;
 /// Looks at the parents of a process that lives.
 const TRIES: usize = 3;
 /// Looks at what is below a process, each of which takes less than a millisecond.
@@ -82,6 +85,13 @@ impl Process {
     pub(super) fn read(pid: i32) -> Option<Self> {
         let line = fs::read(format!("/proc/{pid}/stat")).ok()?;
         Self::parse(&String::from_utf8_lossy(&line))
+    }
+
+    /// As it is now, by its opened `/proc/<pid>/stat`: no other's, whoever has its pid by now. None once it has ended.
+    pub(super) fn again(stat: &File) -> Option<Self> {
+        let mut line = [0; STAT_LINE];
+        let length = stat.read_at(&mut line, 0).ok()?;
+        Self::parse(&String::from_utf8_lossy(&line[..length]))
     }
 
     /// What is below a process, zombies included: by its list of children and theirs, which costs what there is below it

@@ -92,11 +92,7 @@ fn beat(address: &DisplayAddress, counts: &Counts, cancel: &Cancel) -> Result<()
     let mut answers = Answers::default();
     loop {
         // Ends by its cancel, not by a deadline: who reads the count decides.
-        display
-            .x
-            .get_input_focus()?
-            .reply()
-            .map_err(X11Error::reply("a round trip"))?;
+        let active = active_window(&display, &atoms)?;
         counts.beats.fetch_add(1, Ordering::Relaxed);
         let mut drawn = false;
         while let Some(event) = display.x.poll_for_event()? {
@@ -117,7 +113,6 @@ fn beat(address: &DisplayAddress, counts: &Counts, cancel: &Cancel) -> Result<()
             // Only then is the next drawing told of: one event a beat, however much is drawn.
             display.x.damage_subtract(damage, x11rb::NONE, x11rb::NONE)?;
         }
-        let active = active_window(&display, &atoms)?;
         if let Some((window, serial)) = answers.beat(active, drawn)
             && answers_pings(&display, &atoms, window)?
         {
@@ -167,7 +162,7 @@ impl Atoms {
     }
 }
 
-/// The window that the window manager has given the focus, if there is both.
+/// The window that the window manager has given the focus, if there is both. A round trip.
 fn active_window(display: &Display, atoms: &Atoms) -> Result<Option<Window>, X11Error> {
     let property = display
         .x

@@ -25,6 +25,7 @@ use super::super::connection::{Connection, ConnectionEvent, ConnectionFactory};
 use super::super::error::PeerError;
 use super::super::ports::{PortLease, PortRange, random};
 use super::super::state::ConnectionState;
+use super::bursts::{Bursts, Unfolding};
 use super::callbacks::Callbacks;
 use super::connection::WebrtcConnection;
 use super::failed;
@@ -49,6 +50,8 @@ const CHANNEL_BUFFER: usize = 256 * 1024;
 const BIND_ATTEMPTS: u32 = 4;
 /// After NACK and reports, which act on the same packets.
 const OBSERVER_SLOT: usize = 14_000;
+/// Whatever looks at packets sees those that it brings.
+const BURSTS_SLOT: usize = 15_000;
 /// Between the network and what answers requests for lost packets (`Slot::NackResponder`, 4000).
 const REQUESTS_SLOT: usize = 3_500;
 
@@ -125,13 +128,15 @@ async fn build(
     let mut engine = media_engine(choice).map_err(failed)?;
     let feedback = Arc::new(Feedback::default());
     let path = Arc::new(Path::new(Instant::now()));
+    let bursts = Arc::new(Bursts::default());
     let registry = configure_rtcp_reports(configure_nack(Registry::new(), &mut engine))
         .with(Slot::from(OBSERVER_SLOT), Observer::new(Arc::clone(&feedback)))
         .with(
             Slot::from(REQUESTS_SLOT),
             Requests::new(Arc::clone(&feedback), Arc::clone(&path)),
         )
-        .with(Slot::CongestionControl, Transport::new(Arc::clone(&path)));
+        .with(Slot::CongestionControl, Transport::new(Arc::clone(&path)))
+        .with(Slot::from(BURSTS_SLOT), Unfolding::new(Arc::clone(&bursts)));
     let state = watch::Sender::new(ConnectionState::New);
     let connection = PeerConnectionBuilder::<SocketAddr>::new()
         .with_media_engine(engine)
@@ -153,7 +158,7 @@ async fn build(
     let track = Arc::new(TrackLocalStaticRTP::new(track(choice, ssrc)));
     Ok(WebrtcConnection::new(
         connection,
-        Sender::new(track, ssrc, choice.codec, path),
+        Sender::new(track, ssrc, choice.codec, path, bursts),
         state,
         feedback,
         options.public.clone(),

@@ -11,6 +11,7 @@
 //!   browser once more, as `nomination` says, and see how far away
 //!   the browser is (`checks`).
 
+mod bursts;
 mod callbacks;
 mod channel;
 mod checks;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use rtc::rtp::codec::av1::Av1Payloader;
 use rtc::rtp::codec::h264::H264Payloader;
 use rtc::rtp::codec::vp8::Vp8Payloader;
+use rtc::rtp::header::Header;
 use rtc::rtp::packetizer::Payloader;
 
 use super::super::ports::random;
@@ -21,6 +22,18 @@ pub(super) struct MediaPacket {
     pub(super) marker: bool,
     /// In the payload format of the codec chosen.
     pub(super) payload: Bytes,
+}
+
+impl MediaPacket {
+    /// Its header, in all else like this one.
+    pub(super) fn header(&self, like: &Header) -> Header {
+        Header {
+            marker: self.marker,
+            sequence_number: self.sequence,
+            timestamp: self.timestamp,
+            ..like.clone()
+        }
+    }
 }
 
 /// Bytes of payload in one packet: with RTP header, extensions, SRTP and UDP it stays below every usual MTU.

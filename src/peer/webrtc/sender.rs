@@ -11,6 +11,7 @@ use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
 use super::super::connection::Delivery;
 use super::super::error::PeerError;
+use super::bursts::Bursts;
 use super::failed;
 use super::packets::{MediaPacket, Packetizer};
 use super::path::Path;
@@ -34,15 +35,23 @@ pub(super) struct Sender {
     ssrc: u32,
     packetizer: Mutex<Packetizer>,
     path: Arc<Path>,
+    bursts: Arc<Bursts>,
 }
 
 impl Sender {
-    pub(super) fn new(track: Arc<TrackLocalStaticRTP>, ssrc: u32, codec: Codec, path: Arc<Path>) -> Self {
+    pub(super) fn new(
+        track: Arc<TrackLocalStaticRTP>,
+        ssrc: u32,
+        codec: Codec,
+        path: Arc<Path>,
+        bursts: Arc<Bursts>,
+    ) -> Self {
         Self {
             track,
             ssrc,
             packetizer: Mutex::new(Packetizer::new(codec)),
             path,
+            bursts,
         }
     }
 
@@ -83,19 +92,23 @@ impl Sender {
             0
         };
         let begun = Instant::now();
+        let mut burst = Vec::with_capacity(count);
         for (n, packet) in packets.into_iter().enumerate() {
-            let (len, size) = (packet.payload.len(), packet.payload.len() + HEADERS + BELOW_RTP);
-            if n >= together && !self.may_leave(begun).await {
-                return Ok(Delivery::Congested);
+            if n >= together && !self.path.wait(Instant::now()).is_zero() {
+                // What may leave does not wait for what may not.
+                let left = self.leave(std::mem::take(&mut burst), payload_type).await?;
+                if !left || !self.may_leave(begun).await {
+                    return Ok(Delivery::Congested);
+                }
             }
-            match timeout(WRITE_WITHIN, self.write(packet, payload_type)).await {
-                Ok(written) => written?,
-                // The rest of this frame is missing for good: the browser sees the gap and waits for a key frame.
-                Err(_) => return Ok(Delivery::Congested),
-            }
+            let size = packet.payload.len() + HEADERS + BELOW_RTP;
             self.path
                 .handed_over(u32::try_from(size).unwrap_or(u32::MAX), Instant::now());
-            bytes += len as u64;
+            bytes += packet.payload.len() as u64;
+            burst.push(packet);
+        }
+        if !self.leave(burst, payload_type).await? {
+            return Ok(Delivery::Congested);
         }
         Ok(Delivery::Sent {
             packets: count as u64,
@@ -117,18 +130,30 @@ impl Sender {
         }
     }
 
+    /// Hands these over to the driver, for one turn of it. False if it does not take them: the rest of this frame is missing
+    /// for good, the browser sees the gap and waits for a key frame.
+    async fn leave(&self, mut burst: Vec<MediaPacket>, payload_type: u8) -> Result<bool, PeerError> {
+        let Some(last) = burst.pop() else { return Ok(true) };
+        let sequence = last.sequence;
+        self.bursts.before(sequence, burst);
+        match timeout(WRITE_WITHIN, self.write(last, payload_type)).await {
+            Ok(written) => written.map(|()| true),
+            Err(_) => {
+                self.bursts.take(sequence);
+                Ok(false)
+            }
+        }
+    }
+
     async fn write(&self, packet: MediaPacket, payload_type: u8) -> Result<(), PeerError> {
-        let header = Header {
+        let all = Header {
             version: 2,
-            marker: packet.marker,
             payload_type,
-            sequence_number: packet.sequence,
-            timestamp: packet.timestamp,
             ssrc: self.ssrc,
             ..Header::default()
         };
         let packet = rtc::rtp::Packet {
-            header,
+            header: packet.header(&all),
             payload: packet.payload,
         };
         let at_once = [HeaderExtension::PlayoutDelay(PlayoutDelayExtension::new(0, 0))];

@@ -41,6 +41,7 @@ pub(super) mod folder;
 mod groups;
 mod hosts;
 mod isolation;
+mod look;
 mod lookup;
 mod output;
 mod roles;

@@ -136,7 +136,7 @@ impl Roles {
             }
             if libc::WIFSTOPPED(status) || libc::WIFCONTINUED(status) {
                 if let Some(slot) = self.slots.values_mut().find(|slot| slot.running() == Some(pid)) {
-                    streams::stopped(slot, libc::WIFSTOPPED(status), &mut self.out);
+                    streams::held(slot, libc::WIFSTOPPED(status), &mut self.out);
                 }
                 continue;
             }

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use super::super::proc::Identity;
 use super::display_files::Display;
 use super::ending::Ending;
+use super::look::Look;
 use super::output::{LogFile, Tail};
 use super::sandbox::Inside;
 use crate::protocol::keeper::{Exit, Role, RoleStatus, Spec, Started};
@@ -55,13 +56,15 @@ pub(super) struct Main {
     pub pid: i32,
     /// What is inside of that sandbox.
     pub inside: Option<Inside>,
-    /// When it is looked at next whether the program in the sandbox, who is not our child, is stopped.
-    pub look_us: Option<u64>,
+    /// At the program in the sandbox, who is not our child.
+    pub look: Option<Look>,
     pub spec: Spec,
     pub started_ms: i64,
     pub exit: Option<(Exit, i64)>,
     pub display: Option<Display>,
-    /// A signal has stopped it.
+    /// A signal has stopped our child.
+    pub held: bool,
+    /// A signal has stopped it, or its program.
     pub stopped: bool,
 }
 

@@ -77,20 +77,30 @@ fn a_brutally_killed_child_is_not_asked() {
 fn one_deadline_holds_for_the_whole_tree() {
     run(async {
         let (diary, mut tree) = (Diary::default(), Vec::new());
-        let deep = Puppet::new("deep", &diary);
-        let inner = deep.clone();
-        let stage = ChildSpec::supervisor("stage", Restart::Permanent, move || {
-            let stubborn = inner.spec(Restart::Permanent, Manners::Stubborn);
-            lenient(Strategy::OneForOne).child(stubborn.shutdown(Shutdown::Timeout(secs(500))))
-        });
-        tree.push(Tree::start(
-            lenient(Strategy::OneForOne).child(stage.shutdown(Shutdown::Infinity)),
-        ));
+        let stage = |name: &'static str| {
+            let puppet = Puppet::new(name, &diary);
+            let inner = move || {
+                let stubborn = puppet.spec(Restart::Permanent, Manners::Stubborn);
+                lenient(Strategy::OneForOne).child(stubborn.shutdown(Shutdown::Timeout(secs(500))))
+            };
+            ChildSpec::supervisor(format!("stage of {name}"), Restart::Permanent, inner)
+        };
+        let polite = Puppet::new("polite", &diary).spec(Restart::Permanent, Manners::Polite);
+        let spec = lenient(Strategy::OneForOne)
+            .child(polite)
+            .child(stage("a"))
+            .child(stage("b"));
+        tree.push(Tree::start(spec));
         settle().await;
         let from = Instant::now();
-        // The child is killed at the deadline of the whole, and then the rest has stopped in order.
+        // The last is killed at the deadline of the whole, and whoever is left then, polite or not, is cut off with it.
         tree.pop().unwrap().shutdown(secs(15)).await;
-        assert_eq!((from.elapsed().as_secs(), diary.take().as_str()), (15, "+deep -deep"));
+        assert_eq!(from.elapsed().as_secs(), 15);
+        let diary = diary.take();
+        let (began, ended) = diary.split_at("+polite +a +b ".len());
+        let mut ended: Vec<&str> = ended.split(' ').collect();
+        ended.sort_unstable();
+        assert_eq!((began, ended), ("+polite +a +b ", vec!["-a", "-b", "-polite"]));
     });
 }
 

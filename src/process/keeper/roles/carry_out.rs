@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::super::display_files;
 use super::super::ending::{Ending, Step};
+use super::super::look::Look;
 use super::super::sandbox;
 use super::super::slot::{Main, Slot, Task, Work};
 use super::super::spawn::{Given, Marking, spawn};
@@ -163,15 +164,15 @@ impl Roles {
         let inside = spawned.inside;
         let main = Main {
             pid: spawned.pid,
-            look_us: inside
+            look: inside
                 .as_ref()
-                .and_then(|inside| inside.app)
-                .map(|_| clock::monotonic_us()),
+                .and_then(|inside| Look::at(inside.app?, clock::monotonic_us())),
             inside,
             spec,
             started_ms,
             exit: None,
             display: None,
+            held: false,
             stopped: false,
         };
         log::info!(

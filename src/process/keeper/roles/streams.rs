@@ -5,8 +5,8 @@ use std::io;
 use nix::errno::Errno;
 use nix::unistd::{Uid, geteuid, read};
 
-use super::super::super::proc::Process;
 use super::super::display_files::Display;
+use super::super::look::Look;
 use super::super::slot::Slot;
 use super::{ALL, Out};
 use crate::clock;
@@ -16,8 +16,6 @@ use crate::protocol::keeper::{Event, Exit};
 const CHUNK: usize = 64 * 1024;
 /// After an exit at most so much is drained: the pipe's own capacity, and more only if others still write.
 const MAX_DRAINED: usize = 1 << 20;
-/// Between two looks at the program in a sandbox.
-const LOOK_EVERY_US: u64 = 250_000;
 /// An X server writes a few digits and a line's end.
 const MAX_DISPLAY_TEXT: usize = 16;
 
@@ -77,8 +75,16 @@ pub(super) fn read_display(slot: &mut Slot, out: &mut Vec<Out>) {
     }));
 }
 
-/// Its main process was stopped by a signal, or goes on.
-pub(super) fn stopped(slot: &mut Slot, stopped: bool, out: &mut Vec<Out>) {
+/// Our child was stopped by a signal, or goes on.
+pub(super) fn held(slot: &mut Slot, held: bool, out: &mut Vec<Out>) {
+    if let Some(main) = &mut slot.main {
+        main.held = held;
+    }
+    stopped(slot, held, out);
+}
+
+/// It is stopped, or goes on.
+fn stopped(slot: &mut Slot, stopped: bool, out: &mut Vec<Out>) {
     let Some(main) = &mut slot.main else { return };
     if std::mem::replace(&mut main.stopped, stopped) == stopped {
         return;
@@ -99,29 +105,22 @@ pub(super) fn stopped(slot: &mut Slot, stopped: bool, out: &mut Vec<Out>) {
     }
 }
 
-/// All that are looked at are looked at together: the keeper wakes once for them.
-pub(super) const fn next_look_us(now_us: u64) -> u64 {
-    (now_us / LOOK_EVERY_US + 1) * LOOK_EVERY_US
-}
-
 /// When the program of a sandbox is to be looked at.
 pub(super) fn look_us(slot: &Slot) -> Option<u64> {
     let main = slot.main.as_ref().filter(|main| main.exit.is_none())?;
-    main.look_us
+    main.look.as_ref().map(Look::due_us)
 }
 
-/// Looks whether the program in a sandbox is stopped: only its parent, which is in there, would be told.
+/// Looks at the program in a sandbox, if it is time to.
 pub(super) fn look(slot: &mut Slot, now_us: u64, out: &mut Vec<Out>) {
     if look_us(slot).is_none_or(|at| at > now_us) {
         return;
     }
     let Some(main) = &mut slot.main else { return };
-    main.look_us = Some(next_look_us(now_us));
-    let app = main.inside.as_ref().and_then(|inside| inside.app);
-    let process = app.and_then(|app| Process::read(app.pid).filter(|process| process.identity == app));
-    let held = Process::read(main.pid).is_some_and(|outer| outer.stopped);
-    if let Some(process) = process {
-        stopped(slot, process.stopped || held, out);
+    let found = main.look.as_mut().and_then(|look| look.is_stopped(now_us));
+    if let Some(found) = found {
+        let held = main.held;
+        stopped(slot, found || held, out);
     }
 }
 
