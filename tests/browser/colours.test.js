@@ -37,13 +37,14 @@ const firefox = suite({ sections, apps: () => [terminal], engine: 'firefox' });
  */
 const endless = `sh -c 'while sleep 0.03; do seq -f "it moves %g" $((n=n+7)) $((n+40)); done'`;
 
-/** Runs in the page: notes the profiles that its decoder is told, as they follow each other. */
+/** Runs in the page: notes the profiles that its decoder is told, as they change. Another size has the same one. */
 function noteProfiles() {
   const page = /** @type {any} */ (window);
   page.testProfiles = [];
   const configure = VideoDecoder.prototype.configure;
   VideoDecoder.prototype.configure = function (config) {
-    page.testProfiles.push(config.codec.slice(0, 7));
+    const profile = config.codec.slice(0, 7);
+    if (page.testProfiles.at(-1) !== profile) page.testProfiles.push(profile);
     return configure.call(this, config);
   };
 }
