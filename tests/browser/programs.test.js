@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { browser, terminal, typingPage } from './harness/apps.js';
+import { browser, terminal, typing, typingPage } from './harness/apps.js';
 import { pidOf } from './harness/proc.js';
 import { suite } from './harness/suite.js';
 
@@ -74,10 +74,10 @@ scenario('a real Chromium is an instance: seen and typed into', async stage => {
   const viewer = await home.launch('browser', stage.host);
   await viewer.connected();
   const below = { x: 300, y: 250, width: 200, height: 150 };
-  await viewer.picture.becomes(below, { r: 200, g: 0, b: 0 }, 90_000);
+  await viewer.picture.becomes(below, typing.awaited, 90_000);
   await viewer.click(150, 68);
   await page.keyboard.type('Heliostat: 42%');
-  await viewer.picture.becomes(below, { r: 0, g: 160, b: 0 });
+  await viewer.picture.becomes(below, typing.done);
   await page.keyboard.press('Backspace');
-  await viewer.picture.becomes(below, { r: 200, g: 0, b: 0 });
+  await viewer.picture.becomes(below, typing.other);
 });

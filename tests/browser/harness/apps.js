@@ -196,20 +196,34 @@ export const browser = ({ folder }) => ({
   height: 450,
 });
 
-/** The page of `browser`: red, and green once the word has been typed into its text field. */
+/** The colours of `typingPage`. */
+export const typing = {
+  /** Its text field has the focus, and holds nothing. */
+  awaited: { r: 200, g: 0, b: 0 },
+  /** It holds something else than the word. */
+  other: { r: 200, g: 0, b: 200 },
+  /** It holds the word. */
+  done: { r: 0, g: 160, b: 0 },
+};
+
+const css = (/** @type {{ r: number, g: number, b: number }} */ { r, g, b }) => `rgb(${r}, ${g}, ${b})`;
+
+/** The page of `browser`: grey while what is typed would not come to it. */
 export const typingPage = `<!doctype html>
 <meta charset="utf-8">
 <title>Typing</title>
 <style>
-  html { background: rgb(200, 0, 0) }
-  html.done { background: rgb(0, 160, 0) }
+  html { background: rgb(60, 60, 60) }
   input { font-size: 40px; margin: 40px; width: 300px }
 </style>
 <input autofocus aria-label="Word">
 <script>
   const field = document.querySelector('input');
-  field.addEventListener('input', () => {
-    document.documentElement.classList.toggle('done', field.value === 'Heliostat: 42%');
-  });
+  const colour = () => {
+    if (field.value === 'Heliostat: 42%') return '${css(typing.done)}';
+    if (field.value) return '${css(typing.other)}';
+    return document.hasFocus() && document.activeElement === field ? '${css(typing.awaited)}' : '';
+  };
+  setInterval(() => { document.documentElement.style.background = colour() }, 50);
 </script>
 `;
