@@ -91,7 +91,7 @@ mod tests {
         ];
         let set = EncoderSet::of(Vec::new(), &usable, |_| true, nodes);
         assert_eq!(set.devices, [PathBuf::from("/dev/Dri")]);
-        let without = ["nvh264enc", "qsvh264enc", "v4l2h264enc", "openh264enc", "libx264"];
+        let without = ["nvh264enc", "qsvh264enc", "v4l2h264enc", "libx264", "openh264enc"];
         assert_eq!(set.without, without);
     }
 

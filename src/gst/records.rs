@@ -116,6 +116,7 @@ pub const ENCODERS: [Encoder; 12] = [
         keys: None,
         settings: &[],
     },
+    LIBX264,
     X264,
     X264_FULL,
     Encoder {
@@ -148,7 +149,6 @@ pub const ENCODERS: [Encoder; 12] = [
             ("scene-change-detection", "false"),
         ],
     },
-    LIBX264,
     Encoder {
         codec: Codec::Vp8,
         element: "vp8enc",
@@ -320,7 +320,8 @@ const X264: Encoder = Encoder {
     ],
 };
 
-/// The same library without GStreamer's element, for less of the processor and sharper pictures. It is tried last (ADR 36).
+/// The same library without GStreamer's element, for less of the processor and sharper pictures; not for lines on which each frame has to
+/// be as small as it should (ADR 36).
 const LIBX264: Encoder = Encoder {
     element: "libx264",
     plugin: LIBRARY,

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Fidelity } from './harness/fidelity.js';
 import { onlyCodec } from './harness/receivers.js';
+import { KEYS_ON_REQUEST } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
 import { until } from './harness/wait.js';
@@ -28,7 +29,7 @@ const terminal = {
 };
 
 const sections = { video: { chroma: '444' } };
-const chromium = suite({ sections, apps: () => [terminal] });
+const chromium = suite({ sections, apps: () => [terminal], env: KEYS_ON_REQUEST });
 const firefox = suite({ sections, apps: () => [terminal], engine: 'firefox' });
 
 /**

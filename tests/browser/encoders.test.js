@@ -14,7 +14,7 @@ const sections = { instances: { capacity: 2 } };
 const best = suite({
   sections,
   apps: paths => [pattern(paths)],
-  env: { HELIOSTAT_FAIL_ENCODER: 'x264enc' },
+  env: { HELIOSTAT_FAIL_ENCODER: 'libx264' },
 });
 const every = suite({
   sections,
@@ -39,14 +39,14 @@ best.scenario('an encoder that fails is followed by the next one, on the same co
   await viewer.connected();
   const peer = await viewer.rememberConnection();
   // The picture moves all the time.
-  await until('the first encoder has failed', () => failures(stage.host, id).x264enc === 1);
+  await until('the first encoder has failed', () => failures(stage.host, id).libx264 === 1);
   await viewer.connected();
   await viewer.click(400, 100);
   await page.keyboard.type('goes on');
   await viewer.pattern.textBecomes('goes on');
   assert.equal(await viewer.property('peerId'), peer);
   assert.ok(await viewer.sameConnection());
-  assert.deepEqual(failures(stage.host, id), { x264enc: 1 }, 'the next one holds');
+  assert.deepEqual(failures(stage.host, id), { libx264: 1 }, 'the next one holds');
   assert.equal((await (await stage.rest(user)).instance(id)).status, 'RUNNING');
 
   // The next host knows it and takes the capture over as it runs.
@@ -84,7 +84,7 @@ every.scenario('when all encoders fail, the instance has failed and says so', as
   await viewer.stateBecomes('failed', 90_000);
   const failed = await (await stage.rest(user)).instance(id);
   assert.deepEqual([failed.status, failed.reason], ['FAILED', 'encoders_failed']);
-  for (const element of ['x264enc', 'openh264enc', 'libx264']) {
+  for (const element of ['libx264', 'x264enc', 'openh264enc']) {
     assert.match(failed.message, new RegExp(`${element} said “[^”]*told to fail`));
     await viewer.tells(new RegExp(element));
   }

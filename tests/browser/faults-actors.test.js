@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 
 import { moving } from './harness/apps.js';
 import { processesOf } from './harness/proc.js';
-import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
+import { Bystander, KEYS_ON_REQUEST, note, Recovery, rounds } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 
@@ -13,6 +13,7 @@ const { scenario } = suite({
   panics: true,
   sections: { instances: { capacity: 8 } },
   apps: paths => [moving(paths)],
+  env: KEYS_ON_REQUEST,
 });
 
 /** @typedef {import('./harness/viewer.js').Viewer} Viewer */

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { logging, moving } from './harness/apps.js';
 import { fillUp, mayMount } from './harness/disk.js';
 import { isAlive, killNow, openDescriptors, pidOf } from './harness/proc.js';
-import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
+import { Bystander, KEYS_ON_REQUEST, note, Recovery, rounds } from './harness/recovery.js';
 import { assertProblem } from './harness/rest.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
@@ -18,6 +18,7 @@ const { scenario } = suite({
   sections: { instances: { capacity: 8 } },
   apps: paths => [moving(paths), logging(paths)],
   disk: mayMount ? 16 : 0,
+  env: KEYS_ON_REQUEST,
 });
 
 /** An app may end four times in a minute. */

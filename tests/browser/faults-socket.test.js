@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 
 import { moving } from './harness/apps.js';
 import { Home } from './harness/home.js';
-import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
+import { Bystander, KEYS_ON_REQUEST, note, Recovery, rounds } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 import { Wire } from './harness/wire.js';
 
-const { scenario } = suite({ apps: paths => [moving(paths)] });
+const { scenario } = suite({ apps: paths => [moving(paths)], env: KEYS_ON_REQUEST });
 
 /** A page gives up a socket on which nothing comes after 15 s and the next look. */
 const SWALLOWED = 40_000;

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { moving } from './harness/apps.js';
 import { killNow, pidOf } from './harness/proc.js';
-import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
+import { Bystander, KEYS_ON_REQUEST, note, Recovery, rounds } from './harness/recovery.js';
 import { assertProblem } from './harness/rest.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
@@ -17,6 +17,7 @@ import { until } from './harness/wait.js';
 const { scenario } = suite({
   sections: { instances: { capacity: 8 } },
   apps: paths => [moving(paths)],
+  env: KEYS_ON_REQUEST,
 });
 
 /** Soaks have the patience for a whole minute. */

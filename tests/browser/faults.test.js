@@ -5,13 +5,14 @@ import assert from 'node:assert/strict';
 import { hungry, moving, troubled } from './harness/apps.js';
 import { MemoryGroup, mayLimitMemory } from './harness/memory.js';
 import { isAlive, keeperOf, pidOf, processesOf, programsOf, stateOf } from './harness/proc.js';
-import { Bystander, note, Recovery, rounds } from './harness/recovery.js';
+import { Bystander, KEYS_ON_REQUEST, note, Recovery, rounds } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 
 const { scenario } = suite({
   sections: { instances: { capacity: 8 } },
   apps: paths => [moving(paths), troubled(paths), hungry(paths)],
+  env: KEYS_ON_REQUEST,
 });
 
 /** @typedef {import('./harness/viewer.js').Viewer} Viewer */

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after } from 'node:test';
 
 import { pattern } from './harness/apps.js';
+import { KEYS_ON_REQUEST } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { losses, only, pathOf, Turn } from './harness/turn.js';
 import { until } from './harness/wait.js';
@@ -29,6 +30,7 @@ const { scenario } = suite({
   apps: paths => [pattern(paths)],
   // The TURN server's certificate is its own.
   flags: ['--ignore-certificate-errors'],
+  env: KEYS_ON_REQUEST,
 });
 
 /** @param {import('./harness/stage.js').Stage} stage @param {'udp' | 'tcp' | 'tls'} way */

@@ -355,7 +355,7 @@ fn encoders_that_crash_hang_or_give_rubbish_when_they_are_tried_are_left_out_and
 async fn an_encoder_that_fails_while_running_is_named_and_the_next_one_goes_on() {
     let display = TestDisplay::start();
     let painter = Painter::new(&display);
-    let failing = [(heliostat::gst::FAIL_ENCODER, "x264enc")];
+    let failing = [(heliostat::gst::FAIL_ENCODER, "libx264")];
     let mut capture = Capture::with(&display, &[], &failing);
     let hub = Hub::new();
     let mut client = capture.client(&hub);
@@ -380,14 +380,14 @@ async fn an_encoder_that_fails_while_running_is_named_and_the_next_one_goes_on()
     );
     let failed = client.handle().failed_encoders();
     assert_eq!(failed.len(), 1, "{failed:?}");
-    assert_eq!(failed[0].element, "x264enc");
+    assert_eq!(failed[0].element, "libx264");
     assert!(failed[0].why.contains("told to fail"), "{failed:?}");
     let status = capture.exit_within(SOON).expect("it ends");
     assert_eq!(CaptureExit::from_status(status), Some(CaptureExit::EncoderFailed));
 
     // What the first one encoded may still lie in the slot.
     while frame_within(&mut viewer, Duration::ZERO).await.is_some() {}
-    let order = ["--encoder", "openh264enc", "--encoder", "x264enc"];
+    let order = ["--encoder", "openh264enc", "--encoder", "libx264"];
     let capture = Capture::with(&display, &order, &failing);
     let client = capture.client(&hub);
     // The next one begins with a key frame.
@@ -423,7 +423,7 @@ async fn when_no_encoder_of_a_codec_starts_each_is_named_with_what_it_said() {
     );
     let failed = client.handle().failed_encoders();
     let names: Vec<_> = failed.iter().map(|f| f.element.as_str()).collect();
-    assert_eq!(names, ["x264enc", "openh264enc", "libx264"]);
+    assert_eq!(names, ["libx264", "x264enc", "openh264enc"]);
     assert!(failed.iter().all(|f| f.why == "it was told not to start"), "{failed:?}");
     let status = capture.exit_within(SOON).expect("it ends");
     assert_eq!(CaptureExit::from_status(status), Some(CaptureExit::EncoderFailed));

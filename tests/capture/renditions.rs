@@ -163,7 +163,7 @@ const FULL_KBPS: u32 = 4000;
 async fn the_encoder_is_the_one_for_the_line_and_another_when_that_becomes_narrow_or_broad() {
     let display = TestDisplay::start();
     let moving = Moving::start(&display);
-    let capture = Capture::start(&display, &["--encoder", "libx264"]);
+    let capture = Capture::start(&display, &[]);
     let hub = Hub::with_ladder(Ladder::new(
         vec![Rung {
             percent: 100,
