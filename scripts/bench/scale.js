@@ -15,6 +15,8 @@ const ASKED_EVERY = 100;
 /** It rests for so long before what it takes at rest is measured, and that is measured for so long, ms. */
 const SETTLE = 15_000;
 const WATCH = 20_000;
+/** So many instances stay while the others end, for what the host keeps of them. */
+const KEPT = 10;
 /** For whatever concerns all instances, ms. */
 const WITHIN = 300_000;
 
@@ -186,6 +188,16 @@ try {
   });
   row('all programs are killed at once: all run anew', seconds(crashed.result));
   answers('meanwhile', crashed.took);
+
+  const kept = [...ours].slice(0, KEPT);
+  for (const id of [...ours].slice(KEPT)) await client.delete(`/api/v1/instances/${id}`);
+  await until(
+    'the others have ended',
+    async () => (await client.get('/api/v1/instances')).body.instances.length <= KEPT,
+    { within: WITHIN },
+  );
+  await sleep(SETTLE);
+  row(`the host's memory with ${kept.length} left of them, MiB`, proportionalMiB([host.pid]).toFixed(0));
 
   const at = performance.now();
   await host.end();

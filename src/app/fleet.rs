@@ -1,11 +1,13 @@
 //! Fleet: this server among the servers of the database. It says every few seconds that it lives, what it can still
 //! take, and until when its instances are its own.
 //!
-//! A database that is away costs nothing but that word: the next beat says it again.
+//! A database that is away costs nothing but that word: the next beat says it again. What instances that have ended leave
+//! of memory is given back with it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::memory;
 use crate::clock::unix_ms;
 use crate::instance::{Manager, Services};
 use crate::protocol::words::ServerStatus;
@@ -23,8 +25,13 @@ pub fn fleet(services: &Arc<Services>, manager: &Manager) -> ChildSpec {
     ChildSpec::task("fleet", Restart::Permanent, move |cx| {
         let (services, manager) = (Arc::clone(&services), manager.clone());
         async move {
-            let mut failing = false;
+            let (mut failing, mut before) = (false, 0);
             loop {
+                let now = manager.all().len();
+                if now < std::mem::replace(&mut before, now) {
+                    // It fails where it panics, which costs no more than memory.
+                    let _ = tokio::task::spawn_blocking(memory::give_back).await;
+                }
                 let status = if manager.is_draining() {
                     ServerStatus::Draining
                 } else {

@@ -20,6 +20,7 @@ mod handback;
 pub mod handover;
 mod history;
 pub mod logging;
+mod memory;
 pub mod notify;
 mod pages;
 mod parts;

@@ -67,6 +67,7 @@ pub fn run(sources: &Sources) -> Result<u8, StartError> {
 fn run_watched(sources: &Sources, start: &Start) -> Result<u8, StartError> {
     let (config, warnings) = Config::load(sources)?;
     super::logging::init(&config.log.filter);
+    super::memory::share_heaps();
     allow_open_files();
     // Taken before anything else could have its number.
     let listener = match handover::inherited(config.server.listen) {

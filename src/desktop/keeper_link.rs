@@ -13,8 +13,8 @@ use crate::supervision::{ChildContext, ExitReason};
 
 /// What the keeper gives what is left between TERM and KILL when the instance ends.
 const END_GRACE: Duration = Duration::from_secs(2);
-/// Between two questions whether it still answers.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Between two questions whether it still answers. What it keeps goes on meanwhile, whatever became of it.
+const HEARTBEAT: Duration = Duration::from_secs(3);
 /// It answers within a millisecond; its one thread waits for nothing but a disk.
 const ANSWER: Duration = Duration::from_secs(4);
 /// Questions in a row without an answer. More than one: after this host was stopped itself, the answer to the first may

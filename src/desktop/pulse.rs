@@ -37,14 +37,18 @@ pub(super) async fn watch(shared: &Arc<DesktopShared>, display: DisplayId) {
     let _reset = ResetOnDrop(shared);
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut beats, mut silent) = (0, 0);
+    let (mut beats, mut silent, mut told) = (0, 0, true);
     loop {
         ticks.tick().await;
         let now = pulse.beats();
         silent = if now == beats { silent + 1 } else { 0 };
         beats = now;
         let quiet = beats > 0 && silent > QUIET_TICKS;
-        shared.facts.update(|f| QUIET.tell(f, quiet));
+        // Of hundreds of displays at rest there is nothing to tell.
+        if quiet || told {
+            shared.facts.update(|f| QUIET.tell(f, quiet));
+        }
+        told = quiet;
         if silent > if beats == 0 { FIRST_TICKS } else { SILENT_TICKS } {
             return;
         }

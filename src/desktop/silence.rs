@@ -47,13 +47,17 @@ pub(super) async fn watch_capture(shared: &DesktopShared, capture: &CaptureHandl
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut heard, mut quiet) = (capture.progress(), 0);
+    let (mut heard, mut silent, mut told) = (capture.progress(), 0, true);
     loop {
         ticks.tick().await;
         let now = capture.progress();
-        quiet = if now == heard { quiet + 1 } else { 0 };
+        silent = if now == heard { silent + 1 } else { 0 };
         heard = now;
-        shared.facts.update(|f| silence.tell(f, quiet > SILENT_TICKS));
+        let quiet = silent > SILENT_TICKS;
+        if quiet || told {
+            shared.facts.update(|f| silence.tell(f, quiet));
+        }
+        told = quiet;
     }
 }
 

@@ -82,6 +82,11 @@ impl Answers {
         (self.habit(window) != Habit::Mute).then_some((window, self.serial.wrapping_add(1)))
     }
 
+    /// Whether this window is known to take part in pings, so that it need not be asked for that.
+    pub(super) fn takes_part(&self, window: u32) -> bool {
+        self.habit(window) == Habit::Answers
+    }
+
     /// The ping was sent.
     pub(super) fn asked(&mut self, window: u32, serial: u32) {
         self.serial = serial;

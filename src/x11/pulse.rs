@@ -114,7 +114,7 @@ fn beat(address: &DisplayAddress, counts: &Counts, cancel: &Cancel) -> Result<()
             display.x.damage_subtract(damage, x11rb::NONE, x11rb::NONE)?;
         }
         if let Some((window, serial)) = answers.beat(active, drawn)
-            && answers_pings(&display, &atoms, window)?
+            && (answers.takes_part(window) || answers_pings(&display, &atoms, window)?)
         {
             ping(&display, &atoms, window, serial)?;
             answers.asked(window, serial);

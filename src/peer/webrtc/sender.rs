@@ -26,6 +26,8 @@ const WORTH: Duration = Duration::from_secs(3);
 const SENT_WITHIN: Duration = Duration::from_secs(5);
 /// A frame of so many packets may be made a train of, which costs padding: what is still, or hardly moves, costs none.
 const MOVES: usize = 3;
+/// Packets that leave in one turn of the driver: all that it does with them one by one has room for as many, for each viewer.
+const TURN: usize = 32;
 /// Header and extensions of a packet.
 const HEADERS: usize = 24;
 
@@ -92,14 +94,15 @@ impl Sender {
             0
         };
         let begun = Instant::now();
-        let mut burst = Vec::with_capacity(count);
+        let mut burst = Vec::with_capacity(count.min(TURN));
         for (n, packet) in packets.into_iter().enumerate() {
-            if n >= together && !self.path.wait(Instant::now()).is_zero() {
-                // What may leave does not wait for what may not.
-                let left = self.leave(std::mem::take(&mut burst), payload_type).await?;
-                if !left || !self.may_leave(begun).await {
-                    return Ok(Delivery::Congested);
-                }
+            let waits = n >= together && !self.path.wait(Instant::now()).is_zero();
+            // What may leave does not wait for what may not.
+            if (waits || burst.len() >= TURN) && !self.leave(std::mem::take(&mut burst), payload_type).await? {
+                return Ok(Delivery::Congested);
+            }
+            if waits && !self.may_leave(begun).await {
+                return Ok(Delivery::Congested);
             }
             let size = packet.payload.len() + HEADERS + BELOW_RTP;
             self.path
