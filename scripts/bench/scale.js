@@ -120,11 +120,10 @@ try {
       { within: WITHIN },
     );
 
-  /** @type {number[]} */
-  const launches = [];
-  const launched = await askedMeanwhile(client, async () => {
+  /** Until there are so many, the launches' own times into this @param {number[]} launches */
+  const launchAll = async launches => {
     const began = performance.now();
-    let begun = 0;
+    let begun = ours.size;
     const lane = async () => {
       while (begun < count) {
         begun += 1;
@@ -142,7 +141,10 @@ try {
     };
     await Promise.all(Array.from({ length: lanes }, lane));
     return performance.now() - began;
-  });
+  };
+  /** @type {number[]} */
+  const launches = [];
+  const launched = await askedMeanwhile(client, () => launchAll(launches));
   row(`${count} launches, ${lanes} at a time, until all run`, seconds(launched.result));
   row('one launch is answered, p50 · p99 · most, ms', spread(launches));
   answers('meanwhile', launched.took);
@@ -189,19 +191,23 @@ try {
   row('all programs are killed at once: all run anew', seconds(crashed.result));
   answers('meanwhile', crashed.took);
 
-  const kept = [...ours].slice(0, KEPT);
-  for (const id of [...ours].slice(KEPT)) await client.delete(`/api/v1/instances/${id}`);
+  const others = [...ours].slice(KEPT);
+  for (const id of others) {
+    await client.delete(`/api/v1/instances/${id}`);
+    ours.delete(id);
+  }
   await until(
     'the others have ended',
     async () => (await client.get('/api/v1/instances')).body.instances.length <= KEPT,
     { within: WITHIN },
   );
   await sleep(SETTLE);
-  row(`the host's memory with ${kept.length} left of them, MiB`, proportionalMiB([host.pid]).toFixed(0));
+  row(`the host's memory with ${ours.size} left of them, MiB`, proportionalMiB([host.pid]).toFixed(0));
 
+  await launchAll([]);
   const at = performance.now();
   await host.end();
-  row('SIGTERM: the host has ended', seconds(performance.now() - at));
+  row(`SIGTERM with ${ours.size}: the host has ended`, seconds(performance.now() - at));
   const left = processes().filter(({ instance, state }) => instance && ours.has(instance) && state !== 'Z');
   row('processes left then', `${left.length}`);
 } finally {
