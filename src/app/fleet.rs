@@ -29,8 +29,8 @@ pub fn fleet(services: &Arc<Services>, manager: &Manager) -> ChildSpec {
             loop {
                 let now = manager.all().len();
                 if now < std::mem::replace(&mut before, now) {
-                    // It fails where it panics, which costs no more than memory.
-                    let _ = tokio::task::spawn_blocking(memory::give_back).await;
+                    // The heartbeat waits for nobody's thread.
+                    drop(tokio::task::spawn_blocking(memory::give_back));
                 }
                 let status = if manager.is_draining() {
                     ServerStatus::Draining

@@ -13,10 +13,13 @@ use rtc::shared::error::Error;
 
 use super::packets::MediaPacket;
 
+/// More than the 256 packets that the driver takes before it lets who sends wait.
+const MOST: usize = 300;
+
 /// Those that wait for their last packet, shared by the sender and the interceptor.
 #[derive(Debug, Default)]
 pub(super) struct Bursts {
-    // overflow: none, each has its last packet in the driver's queue, which is bounded; one that was lost goes with the next.
+    // overflow: the oldest goes: its last packet was refused, for the driver's queue, which has those of all others, is bounded.
     waiting: Mutex<VecDeque<Burst>>,
 }
 
@@ -29,9 +32,14 @@ struct Burst {
 impl Bursts {
     /// These leave before the packet of this number.
     pub(super) fn before(&self, last: u16, others: Vec<MediaPacket>) {
-        if !others.is_empty() {
-            self.lock().push_back(Burst { last, others });
+        if others.is_empty() {
+            return;
         }
+        let mut waiting = self.lock();
+        if waiting.len() >= MOST {
+            waiting.pop_front();
+        }
+        waiting.push_back(Burst { last, others });
     }
 
     /// The packet of this number comes, or is given up: what leaves before it. Those before are forgotten, for their last
@@ -196,6 +204,11 @@ mod tests {
         unfolding.handle_write(written(5)).expect("it is taken");
         assert_eq!(numbers(&leaves(&mut unfolding)), [5]);
         assert!(bursts.lock().is_empty());
+        for last in 0..=u16::MAX {
+            bursts.before(last, vec![media(last.wrapping_sub(1), false)]);
+        }
+        assert_eq!(bursts.lock().len(), MOST, "a driver that refuses all costs no more");
+        bursts.take(u16::MAX);
         bursts.before(12, vec![media(11, false)]);
         assert_eq!(bursts.take(12).len(), 1, "it is given up");
         assert!(bursts.lock().is_empty());
