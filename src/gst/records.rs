@@ -336,8 +336,7 @@ const LIBX264: Encoder = Encoder {
         ("ipratio", "10"),
         ("pbratio", "10"),
         ("keyint", "infinite"),
-        // Without the look at pictures in small, what scrolls is found by a longer search, which only what has changed costs.
-        ("me", "umh"),
+        // Without the look at pictures in small, what scrolls is found by a longer search, where something does.
         ("merange", "32"),
         // As `COLOURS`.
         ("fullrange", "off"),

@@ -1,7 +1,7 @@
 //! Which blocks of a picture are as they were in the one before, and how much there is to say about the others.
 
 /// Pixels of a block's side, of the brightness.
-const SIDE: usize = 16;
+pub(crate) const SIDE: usize = 16;
 /// Flags of a block, as libx264 has them: it is as it was.
 pub const SAME: u8 = 1;
 
@@ -142,7 +142,10 @@ fn measure(form: Form, (column, row): (usize, usize), now: &[u8], before: Option
     for y in rows {
         let at = y * stride + left;
         let line = &now[at..at + width];
-        steps += line.windows(2).map(|pair| u32::from(pair[0].abs_diff(pair[1]))).sum::<u32>();
+        steps += line
+            .windows(2)
+            .map(|pair| u32::from(pair[0].abs_diff(pair[1])))
+            .sum::<u32>();
         if let Some(above) = above {
             steps += distance(line, above);
         }
@@ -209,7 +212,11 @@ mod tests {
         assert_eq!(blocks.flags, [0, 1, 1, 1, 1, 1, 1, 1, 1]);
         let short = Suspects { bits: &[0], words: 1 };
         blocks.look(FORM, &now, Some(&before), Some(short));
-        assert_eq!(blocks.flags, [1, 1, 1, 1, 1, 0, 1, 1, 1], "rows of which nothing is said");
+        assert_eq!(
+            blocks.flags,
+            [1, 1, 1, 1, 1, 0, 1, 1, 1],
+            "rows of which nothing is said"
+        );
         blocks.look(FORM, &now, None, Some(suspects));
         assert_eq!(blocks.flags, [0; 9], "nothing was before");
     }

@@ -4,6 +4,7 @@
 //! Heliostat itself is not optimised in a development build. There a picture of 1280×720 took 230 ms instead of 1.5.
 
 mod blocks;
+mod reach;
 
 pub use blocks::{Blocks, Form, SAME, Suspects};
 

@@ -20,6 +20,7 @@ type Profile = unsafe extern "C" fn(*mut Parameters, *const c_char) -> c_int;
 type PictureInit = unsafe extern "C" fn(*mut Picture);
 type Open = unsafe extern "C" fn(*mut Parameters) -> *mut c_void;
 type ReadBack = unsafe extern "C" fn(*mut c_void, *mut Parameters);
+type Reconfigure = unsafe extern "C" fn(*mut c_void, *mut Parameters) -> c_int;
 type Encode = unsafe extern "C" fn(*mut c_void, *mut *mut Nal, *mut c_int, *mut Picture, *mut Picture) -> c_int;
 type Close = unsafe extern "C" fn(*mut c_void);
 
@@ -31,6 +32,7 @@ struct Functions {
     picture_init: PictureInit,
     open: Open,
     read_back: ReadBack,
+    reconfigure: Reconfigure,
     encode: Encode,
     close: Close,
 }
@@ -57,6 +59,7 @@ fn load() -> Result<Functions, String> {
         picture_init: symbol(library, c"x264_picture_init")?,
         open: symbol(library, c"x264_encoder_open_164")?,
         read_back: symbol(library, c"x264_encoder_parameters")?,
+        reconfigure: symbol(library, c"x264_encoder_reconfig")?,
         encode: symbol(library, c"x264_encoder_encode")?,
         close: symbol(library, c"x264_encoder_close")?,
     })
@@ -173,14 +176,23 @@ pub(super) struct Order<'a> {
     pub(super) picture: &'a [u8],
     /// For each block whether it is as in the picture before ([`heliostat_scaling::SAME`]).
     pub(super) flags: &'a [u8],
+    /// A part of the picture has moved far: it is looked for.
+    pub(super) far: bool,
     pub(super) quantiser: u8,
     pub(super) key: bool,
 }
+
+/// A search for what has moved that finds it wherever it is within its range, and one that finds what is near. Each block that
+/// is a new one costs the first five times as much, and it finds nothing.
+const SEARCHES: [&str; 2] = ["dia", "umh"];
 
 /// A running encoder.
 pub(super) struct Running {
     functions: &'static Functions,
     handle: NonNull<c_void>,
+    /// What it is set to, and whether for what moves far, if that is known.
+    settings: Settings,
+    far: Option<bool>,
     form: Form,
     blocks: usize,
     count: i64,
@@ -215,20 +227,37 @@ impl Running {
         };
         let handle = NonNull::new(handle).ok_or("it refuses to start")?;
         let blocks = usize::from(form.width.div_ceil(16)) * usize::from(form.height.div_ceil(16));
-        let this = Self {
+        let mut this = Self {
             functions,
             handle,
+            settings: told,
+            far: None,
             form,
             blocks,
             count: 0,
         };
         // SAFETY: an open encoder, and room for the library's structure.
-        unsafe { (functions.read_back)(handle.as_ptr(), &raw mut *told.parameters) };
-        let known = told.known();
+        unsafe { (functions.read_back)(handle.as_ptr(), &raw mut *this.settings.parameters) };
+        let known = this.settings.known();
         if (known.width, known.height, known.mb_info) != (form.width.into(), form.height.into(), 1) {
             return Err("it is not set to what it was told".into());
         }
         Ok(this)
+    }
+
+    /// Has it look far for what has moved, or near, from the next picture on.
+    fn search(&mut self, far: bool) -> Result<(), String> {
+        if self.far == Some(far) {
+            return Ok(());
+        }
+        self.settings.set("me", SEARCHES[usize::from(far)])?;
+        // SAFETY: an open encoder, and what it is set to, of which only what it can change in its course is another.
+        let done = unsafe { (self.functions.reconfigure)(self.handle.as_ptr(), &raw mut *self.settings.parameters) };
+        if done != 0 {
+            return Err("it does not change its search".into());
+        }
+        self.far = Some(far);
+        Ok(())
     }
 
     /// Encodes a picture: a whole frame, and whether it is a key frame.
@@ -241,6 +270,9 @@ impl Running {
         let (blue, red) = (luma * height, luma * height + chroma * (height / 2));
         if order.picture.len() < red + chroma * (height / 2) || order.flags.len() != self.blocks {
             return Err("a picture is not of the size that it should be".into());
+        }
+        if !order.key {
+            self.search(order.far)?;
         }
         let mut given = MaybeUninit::<Picture>::zeroed();
         let mut made = MaybeUninit::<Picture>::zeroed();

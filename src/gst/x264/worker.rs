@@ -115,12 +115,13 @@ fn run(
     while let Ok(job) = jobs.recv() {
         let first = before.is_none();
         look(&mut blocks, form, &job, before.as_ref());
+        let far = blocks.moves_far(form, job.picture.as_ref(), before.as_ref().map(AsRef::as_ref));
         let wanted = Wanted {
             key: job.key || first,
             change: job.change,
             allowance: job.allowance,
         };
-        match encode(&mut running, &mut control, &blocks, &job.picture, wanted) {
+        match encode(&mut running, &mut control, &blocks, (&job.picture, far), wanted) {
             Ok((data, key)) => {
                 finished.store(control.finished(), Ordering::Release);
                 output(Ok(Encoded {
@@ -155,7 +156,7 @@ fn encode(
     running: &mut Running,
     control: &mut Control,
     blocks: &Blocks,
-    picture: &PlanarPicture,
+    (picture, far): (&PlanarPicture, bool),
     wanted: Wanted,
 ) -> Result<(Vec<u8>, bool), String> {
     let mut choice = control.choose(blocks, wanted);
@@ -163,6 +164,7 @@ fn encode(
         let (data, key) = running.encode(Order {
             picture: picture.as_ref(),
             flags: &blocks.flags,
+            far,
             quantiser: choice.quantiser,
             key: choice.key,
         })?;
