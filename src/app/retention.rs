@@ -117,10 +117,10 @@ impl Keeping {
             let older = |age| self.reckoning.older(age).unwrap_or(i64::MIN);
             (keep.ended_before, keep.unused_since) = (older(ended), older(self.ages.unused));
         }
-        let removed = store.delete_old(keep).await.unwrap_or_else(|error| {
+        let (removed, outcome) = store.delete_old(keep).await;
+        if let Err(error) = outcome {
             log::warn!("retention: {error}");
-            Removed::default()
-        });
+        }
         log::debug!("retention: {removed:?}");
         if settled {
             forget_homes(apps, store, self.reckoning.lived_ms).await;

@@ -1,5 +1,7 @@
 //! Forgetting what has ended long ago, and what there is too much of.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
@@ -7,7 +9,7 @@ use diesel::sql_types::BigInt;
 use super::error::StoreError;
 use super::events::share;
 use super::pool::Store;
-use super::schema::{events, instances, links, peers, sessions};
+use super::schema::events;
 use crate::protocol::words::EventClass;
 
 /// What is kept.
@@ -51,42 +53,95 @@ pub struct Removed {
     pub events: usize,
 }
 
+/// Rows of one table that one transaction deletes at most: there is one writer at a time, and others wait for it.
+const BATCH: usize = 2_000;
+/// Instances: each takes its peers and links with it.
+const BATCH_OF_INSTANCES: usize = 50;
+/// Between two such transactions: who waits for the database has its turn.
+const PAUSE: Duration = Duration::from_millis(5);
+
 impl Store {
-    /// Deletes what is not kept. Sessions that have an instance that lives stay.
+    /// Deletes what is not kept, some at a time, so that nothing waits for long. Sessions that have an instance that lives stay.
+    /// What was deleted is told even if the rest could not be.
     ///
     /// # Errors
-    /// The database fails; then nothing is deleted.
-    pub async fn delete_old(&self, keep: Keep) -> Result<Removed, StoreError> {
-        self.change(move |connection| {
-            let mut surplus = 0;
-            for class in EventClass::ALL {
-                surplus += delete_surplus_events(connection, *class, share(*class, keep.events))?;
-            }
-            let surplus_peers = delete_surplus_peers(connection, keep.peers)?;
-            let surplus_guests = delete_surplus_guests(connection, keep.guests)?;
-            let alive = instances::table
-                .filter(instances::ended.is_null())
-                .select(instances::session_id);
-            Ok(Removed {
-                instances: diesel::delete(instances::table.filter(instances::ended.lt(keep.ended_before)))
-                    .execute(connection)?,
-                peers: surplus_peers
-                    + diesel::delete(peers::table.filter(peers::closed_at.lt(keep.ended_before)))
-                        .execute(connection)?,
-                links: diesel::delete(links::table.filter(links::expires_at.lt(keep.ended_before)))
-                    .execute(connection)?,
-                events: surplus
-                    + diesel::delete(events::table.filter(events::at.lt(keep.ended_before))).execute(connection)?,
-                sessions: surplus_guests
-                    + diesel::delete(
-                        sessions::table
-                            .filter(sessions::modified.lt(keep.unused_since))
-                            .filter(sessions::session_id.ne_all(alive)),
-                    )
-                    .execute(connection)?,
+    /// The database fails; then what is left is left for the next time.
+    pub async fn delete_old(&self, keep: Keep) -> (Removed, Result<(), StoreError>) {
+        let mut removed = Removed::default();
+        let outcome = self.delete_in_turn(keep, &mut removed).await;
+        (removed, outcome)
+    }
+
+    async fn delete_in_turn(&self, keep: Keep, removed: &mut Removed) -> Result<(), StoreError> {
+        for class in EventClass::ALL {
+            let most = share(*class, keep.events);
+            self.delete_batches(BATCH, &mut removed.events, move |connection| {
+                delete_surplus_events(connection, *class, most)
             })
-        })
+            .await?;
+        }
+        let before = keep.ended_before;
+        let old = "DELETE FROM events WHERE event_id IN (SELECT event_id FROM events WHERE at < ? LIMIT ?)";
+        self.delete_batches(BATCH, &mut removed.events, one(old, before, BATCH))
+            .await?;
+        self.delete_batches(BATCH, &mut removed.peers, one(SURPLUS_PEERS, keep.peers.into(), BATCH))
+            .await?;
+        let old = "DELETE FROM peers WHERE peer_id IN (SELECT peer_id FROM peers WHERE closed_at < ? LIMIT ?)";
+        self.delete_batches(BATCH, &mut removed.peers, one(old, before, BATCH))
+            .await?;
+        let old = "DELETE FROM links WHERE link_id IN (SELECT link_id FROM links WHERE expires_at < ? LIMIT ?)";
+        self.delete_batches(BATCH, &mut removed.links, one(old, before, BATCH))
+            .await?;
+        let old =
+            "DELETE FROM instances WHERE instance_id IN (SELECT instance_id FROM instances WHERE ended < ? LIMIT ?)";
+        self.delete_batches(
+            BATCH_OF_INSTANCES,
+            &mut removed.instances,
+            one(old, before, BATCH_OF_INSTANCES),
+        )
+        .await?;
+        self.delete_batches(
+            BATCH,
+            &mut removed.sessions,
+            one(SURPLUS_GUESTS, keep.guests.into(), BATCH),
+        )
+        .await?;
+        self.delete_batches(
+            BATCH,
+            &mut removed.sessions,
+            one(UNUSED_SESSIONS, keep.unused_since, BATCH),
+        )
         .await
+    }
+
+    /// Calls `some` until it deletes fewer rows than `batch`.
+    async fn delete_batches<F>(&self, batch: usize, deleted: &mut usize, some: F) -> Result<(), StoreError>
+    where
+        F: Fn(&mut SqliteConnection) -> Result<usize, StoreError> + Clone + Send + 'static,
+    {
+        loop {
+            let now = self.change(some.clone()).await?;
+            *deleted += now;
+            if now < batch {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+/// A statement of two numbers: what is not kept, and how many rows at most.
+fn one(
+    statement: &'static str,
+    bound: i64,
+    most: usize,
+) -> impl Fn(&mut SqliteConnection) -> Result<usize, StoreError> + Clone {
+    move |connection| {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        Ok(sql_query(statement)
+            .bind::<BigInt, _>(bound)
+            .bind::<BigInt, _>(most)
+            .execute(connection)?)
     }
 }
 
@@ -102,30 +157,34 @@ fn delete_surplus_events(connection: &mut SqliteConnection, class: EventClass, m
         .first(connection)
         .optional()?;
     let Some(last) = last else { return Ok(0) };
-    let surplus = events::table.filter(of_class).filter(events::event_id.le(last));
-    Ok(diesel::delete(surplus).execute(connection)?)
+    let surplus: Vec<i64> = events::table
+        .filter(of_class)
+        .filter(events::event_id.le(last))
+        .order(events::event_id)
+        .limit(i64::try_from(BATCH).unwrap_or(i64::MAX))
+        .select(events::event_id)
+        .load(connection)?;
+    // The oldest of a class, up to one of them.
+    let Some(up_to) = surplus.last() else { return Ok(0) };
+    let these = events::table.filter(of_class).filter(events::event_id.le(*up_to));
+    Ok(diesel::delete(these).execute(connection)?)
 }
 
-/// Deletes the peers that ended first beyond `most` of a role at an instance: spectators displace only spectators, and
-/// only where they watch.
-fn delete_surplus_peers(connection: &mut SqliteConnection, most: u32) -> Result<usize, StoreError> {
-    let surplus = "DELETE FROM peers WHERE peer_id IN (SELECT peer_id FROM (SELECT peer_id, row_number() OVER \
-                   (PARTITION BY instance_id, role ORDER BY closed_at DESC) AS nth FROM peers \
-                   WHERE closed_at IS NOT NULL) WHERE nth > ?)";
-    Ok(sql_query(surplus)
-        .bind::<BigInt, _>(i64::from(most))
-        .execute(connection)?)
-}
+/// The peers that ended first beyond so many of a role at an instance: spectators displace only spectators, and only where
+/// they watch.
+const SURPLUS_PEERS: &str = "DELETE FROM peers WHERE peer_id IN (SELECT peer_id FROM (SELECT peer_id, row_number() OVER \
+                             (PARTITION BY instance_id, role ORDER BY closed_at DESC) AS nth FROM peers \
+                             WHERE closed_at IS NOT NULL) WHERE nth > ? LIMIT ?)";
 
-/// Deletes the sessions of guests that were used longest ago, beyond `most`.
-fn delete_surplus_guests(connection: &mut SqliteConnection, most: u32) -> Result<usize, StoreError> {
-    let surplus = "DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM sessions WHERE token_hash = '' \
-                   AND session_id NOT IN (SELECT session_id FROM instances) \
-                   AND session_id NOT IN (SELECT session_id FROM grants) ORDER BY modified DESC LIMIT -1 OFFSET ?)";
-    Ok(sql_query(surplus)
-        .bind::<BigInt, _>(i64::from(most))
-        .execute(connection)?)
-}
+/// The sessions of guests that were used longest ago, beyond so many.
+const SURPLUS_GUESTS: &str = "DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM (SELECT session_id, \
+                              row_number() OVER (ORDER BY modified DESC) AS nth FROM sessions WHERE token_hash = '' \
+                              AND session_id NOT IN (SELECT session_id FROM instances) \
+                              AND session_id NOT IN (SELECT session_id FROM grants)) WHERE nth > ? LIMIT ?)";
+
+/// Those that nobody has used since, and that have nothing that lives.
+const UNUSED_SESSIONS: &str = "DELETE FROM sessions WHERE session_id IN (SELECT session_id FROM sessions WHERE modified < ? \
+                               AND session_id NOT IN (SELECT session_id FROM instances WHERE ended IS NULL) LIMIT ?)";
 
 #[cfg(test)]
 #[path = "retention_tests.rs"]

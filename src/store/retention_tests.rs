@@ -27,6 +27,12 @@ fn keep(before: i64, events: u32) -> Keep {
     }
 }
 
+async fn delete(bench: &Bench, keep: Keep) -> Removed {
+    let (removed, outcome) = bench.store.delete_old(keep).await;
+    outcome.unwrap();
+    removed
+}
+
 #[tokio::test]
 async fn retention_deletes_what_ended_and_leaves_what_lives() {
     let bench = Bench::new().await;
@@ -46,7 +52,7 @@ async fn retention_deletes_what_ended_and_leaves_what_lives() {
     bench.store.insert_peer(open.clone()).await.unwrap();
     let event = |at| event(EventClass::Supervision, at);
     bench.store.append_events(vec![event(5), event(500)]).await.unwrap();
-    let removed = bench.store.delete_old(keep(100, 50)).await.unwrap();
+    let removed = delete(&bench, keep(100, 50)).await;
     assert_eq!(
         (removed.instances, removed.sessions, removed.events, removed.peers),
         (1, 1, 1, 0)
@@ -64,13 +70,13 @@ async fn of_events_only_the_newest_stay_when_there_are_too_many() {
     let bench = Bench::new().await;
     let event = |at| event(EventClass::Supervision, at);
     bench.store.append_events((0..10).map(event).collect()).await.unwrap();
-    assert_eq!(bench.store.delete_old(keep(0, 15)).await.unwrap().events, 7);
+    assert_eq!(delete(&bench, keep(0, 15)).await.events, 7);
     assert_eq!(
         bench.store.events(None, None, 100).await.unwrap(),
         vec![event(9), event(8), event(7)]
     );
-    assert_eq!(bench.store.delete_old(keep(0, 15)).await.unwrap().events, 0);
-    assert_eq!(bench.store.delete_old(keep(0, 0)).await.unwrap().events, 3);
+    assert_eq!(delete(&bench, keep(0, 15)).await.events, 0);
+    assert_eq!(delete(&bench, keep(0, 0)).await.events, 3);
     assert_eq!(bench.store.events(None, None, 100).await.unwrap(), vec![]);
 }
 
@@ -85,7 +91,7 @@ async fn a_hundred_thousand_visits_leave_every_event_of_the_audit() {
          INSERT INTO events (at, actor, kind, detail, class) SELECT at, 'root', 'viewer_joined', '', 'visits' FROM n",
         999 + FLOOD
     ));
-    let removed = bench.store.delete_old(keep(0, 10_000)).await.unwrap();
+    let removed = delete(&bench, keep(0, 10_000)).await;
     assert_eq!(removed.events, usize::try_from(FLOOD).unwrap() - 2000);
     let mut left = bench.store.events(None, Some(EventClass::Audit), 1000).await.unwrap();
     left.reverse();
@@ -96,6 +102,30 @@ async fn a_hundred_thousand_visits_leave_every_event_of_the_audit() {
         .await
         .unwrap();
     assert_eq!(visits.len(), 2000);
+}
+
+#[tokio::test]
+async fn much_that_is_old_goes_bit_by_bit_and_others_write_meanwhile() {
+    const MUCH: usize = 60_000;
+    let bench = Bench::new().await;
+    bench.tell(&format!(
+        "WITH RECURSIVE n(at) AS (SELECT 1 UNION ALL SELECT at + 1 FROM n WHERE at < {MUCH})
+         INSERT INTO events (at, actor, kind, detail, class) SELECT at, 'root', 'viewer_joined', '', 'visits' FROM n",
+    ));
+    let store = bench.store.clone();
+    let deleting = tokio::spawn(async move { store.delete_old(keep(1_000_000, u32::MAX)).await });
+    let mut written = 0;
+    while !deleting.is_finished() {
+        let new = event(EventClass::Audit, 2_000_000 + written);
+        bench.store.append_events(vec![new]).await.unwrap();
+        written += 1;
+    }
+    let (removed, outcome) = deleting.await.unwrap();
+    outcome.unwrap();
+    assert_eq!(removed.events, MUCH);
+    assert!(written > 3, "{written} between {} transactions", MUCH / BATCH);
+    let left = bench.store.events(None, None, 1000).await.unwrap();
+    assert_eq!(left.len(), usize::try_from(written).unwrap().min(1000));
 }
 
 #[test]
@@ -131,7 +161,7 @@ async fn spectators_who_connect_again_and_again_displace_only_each_others_rows()
         come_and_gone(one, Role::Spectator, at).await;
     }
     bench.store.insert_peer(peer(one, session)).await.unwrap();
-    let removed = bench.store.delete_old(Keep { peers: 5, ..Keep::ALL }).await.unwrap();
+    let removed = delete(&bench, Keep { peers: 5, ..Keep::ALL }).await;
     assert_eq!(removed.peers, 15);
     assert_eq!(
         bench.store.peers_of(one).await.unwrap().len(),
@@ -159,7 +189,7 @@ async fn of_too_many_guests_those_who_were_here_last_stay_and_so_does_who_launch
          INSERT INTO grants (link_id, session_id, created) VALUES ('a', '{}', 1)",
         sessions[1].session_id
     ));
-    let removed = bench.store.delete_old(Keep { guests: 3, ..Keep::ALL }).await.unwrap();
+    let removed = delete(&bench, Keep { guests: 3, ..Keep::ALL }).await;
     assert_eq!(removed.sessions, 5);
     for (n, session) in sessions.iter().enumerate() {
         let stays = bench

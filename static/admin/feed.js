@@ -11,6 +11,7 @@ export class Feed extends EventTarget {
   #timer = 0;
   /** @type {EventSource | null} */
   #source = null;
+  #query = '';
 
   /** @param {import('../lib/api.js').Api} api */
   constructor(api) {
@@ -20,7 +21,8 @@ export class Feed extends EventTarget {
 
   start() {
     this.stop();
-    const source = new EventSource(`${this.api.base}/admin/supervision/stream`);
+    const query = this.#query ? `?${this.#query}` : '';
+    const source = new EventSource(`${this.api.base}/admin/supervision/stream${query}`);
     this.#source = source;
     /** @param {string} type @param {(data: any) => unknown} pick */
     const pass = (type, pick) =>
@@ -33,6 +35,12 @@ export class Feed extends EventTarget {
     pass('child', event => event);
     pass('missed', ({ missed }) => missed);
     source.addEventListener('error', () => void this.#lost(source));
+  }
+
+  /** Begins anew with something else of the tree. @param {string} query */
+  want(query) {
+    this.#query = query;
+    if (this.#source) this.start();
   }
 
   stop() {

@@ -43,6 +43,11 @@ async function restart(path) {
 /** @param {Event} event */
 const detail = event => /** @type {CustomEvent} */ (event).detail;
 
+table.addEventListener('wanted', event => {
+  // What happens between two feeds comes with the past.
+  loaded = false;
+  feed.want(detail(event));
+});
 feed.addEventListener('tree', event => {
   const tree = detail(event);
   history.tree = tree;

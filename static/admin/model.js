@@ -34,12 +34,23 @@
  * @typedef {object} Tree
  * @property {number} at_ms @property {string} version @property {Child} root
  * @property {Record<string, number>} left_out how many children of a path are not shown
+ * @property {Record<string, number>} from how many of these are before the first that is shown
+ * @property {Record<string, number>} folded how many children there are of which none comes until they are asked for
+ * @property {{children: number, restarts: number, down: number, restarting: number}} totals of the whole tree
  * @property {Record<string, Told>} instances
  */
 /** @typedef {{at_ms: number, path: string, generation: number, what: string, exit?: Exit, after_ms?: number}} ChildEvent */
-/** @typedef {{child: Child, parent: Child | null, level: number, open: boolean, more: number}} Row */
+/**
+ * `more`: children that are not shown, `from`: so many of them before the first that is; `folded`: children that come when
+ * they are asked for.
+ * @typedef {{child: Child, parent: Child | null, level: number, open: boolean, more: number, from: number, folded: number}} Row
+ */
 
 const INSTANCES = 'root/instances/';
+/** More paths than these are not named one by one: then all is asked for. */
+const MOST_NAMED = 32;
+/** Children of one parent that are shown at once, as the host has it. */
+const SHOWN_AT_ONCE = 200;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
@@ -53,7 +64,8 @@ export function rows(tree, open) {
   /** @param {Child} child @param {Child | null} parent @param {number} level */
   const add = (child, parent, level) => {
     const isOpen = open.has(child.path) && child.children.length > 0;
-    all.push({ child, parent, level, open: isOpen, more: tree.left_out?.[child.path] ?? 0 });
+    const [more, from, folded] = [tree.left_out, tree.from, tree.folded].map(of => of[child.path] ?? 0);
+    all.push({ child, parent, level, open: isOpen, more, from, folded });
     if (isOpen) for (const below of child.children) add(below, child, level + 1);
   };
   add(tree.root, null, 1);
@@ -67,7 +79,32 @@ export function usuallyOpen(tree) {
 
 /** Every path that can be opened. @param {Tree} tree */
 export function everything(tree) {
-  return new Set([...walk(tree.root)].filter(child => child.children.length > 0).map(child => child.path));
+  const can = [...walk(tree.root)].filter(child => child.children.length > 0 || tree.folded[child.path]);
+  return new Set(can.map(child => child.path));
+}
+
+/**
+ * What the host is asked for, as a query: what is below the paths that are open, and from which child on others are shown.
+ * @param {ReadonlySet<string> | '*'} open @param {ReadonlyMap<string, number>} from
+ */
+export function query(open, from) {
+  // The root and its own children come in any case.
+  const named = open === '*' ? [] : [...open].filter(path => path.split('/').length > 2).sort();
+  const all = open === '*' || named.length > MOST_NAMED ? '*' : named.join(',');
+  const pages = [...from].filter(([, first]) => first > 0).map(([path, first]) => `${path}:${first}`);
+  const given = Object.entries({ open: all, from: pages.join(',') }).filter(([, value]) => value);
+  return new URLSearchParams(given).toString();
+}
+
+/** Which of a parent's children are shown, where it is not all of them. @param {Row} row */
+export function pages({ child, more, from }) {
+  if (more === 0) return null;
+  const [shown, all] = [child.children.length, child.children.length + more];
+  return {
+    words: `${from + 1}–${from + shown} of ${all}`,
+    before: from > 0 ? Math.max(0, from - SHOWN_AT_ONCE) : null,
+    after: from + shown < all ? from + shown : null,
+  };
 }
 
 /** @param {Child} child @returns {Generator<Child>} */
@@ -207,13 +244,9 @@ export function eventWords(event) {
 
 /** Figures of the whole tree. @param {Tree} tree */
 export function summary(tree) {
-  const all = [...walk(tree.root)];
   return {
-    children: all.length - 1,
+    ...tree.totals,
     instances: Object.keys(tree.instances).length,
-    restarts: all.reduce((sum, child) => sum + child.restarts.total, 0),
-    down: all.filter(child => child.state === 'given_up').length,
-    restarting: all.filter(child => child.state === 'restarting' || child.state === 'starting').length,
     uptime_ms: tree.root.uptime_ms ?? 0,
   };
 }

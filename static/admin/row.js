@@ -1,6 +1,6 @@
 import { h, setText } from '../lib/dom.js';
 import { plural } from '../lib/format.js';
-import { deed, exitWords, instanceOf, isFault, label, restartable, span } from './model.js';
+import { deed, exitWords, instanceOf, isFault, label, pages, restartable, span } from './model.js';
 
 /** @typedef {import('./model.js').Row} RowModel */
 /** @typedef {import('./model.js').Tree} Tree */
@@ -19,6 +19,7 @@ export class Row {
   #name = h('span', { class: 'name' });
   #more = h('span', { class: 'id' });
   #kind = h('span', { class: 'kind' });
+  #pages = h('span', { class: 'pages', hidden: true });
   #badge = h('span', { class: 'badge' });
   #restarts = h('span', { class: 'count' });
   #budget = h('span', { class: 'budget' });
@@ -28,10 +29,12 @@ export class Row {
   #mailbox = h('span', { role: 'gridcell', class: 'number' });
   #pid = h('span', { role: 'gridcell', class: 'number' });
   #button;
+  #page;
   #flash = 0;
 
-  /** @param {string} path @param {{toggle: (path: string) => void, restart: (path: string) => void}} on */
+  /** @param {string} path @param {{toggle: (path: string) => void, restart: (path: string) => void, page: (path: string, first: number) => void}} on */
   constructor(path, on) {
+    this.#page = (/** @type {number} */ first) => on.page(path, first);
     this.#toggle = h('button', { type: 'button', class: 'toggle', onclick: () => on.toggle(path) });
     this.#button = h(
       'button',
@@ -45,7 +48,7 @@ export class Row {
         'span',
         { role: 'gridcell', class: 'what' },
         this.#toggle,
-        h('span', { class: 'words' }, h('span', { class: 'title' }, this.#name, this.#more), this.#kind),
+        h('span', { class: 'words' }, h('span', { class: 'title' }, this.#name, this.#more), this.#kind, this.#pages),
       ),
       h('span', { role: 'gridcell' }, this.#badge),
       h('span', { role: 'gridcell', class: 'restarts' }, this.#restarts, this.#budget),
@@ -68,6 +71,7 @@ export class Row {
     this.node.setAttribute('aria-level', String(row.level));
     this.node.dataset.state = child.state;
     this.#expandable(row, name);
+    this.#showPages(row, name);
     setText(this.#name, name);
     setText(this.#more, more);
     const dynamic = child.kind === 'dynamic';
@@ -113,8 +117,8 @@ export class Row {
   }
 
   /** @param {RowModel} row @param {string} name */
-  #expandable({ child, open }, name) {
-    const can = child.children.length > 0;
+  #expandable({ child, open, folded }, name) {
+    const can = child.children.length > 0 || folded > 0;
     this.#toggle.hidden = !can;
     if (!can) {
       this.node.removeAttribute('aria-expanded');
@@ -123,6 +127,30 @@ export class Row {
     this.node.setAttribute('aria-expanded', String(open));
     this.#toggle.setAttribute('aria-expanded', String(open));
     this.#toggle.setAttribute('aria-label', `${open ? 'Close' : 'Open'} ${name}`);
+  }
+
+  /** @param {RowModel} row @param {string} name */
+  #showPages(row, name) {
+    const shown = pages(row);
+    this.#pages.hidden = shown === null;
+    if (shown === null) return;
+    const { words, before, after } = shown;
+    // Made anew only for others, so that focus stays where it is.
+    if (this.#pages.dataset.words === words) return;
+    this.#pages.dataset.words = words;
+    const to = (/** @type {number | null} */ first, /** @type {string} */ sign, /** @type {string} */ which) =>
+      h(
+        'button',
+        {
+          type: 'button',
+          class: 'small',
+          disabled: first === null,
+          'aria-label': `${which} of ${name}`,
+          onclick: () => this.#page(first ?? 0),
+        },
+        sign,
+      );
+    this.#pages.replaceChildren(to(before, '‹', 'Earlier children'), words, to(after, '›', 'Later children'));
   }
 
   /** @param {RowModel} row */

@@ -1,20 +1,29 @@
 import { h } from '../lib/dom.js';
-import { eventWords, everything, isFault, rowOf, rows, usuallyOpen } from './model.js';
+import { eventWords, everything, isFault, query, rowOf, rows, usuallyOpen } from './model.js';
 import { Row } from './row.js';
 
 const COLUMNS = ['Child', 'State', 'Restarts', 'Last exit', 'Uptime', 'Progress', 'Queue', 'Pid', ''];
 
-/** The tree: a row for each child of what is open, kept while its path is shown. */
-export class TreeTable {
+/**
+ * The tree: a row for each child of what is open, kept while its path is shown. Of what is not open the host tells nothing;
+ * event `wanted` (detail: a query) says what it is to tell.
+ */
+export class TreeTable extends EventTarget {
   /** @type {Map<string, Row>} */
   #rows = new Map();
   /** @type {Set<string> | null} */
   #open = null;
+  /** From which child on a parent's are shown. @type {Map<string, number>} */
+  #from = new Map();
+  /** Everything is to be opened as soon as it is there. */
+  #opening = false;
+  #query = '';
   /** @type {import('./model.js').Tree | null} */
   tree = null;
 
   /** @param {HTMLElement} node @param {(row: import('./model.js').Row) => void} onRestart */
   constructor(node, onRestart) {
+    super();
     this.onRestart = onRestart;
     const head = COLUMNS.map(name => h('span', { role: 'columnheader' }, name));
     this.body = h('div', { role: 'rowgroup' });
@@ -32,6 +41,8 @@ export class TreeTable {
   show(tree) {
     this.tree = tree;
     this.#open ??= usuallyOpen(tree);
+    if (this.#opening) this.#open = everything(tree);
+    this.#opening &&= Object.keys(tree.folded).length > 0;
     const shown = rows(tree, this.#open);
     const paths = new Set(shown.map(({ child }) => child.path));
     for (const [path, row] of this.#rows) {
@@ -43,7 +54,11 @@ export class TreeTable {
       const { path } = model.child;
       let row = this.#rows.get(path);
       if (!row) {
-        row = new Row(path, { toggle: at => this.#toggle(at), restart: at => this.#restart(at) });
+        row = new Row(path, {
+          toggle: at => this.#toggle(at),
+          restart: at => this.#restart(at),
+          page: (at, first) => this.#page(at, first),
+        });
         this.#rows.set(path, row);
       }
       row.show(model, tree);
@@ -65,21 +80,40 @@ export class TreeTable {
 
   openAll() {
     if (!this.tree) return;
-    this.#open = everything(this.tree);
+    this.#opening = true;
     this.show(this.tree);
+    this.#ask();
   }
 
   closeAll() {
     if (!this.tree) return;
+    this.#opening = false;
     this.#open = usuallyOpen(this.tree);
     this.show(this.tree);
+    this.#ask();
+  }
+
+  /** Says what is to be told from now on, if that is something else. */
+  #ask() {
+    const wanted = query(this.#opening ? '*' : (this.#open ?? new Set()), this.#from);
+    if (wanted === this.#query) return;
+    this.#query = wanted;
+    this.dispatchEvent(new CustomEvent('wanted', { detail: wanted }));
+  }
+
+  /** @param {string} path @param {number} first */
+  #page(path, first) {
+    this.#from.set(path, first);
+    this.#ask();
   }
 
   /** @param {string} path */
   #toggle(path) {
     if (!this.tree || !this.#open) return;
+    this.#opening = false;
     if (!this.#open.delete(path)) this.#open.add(path);
     this.show(this.tree);
+    this.#ask();
   }
 
   /** @param {string} path */

@@ -11,7 +11,9 @@ import {
   everything,
   exitWords,
   label,
+  pages,
   place,
+  query,
   restartable,
   rowOf,
   rows,
@@ -56,6 +58,9 @@ const tree = {
   at_ms: 1,
   version: '1',
   left_out: { 'root/sessions': 7 },
+  from: {},
+  folded: {},
+  totals: { children: 12, restarts: 3, down: 1, restarting: 0 },
   instances: { [ID]: { app: 'Orrery', session_id: 's', status: 'RUNNING' } },
   root: child('root', { restart: 'temporary' }, [
     child('root/sessions', { kind: 'dynamic' }, [
@@ -80,6 +85,40 @@ test('instances are shown and closed at first, and everything can be opened', ()
   assert.equal(paths(everything(tree)).length, 13);
   assert.deepEqual(paths(new Set()), ['root']);
   assert.equal(rows(tree, usuallyOpen(tree))[1].more, 7);
+});
+
+test('of what is not open nothing comes, and it can be opened all the same', () => {
+  const closed = { ...instance, children: [] };
+  const instances = child('root/instances', { kind: 'dynamic' }, [closed]);
+  const folded = { ...tree, folded: { [at]: 2 }, root: child('root', {}, [instances]) };
+  const row = rows(folded, usuallyOpen(folded)).find(({ child }) => child.path === at);
+  assert.deepEqual([row?.open, row?.folded], [false, 2]);
+  assert.ok(everything(folded).has(at));
+});
+
+test('the host is asked for what is below the open rows, one by one or all of it', () => {
+  const none = new Map();
+  assert.equal(query(usuallyOpen(tree), none), '');
+  assert.equal(query(new Set(['root', 'root/instances', at]), none), `open=${encodeURIComponent(at)}`);
+  assert.equal(query('*', none), 'open=*');
+  const many = new Set(Array.from({ length: 33 }, (_, n) => `root/instances/${n}`));
+  assert.equal(query(many, none), 'open=*');
+  const from = new Map([
+    ['root/instances', 200],
+    ['root/sessions', 0],
+  ]);
+  assert.equal(query(new Set(), from), `from=${encodeURIComponent('root/instances:200')}`);
+});
+
+test('where not all children are shown it is said which, and how to come to the others', () => {
+  const row = (/** @type {number} */ number, /** @type {number} */ more, /** @type {number} */ from) => {
+    const children = Array.from({ length: number }, (_, n) => child(`root/instances/${n}`));
+    return { child: child('root/instances', {}, children), parent: null, level: 2, open: true, more, from, folded: 0 };
+  };
+  assert.equal(pages(row(200, 0, 0)), null);
+  assert.deepEqual(pages(row(200, 250, 0)), { words: '1–200 of 450', before: null, after: 200 });
+  assert.deepEqual(pages(row(200, 250, 200)), { words: '201–400 of 450', before: 0, after: 400 });
+  assert.deepEqual(pages(row(50, 400, 400)), { words: '401–450 of 450', before: 200, after: null });
 });
 
 test('an event is shown where it happened, or at the closed row that hides that', () => {

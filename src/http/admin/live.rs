@@ -46,7 +46,13 @@ impl Default for Watchers {
 }
 
 /// `GET /api/v1/admin/supervision/stream`
-pub async fn stream(api: web::Data<Api>, Admin(pass): Admin) -> Result<HttpResponse, Problem> {
+pub async fn stream(
+    api: web::Data<Api>,
+    Admin(pass): Admin,
+    query: web::Query<view::Query>,
+) -> Result<HttpResponse, Problem> {
+    let wanted = query.into_inner().read();
+    let wanted = wanted.map_err(|why| Problem::new(StatusCode::BAD_REQUEST, "bad_request", why))?;
     let permit = Arc::clone(&api.watchers.0).try_acquire_owned().map_err(|_| {
         let detail = format!("{MOST_WATCHERS} pages watch the tree already");
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "capacity", detail).retry_after(AT_LEAST_EVERY)
@@ -54,7 +60,7 @@ pub async fn stream(api: web::Data<Api>, Admin(pass): Admin) -> Result<HttpRespo
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(messages(api, pass, permit)))
+        .streaming(messages(api, pass, wanted, permit)))
 }
 
 struct Watcher {
@@ -64,12 +70,14 @@ struct Watcher {
     due: Instant,
     /// Until the token is replaced.
     pass: Pass,
+    wanted: view::Wanted,
     _permit: OwnedSemaphorePermit,
 }
 
 fn messages(
     api: web::Data<Api>,
     pass: Pass,
+    wanted: view::Wanted,
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
     let watcher = Watcher {
@@ -77,6 +85,7 @@ fn messages(
         api,
         due: Instant::now(),
         pass,
+        wanted,
         _permit: permit,
     };
     futures::stream::unfold(watcher, |mut watcher| async move {
@@ -94,7 +103,7 @@ impl Watcher {
             () = self.pass.ended() => None,
             () = sleep_until(self.due) => {
                 self.due = Instant::now() + AT_LEAST_EVERY;
-                Some(message("tree", &view::shown(&self.api)))
+                Some(message("tree", &view::shown(&self.api, &self.wanted)))
             }
             happened = self.events.next() => {
                 self.due = self.due.min(Instant::now() + SOON);
