@@ -12,6 +12,7 @@ use crate::clock::unix_ms;
 use crate::config::catalogue::find_program;
 use crate::config::removal;
 use crate::config::{AppOwner, AppsDir, Config, Sources, StateDir, Transports, catalogue};
+use crate::desktop::StartTurns;
 use crate::desktop::commands::{self, VNC_SERVER};
 use crate::ice::PublicAddresses;
 use crate::ids::InstanceId;
@@ -142,6 +143,7 @@ impl Parts {
             codecs,
             encoders: encoders::usable(&probed),
             streams,
+            starts: StartTurns::default(),
             screenshots: ScreenshotTurns::default(),
         });
         let instances = SupervisorRef::new();

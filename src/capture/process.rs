@@ -376,12 +376,6 @@ impl Process {
             }
             HostMessage::KeyFrame(number) => self.encoders.want_key(number.into(), now),
             HostMessage::Bitrate { rendition, kbps } => self.encoders.set_kbps(rendition.into(), kbps),
-            HostMessage::Ping => {
-                self.tell(&CaptureMessage::Alive {
-                    grabbed: self.grabbed,
-                    damage: self.damage,
-                });
-            }
             HostMessage::ExpectChange => {
                 self.encoders.expect_change(now);
                 if self.stale {

@@ -180,6 +180,13 @@ pub const KEYS: &[Key] = &[
         "An app that is not ready by then has failed (`not_ready`).",
     ),
     key(
+        "instances.capture_idle_timeout",
+        Kind::SpanOrNever(1_000, DAY_MS),
+        "60s",
+        "The process that takes and encodes the pictures of an instance ends when nobody has watched for so long; the next \
+         viewer waits a little longer for the first of them. 0: never.",
+    ),
+    key(
         "instances.lang",
         Kind::Name,
         "C.UTF-8",

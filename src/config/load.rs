@@ -355,6 +355,7 @@ impl Values {
                 idle_timeout: self.span_or_never("instances.idle_timeout"),
                 host_absence: self.span("instances.host_absence"),
                 readiness_timeout: self.span("instances.readiness_timeout"),
+                capture_idle_timeout: self.span_or_never("instances.capture_idle_timeout"),
                 lang: self.text("instances.lang"),
             },
             video: VideoConfig {

@@ -153,6 +153,8 @@ pub struct InstancesConfig {
     pub host_absence: Duration,
     /// How long an app may take to be ready.
     pub readiness_timeout: Duration,
+    /// How long pictures are taken of an instance that nobody watches; `None`: for ever.
+    pub capture_idle_timeout: Option<Duration>,
     /// The locale of apps that set none.
     pub lang: String,
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::parts::CAPTURE;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
+use super::rest::{unwatched, watched};
 use super::shared::{DesktopShared, role};
 use super::siblings;
 use super::silence::watch_capture;
@@ -21,25 +22,43 @@ const CRASHES: [i32; 5] = [libc::SIGILL, libc::SIGABRT, libc::SIGBUS, libc::SIGF
 /// How a life ends that an encoder ended.
 pub(super) const ENCODER_FAILED: &str = "encoder_failed";
 
-/// The life of a capture: process and client end together.
+/// The life of a capture, and of those that follow it: one that nobody watches for long ends, and another begins with the first
+/// viewer who comes. Meanwhile it counts as up, since nothing is wrong with it.
 pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    loop {
+        if let Some(reason) = work(&shared, &cx).await {
+            return reason;
+        }
+        cx.set_pid(None);
+        if cx.unless_stopping(watched(&shared.hub)).await.is_none() {
+            shared.facts.update(|f| f[CAPTURE] = Part::Down);
+            return ExitReason::Shutdown;
+        }
+    }
+}
+
+/// Runs until nobody watches any more: then there is no reason to end. Process and client end together.
+async fn work(shared: &Arc<DesktopShared>, cx: &ChildContext) -> Option<ExitReason> {
     shared.facts.update(|f| {
         if f[CAPTURE] == Part::Down {
             f[CAPTURE] = Part::Starting;
         }
     });
-    let (keeper, display) = match siblings::both(&shared, &cx).await {
+    let (keeper, display) = match siblings::both(shared, cx).await {
         Ok(both) => both,
-        Err(reason) => return reason,
+        Err(reason) => return Some(reason),
     };
     let spec = shared.layout.capture(display, &shared.encoders_to_try());
-    let mut process = match Process::ensure_patiently(&shared, &cx, &keeper, role::CAPTURE, spec).await {
+    let mut process = match Process::ensure_patiently(shared, cx, &keeper, role::CAPTURE, spec).await {
         Ok(process) => process,
         Err(_) if cx.is_stopping() => {
             shared.facts.update(|f| f[CAPTURE] = Part::Down);
-            return ExitReason::Shutdown;
+            return Some(ExitReason::Shutdown);
         }
-        Err(error) => return lost(&shared, error.code(), format!("the capture cannot be started: {error}")),
+        Err(error) => {
+            let message = format!("the capture cannot be started: {error}");
+            return Some(lost(shared, error.code(), message));
+        }
     };
     cx.set_pid(u32::try_from(process.started.pid).ok());
     let config = CaptureClientConfig::new(shared.folder.join("capture.sock"));
@@ -53,24 +72,37 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             f[CAPTURE] = Part::Up;
             f.retry_at = None;
         });
-        watch_capture(&shared, &progress).await;
+        tokio::select! {
+            () = watch_capture(shared, &progress) => {}
+            () = unwatched(&shared.hub, shared.capture_idle_timeout) => {}
+        }
     };
+    let mut rests = false;
     let outcome = tokio::select! {
         () = cx.stopping() => None,
-        () = greeted => None,
-        life = process.life(tell_stopped(&shared, "the capture", CAPTURE)) => Some(match life {
+        () = greeted => {
+            rests = true;
+            None
+        }
+        life = process.life(tell_stopped(shared, "the capture", CAPTURE)) => Some(match life {
             LifeEnd::Ended(ended) => Ok(ended.exit),
             LifeEnd::Stalled => Err(CaptureError::Stalled),
-            LifeEnd::KeeperGone => return keeper_gone(),
+            LifeEnd::KeeperGone => return Some(keeper_gone()),
         }),
         error = client.ended() => Some(Err(error)),
     };
     shared.set_capture(None);
     let Some(mut outcome) = outcome else {
         drop(client);
-        process.stop(&shared).await;
+        process.stop(shared).await;
+        if rests {
+            log::debug!("instance={} nobody watches, its capture rests", shared.id);
+            // Whatever it did not answer to.
+            shared.facts.update(|f| f[CAPTURE] = Part::Up);
+            return None;
+        }
         shared.facts.update(|f| f[CAPTURE] = Part::Down);
-        return ExitReason::Shutdown;
+        return Some(ExitReason::Shutdown);
     };
     if let Err(error) = &outcome {
         log::warn!("instance={} capture: {error}", shared.id);
@@ -81,21 +113,21 @@ pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason
             outcome = Ok(end.exit);
         }
     }
-    let blamed = note_encoders(&shared, &mut client, &outcome).await;
+    let blamed = note_encoders(shared, &mut client, &outcome).await;
     drop(client);
     if outcome.is_err() {
         // One that hangs or sends rubbish is not asked to end.
-        process.kill(&shared).await;
+        process.kill(shared).await;
     }
-    match (outcome, blamed) {
+    Some(match (outcome, blamed) {
         (Err(CaptureError::Stalled), _) => {
-            lost(&shared, CaptureError::Stalled.code(), CaptureError::Stalled.to_string());
+            lost(shared, CaptureError::Stalled.code(), CaptureError::Stalled.to_string());
             ExitReason::Stalled
         }
-        (_, Some(said)) => lost(&shared, ENCODER_FAILED, format!("the encoder failed: {said}")),
-        (Ok(exit), None) => ended(&shared, exit),
-        (Err(error), None) => lost(&shared, error.code(), error.to_string()),
-    }
+        (_, Some(said)) => lost(shared, ENCODER_FAILED, format!("the encoder failed: {said}")),
+        (Ok(exit), None) => ended(shared, exit),
+        (Err(error), None) => lost(shared, error.code(), error.to_string()),
+    })
 }
 
 /// A capture that ended because of an encoder is followed by one that begins with another. Gives what people are told

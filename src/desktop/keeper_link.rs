@@ -40,7 +40,10 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     shared.expect_successor(false);
     // A keeper has one host at a time: the connection of an earlier link is of no more use.
     shared.keeper.send_replace(None);
-    let keeper = match start(&shared).await {
+    let Some(started) = cx.unless_stopping(in_turn(&shared)).await else {
+        return ExitReason::Shutdown;
+    };
+    let keeper = match started {
         Ok(keeper) => keeper,
         Err(error) => {
             let code = error.code();
@@ -84,6 +87,21 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
         log::warn!("instance={} keeper did not end: {error}", shared.id);
     }
     ExitReason::Shutdown
+}
+
+/// Starts the keeper when it is its turn; one that an earlier host left is found at once.
+async fn in_turn(shared: &Arc<DesktopShared>) -> Result<KeeperClient, ProcessError> {
+    let folder = shared.folder.clone();
+    let kept = tokio::task::spawn_blocking(move || is_kept(&folder)).await;
+    if kept.unwrap_or(false) {
+        return start(shared).await;
+    }
+    let turn = shared.starts.next().await;
+    let keeper = start(shared).await?;
+    let shared = Arc::clone(shared);
+    // Ends by itself, within seconds.
+    tokio::spawn(async move { turn.until_up(&shared.facts).await });
+    Ok(keeper)
 }
 
 /// Starts or finds the keeper. The one before it, told to end, may hold the folder for a moment longer.

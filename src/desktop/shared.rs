@@ -12,6 +12,7 @@ use super::commands::{DisplayId, Layout};
 use super::encoder_faults::{EncoderFaults, NoneLeft};
 use super::encoder_order::EncoderOrder;
 use super::encoder_set::EncoderSet;
+use super::starts::StartTurns;
 use super::vnc_door::VncDoor;
 use crate::capture::CaptureHandle;
 use crate::gst::ENCODERS;
@@ -55,6 +56,8 @@ pub struct DesktopShared {
     pub folder: PathBuf,
     /// How long the app may take to be ready.
     pub readiness_timeout: Duration,
+    /// How long the capture goes on without anybody who watches; `None`: for ever.
+    pub capture_idle_timeout: Option<Duration>,
     /// What is known: the instance's.
     pub facts: FactsCell,
     /// Where frames go: the instance's.
@@ -67,6 +70,7 @@ pub struct DesktopShared {
     pub media: Handle,
     /// Where the VNC server is wanted and found.
     pub vnc: VncDoor,
+    pub(super) starts: StartTurns,
     pub(super) keeper: watch::Sender<Option<KeeperClient>>,
     pub(super) display: watch::Sender<Option<DisplayId>>,
     pub(super) window_manager_up: watch::Sender<bool>,
@@ -104,6 +108,8 @@ pub struct DesktopParts {
     pub folder: PathBuf,
     /// How long the app may take to be ready.
     pub readiness_timeout: Duration,
+    /// How long the capture goes on without anybody who watches; `None`: for ever.
+    pub capture_idle_timeout: Option<Duration>,
     /// Where what is known of it goes.
     pub facts: FactsCell,
     /// Where frames go.
@@ -116,6 +122,8 @@ pub struct DesktopParts {
     pub media: Handle,
     /// The encoders that work on this machine, the best of each codec first.
     pub encoders: Vec<(Codec, &'static str)>,
+    /// How many start at once on this machine.
+    pub starts: StartTurns,
 }
 
 impl DesktopShared {
@@ -129,12 +137,14 @@ impl DesktopShared {
             keeper_options: parts.keeper_options,
             folder: parts.folder,
             readiness_timeout: parts.readiness_timeout,
+            capture_idle_timeout: parts.capture_idle_timeout,
             facts: parts.facts,
             hub: parts.hub,
             input: parts.input,
             held: Arc::new(HeldInput::new()),
             media: parts.media,
             vnc: VncDoor::default(),
+            starts: parts.starts,
             keeper: watch::Sender::new(None),
             display: watch::Sender::new(None),
             window_manager_up: watch::Sender::new(false),

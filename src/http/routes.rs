@@ -70,7 +70,8 @@ impl<'a> Routes<'a> {
             .add(get(), "/api/v1/admin/supervision/stream", admin::stream)
             .add(post(), "/api/v1/admin/supervision/restart", admin::restart)
             .add(get(), "/api/v1/admin/events", admin::events)
-            .add(get(), "/api/v1/admin/servers", admin::servers);
+            .add(get(), "/api/v1/admin/servers", admin::servers)
+            .add(get(), "/api/v1/admin/counters", admin::counters);
         #[cfg(debug_assertions)]
         routes.add(post(), "/api/v1/debug/panic", debug::panic);
         routes

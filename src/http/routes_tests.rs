@@ -103,6 +103,7 @@ const TABLE: &[(&str, &str, Needs)] = &[
     ),
     ("GET", "/api/v1/admin/events", Needs::Host(Action::Administer)),
     ("GET", "/api/v1/admin/servers", Needs::Host(Action::Administer)),
+    ("GET", "/api/v1/admin/counters", Needs::Host(Action::Administer)),
     (
         "POST",
         "/api/v1/instances/{id}/restart",

@@ -98,6 +98,12 @@ impl InstanceHandle {
         self.shared.report()
     }
 
+    /// What has been counted of its picture and of each of its connections, for administrators.
+    #[must_use]
+    pub fn counters(&self) -> Value {
+        self.shared.counters()
+    }
+
     /// How long the picture takes at each of its peers' viewers, as their pages say.
     #[must_use]
     pub fn latencies(&self) -> Value {

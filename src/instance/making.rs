@@ -76,12 +76,14 @@ pub(super) fn make(
         },
         folder,
         readiness_timeout: limits.readiness_timeout,
+        capture_idle_timeout: limits.capture_idle_timeout,
         facts,
         hub,
         input,
         windows,
         media: services.media.clone(),
         encoders: services.encoders.clone(),
+        starts: services.starts.clone(),
     };
     let source = DesktopShared::new(parts);
     Ok(InstanceShared::new(spec.clone(), feed, source, Arc::clone(services)))

@@ -93,7 +93,6 @@ impl End {
             viewer_id: viewer,
             role,
             transport: self.transport.as_str().into(),
-            candidate_type: None,
             connected_at: unix_ms(),
         }
     }

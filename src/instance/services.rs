@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use super::offer_book::OfferBook;
 use super::screenshots::ScreenshotTurns;
 use crate::config::{AppsDir, Config, StateDir, Transports};
+use crate::desktop::StartTurns;
 use crate::ids::ServerId;
 use crate::media::Codec;
 use crate::peer::connection::ConnectionFactory;
@@ -50,6 +51,8 @@ pub struct Services {
     pub streams: Option<u64>,
     /// Offers of each session that no connection has come of yet.
     pub offers: Arc<OfferBook>,
+    /// How many desktops start at once.
+    pub starts: StartTurns,
     /// How many screenshots are taken at once.
     pub screenshots: ScreenshotTurns,
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::feed::Feed;
@@ -239,6 +240,23 @@ impl InstanceShared {
     #[must_use]
     pub fn peer(&self, id: PeerId) -> Option<(ViewerId, Peer)> {
         self.living().get(&id).cloned()
+    }
+
+    /// What has been counted since it began, and of each peer since that did.
+    pub(super) fn counters(&self) -> Value {
+        let living: Vec<(PeerId, Peer)> = self
+            .living()
+            .iter()
+            .map(|(id, (_, peer))| (*id, peer.clone()))
+            .collect();
+        let peers = living
+            .into_iter()
+            .map(|(id, peer)| (id.to_string(), json!(peer.stats())));
+        json!({
+            "picture": self.hub.stats(),
+            "subscribers": self.hub.subscribers(),
+            "peers": peers.collect::<serde_json::Map<String, Value>>(),
+        })
     }
 
     /// The places for peers. Locked after the viewers, where both are.

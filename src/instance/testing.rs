@@ -20,6 +20,7 @@ use super::speaker::Speaker;
 use super::spec::{InstanceSpec, SourceSpec};
 use super::tree;
 use crate::config::{AppEntry, AppsDir, Config, Sources, StateDir};
+use crate::desktop::StartTurns;
 use crate::ids::{InstanceId, PeerId, ServerId, SessionId, ViewerId};
 use crate::media::{Codec, Hub};
 use crate::peer::fake::FakeFactory;
@@ -59,6 +60,7 @@ pub(crate) fn services(folder: &Path, factory: &Arc<FakeFactory>, pending: usize
         encoders: Vec::new(),
         streams: None,
         offers: OfferBook::new(pending),
+        starts: StartTurns::default(),
         screenshots: ScreenshotTurns::default(),
         sandboxing: Sandboxing::default(),
         config,

@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::candidate::{Intake, Verdict};
@@ -21,7 +22,7 @@ use crate::protocol::signalling::{CloseReason, IceCandidate};
 const OPERATIONS: usize = 64;
 
 /// What went over a peer so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PeerStats {
     /// Frames sent.
     pub frames: u64,

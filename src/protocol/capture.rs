@@ -152,8 +152,6 @@ pub enum HostMessage {
         /// Kilobits per second.
         kbps: u32,
     },
-    /// Answer with [`CaptureMessage::Alive`].
-    Ping,
     /// Input was injected: the next change is probably its effect and should not wait for the frame-rate limiter.
     ExpectChange,
 }
@@ -283,7 +281,6 @@ impl HostMessage {
                 put_rendition(b, *rendition);
                 b.put_u32_le(*kbps);
             }),
-            Self::Ping => framed(0x05, |_| ()),
             Self::ExpectChange => framed(0x06, |_| ()),
         }
     }
@@ -308,7 +305,6 @@ impl HostMessage {
                 rendition: body.rendition()?,
                 kbps: body.u32()?,
             },
-            0x05 => Self::Ping,
             0x06 => Self::ExpectChange,
             other => return Err(CaptureProtocolError::UnknownType(other)),
         };

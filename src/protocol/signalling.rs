@@ -99,9 +99,6 @@ pub enum ClientMessage {
         /// The living peer to take over, if any.
         #[serde(default)]
         peer_id: Option<PeerId>,
-        /// The role wished for; a wish for less than one may is granted.
-        #[serde(default)]
-        role: Option<Role>,
         /// By what a media socket that is there already goes to this viewer.
         #[serde(default)]
         claim: Option<Claim>,
@@ -278,11 +275,6 @@ pub enum ServerMessage {
         /// The candidate.
         candidate: Option<IceCandidate>,
     },
-    /// Please make a new offer.
-    Renegotiate {
-        /// Why.
-        reason: String,
-    },
     /// The living peer was taken over by this socket.
     Resumed {
         /// Which.
@@ -442,7 +434,6 @@ mod tests {
         let watch = ClientMessage::Watch {
             instance_id: id,
             peer_id: None,
-            role: None,
             claim: None,
         };
         assert_eq!(decode(&text).unwrap(), watch);

@@ -123,7 +123,6 @@ impl SessionActor {
                 instance_id,
                 peer_id,
                 claim,
-                ..
             } => {
                 socket.claim = claim;
                 // Who asks anew about what it watches already keeps its connection.

@@ -30,8 +30,6 @@ pub struct NewPeer {
     pub role: Role,
     /// What carries the media, such as `webrtc`.
     pub transport: String,
-    /// The kind of the chosen remote candidate (`host`, `srflx`, `prflx`, `relay`).
-    pub candidate_type: Option<String>,
     /// When it was up, ms since 1970.
     pub connected_at: i64,
 }

@@ -102,7 +102,6 @@ pub(in super::super) fn peer(instance_id: InstanceId, session_id: SessionId) -> 
         viewer_id: ViewerId::new(),
         role: Role::Owner,
         transport: "webrtc".to_owned(),
-        candidate_type: Some("host".to_owned()),
         connected_at: 5,
     }
 }
@@ -328,7 +327,6 @@ async fn a_peer_is_closed_once_with_its_first_reason() {
         .map(|row| (row.closed_at, row.close_reason.as_deref()))
         .collect();
     assert_eq!(reasons, [(Some(9), Some("requested")), (Some(11), Some("fault"))]);
-    assert_eq!(rows[0].candidate_type.as_deref(), Some("host"));
     let stranger = peer(InstanceId::new(), session);
     assert_eq!(
         bench.store.insert_peer(stranger).await.unwrap_err().code(),

@@ -61,7 +61,6 @@ diesel::table! {
         viewer_id -> Text,
         role -> Text,
         transport -> Text,
-        candidate_type -> Nullable<Text>,
         connected_at -> BigInt,
         closed_at -> Nullable<BigInt>,
         close_reason -> Nullable<Text>,

@@ -14,7 +14,6 @@ use crate::ids::{InstanceId, PeerId, SessionId};
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = table)]
 pub struct PeerRow {
-    pub candidate_type: Option<String>,
     pub closed_at: Option<i64>,
     pub close_reason: Option<String>,
 }

@@ -259,6 +259,7 @@ impl Dynamic {
     async fn end(mut self, reason: ExitReason) -> ExitReason {
         self.own.node().set_state(ChildState::Stopping);
         self.commands.refuse();
+        let mut orders = self.own.stop_orders();
         let deadline = self.own.stop_deadline();
         for member in self.members.values_mut() {
             match &member.slot.state {
@@ -267,7 +268,16 @@ impl Dynamic {
             }
         }
         while !self.crew.is_empty() {
-            let exited = self.crew.next().await;
+            let exited = tokio::select! {
+                biased;
+                exited = self.crew.next() => exited,
+                // To be over sooner, which holds for all below.
+                Ok(()) = orders.changed() => {
+                    let deadline = self.own.stop_deadline();
+                    self.members.values().for_each(|member| member.slot.hurry(deadline));
+                    continue;
+                }
+            };
             if let Some(member) = self.members.get_mut(&exited.key).filter(|m| m.slot.expects(&exited)) {
                 member.slot.exited(&self.own, &exited.reason, true);
                 self.forget(exited.key);

@@ -112,6 +112,13 @@ impl Slot {
         }
     }
 
+    /// Has until then at the latest, if it is being stopped.
+    pub(super) fn hurry(&self, deadline: Option<Instant>) {
+        if let Some(running) = self.running() {
+            running.context.order_stop(deadline);
+        }
+    }
+
     pub(super) const fn running(&self) -> Option<&Running> {
         match &self.state {
             State::Running(running) => Some(running),

@@ -204,22 +204,15 @@ impl Supervisor {
         let Some(running) = slot.running() else {
             return;
         };
+        // Should our own stop be ordered meanwhile, or to be over sooner, that holds for the child, too.
+        let mut orders = self.own.stop_orders();
         running.stop(slot.spec.shutdown, self.own.stop_deadline());
         let (key, generation) = (slot.key, slot.generation());
-        // Should our own stop be ordered meanwhile, its deadline is the child's, too.
-        let own = self.own.clone();
-        let exited = tokio::select! {
-            biased;
-            exited = self.crew.exit_of(key, generation) => Some(exited),
-            () = own.stopping(), if !own.is_stopping() => None,
-        };
-        let exited = match exited {
-            Some(exited) => exited,
-            None => {
-                if let Some(running) = self.slots[index].running() {
-                    running.context.order_stop(self.own.stop_deadline());
-                }
-                self.crew.exit_of(key, generation).await
+        let exited = loop {
+            tokio::select! {
+                biased;
+                exited = self.crew.exit_of(key, generation) => break exited,
+                Ok(()) = orders.changed() => self.slots[index].hurry(self.own.stop_deadline()),
             }
         };
         self.slots[index].exited(&self.own, &exited.reason, true);

@@ -84,13 +84,11 @@ export function everything(tree) {
 }
 
 /**
- * What the host is asked for, as a query: what is below the paths that are open, and from which child on others are shown.
- * @param {ReadonlySet<string> | '*'} open @param {ReadonlyMap<string, number>} from
+ * What the host is asked for, as a query: what is below these paths, and from which child on others are shown.
+ * @param {ReadonlySet<string> | '*'} unfold @param {ReadonlyMap<string, number>} from
  */
-export function query(open, from) {
-  // The root and its own children come in any case.
-  const named = open === '*' ? [] : [...open].filter(path => path.split('/').length > 2).sort();
-  const all = open === '*' || named.length > MOST_NAMED ? '*' : named.join(',');
+export function query(unfold, from) {
+  const all = unfold === '*' || unfold.size > MOST_NAMED ? '*' : [...unfold].sort().join(',');
   const pages = [...from].filter(([, first]) => first > 0).map(([path, first]) => `${path}:${first}`);
   const given = Object.entries({ open: all, from: pages.join(',') }).filter(([, value]) => value);
   return new URLSearchParams(given).toString();

@@ -48,7 +48,13 @@ export class Row {
         'span',
         { role: 'gridcell', class: 'what' },
         this.#toggle,
-        h('span', { class: 'words' }, h('span', { class: 'title' }, this.#name, this.#more), this.#kind, this.#pages),
+        h(
+          'span',
+          { class: 'words' },
+          h('span', { class: 'title' }, this.#name, this.#more),
+          this.#kind,
+          this.#pages,
+        ),
       ),
       h('span', { role: 'gridcell' }, this.#badge),
       h('span', { role: 'gridcell', class: 'restarts' }, this.#restarts, this.#budget),
@@ -138,7 +144,11 @@ export class Row {
     // Made anew only for others, so that focus stays where it is.
     if (this.#pages.dataset.words === words) return;
     this.#pages.dataset.words = words;
-    const to = (/** @type {number | null} */ first, /** @type {string} */ sign, /** @type {string} */ which) =>
+    const to = (
+      /** @type {number | null} */ first,
+      /** @type {string} */ sign,
+      /** @type {string} */ which,
+    ) =>
       h(
         'button',
         {

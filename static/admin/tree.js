@@ -15,6 +15,8 @@ export class TreeTable extends EventTarget {
   #open = null;
   /** From which child on a parent's are shown. @type {Map<string, number>} */
   #from = new Map();
+  /** What the host has to unfold, since it is open here. @type {Set<string>} */
+  #unfold = new Set();
   /** Everything is to be opened as soon as it is there. */
   #opening = false;
   #query = '';
@@ -41,8 +43,11 @@ export class TreeTable extends EventTarget {
   show(tree) {
     this.tree = tree;
     this.#open ??= usuallyOpen(tree);
-    if (this.#opening) this.#open = everything(tree);
-    this.#opening &&= Object.keys(tree.folded).length > 0;
+    if (this.#opening) {
+      this.#open = everything(tree);
+      for (const path of Object.keys(tree.folded)) this.#unfold.add(path);
+      this.#opening = Object.keys(tree.folded).length > 0;
+    }
     const shown = rows(tree, this.#open);
     const paths = new Set(shown.map(({ child }) => child.path));
     for (const [path, row] of this.#rows) {
@@ -88,6 +93,7 @@ export class TreeTable extends EventTarget {
   closeAll() {
     if (!this.tree) return;
     this.#opening = false;
+    this.#unfold.clear();
     this.#open = usuallyOpen(this.tree);
     this.show(this.tree);
     this.#ask();
@@ -95,7 +101,7 @@ export class TreeTable extends EventTarget {
 
   /** Says what is to be told from now on, if that is something else. */
   #ask() {
-    const wanted = query(this.#opening ? '*' : (this.#open ?? new Set()), this.#from);
+    const wanted = query(this.#opening ? '*' : this.#unfold, this.#from);
     if (wanted === this.#query) return;
     this.#query = wanted;
     this.dispatchEvent(new CustomEvent('wanted', { detail: wanted }));
@@ -111,7 +117,12 @@ export class TreeTable extends EventTarget {
   #toggle(path) {
     if (!this.tree || !this.#open) return;
     this.#opening = false;
-    if (!this.#open.delete(path)) this.#open.add(path);
+    if (this.#open.delete(path)) {
+      this.#unfold.delete(path);
+    } else {
+      this.#open.add(path);
+      if (this.tree.folded[path]) this.#unfold.add(path);
+    }
     this.show(this.tree);
     this.#ask();
   }

@@ -291,9 +291,6 @@ export class Link extends Retelling {
         this.env.clearTimeout(this.#resumeTimer);
         this.#carrying.paths.resumed(this.facts.silent);
         break;
-      case 'renegotiate':
-        this.#carrying.lose('fault');
-        break;
       case 'closed':
         if (message.peer_id === this.peer?.id) this.#closed(message.reason);
         else if (message.peer_id === this.#carrying.lostId) this.#explained(message.reason);

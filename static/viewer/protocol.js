@@ -52,7 +52,6 @@ export function socketUrl(host) {
  *   | ({type: 'instance'} & InstanceMessage)
  *   | {type: 'answer', peer_id: string, sdp: string}
  *   | {type: 'candidate', peer_id: string, candidate: RTCIceCandidateInit | null}
- *   | {type: 'renegotiate', reason?: string}
  *   | {type: 'resumed', peer_id: string}
  *   | {type: 'viewers', count: number, viewers: ViewerEntry[]}
  *   | {type: 'control', holder: string | null, role: Role}

@@ -73,6 +73,12 @@ scenario('the page shows the tree, and an instance opens into its own', async st
   assert.match((await row(page, stagePath).textContent()) ?? '', /one for one · permanent/);
   await row(page, `root/instances/${id}`).locator('.toggle').click();
   await until('it is closed again', async () => (await row(page, stagePath).count()) === 0);
+
+  await page.getByRole('button', { name: 'Open all' }).click();
+  await row(page, `${stagePath}/render`).waitFor();
+  await page.getByRole('button', { name: 'Close all' }).click();
+  await until('all are closed again', async () => (await row(page, stagePath).count()) === 0);
+  await open(page, `${stagePath}/render`);
 });
 
 scenario(
@@ -304,11 +310,39 @@ scenario('the server says that it lives, and what it can still take', async stag
   assert.equal(later.created, first.created);
 });
 
+scenario('what was counted can be read, and a page asks for a part of the tree', async stage => {
+  const { user, id, viewer } = await watched(stage);
+  const client = await stage.rest(user);
+  const peer = String(await viewer.property('peerId'));
+  const read = async () => (await client.get('/api/v1/admin/counters')).body;
+  const before = await read();
+  assert.deepEqual(Object.keys(before.instances), [id]);
+  assert.equal(before.journal.dropped, 0);
+  assert.equal(before.instances[id].subscribers, 1);
+  await viewer.click(300, 100);
+  await until('frames and input are counted', async () => {
+    const now = (await read()).instances[id];
+    return (
+      now.picture.frames > before.instances[id].picture.frames &&
+      now.peers[peer].frames > before.instances[id].peers[peer].frames &&
+      now.peers[peer].input_events > before.instances[id].peers[peer].input_events
+    );
+  });
+  for (const wrong of ['from=x', 'from=root:x', `open=${'a,'.repeat(65)}`, 'other=1'])
+    assert.equal((await client.get(`/api/v1/admin/supervision/stream?${wrong}`)).status, 400, wrong);
+});
+
 scenario('guests and strangers are not let in', async stage => {
   const guest = new Client(stage.host);
   assert.equal((await guest.post('/api/v1/sessions', { guest: true })).status, 201);
   const stranger = new Client(stage.host);
-  for (const path of ['/admin/supervision', '/admin/supervision/stream', '/admin/events', '/admin/servers']) {
+  for (const path of [
+    '/admin/supervision',
+    '/admin/supervision/stream',
+    '/admin/events',
+    '/admin/servers',
+    '/admin/counters',
+  ]) {
     assertProblem(await guest.get(`/api/v1${path}`), 403, 'not_allowed');
     assertProblem(await stranger.get(`/api/v1${path}`), 401, 'auth_required');
   }
@@ -359,7 +393,9 @@ scenario('bad wishes get an answer each, and change nothing', async stage => {
     within: 60_000,
   });
   await until('its desktop has ended', () => processesOf(failing).length === 0);
-  const finished = await restart({ child: `root/instances/${failing}/desktop` });
+  const finished = await restart({
+    child: `root/instances/${failing}/desktop`,
+  });
   assertProblem(finished, 409, 'child_finished');
   assert.equal((await client.instance(failing)).status, 'FAILED');
 });

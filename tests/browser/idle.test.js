@@ -3,13 +3,16 @@
 import assert from 'node:assert/strict';
 
 import { pattern } from './harness/apps.js';
-import { processesOf } from './harness/proc.js';
+import { pidOf, processesOf, programsOf } from './harness/proc.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
 
 const IDLE = 12_000;
 const { scenario } = suite({
-  sections: { instances: { capacity: 4, idle_timeout: '12s' }, session: { resume_grace: '1s' } },
+  sections: {
+    instances: { capacity: 4, idle_timeout: '12s', capture_idle_timeout: '2s' },
+    session: { resume_grace: '1s' },
+  },
   apps: paths => [pattern(paths)],
 });
 
@@ -60,3 +63,32 @@ scenario('an instance that is watched, or rejoined in time, lives on', async sta
   assert.deepEqual([instance.status, instance.reap_at], ['RUNNING', null]);
   await back.picture.goesOn();
 });
+
+scenario(
+  'the pictures of an instance that nobody watches are not taken, and are there for who comes back',
+  async stage => {
+    const { home, page, user } = await stage.visitor();
+    const rest = await stage.rest(user);
+    const viewer = await home.launch('pattern', stage.host);
+    const id = viewer.instanceId;
+    await viewer.connected();
+    await viewer.pattern.appears();
+    const program = await pidOf(id, 'render');
+    assert.equal(programsOf(id, 'capture').length, 1);
+    const { restarts } = await rest.instance(id);
+
+    await page.goto(stage.host.origin);
+    await until('its capture has ended', () => programsOf(id, 'capture').length === 0);
+    const shot = await rest.get(`/api/v1/instances/${id}/screenshot`);
+    assert.equal(shot.status, 200, 'it is shown on the home page all the same');
+
+    const back = await home.rejoin(id);
+    await back.connected();
+    await back.pattern.appears();
+    await back.picture.goesOn();
+    assert.equal(programsOf(id, 'capture').length, 1);
+    assert.equal(await pidOf(id, 'render'), program, 'the program has noticed nothing');
+    const instance = await rest.instance(id);
+    assert.deepEqual([instance.status, instance.restarts], ['RUNNING', restarts], 'it was no fault');
+  },
+);

@@ -173,10 +173,10 @@ test('a peer closed for a fault is replaced, and only the current one counts', a
   assert.equal(viewer.peer?.id, 'p2');
 });
 
-test('renegotiate and a failed connection make a new offer; after a steady while at once', async () => {
+test('a peer that is closed and a failed connection make a new offer; after a steady while at once', async () => {
   const { clock } = await connected();
   await clock.advance(6000);
-  FakeSocket.last.say({ type: 'renegotiate', reason: 'codec' });
+  FakeSocket.last.say({ type: 'closed', peer_id: 'p1', reason: 'fault' });
   await clock.advance(0);
   assert.equal(offers(), 2);
   FakeSocket.last.say(answer('p2'));
@@ -215,7 +215,7 @@ test('an offer without a connection is given up after a while', async () => {
 test('the answer to an offer that was given up is not taken for that of the next', async () => {
   const { viewer, clock } = link();
   await greet();
-  FakeSocket.last.say({ type: 'renegotiate', reason: 'x' });
+  FakeConnection.last.become('failed');
   await clock.advance(400);
   assert.equal(offers(), 2);
   FakeSocket.last.say(answer('old'));

@@ -1,7 +1,7 @@
 //! The end of an instance, however it comes.
 
 use heliostat::config::AppEntry;
-use heliostat::desktop::{DesktopParts, DesktopShared, Layout, PARTS};
+use heliostat::desktop::{DesktopParts, DesktopShared, Layout, PARTS, StartTurns};
 use heliostat::media::Hub;
 use heliostat::process::{KeeperEvent, SweepReport, kill_left, sweep};
 use heliostat::protocol::keeper::{Event, Spec};
@@ -206,12 +206,14 @@ fn next_hosts(place: &Place) -> Arc<DesktopShared> {
         keeper_options: place.options.clone(),
         folder: place.options.dir.clone(),
         readiness_timeout: LONG,
+        capture_idle_timeout: None,
         facts: heliostat::source::FactsCell::of(&PARTS),
         hub: Hub::new(),
         input: heliostat::x11::InputQueue::new().unwrap(),
         windows: tokio::sync::watch::Sender::new(Vec::new()),
         media: tokio::runtime::Handle::current(),
         encoders: Vec::new(),
+        starts: StartTurns::default(),
     })
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Who has shown the host's token is an administrator (see [`super::who::Admin`]).
 
+mod counters;
 mod events;
 mod live;
 mod servers;
 mod supervision;
 mod view;
 
+pub use counters::counters;
 pub use events::events;
 pub use live::{Watchers, stream};
 pub use servers::servers;

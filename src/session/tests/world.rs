@@ -203,7 +203,6 @@ impl World {
             Step::Watch { instance, .. } => ClientMessage::Watch {
                 instance_id: self.instances[instance].handle.spec().id,
                 peer_id,
-                role: None,
                 claim: None,
             },
             Step::Unwatch { .. } => ClientMessage::Unwatch,

@@ -18,6 +18,7 @@ pub mod writer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
 pub use pending::{Batch, Pending};
@@ -45,7 +46,7 @@ struct Shared {
 }
 
 /// How the journal does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct JournalStats {
     /// Notes waiting to be stored.
     pub waiting: usize,

@@ -9,6 +9,7 @@ mod events;
 mod injection;
 mod intensity;
 mod isolation;
+mod model;
 mod puppet;
 mod random;
 mod references;

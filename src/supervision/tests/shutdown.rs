@@ -159,6 +159,46 @@ fn a_child_knows_how_long_it_has_to_clean_up() {
 }
 
 #[test]
+fn a_deadline_that_comes_closer_twice_reaches_all_that_is_below() {
+    for dynamic in [false, true] {
+        run(async {
+            let puppet = Puppet::new("a", &Diary::default());
+            let (root, child) = (SupervisorRef::new(), puppet.clone());
+            let inner = move || {
+                let child = child.spec(Restart::Temporary, Manners::Stubborn);
+                let child = child.shutdown(Shutdown::Timeout(secs(50)));
+                if dynamic {
+                    SupervisorSpec::dynamic(GENEROUS, 9).child(child)
+                } else {
+                    lenient(Strategy::OneForOne).child(child)
+                }
+            };
+            let outer = ChildSpec::supervisor("outer", Restart::Permanent, move || {
+                let inner = ChildSpec::supervisor("inner", Restart::Permanent, inner.clone());
+                lenient(Strategy::OneForOne).child(inner)
+            });
+            let spec = lenient(Strategy::OneForOne).child(outer.shutdown(Shutdown::Timeout(secs(40))));
+            let tree = Tree::start(spec.reference(&root));
+            settle().await;
+            let context = puppet.context().unwrap();
+            let left = || context.stop_deadline().unwrap() - Instant::now();
+            let look = async {
+                settle().await;
+                assert_eq!(left().as_secs(), 39);
+                let closer = async {
+                    settle().await;
+                    assert_eq!(left().as_secs(), 4);
+                };
+                futures::join!(tree.shutdown(secs(5)), closer)
+            };
+            let from = Instant::now();
+            let _ = futures::join!(root.stop_child("outer", secs(60)), look);
+            assert_eq!(from.elapsed().as_secs(), 5);
+        });
+    }
+}
+
+#[test]
 fn a_shutdown_does_not_wait_for_a_restart_that_is_due_later() {
     run(async {
         let t = troupe(2, lenient(Strategy::OneForOne), |_, spec| spec.backoff(SLOW));

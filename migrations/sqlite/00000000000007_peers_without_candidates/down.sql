@@ -1,0 +1,1 @@
+ALTER TABLE peers ADD COLUMN candidate_type TEXT;

@@ -1,0 +1,67 @@
+//! When a capture has nothing to do, and when it has again.
+
+use std::collections::BTreeSet;
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::media::Hub;
+
+/// Returns when nobody has wanted a picture of it for so long; `None`: never.
+pub(super) async fn unwatched(hub: &Hub, within: Option<Duration>) {
+    let Some(within) = within else { return pending().await };
+    let mut wanted = hub.wanted();
+    loop {
+        if wanted.wait_for(BTreeSet::is_empty).await.is_err() {
+            // There is no hub any more, and soon no capture.
+            return pending().await;
+        }
+        let again = wanted.wait_for(|wanted| !wanted.is_empty());
+        if timeout(within, again).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Returns when somebody wants a picture of it.
+pub(super) async fn watched(hub: &Hub) {
+    if hub.wanted().wait_for(|wanted| !wanted.is_empty()).await.is_err() {
+        pending().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+    use crate::media::Codec;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[tokio::test(start_paused = true)]
+    async fn it_rests_when_nobody_has_watched_for_long_and_wakes_with_the_first_who_does() {
+        let hub = Hub::new();
+        let begun = Instant::now();
+        let come_and_go = async {
+            for _ in 0..3 {
+                sleep(LONG / 2).await;
+                let watching = hub.subscribe(Codec::H264);
+                sleep(LONG * 2).await;
+                drop(watching);
+            }
+        };
+        tokio::join!(unwatched(&hub, Some(LONG)), come_and_go);
+        let gone = 3 * (LONG / 2 + LONG * 2);
+        assert_eq!(begun.elapsed().as_secs(), (gone + LONG).as_secs());
+        assert!(timeout(LONG, watched(&hub)).await.is_err(), "nobody is there");
+        let _watching = hub.subscribe(Codec::H264);
+        watched(&hub).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_to_rest_never_does_not() {
+        assert!(timeout(LONG * 1000, unwatched(&Hub::new(), None)).await.is_err());
+    }
+}
