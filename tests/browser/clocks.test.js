@@ -66,6 +66,7 @@ scenario(
         return body.status === 'RUNNING' && (await pidOf(id, 'render')) !== before.render;
       });
       before.render = await pidOf(id, 'render');
+      before.keeper = keeperOf(stage.host, id);
     };
     const quiet = async () => {
       const lines = () => stage.host.log().split('\n').length;
@@ -95,7 +96,7 @@ scenario(
     await stage.host.run();
     await viewer.connected();
     put(-HOUR);
-    assert.ok((await told(rest)) < Date.now() - HOUR * 500, 'its clock is put back');
+    await until('its clock is put back', async () => (await told(rest)) < Date.now() - HOUR * 500);
     await restarted();
     await viewer.pattern.appears();
     await quiet();
@@ -116,8 +117,9 @@ scenario(
     // What is written last counts, whatever the time of it: the next host finds the instance as it is.
     await stage.host.crash();
     await stage.host.run();
+    await until('it runs', async () => (await rest.instance(id)).status === 'RUNNING');
     await viewer.connected();
-    assert.equal((await rest.get(`/api/v1/instances/${id}`)).body.status, 'RUNNING');
+    await viewer.pattern.appears();
     assert.equal(await pidOf(id, 'render'), before.render);
     put(0);
     await stage.end(viewer);
