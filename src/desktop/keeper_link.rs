@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::shared::DesktopShared;
+use super::starts::Turn;
 use super::takeover::Tenure;
 use crate::process::{KeeperClient, Lost, ProcessError, is_kept, sweep_instance};
 use crate::source::Failure;
@@ -40,10 +41,11 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     shared.expect_successor(false);
     // A keeper has one host at a time: the connection of an earlier link is of no more use.
     shared.keeper.send_replace(None);
-    let Some(started) = cx.unless_stopping(in_turn(&shared)).await else {
+    // A wait for a turn can be given up. A start cannot: it would leave a keeper that nobody knows.
+    let Some(turn) = cx.unless_stopping(turn_of(&shared)).await else {
         return ExitReason::Shutdown;
     };
-    let keeper = match started {
+    let keeper = match start(&shared).await {
         Ok(keeper) => keeper,
         Err(error) => {
             let code = error.code();
@@ -53,6 +55,11 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
             return lost(&shared, code, format!("the keeper cannot be started: {error}"));
         }
     };
+    if let Some(turn) = turn {
+        // Ends by itself, within seconds.
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move { turn.until_up(&shared.facts).await });
+    }
     // The keeper stays known: whoever gives the instance up can end it.
     let tenure = Tenure::begin(&shared, &cx, |_| {});
     shared.keeper.send_replace(Some(keeper.clone()));
@@ -89,19 +96,14 @@ pub async fn keeper_link(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitRe
     ExitReason::Shutdown
 }
 
-/// Starts the keeper when it is its turn; one that an earlier host left is found at once.
-async fn in_turn(shared: &Arc<DesktopShared>) -> Result<KeeperClient, ProcessError> {
+/// A turn to start; none where an earlier host has left a keeper, which is found at once.
+async fn turn_of(shared: &DesktopShared) -> Option<Turn> {
     let folder = shared.folder.clone();
     let kept = tokio::task::spawn_blocking(move || is_kept(&folder)).await;
     if kept.unwrap_or(false) {
-        return start(shared).await;
+        return None;
     }
-    let turn = shared.starts.next().await;
-    let keeper = start(shared).await?;
-    let shared = Arc::clone(shared);
-    // Ends by itself, within seconds.
-    tokio::spawn(async move { turn.until_up(&shared.facts).await });
-    Ok(keeper)
+    Some(shared.starts.next().await)
 }
 
 /// Starts or finds the keeper. The one before it, told to end, may hold the folder for a moment longer.
