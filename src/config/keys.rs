@@ -183,8 +183,8 @@ pub const KEYS: &[Key] = &[
         "instances.capture_idle_timeout",
         Kind::SpanOrNever(1_000, DAY_MS),
         "60s",
-        "The process that takes and encodes the pictures of an instance ends when nobody has watched for so long; the next \
-         viewer waits a little longer for the first of them. 0: never.",
+        "The process that takes and encodes the pictures of an instance ends when nobody has watched for so long, or up to \
+         twice that; the next viewer waits a little longer for the first of them. 0: never.",
     ),
     key(
         "instances.lang",

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::parts::CAPTURE;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
-use super::rest::{unwatched, watched};
+use super::rest::{spread, unwatched, watched};
 use super::shared::{DesktopShared, role};
 use super::siblings;
 use super::silence::watch_capture;
 use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit, FailedEncoder};
 use crate::protocol::keeper::Exit;
 use crate::source::Part;
-use crate::supervision::{ChildContext, ExitReason};
+use crate::supervision::{ChildContext, ExitReason, dice};
 
 /// For the last words of a process that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -74,7 +74,7 @@ async fn work(shared: &Arc<DesktopShared>, cx: &ChildContext) -> Option<ExitReas
         });
         tokio::select! {
             () = watch_capture(shared, &progress) => {}
-            () = unwatched(&shared.hub, shared.capture_idle_timeout) => {}
+            () = unwatched(&shared.hub, spread(shared.capture_idle_timeout, dice())) => {}
         }
     };
     let mut rests = false;

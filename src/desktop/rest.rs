@@ -8,6 +8,12 @@ use tokio::time::timeout;
 
 use crate::media::Hub;
 
+/// So much longer, at random up to as long again, goes each: where a host has just taken up hundreds of instances, their
+/// captures would else end in the same moment.
+pub(super) fn spread(within: Option<Duration>, chance: f64) -> Option<Duration> {
+    within.map(|within| within.mul_f64(1.0 + chance.clamp(0.0, 1.0)))
+}
+
 /// Returns when nobody has wanted a picture of it for so long; `None`: never.
 pub(super) async fn unwatched(hub: &Hub, within: Option<Duration>) {
     let Some(within) = within else { return pending().await };
@@ -58,6 +64,14 @@ mod tests {
         assert!(timeout(LONG, watched(&hub)).await.is_err(), "nobody is there");
         let _watching = hub.subscribe(Codec::H264);
         watched(&hub).await;
+    }
+
+    #[test]
+    fn each_goes_on_for_as_long_as_was_said_and_no_more_than_twice_that() {
+        for (chance, seconds) in [(0.0, 60), (0.5, 90), (1.0, 120), (7.0, 120)] {
+            assert_eq!(spread(Some(LONG), chance), Some(Duration::from_secs(seconds)));
+        }
+        assert_eq!(spread(None, 0.5), None);
     }
 
     #[tokio::test(start_paused = true)]

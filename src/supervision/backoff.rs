@@ -47,7 +47,7 @@ impl Backoff {
 }
 
 /// A number in 0.0..=1.0 for jitter; without randomness there is no jitter.
-pub(super) fn dice() -> f64 {
+pub(crate) fn dice() -> f64 {
     getrandom::u32().map_or(0.0, |n| f64::from(n) / f64::from(u32::MAX))
 }
 

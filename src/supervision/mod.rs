@@ -65,6 +65,7 @@ mod tests;
 mod tree;
 
 pub use backoff::Backoff;
+pub(crate) use backoff::dice;
 pub use busy::busy_child;
 pub use child_spec::{ChildSpec, Life, Restart};
 pub use context::ChildContext;
