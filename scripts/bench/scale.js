@@ -13,7 +13,7 @@ import { role, startHost } from './rows/heliostat.js';
 /** The host is asked so often while something happens, ms. */
 const ASKED_EVERY = 100;
 /** It rests for so long before what it takes at rest is measured, and that is measured for so long, ms. */
-const SETTLE = 15_000;
+const SETTLE = 130_000;
 const WATCH = 20_000;
 /** So many instances stay while the others end, for what the host keeps of them. */
 const KEPT = 10;
