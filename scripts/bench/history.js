@@ -81,7 +81,7 @@ try {
   const paths = [
     '/readyz',
     '/api/v1/instances',
-    '/api/v1/sessions/me',
+    '/api/v1/sessions/current',
     '/api/v1/admin/supervision',
     '/api/v1/admin/events?limit=1000',
   ];
@@ -121,7 +121,7 @@ try {
   ]);
   row('events left after that', String(left).trim());
 } finally {
-  await host.stop();
+  await host.stop().finally(() => host.destroy());
 }
 
 console.log('| what | figure |\n|---|---|');
