@@ -92,6 +92,8 @@ scenario('the list closes without a choice and gives the keys back', async stage
   await viewer.picture.becomes(WHOLE, GREEN);
   await viewer.bar();
   const list = page.locator('[data-action="windows"]');
+  // What it lists may come after the bar; before, its button is hidden or of no use.
+  await list.and(page.locator(':enabled')).waitFor();
   // The picture must not have the keys while the list opens: an Escape then would be the program's.
   const taken = await list.evaluate((/** @type {HTMLElement} */ button) => {
     button.focus();

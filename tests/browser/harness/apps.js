@@ -200,6 +200,8 @@ export const browser = ({ folder }) => ({
 export const typing = {
   /** Its text field has the focus, and holds nothing. */
   awaited: { r: 200, g: 0, b: 0 },
+  /** It has been clicked besides. */
+  clicked: { r: 0, g: 0, b: 200 },
   /** It holds something else than the word. */
   other: { r: 200, g: 0, b: 200 },
   /** It holds the word. */
@@ -219,10 +221,13 @@ export const typingPage = `<!doctype html>
 <input autofocus aria-label="Word">
 <script>
   const field = document.querySelector('input');
+  let clicked = false;
+  field.addEventListener('click', () => { clicked = true });
   const colour = () => {
     if (field.value === 'Heliostat: 42%') return '${css(typing.done)}';
     if (field.value) return '${css(typing.other)}';
-    return document.hasFocus() && document.activeElement === field ? '${css(typing.awaited)}' : '';
+    if (!document.hasFocus() || document.activeElement !== field) return '';
+    return clicked ? '${css(typing.clicked)}' : '${css(typing.awaited)}';
   };
   setInterval(() => { document.documentElement.style.background = colour() }, 50);
 </script>
