@@ -17,7 +17,7 @@ use super::events::{InstanceEvent, of_status};
 use super::shared::InstanceShared;
 use super::speaker::{RoleNow, Speaker};
 use super::status::StatusReport;
-use super::viewers::{ControlError, ControlWish};
+use super::viewers::{ControlError, ControlWish, Viewers};
 use crate::clock::unix_ms;
 use crate::ids::{Claim, PeerId};
 use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};
@@ -25,8 +25,10 @@ use crate::source::{EndReason, Facts, Failure};
 use crate::store::StatusChange;
 use crate::supervision::{ChildContext, ExitReason};
 
-/// How often viewers and the idle time are looked at.
+/// How often viewers are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// The same where there are none, of whom hundreds of instances would cost; the end of the idle time is kept all the same.
+const TICK_UNWATCHED: Duration = Duration::from_secs(5);
 /// A source stops its parts one after the other, each within seconds.
 const SOURCE_DEADLINE: Duration = Duration::from_secs(40);
 
@@ -86,9 +88,9 @@ impl InstanceActor {
         }
         let status = report.status;
         self.told = Some(report);
-        match status {
-            InstanceStatus::Deinitializing if self.doing == Doing::Nothing => self.stop_everything(ctx),
-            InstanceStatus::Failed if self.doing == Doing::Nothing => self.stop_source(ctx),
+        match self.doing.begins(status) {
+            Some(Doing::Ending) => self.stop_everything(ctx),
+            Some(Doing::Failing) => self.stop_source(ctx),
             _ => {}
         }
     }
@@ -115,10 +117,7 @@ impl InstanceActor {
         let shared = Arc::clone(&self.shared);
         let work = async move { stop_source(&shared).await };
         ctx.spawn(work.into_actor(self).map(|(), act, ctx| {
-            // Somebody may have asked for a restart meanwhile, which waits for the same.
-            if act.doing == Doing::Failing {
-                act.doing = Doing::Nothing;
-            }
+            act.doing = act.doing.done(Doing::Failing);
             if act.shared.facts.get().ending.is_some() {
                 act.follow(ctx);
             }
@@ -149,7 +148,7 @@ impl InstanceActor {
         self.shared.set_restarting(true);
         let work = restart(Arc::clone(&self.shared));
         Box::pin(work.into_actor(self).map(|result, act, ctx| {
-            act.doing = Doing::Nothing;
+            act.doing = act.doing.done(Doing::Restarting);
             act.shared.set_restarting(false);
             act.follow(ctx);
             result
@@ -170,6 +169,23 @@ impl InstanceActor {
         if self.shared.reap_at().is_some_and(|at| at <= now) && self.shared.facts.get().ending.is_none() {
             self.end(EndReason::Idle);
         }
+    }
+
+    /// Until viewers and the idle time are looked at again.
+    fn until_next_tick(&self) -> Duration {
+        if !self.shared.roster.with(Viewers::is_empty) {
+            return TICK;
+        }
+        let reaped_in = self
+            .shared
+            .reap_at()
+            .map(|at| at.saturating_duration_since(Instant::now()));
+        reaped_in.map_or(TICK_UNWATCHED, |left| left.clamp(TICK, TICK_UNWATCHED))
+    }
+
+    fn keep_ticking(&mut self, ctx: &mut Context<Self>) {
+        self.tick();
+        ctx.run_later(self.until_next_tick(), Self::keep_ticking);
     }
 }
 
@@ -223,7 +239,7 @@ impl Actor for InstanceActor {
             windows.changed().await.ok()?;
             Some((WindowsChanged, windows))
         }));
-        ctx.run_interval(TICK, |act, _| act.tick());
+        ctx.run_later(TICK, Self::keep_ticking);
         let roster = Arc::clone(&self.shared.roster);
         ctx.spawn(async move { roster.keep_announcing().await }.into_actor(self));
         if self.shared.is_restarting() {
@@ -280,7 +296,7 @@ impl Handler<Join> for InstanceActor {
             claim,
         } = msg;
         let shared = &self.shared;
-        let (known, steered) = shared.roster.with(|v| (v.session_of(who.viewer).is_some(), v.holder()));
+        let known = shared.roster.role(who.viewer).is_some();
         let (peer, before) = match shared.roster.join(&who, &role) {
             Ok(joined) => joined,
             Err(error) => {
@@ -317,10 +333,6 @@ impl Handler<Join> for InstanceActor {
             let detail = format!("viewer={} session={} role={role}", who.viewer, who.session);
             shared.visit(InstanceEvent::ViewerJoined, Some(who.session), detail);
         }
-        shared.control_event(steered);
-        if steered.is_some_and(|was| !shared.roster.with(|v| v.may_steer(was))) {
-            shared.hand_input_over();
-        }
         let living = peer.filter(|p| believed == Some(*p) && shared.peer(*p).is_some());
         if let Some(peer_id) = believed.filter(|p| living != Some(*p)) {
             // Of an earlier host, or ended meanwhile: the tab need not find out by itself that nobody hears it.
@@ -339,7 +351,7 @@ impl Handler<Join> for InstanceActor {
         }
         // Who comes need not wait for the others to be told.
         shared.roster.tell_control(who.viewer);
-        shared.roster.announce(Instant::now());
+        shared.viewers_changed();
         Ok(living)
     }
 }
@@ -372,8 +384,7 @@ impl Handler<Control> for InstanceActor {
 
     fn handle(&mut self, msg: Control, _: &mut Self::Context) -> Self::Result {
         let shared = &self.shared;
-        let before = shared.roster.control(&msg.who, msg.wish)?;
-        shared.control_event(before);
+        shared.roster.control(&msg.who, msg.wish)?;
         if let ControlWish::Grant(to) = msg.wish {
             // What a spectator was not told of.
             let role = shared.roster.with(|v| v.role(to));
@@ -381,12 +392,7 @@ impl Handler<Control> for InstanceActor {
                 .roster
                 .tell(to, &ServerMessage::Instance(shared.instance_message(role)));
         }
-        if shared.roster.with(|v| v.holder()) == before {
-            shared.release_input();
-        } else {
-            shared.hand_input_over();
-        }
-        self.shared.roster.announce(Instant::now());
+        shared.viewers_changed();
         Ok(())
     }
 }
@@ -433,11 +439,9 @@ impl Handler<RestartApp> for InstanceActor {
     type Result = ResponseActFuture<Self, Result<(), InstanceError>>;
 
     fn handle(&mut self, _: RestartApp, _: &mut Self::Context) -> Self::Result {
-        if self.shared.facts.get().ending.is_some() {
-            return Box::pin(actix::fut::ready(Err(InstanceError::Ending)));
-        }
-        if self.doing == Doing::Restarting {
-            return Box::pin(actix::fut::ready(Err(InstanceError::Busy)));
+        let ending = self.shared.facts.get().ending.is_some();
+        if let Err(error) = self.doing.may_restart(ending) {
+            return Box::pin(actix::fut::ready(Err(error)));
         }
         log::info!("instance={} restarted by hand", self.shared.spec.id);
         self.shared.event(InstanceEvent::Restarted, "by hand");

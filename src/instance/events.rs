@@ -7,7 +7,7 @@ use super::shared::InstanceShared;
 use super::status::StatusReport;
 use super::visits::Visit;
 use crate::clock::unix_ms;
-use crate::ids::{SessionId, ViewerId};
+use crate::ids::SessionId;
 use crate::protocol::words::{EventClass, InstanceStatus};
 use crate::store::NewEvent;
 
@@ -153,15 +153,6 @@ impl InstanceShared {
             detail,
             class: event.class(),
         });
-    }
-
-    /// Notes who steers, if that is another one than `before`.
-    pub fn control_event(&self, before: Option<ViewerId>) {
-        let holder = self.roster.with(|v| v.holder());
-        if holder != before {
-            let who = holder.map_or_else(|| "nobody".to_owned(), |id| format!("viewer={id}"));
-            self.visit(InstanceEvent::ControlChanged, None, who);
-        }
     }
 }
 

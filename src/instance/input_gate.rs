@@ -12,8 +12,8 @@ use crate::clock::monotonic_us;
 use crate::ids::{PeerId, ViewerId};
 use crate::media::Presses;
 use crate::peer::{InputChannel, InputSink};
+use crate::policy::{Action, may};
 use crate::protocol::input::{InputEvent, InputFrame};
-use crate::protocol::rights::{Action, may};
 use crate::x11::InputQueue;
 
 /// The way of one peer's input.
@@ -142,8 +142,9 @@ mod tests {
     use std::time::Instant;
 
     use super::super::outbound::OutboundTexts;
-    use super::super::speaker::RoleNow;
+    use super::super::speaker::{RoleNow, Speaker};
     use super::super::testing::tab;
+    use super::super::viewers::ControlWish;
     use super::*;
     use crate::ids::SessionId;
     use crate::protocol::words::Role;
@@ -162,21 +163,27 @@ mod tests {
 
     /// An instance's viewers and its queue, with its owner's tab and socket.
     fn owned() -> (Arc<Roster>, Arc<InputQueue>, ViewerId, OutboundTexts) {
-        let roster = Arc::new(Roster::new(8, Instant::now()));
+        let queue = InputQueue::new().unwrap();
+        let roster = Arc::new(Roster::new(8, Arc::clone(&queue), Instant::now()));
         let (viewer, socket) = joined(&roster, Role::Owner);
-        (roster, InputQueue::new().unwrap(), viewer, socket)
+        (roster, queue, viewer, socket)
     }
 
     fn joined(roster: &Roster, role: Role) -> (ViewerId, OutboundTexts) {
+        let (who, socket) = come(roster, role);
+        (who.viewer, socket)
+    }
+
+    fn come(roster: &Roster, role: Role) -> (Speaker, OutboundTexts) {
         let (who, socket) = tab(SessionId::new());
         roster.join(&who, &RoleNow::always(role)).unwrap();
-        (who.viewer, socket)
+        (who, socket)
     }
 
     /// A viewer's new peer.
     fn watching(roster: &Roster, viewer: ViewerId) -> PeerId {
         let peer = PeerId::new();
-        roster.with(|v| v.set_peer(viewer, Some(peer)));
+        roster.replace_peer(viewer, peer);
         peer
     }
 
@@ -185,6 +192,8 @@ mod tests {
         let (roster, queue, id, _socket) = owned();
         let older = ViewerInput::new(id, watching(&roster, id), Arc::clone(&roster), Arc::clone(&queue));
         let newer = ViewerInput::new(id, watching(&roster, id), Arc::clone(&roster), Arc::clone(&queue));
+        assert_eq!(queue.len(), 1, "what was held down by the older one is let go");
+        queue.taken();
         older.accept(frame(1, InputEvent::ReleaseAll), InputChannel::Input);
         older.accept(frame(2, CLICK), InputChannel::Input);
         assert!(queue.is_empty());
@@ -211,12 +220,15 @@ mod tests {
     #[test]
     fn who_may_steer_but_has_no_control_is_not_counted_among_those_who_may_not() {
         let (roster, queue, _mine, _socket) = owned();
-        let (other, _other_socket) = joined(&roster, Role::Controller);
+        let (who, _other_socket) = come(&roster, Role::Controller);
+        let other = who.viewer;
         let theirs = ViewerInput::new(other, watching(&roster, other), Arc::clone(&roster), Arc::clone(&queue));
         theirs.accept(frame(1, CLICK), InputChannel::Input);
         assert!(queue.is_empty());
         assert_eq!(theirs.refused(), 0);
-        roster.with(|v| v.request(other)).unwrap();
+        roster.control(&who, ControlWish::Request).unwrap();
+        assert_eq!(queue.len(), 1, "what the owner held down is let go");
+        queue.taken();
         theirs.accept(frame(2, CLICK), InputChannel::Input);
         assert_eq!(queue.len(), 1);
     }

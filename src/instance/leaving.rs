@@ -22,16 +22,19 @@ impl InstanceShared {
         self.without(viewer, reason, || self.roster.remove(viewer, Instant::now()));
     }
 
+    /// Others are here than before, or they may something else: notes who steers now, and everybody is told.
+    pub(super) fn viewers_changed(&self) {
+        if let Some(holder) = self.roster.newly_steers() {
+            let who = holder.map_or_else(|| "nobody".to_owned(), |id| format!("viewer={id}"));
+            self.visit(InstanceEvent::ControlChanged, None, who);
+        }
+        self.roster.announce(Instant::now());
+    }
+
     fn without(&self, viewer: ViewerId, reason: CloseReason, go: impl FnOnce() -> Option<Option<PeerId>>) {
-        let (holder, steered, session) = self
-            .roster
-            .with(|v| (v.holder(), v.may_steer(viewer), v.session_of(viewer)));
+        let session = self.roster.with(|v| v.session_of(viewer));
         if go().is_none() {
             return;
-        }
-        // From here on its peer's input goes nowhere, releases included.
-        if steered {
-            self.hand_input_over();
         }
         log::log!(
             self.lines.level(),
@@ -43,24 +46,18 @@ impl InstanceShared {
             session,
             format!("viewer={viewer} reason={reason}"),
         );
-        self.control_event(holder);
         for peer in self.peers_of(viewer, &[]) {
             self.close_peer(peer, reason);
         }
-        self.roster.announce(Instant::now());
+        self.viewers_changed();
     }
 
     /// Decides anew what each viewer may. Who may not watch any more is told so and closed. Needs no actor, so that a
     /// restart of one cannot keep anybody in.
     pub fn regrade(&self) {
-        let holder = self.roster.with(|v| v.holder());
         let regraded = self.roster.regrade();
-        if self.roster.with(|v| v.holder()) != holder {
-            self.hand_input_over();
-            self.control_event(holder);
-        }
         if regraded.changed {
-            self.roster.announce(Instant::now());
+            self.viewers_changed();
         }
         for (viewer, why) in regraded.out {
             let reason = match why {

@@ -50,6 +50,7 @@ mod shared;
 mod speaker;
 mod spec;
 pub mod status;
+mod steering;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tree;

@@ -14,11 +14,13 @@ use super::door::Door;
 use super::latencies::Latencies;
 use super::outbound::written;
 use super::speaker::{RoleNow, Speaker};
+use super::steering::{Becomes, Steering};
 use super::viewers::{ControlError, ControlWish, Regraded, Viewers};
 use crate::ids::{Claim, PeerId, SessionId, ViewerId};
-use crate::protocol::rights::{Action, may};
+use crate::policy::{Action, may};
 use crate::protocol::signalling::{ServerMessage, ViewerEntry};
 use crate::protocol::words::Role;
+use crate::x11::InputQueue;
 
 /// So many viewers are told by name.
 const MOST_NAMED: usize = 100;
@@ -27,6 +29,8 @@ const MOST_NAMED: usize = 100;
 #[derive(Debug)]
 pub struct Roster {
     inner: Mutex<Inner>,
+    /// What they steer.
+    input: Arc<InputQueue>,
     /// Everybody is due to be told who is there.
     due: Notify,
     /// Somebody has made a claim.
@@ -41,6 +45,8 @@ struct Inner {
     doors: BTreeMap<ViewerId, Attendance>,
     /// Who was handed control, and what those are who did that.
     handed: Option<(ViewerId, RoleNow)>,
+    /// Who steered when it was last asked whether that is another.
+    steered: Option<ViewerId>,
     announcing: Announcing,
 }
 
@@ -56,16 +62,18 @@ struct Attendance {
 }
 
 impl Roster {
-    /// Nobody yet; at most so many.
+    /// Nobody yet; at most so many. They steer what reads `input`.
     #[must_use]
-    pub fn new(most: usize, now: Instant) -> Self {
+    pub fn new(most: usize, input: Arc<InputQueue>, now: Instant) -> Self {
         Self {
             inner: Mutex::new(Inner {
                 viewers: Viewers::new(most, now),
                 doors: BTreeMap::new(),
                 handed: None,
+                steered: None,
                 announcing: Announcing::default(),
             }),
+            input,
             due: Notify::new(),
             claims: Notify::new(),
             latencies: Latencies::default(),
@@ -82,19 +90,20 @@ impl Roster {
     /// # Errors
     /// [`ControlError`] when nothing lets them in, the id is another session's, or there are too many.
     pub fn join(&self, who: &Speaker, role: &RoleNow) -> Result<(Option<PeerId>, Option<Door>), ControlError> {
-        let mut inner = self.lock();
-        // Under the lock: a role that ends now ends before this, or finds this viewer.
-        let now = watching(role)?;
-        inner.viewers.join(who.viewer, who.session, now)?;
-        let peer = inner.viewers.peer_of(who.viewer);
-        let attendance = Attendance {
-            door: who.door.clone(),
-            role: role.clone(),
-            lost_at: None,
-            claim: None,
-        };
-        let before = inner.doors.insert(who.viewer, attendance);
-        Ok((peer, before.map(|a| a.door).filter(|door| !door.is_same(&who.door))))
+        self.change(|inner| {
+            // Under the lock: a role that ends now ends before this, or finds this viewer.
+            let now = watching(role)?;
+            inner.viewers.join(who.viewer, who.session, now)?;
+            let peer = inner.viewers.peer_of(who.viewer);
+            let attendance = Attendance {
+                door: who.door.clone(),
+                role: role.clone(),
+                lost_at: None,
+                claim: None,
+            };
+            let before = inner.doors.insert(who.viewer, attendance);
+            Ok((peer, before.map(|a| a.door).filter(|door| !door.is_same(&who.door))))
+        })
     }
 
     /// A viewer that is here says what its media socket came with; from now on that is the only one.
@@ -125,14 +134,15 @@ impl Roster {
 
     /// A viewer says that it goes; gives its peer. Nothing where it is not here, or came back by another door.
     pub fn leave(&self, who: &Speaker, now: Instant) -> Option<Option<PeerId>> {
-        let mut inner = self.lock();
-        inner.knows(who)?;
-        inner.remove(who.viewer, now)
+        self.change(|inner| {
+            inner.knows(who)?;
+            inner.remove(who.viewer, now)
+        })
     }
 
     /// A viewer is put out; gives its peer.
     pub fn remove(&self, id: ViewerId, now: Instant) -> Option<Option<PeerId>> {
-        self.lock().remove(id, now)
+        self.change(|inner| inner.remove(id, now))
     }
 
     /// Whether who says something is here, by this door, and may still watch.
@@ -154,15 +164,16 @@ impl Roster {
         steers.then_some(()).ok_or(ControlError::MayNotSteer)
     }
 
-    /// Notes a viewer's new peer; gives the one it had before, and whether it steers.
+    /// Notes a viewer's new peer.
     ///
     /// # Errors
     /// [`ControlError`] where it may not have one: decided under the lock, so that who is put out meanwhile has none.
-    pub fn set_peer(&self, who: &Speaker, peer: PeerId) -> Result<(Option<PeerId>, bool), ControlError> {
-        let mut inner = self.lock();
-        inner.heard(who)?;
-        let before = inner.viewers.set_peer(who.viewer, Some(peer));
-        Ok((before, inner.viewers.may_steer(who.viewer)))
+    pub fn set_peer(&self, who: &Speaker, peer: PeerId) -> Result<(), ControlError> {
+        self.change(|inner| {
+            inner.heard(who)?;
+            inner.viewers.set_peer(who.viewer, Some(peer));
+            Ok(())
+        })
     }
 
     /// As whom a viewer is here that something else of its session asks for. `role`: what that gives, which has to
@@ -188,31 +199,48 @@ impl Roster {
         })
     }
 
-    /// A viewer has another peer now; gives the one it had before, and whether it steers. Nothing where it is not here.
-    pub(super) fn replace_peer(&self, viewer: ViewerId, peer: PeerId) -> Option<(Option<PeerId>, bool)> {
-        let mut inner = self.lock();
-        inner.viewers.session_of(viewer)?;
-        let before = inner.viewers.set_peer(viewer, Some(peer));
-        Some((before, inner.viewers.may_steer(viewer)))
+    /// A viewer has another peer now; gives the one it had before. Nothing where it is not here.
+    pub(super) fn replace_peer(&self, viewer: ViewerId, peer: PeerId) -> Option<Option<PeerId>> {
+        self.change(|inner| {
+            inner.viewers.session_of(viewer)?;
+            Some(inner.viewers.set_peer(viewer, Some(peer)))
+        })
     }
 
-    /// Somebody wants something about control; gives who had it before.
+    /// A peer is gone: its viewer has none, unless it has a newer one by now.
+    pub(super) fn clear_peer(&self, viewer: ViewerId, peer: PeerId) {
+        self.change(|inner| inner.viewers.clear_peer(viewer, peer));
+    }
+
+    /// Somebody wants something about control.
     ///
     /// # Errors
     /// [`ControlError`].
-    pub fn control(&self, who: &Speaker, wish: ControlWish) -> Result<Option<ViewerId>, ControlError> {
-        let mut inner = self.lock();
-        inner.heard(who)?;
-        let before = inner.viewers.holder();
-        match wish {
-            ControlWish::Request => inner.viewers.request(who.viewer)?,
-            ControlWish::Release => inner.viewers.release(who.viewer)?,
-            ControlWish::Grant(to) => {
-                inner.viewers.grant(who.viewer, to)?;
-                inner.handed = inner.doors.get(&who.viewer).map(|a| (to, a.role.clone()));
+    pub fn control(&self, who: &Speaker, wish: ControlWish) -> Result<(), ControlError> {
+        let (outcome, becomes) = self.changed(|inner| {
+            inner.heard(who)?;
+            match wish {
+                ControlWish::Request => inner.viewers.request(who.viewer)?,
+                ControlWish::Release => inner.viewers.release(who.viewer)?,
+                ControlWish::Grant(to) => {
+                    inner.viewers.grant(who.viewer, to)?;
+                    inner.handed = inner.doors.get(&who.viewer).map(|a| (to, a.role.clone()));
+                }
             }
+            Ok(())
+        });
+        if outcome.is_ok() && becomes == Becomes::Kept {
+            // What one believes to be stuck is let go by asking for control again.
+            Becomes::Released.apply(&self.input);
         }
-        Ok(before)
+        outcome
+    }
+
+    /// Who steers, if it is another one than when this was asked last.
+    pub(super) fn newly_steers(&self) -> Option<Option<ViewerId>> {
+        let mut inner = self.lock();
+        let holder = inner.viewers.holder();
+        (std::mem::replace(&mut inner.steered, holder) != holder).then_some(holder)
     }
 
     /// Viewers that have not been here for `grace`; notes those that are newly gone.
@@ -293,15 +321,16 @@ impl Roster {
 
     /// Decides everybody's role anew, see [`Viewers::regrade`]. What was handed on by who may do that no longer falls back.
     pub fn regrade(&self) -> Regraded {
-        let mut inner = self.lock();
-        let Inner { viewers, doors, .. } = &mut *inner;
-        let decide = |id| watching(&doors.get(&id).ok_or(ControlError::NotWatching)?.role);
-        let mut regraded = viewers.regrade(&decide);
-        let void = |(_, by): &(ViewerId, RoleNow)| !by.get().is_ok_and(|role| may(role, Action::GiveControl));
-        if let Some((to, _)) = inner.handed.take_if(|handed| void(handed)) {
-            regraded.changed |= inner.viewers.take_back(to);
-        }
-        regraded
+        self.change(|inner| {
+            let Inner { viewers, doors, .. } = &mut *inner;
+            let decide = |id| watching(&doors.get(&id).ok_or(ControlError::NotWatching)?.role);
+            let mut regraded = viewers.regrade(&decide);
+            let void = |(_, by): &(ViewerId, RoleNow)| !by.get().is_ok_and(|role| may(role, Action::GiveControl));
+            if let Some((to, _)) = inner.handed.take_if(|handed| void(handed)) {
+                regraded.changed |= inner.viewers.take_back(to);
+            }
+            regraded
+        })
     }
 
     /// Applies input that came by this peer of a viewer, if that may steer; says whether. Under the lock, so that whoever
@@ -321,9 +350,24 @@ impl Roster {
         self.lock().doors.get(&id).map(|here| here.door.clone())
     }
 
-    /// Reads or changes the viewers under the lock.
-    pub fn with<T>(&self, f: impl FnOnce(&mut Viewers) -> T) -> T {
-        f(&mut self.lock().viewers)
+    /// Reads the viewers under the lock.
+    pub fn with<T>(&self, f: impl FnOnce(&Viewers) -> T) -> T {
+        f(&self.lock().viewers)
+    }
+
+    /// The one place where anything changes of who is here and who steers: what follows from it for input has happened before
+    /// anybody else may steer.
+    fn changed<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> (T, Becomes) {
+        let mut inner = self.lock();
+        let before = Steering::of(&inner.viewers);
+        let outcome = change(&mut inner);
+        let becomes = before.becomes(&Steering::of(&inner.viewers));
+        becomes.apply(&self.input);
+        (outcome, becomes)
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Inner) -> T) -> T {
+        self.changed(change).0
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

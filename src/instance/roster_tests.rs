@@ -13,7 +13,7 @@ fn is_refused<T>(result: Result<T, ControlError>, code: &str) -> bool {
 
 #[test]
 fn who_is_let_in_by_nothing_does_not_come_in() {
-    let roster = Roster::new(8, Instant::now());
+    let roster = Roster::new(8, InputQueue::new().unwrap(), Instant::now());
     for (why, code) in [
         (ControlError::NoAccess, "not_allowed"),
         (ControlError::Ended, "signed_out"),
@@ -27,7 +27,7 @@ fn who_is_let_in_by_nothing_does_not_come_in() {
 
 #[test]
 fn nothing_is_heard_of_who_was_refused_or_says_it_for_somebody_else() {
-    let roster = Roster::new(8, Instant::now());
+    let roster = Roster::new(8, InputQueue::new().unwrap(), Instant::now());
     let ((owner, _owners_socket), (other, _others_socket)) = (tab(SessionId::new()), tab(SessionId::new()));
     roster.join(&owner, &RoleNow::always(Role::Owner)).unwrap();
     // A spectator that says it is the owner, by its own socket, and even for the owner's session.
@@ -61,7 +61,7 @@ fn nothing_is_heard_of_who_was_refused_or_says_it_for_somebody_else() {
 
 #[test]
 fn what_was_handed_on_falls_back_when_who_did_it_may_do_so_no_longer() {
-    let roster = Roster::new(8, Instant::now());
+    let roster = Roster::new(8, InputQueue::new().unwrap(), Instant::now());
     let ((admin, _a), (guest, _g)) = (tab(SessionId::new()), tab(SessionId::new()));
     let holds = Arc::new(std::sync::atomic::AtomicBool::new(true));
     let now = Arc::clone(&holds);
@@ -88,7 +88,7 @@ fn what_was_handed_on_falls_back_when_who_did_it_may_do_so_no_longer() {
 #[test]
 fn a_viewer_that_comes_back_in_time_finds_its_peer() {
     let now = Instant::now();
-    let roster = Roster::new(8, now);
+    let roster = Roster::new(8, InputQueue::new().unwrap(), now);
     let (peer, owner) = (PeerId::new(), RoleNow::always(Role::Owner));
     let (who, socket) = tab(SessionId::new());
     assert_eq!(roster.join(&who, &owner).unwrap().0, None);
@@ -117,7 +117,7 @@ fn a_viewer_that_comes_back_in_time_finds_its_peer() {
 #[test]
 fn a_viewer_that_stays_away_expires() {
     let now = Instant::now();
-    let roster = Roster::new(8, now);
+    let roster = Roster::new(8, InputQueue::new().unwrap(), now);
     let (who, socket) = tab(SessionId::new());
     roster.join(&who, &RoleNow::always(Role::Spectator)).unwrap();
     drop(socket);
@@ -131,7 +131,7 @@ fn a_viewer_that_stays_away_expires() {
 #[test]
 fn an_old_sockets_end_does_not_take_away_a_viewer_that_moved_to_a_new_one() {
     let now = Instant::now();
-    let roster = Roster::new(8, now);
+    let roster = Roster::new(8, InputQueue::new().unwrap(), now);
     let owner = RoleNow::always(Role::Owner);
     let (old, _old_socket) = tab(SessionId::new());
     let (out, _new_socket) = outbound();
@@ -164,7 +164,7 @@ async fn of_hundreds_who_come_at_once_everybody_is_told_a_few_times_and_the_last
     const MANY: usize = 300;
     // Tokio's clock is the one that is paused, so it is asked here.
     let now = || tokio::time::Instant::now().into_std();
-    let roster = Arc::new(Roster::new(MANY, now()));
+    let roster = Arc::new(Roster::new(MANY, InputQueue::new().unwrap(), now()));
     let announcer = Arc::clone(&roster);
     let announcing = tokio::spawn(async move { announcer.keep_announcing().await });
     let mut sockets = Vec::new();
@@ -197,7 +197,7 @@ async fn of_hundreds_who_come_at_once_everybody_is_told_a_few_times_and_the_last
 
 #[tokio::test(start_paused = true)]
 async fn a_claim_leads_to_the_viewer_of_the_same_session_that_makes_it_once() {
-    let roster = Arc::new(Roster::new(8, Instant::now()));
+    let roster = Arc::new(Roster::new(8, InputQueue::new().unwrap(), Instant::now()));
     let claim = Claim::new();
     let ((mine, _socket), (other, _others_socket)) = (tab(SessionId::new()), tab(SessionId::new()));
     let waits = |session| {

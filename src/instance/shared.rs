@@ -24,8 +24,7 @@ use crate::ids::{PeerId, ViewerId};
 use crate::media::{Hub, Rung};
 use crate::observe::Lines;
 use crate::peer::Peer;
-use crate::protocol::input::InputEvent;
-use crate::protocol::rights::{Action, may};
+use crate::policy::{Action, may};
 use crate::protocol::signalling::{CloseReason, InstanceMessage, InstanceStatus, RenditionEntry, ServerMessage, Size};
 use crate::protocol::windows::WindowEntry;
 use crate::protocol::words::Role;
@@ -78,7 +77,8 @@ impl InstanceShared {
     /// A new instance, of which nothing runs yet.
     #[must_use]
     pub fn new(spec: InstanceSpec, feed: Feed, source: Arc<dyn Source>, services: Arc<Services>) -> Arc<Self> {
-        let roster = Arc::new(Roster::new(services.config.limits.viewers_per_instance, Instant::now()));
+        let most = services.config.limits.viewers_per_instance;
+        let roster = Arc::new(Roster::new(most, Arc::clone(&feed.input), Instant::now()));
         let places = Places::new(services.config.limits.peers_per_instance);
         Arc::new(Self {
             places: Mutex::new(places),
@@ -285,13 +285,9 @@ impl InstanceShared {
     pub fn remember_peer(&self, who: &Speaker, id: PeerId, peer: Peer) -> Result<Vec<PeerId>, ControlError> {
         // Before the viewer has it: whoever puts the viewer out finds the peer that is to be closed.
         self.living().insert(id, (who.viewer, peer));
-        let set = self.roster.set_peer(who, id);
-        let (before, steered) = set.inspect_err(|_| {
+        self.roster.set_peer(who, id).inspect_err(|_| {
             self.living().remove(&id);
         })?;
-        if before.is_some() && steered {
-            self.release_input();
-        }
         Ok(self.peers_of(who.viewer, &[id]))
     }
 
@@ -310,17 +306,14 @@ impl InstanceShared {
 
     /// A peer takes the place of the one that its viewer has, beside which it was.
     pub(super) fn take_over(&self, viewer: ViewerId, id: PeerId) {
-        let Some((before, steered)) = self.roster.replace_peer(viewer, id) else {
+        let Some(before) = self.roster.replace_peer(viewer, id) else {
             return;
         };
         if self.peer(id).is_none() {
             // It has ended meanwhile.
-            self.roster.with(|v| v.clear_peer(viewer, id));
+            self.roster.clear_peer(viewer, id);
         }
         if let Some(before) = before.filter(|before| *before != id) {
-            if steered {
-                self.release_input();
-            }
             self.close_peer(before, CloseReason::Superseded);
         }
     }
@@ -339,24 +332,7 @@ impl InstanceShared {
             peer.close(CloseReason::Fault);
         }
         self.places().gone(id);
-        let steered = self.roster.with(|v| {
-            let steered = v.may_steer_by(viewer, id);
-            v.clear_peer(viewer, id);
-            steered
-        });
-        if steered {
-            self.release_input();
-        }
-    }
-
-    /// Lets everything go that is held down.
-    pub fn release_input(&self) {
-        self.input.push(InputEvent::ReleaseAll);
-    }
-
-    /// Somebody else has the say, or nobody: lets everything go that is held down, and forgets what waits.
-    pub fn hand_input_over(&self) {
-        self.input.hand_over();
+        self.roster.clear_peer(viewer, id);
     }
 
     /// Removes what it has on disk.
