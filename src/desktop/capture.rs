@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::parts::CAPTURE;
 use super::process_child::{LifeEnd, Process, describe, keeper_gone, tell_stopped};
 use super::rest::{spread, unwatched, watched};
-use super::shared::{DesktopShared, role};
+use super::shared::{DesktopShared, named, role};
 use super::siblings;
 use super::silence::watch_capture;
 use crate::capture::{CaptureClient, CaptureClientConfig, CaptureError, CaptureExit, FailedEncoder};
@@ -23,18 +23,44 @@ const CRASHES: [i32; 5] = [libc::SIGILL, libc::SIGABRT, libc::SIGBUS, libc::SIGF
 pub(super) const ENCODER_FAILED: &str = "encoder_failed";
 
 /// The life of a capture, and of those that follow it: one that nobody watches for long ends, and another begins with the first
-/// viewer who comes. Meanwhile it counts as up, since nothing is wrong with it.
+/// viewer who comes. Meanwhile it counts as up, since nothing is wrong with it. One that rested when a host before ended goes
+/// on resting.
 pub async fn capture(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
+    let mut rests = shared.begins_capture() && rested(&shared, &cx).await;
     loop {
-        if let Some(reason) = work(&shared, &cx).await {
+        if !rests && let Some(reason) = work(&shared, &cx).await {
             return reason;
         }
+        rests = false;
         cx.set_pid(None);
+        // Whatever it did not answer to.
+        shared.facts.update(|f| f[CAPTURE] = Part::Up);
         if cx.unless_stopping(watched(&shared.hub)).await.is_none() {
             shared.facts.update(|f| f[CAPTURE] = Part::Down);
             return ExitReason::Shutdown;
         }
     }
+}
+
+/// Whether a host before has let it end while the program went on.
+async fn rested(shared: &DesktopShared, cx: &ChildContext) -> bool {
+    if shared.capture_idle_timeout.is_none() {
+        return false;
+    }
+    let Ok((keeper, _)) = siblings::both(shared, cx).await else {
+        return false;
+    };
+    let Some(Ok(roles)) = cx.unless_stopping(keeper.status()).await else {
+        return false;
+    };
+    let runs = |name| {
+        let role = named(name);
+        roles
+            .iter()
+            .find(|known| known.role == role)
+            .map(|known| known.exit.is_none())
+    };
+    (runs(role::CAPTURE), runs(role::RENDER)) == (Some(false), Some(true))
 }
 
 /// Runs until nobody watches any more: then there is no reason to end. Process and client end together.
@@ -97,8 +123,6 @@ async fn work(shared: &Arc<DesktopShared>, cx: &ChildContext) -> Option<ExitReas
         process.stop(shared).await;
         if rests {
             log::debug!("instance={} nobody watches, its capture rests", shared.id);
-            // Whatever it did not answer to.
-            shared.facts.update(|f| f[CAPTURE] = Part::Up);
             return None;
         }
         shared.facts.update(|f| f[CAPTURE] = Part::Down);

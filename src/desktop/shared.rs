@@ -82,6 +82,8 @@ pub struct DesktopShared {
     pub(super) window_count: watch::Sender<Option<usize>>,
     steward: Mutex<Option<WindowOrders>>,
     capture: Mutex<Option<CaptureHandle>>,
+    /// A capture was begun, or found to rest.
+    capture_begun: AtomicBool,
     leave: AtomicBool,
     /// A child is gone by a fault of its own; its successor takes over what it stood for.
     successor_expected: AtomicBool,
@@ -153,6 +155,7 @@ impl DesktopShared {
             window_count: watch::Sender::new(None),
             steward: Mutex::default(),
             capture: Mutex::default(),
+            capture_begun: AtomicBool::new(false),
             leave: AtomicBool::new(false),
             successor_expected: AtomicBool::new(false),
             last_output: Mutex::default(),
@@ -290,6 +293,11 @@ impl DesktopShared {
 
     pub(super) fn set_capture(&self, capture: Option<CaptureHandle>) {
         *self.capture.lock().unwrap_or_else(PoisonError::into_inner) = capture;
+    }
+
+    /// Whether the capture begins for the first time on this host.
+    pub(super) fn begins_capture(&self) -> bool {
+        !self.capture_begun.swap(true, Ordering::AcqRel)
     }
 
     pub(super) fn set_last_output(&self, lines: Vec<String>) {

@@ -82,6 +82,11 @@ scenario(
     const shot = await rest.get(`/api/v1/instances/${id}/screenshot`);
     assert.equal(shot.status, 200, 'it is shown on the home page all the same');
 
+    await stage.host.crash();
+    await stage.host.run();
+    await rest.statusBecomes(id, 'RUNNING');
+    assert.equal(programsOf(id, 'capture').length, 0, 'the next host takes none, either');
+
     const back = await home.rejoin(id);
     await back.connected();
     await back.pattern.appears();
