@@ -142,7 +142,7 @@ impl Manager {
         inserted.map_err(LaunchError::Store)?;
         let who = format!("app={} session={}", spec.app(), spec.owner);
         handle.shared.event(InstanceEvent::Created, who);
-        self.start(handle).await?;
+        self.start(handle).await.map_err(LaunchError::tree)?;
         handle.shared.event(InstanceEvent::Launched, "");
         Ok(())
     }
@@ -154,7 +154,8 @@ impl Manager {
     /// once shall find it.
     ///
     /// # Errors
-    /// [`LaunchError::Setup`] when it cannot be understood; it has failed then, and nothing of it runs any more.
+    /// [`LaunchError::Setup`] when it cannot be understood, or its tree does not begin for a minute; it has failed then, and
+    /// nothing of it runs any more.
     pub async fn adopt(&self, id: InstanceId, row: Option<InstanceRow>) -> Result<(), LaunchError> {
         let handle = match self.found(id).await {
             Ok(handle) => handle,
@@ -171,7 +172,11 @@ impl Manager {
         let app = format!("app={}", handle.spec().app());
         log::info!("instance={id} {app} adopted");
         handle.shared.event(InstanceEvent::Adopted, app);
-        self.start(&handle).await.inspect_err(|_| self.forget(id))
+        if self.starts(id, &handle).await {
+            return Ok(());
+        }
+        self.give_up(id, &handle).await;
+        Err(LaunchError::Setup("its tree did not begin".into()))
     }
 
     /// What an earlier host left of an instance, made ready to be started. A disk that is full for a while is waited for:
@@ -315,7 +320,11 @@ impl Manager {
         }
     }
 
-    pub(super) async fn start(&self, handle: &InstanceHandle) -> Result<(), LaunchError> {
+    /// Has the tree of an instance begun.
+    ///
+    /// # Errors
+    /// [`ControlError`] of the supervisor of all instances; where that answers too late, the tree may be there all the same.
+    pub(super) async fn start(&self, handle: &InstanceHandle) -> Result<(), ControlError> {
         let id = handle.spec().id;
         let (manager, tree) = (Arc::downgrade(&self.inner), instance(&handle.shared, &handle.actor));
         let spec = tree.on_end(move || {
@@ -324,14 +333,8 @@ impl Manager {
             }
         });
         let turn = tokio::time::timeout(TURN_DEADLINE, self.inner.starts.acquire());
-        let _turn = turn
-            .await
-            .map_err(|_| LaunchError::Setup(ControlError::Timeout.to_string()))?;
-        self.inner
-            .supervisor
-            .start_child(spec, START_DEADLINE)
-            .await
-            .map_err(|e| LaunchError::Setup(e.to_string()))
+        let _turn = turn.await.map_err(|_| ControlError::Timeout)?;
+        self.inner.supervisor.start_child(spec, START_DEADLINE).await
     }
 
     /// Everything that an instance which starts here needs before its tree, and a place; all of it or nothing.

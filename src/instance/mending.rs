@@ -27,7 +27,7 @@ use crate::clock::unix_ms;
 use crate::ids::InstanceId;
 use crate::source::Failure;
 use crate::store::StatusChange;
-use crate::supervision::{Intensity, Window};
+use crate::supervision::{ControlError, Intensity, Window};
 
 /// From the end of a tree to the start of the next: what is left of the old one goes meanwhile.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -132,12 +132,18 @@ impl Manager {
     }
 
     /// Has a tree begun; whether it did. Nothing is the matter with an instance whose supervisor is being restarted.
-    async fn starts(&self, id: InstanceId, handle: &InstanceHandle) -> bool {
+    pub(super) async fn starts(&self, id: InstanceId, handle: &InstanceHandle) -> bool {
+        let mut late = false;
         for _ in 0..STARTS {
-            let Err(error) = self.start(handle).await else {
-                return true;
-            };
-            log::warn!("instance={id} no other tree yet: {error}");
+            match self.start(handle).await {
+                Ok(()) => return true,
+                // Only the answer to an earlier try came too late.
+                Err(ControlError::AlreadyStarted) if late => return true,
+                Err(error) => {
+                    log::warn!("instance={id} no tree yet: {error}");
+                    late |= error == ControlError::Timeout;
+                }
+            }
             if handle.shared.source.is_left() {
                 self.forget(id);
                 return true;
@@ -148,7 +154,7 @@ impl Manager {
     }
 
     /// The instance becomes a row that can be started again.
-    async fn give_up(&self, id: InstanceId, handle: &InstanceHandle) {
+    pub(super) async fn give_up(&self, id: InstanceId, handle: &InstanceHandle) {
         log::error!("instance={id} its tree is gone for good");
         let shared = &handle.shared;
         let output = shared.source.last_output();

@@ -16,7 +16,7 @@ use super::events::InstanceEvent;
 use super::manager::Manager;
 use super::spec::{InstanceSpec, LaunchError, LaunchRequest};
 use crate::clock::unix_ms;
-use crate::config::removal;
+use crate::folders::removal;
 use crate::ids::{InstanceId, SessionId};
 use crate::process::sweep_instance;
 use crate::protocol::signalling::{AppLabel, InstanceMessage, Size};
@@ -178,7 +178,7 @@ impl Manager {
                 .update_instance(id, change)
                 .await
                 .map_err(LaunchError::Store)?;
-            self.start(&handle).await
+            self.start(&handle).await.map_err(LaunchError::tree)
         };
         if let Err(error) = begun.await {
             log::error!("instance={id} not started again: {error}");

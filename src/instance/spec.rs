@@ -12,6 +12,7 @@ use crate::ids::{InstanceId, SessionId};
 use crate::protocol::signalling::AppLabel;
 use crate::sandbox::{Confinement, Refused, Sandboxing};
 use crate::store::StoreError;
+use crate::supervision::ControlError;
 
 /// The file of the spec in the instance's folder.
 const FILE: &str = "instance.json";
@@ -146,6 +147,11 @@ impl LaunchError {
             Self::HomeFull(_) => HomeFull::CODE,
             Self::Setup(_) => "setup_failed",
         }
+    }
+
+    /// Its tree was not begun.
+    pub(super) fn tree(error: ControlError) -> Self {
+        Self::Setup(error.to_string())
     }
 
     /// What went wrong with the instance's files.

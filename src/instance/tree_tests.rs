@@ -295,3 +295,34 @@ async fn hundreds_that_wait_for_their_supervisor_are_all_started_by_it() {
     }
     drop(tree);
 }
+
+#[actix_rt::test]
+async fn an_instance_whose_supervisor_comes_late_is_begun_all_the_same_and_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = testing::services(folder.path(), &Arc::new(FakeFactory::default()), 10);
+    let supervisor = SupervisorRef::new();
+    let manager = Manager::new(
+        Arc::clone(&services),
+        Arc::new(Catalogue::new(Vec::new())),
+        supervisor.clone(),
+    );
+    let (handle, source) = testing::handle_with_source(&services);
+    source.comes();
+    manager.place(handle.clone());
+    tokio::time::pause();
+    let (trying, tried) = (manager.clone(), handle.clone());
+    let starting = actix_rt::spawn(async move { trying.starts(tried.spec().id, &tried).await });
+    // Long enough that no answer to the first try is waited for any more.
+    sleep(Duration::from_secs(45)).await;
+    assert!(!starting.is_finished());
+    let none = Intensity::new(0, PATIENCE);
+    let instances = ChildSpec::supervisor("instances", Restart::Permanent, move || {
+        SupervisorSpec::dynamic(none, 1000).reference(&supervisor)
+    });
+    let _tree = Tree::start(SupervisorSpec::new(Strategy::OneForOne, none).child(instances));
+    assert!(starting.await.unwrap());
+    tokio::time::resume();
+    until(|| source.lives()).await;
+    assert_eq!(count(&source.begun), 1);
+    assert_eq!(manager.capacity().used, 1, "nobody has forgotten it");
+}
