@@ -8,7 +8,8 @@ use tokio::sync::Mutex;
 
 use super::commands::Layout;
 use super::shared::DesktopShared;
-use crate::config::{Home, Usage, Walk, usage};
+use crate::config::Home;
+use crate::folders::{Usage, Walk, usage};
 
 /// Between two looks at least.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

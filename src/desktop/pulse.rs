@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::time::{MissedTickBehavior, interval};
+use scopeguard::defer;
+use tokio::time::{Instant, sleep_until};
 
 use super::commands::DisplayId;
 use super::parts::DISPLAY;
+use super::rest::Watched;
 use super::shared::DesktopShared;
 use super::silence::{SILENT_TICKS as QUIET_TICKS, Silence, TICK};
 use crate::x11::Pulse;
@@ -23,6 +25,9 @@ const QUIET: Silence = Silence {
 /// An app that leaves a ping unanswered, and draws nothing, for so many round trips of the display (one a second) does not
 /// respond.
 const HUNG_BEATS: u64 = 5;
+/// So much less often are both looked at where nobody watches: what hangs then is noticed later, and hundreds of desktops that
+/// rest cost little.
+const AT_REST: u32 = 5;
 
 /// Returns when the display does not answer any more. Keeps `app_hung` true to life meanwhile.
 pub(super) async fn watch(shared: &Arc<DesktopShared>, display: DisplayId) {
@@ -34,12 +39,22 @@ pub(super) async fn watch(shared: &Arc<DesktopShared>, display: DisplayId) {
             return std::future::pending().await;
         }
     };
-    let _reset = ResetOnDrop(shared);
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Nothing is known of an app without a display.
+    defer! {
+        shared.app_hung.send_replace(false);
+    }
+    let mut watched = Watched::new(shared);
     let (mut beats, mut silent, mut told) = (0, 0, true);
     loop {
-        ticks.tick().await;
+        let begun = Instant::now();
+        loop {
+            let pace = if watched.now() || beats == 0 { 1 } else { AT_REST };
+            pulse.set_pace(pace);
+            tokio::select! {
+                () = sleep_until(begun + TICK * pace) => break,
+                () = watched.changed() => {}
+            }
+        }
         let now = pulse.beats();
         silent = if now == beats { silent + 1 } else { 0 };
         beats = now;
@@ -56,14 +71,5 @@ pub(super) async fn watch(shared: &Arc<DesktopShared>, display: DisplayId) {
         shared
             .app_hung
             .send_if_modified(|before| std::mem::replace(before, hung) != hung);
-    }
-}
-
-/// Nothing is known of an app without a display.
-struct ResetOnDrop<'a>(&'a DesktopShared);
-
-impl Drop for ResetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.app_hung.send_replace(false);
     }
 }

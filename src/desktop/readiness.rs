@@ -5,6 +5,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopeguard::defer;
 use tokio::time::{Instant, sleep};
 
 use super::commands::DisplayId;
@@ -49,8 +50,9 @@ pub(super) async fn ready(
 
 /// Waits until the window manager manages the display; `false` if it does not in time. Dropping it ends the wait.
 pub(super) async fn managed(shared: &DesktopShared, display: DisplayId) -> bool {
-    let cancel = CancelOnDrop(Arc::default());
-    let (address, token) = (shared.address(display), Arc::clone(&cancel.0));
+    let cancel = Arc::<Cancel>::default();
+    defer! { cancel.cancel() };
+    let (address, token) = (shared.address(display), Arc::clone(&cancel));
     let found = on_own_thread("manager-wait", move || {
         wait_for_window_manager(&address, MANAGER, &token)
     })
@@ -58,18 +60,10 @@ pub(super) async fn managed(shared: &DesktopShared, display: DisplayId) -> bool 
     matches!(found, Some(Ok(())))
 }
 
-/// Cancels the blocking wait when the future that started it is dropped.
-struct CancelOnDrop(Arc<Cancel>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
-}
-
 async fn window(shared: &Arc<DesktopShared>, display: DisplayId, within: Duration) -> bool {
-    let cancel = CancelOnDrop(Arc::default());
-    let (address, token) = (shared.address(display), Arc::clone(&cancel.0));
+    let cancel = Arc::<Cancel>::default();
+    defer! { cancel.cancel() };
+    let (address, token) = (shared.address(display), Arc::clone(&cancel));
     let found = on_own_thread("window-wait", move || wait_for_drawn_window(&address, within, &token)).await;
     match found {
         Some(Ok(window)) => {

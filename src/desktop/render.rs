@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use scopeguard::defer;
+
 use super::commands::DisplayId;
 use super::kept_home::{HomeFull, look, outgrown};
 use super::parts::RENDER;
@@ -177,7 +179,8 @@ async fn off_thread<T: Send + 'static>(
 /// Returns only if the app hangs and its entry says that it is to be restarted then. Otherwise viewers are told: it may
 /// be busy, and only they know what a restart would cost them.
 async fn hung(shared: &DesktopShared) {
-    let _reset = ResetOnDrop(shared);
+    // The next app is another one.
+    defer! { shared.facts.update(|f| f.hung = false) };
     let mut changes = shared.app_hung.subscribe();
     // What is said until the next look at the display may be about the app before this one.
     if changes.wait_for(|hung| !hung).await.is_err() {
@@ -222,15 +225,6 @@ async fn windowless(shared: &DesktopShared) {
     };
     if gone.await.is_none() {
         std::future::pending().await
-    }
-}
-
-/// The next app is another one.
-struct ResetOnDrop<'a>(&'a DesktopShared);
-
-impl Drop for ResetOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.facts.update(|f| f.hung = false);
     }
 }
 

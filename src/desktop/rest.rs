@@ -1,12 +1,47 @@
-//! When a capture has nothing to do, and when it has again.
+//! What has nothing to do where nobody watches, and when it has again.
 
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::media::Hub;
+use super::shared::DesktopShared;
+use crate::media::{Hub, Rendition};
+
+/// Whether anybody watches, by whatever way.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pictures: watch::Receiver<BTreeSet<Rendition>>,
+    vnc: watch::Receiver<usize>,
+}
+
+impl Watched {
+    /// Of this desktop.
+    pub(super) fn new(shared: &DesktopShared) -> Self {
+        Self {
+            pictures: shared.hub.wanted(),
+            vnc: shared.vnc.viewers(),
+        }
+    }
+
+    /// As it is now.
+    pub(super) fn now(&self) -> bool {
+        !self.pictures.borrow().is_empty() || *self.vnc.borrow() > 0
+    }
+
+    /// Returns when it may have changed. Cancel safe.
+    pub(super) async fn changed(&mut self) {
+        let gone = tokio::select! {
+            pictures = self.pictures.changed() => pictures.is_err(),
+            vnc = self.vnc.changed() => vnc.is_err(),
+        };
+        if gone {
+            pending().await
+        }
+    }
+}
 
 /// So much longer, at random up to as long again, goes each: where a host has just taken up hundreds of instances, their
 /// captures would else end in the same moment.

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::commands::{Layout, XAUTHORITY, xauthority_path};
-use crate::config::{AppOwner, InstanceFolders};
 use crate::files::{Folder, Readers};
+use crate::folders::{AppOwner, InstanceFolders};
 use crate::sandbox::HOSTNAME;
 use crate::x11::{X11Error, create_authority};
 

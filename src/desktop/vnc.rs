@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use scopeguard::defer;
+
 use super::process_child::{GRACE, LifeEnd, Process, describe, keeper_gone};
 use super::shared::{DesktopShared, named, role};
 use super::siblings;
@@ -15,7 +17,8 @@ const LINGER: Duration = Duration::from_secs(10);
 pub async fn vnc(shared: Arc<DesktopShared>, cx: ChildContext) -> ExitReason {
     let door = &shared.vnc;
     door.set_up(false);
-    let _down = DownOnDrop(&shared);
+    // However it ends, also where it is cut off.
+    defer! { shared.vnc.set_up(false) };
     // One of an earlier host, or of a child before this one, serves who comes back soon.
     if let Some(false) = cx.unless_stopping(wanted_within(&shared, LINGER)).await {
         let keeper = match siblings::keeper(&shared, &cx).await {
@@ -81,13 +84,4 @@ async fn serve(shared: &DesktopShared, cx: &ChildContext) -> Option<ExitReason> 
     cx.set_pid(None);
     log::info!("instance={} its VNC server was ended", shared.id);
     ended
-}
-
-/// However its child ends, also where it is cut off.
-struct DownOnDrop<'a>(&'a DesktopShared);
-
-impl Drop for DownOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.vnc.set_up(false);
-    }
 }

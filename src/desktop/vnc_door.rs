@@ -67,6 +67,11 @@ impl VncDoor {
         self.hangs.notified().await;
     }
 
+    /// How many want it.
+    pub(super) fn viewers(&self) -> watch::Receiver<usize> {
+        self.wanted.subscribe()
+    }
+
     /// Waits until somebody wants it.
     pub(super) async fn wanted(&self) {
         // The sender is this one's own.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scopeguard::defer;
 use tokio::sync::oneshot;
 
 use super::commands::DisplayId;
@@ -23,7 +24,13 @@ pub async fn window_manager(shared: Arc<DesktopShared>, cx: ChildContext) -> Exi
         Err(error) => return ExitReason::error(error.code().to_owned(), error.to_string()),
     };
     cx.set_pid(u32::try_from(process.started.pid).ok());
-    let _down = DownOnDrop(&shared);
+    // However this ends, also where it is cut off: the next app waits for the next window manager.
+    defer! {
+        shared.window_manager_up.send_replace(false);
+        shared.set_steward(None);
+        shared.windows.send_replace(Vec::new());
+        shared.window_count.send_replace(None);
+    }
     let up = async {
         // An app that maps its window before would get no focus. One that waits for ever would be worse.
         if !managed(&shared, display).await {
@@ -77,17 +84,5 @@ async fn tend(shared: &Arc<DesktopShared>, display: DisplayId) -> ExitReason {
         Ok(X11Error::DisplayLost) => ExitReason::dependency("display_lost"),
         Ok(error) => ExitReason::error("steward_failed", error.to_string()),
         Err(_) => ExitReason::error("steward_failed", "the steward's thread panicked"),
-    }
-}
-
-/// However its child ends, also where it is cut off: the next app waits for the next window manager.
-struct DownOnDrop<'a>(&'a DesktopShared);
-
-impl Drop for DownOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.window_manager_up.send_replace(false);
-        self.0.set_steward(None);
-        self.0.windows.send_replace(Vec::new());
-        self.0.window_count.send_replace(None);
     }
 }

@@ -1,13 +1,13 @@
 //! Whether a display, and the app that has the focus on it, still answer.
 //!
-//! A thread asks the display for a round trip about once a second, and pings the active window (EWMH `_NET_WM_PING`)
+//! A thread asks the display for a round trip about once a second, or less often where it is told so, and pings the active window (EWMH `_NET_WM_PING`)
 //! where it takes part in that. What its silence means is decided in [`super::answers`]: whoever draws responds. It judges
 //! nothing by the clock: it counts, and so does who reads the counts, so that neither a stopped host nor a suspended
 //! machine makes anything look silent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread::{self, Thread};
 use std::time::Duration;
 
 use x11rb::connection::Connection as _;
@@ -33,12 +33,21 @@ const MAX_PROTOCOLS: u32 = 64;
 pub struct Pulse {
     counts: Arc<Counts>,
     cancel: Arc<Cancel>,
+    thread: Thread,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
     beats: AtomicU64,
     unanswered: AtomicU64,
+    /// Between two round trips, in beats.
+    pace: AtomicU32,
+}
+
+impl Counts {
+    fn pause(&self) -> Duration {
+        BEAT * self.pace.load(Ordering::Acquire)
+    }
 }
 
 impl Pulse {
@@ -47,19 +56,33 @@ impl Pulse {
     /// # Errors
     /// No thread can be started.
     pub fn start(address: DisplayAddress) -> std::io::Result<Self> {
-        let (counts, cancel) = (Arc::<Counts>::default(), Arc::<Cancel>::default());
-        let pulse = Self {
-            counts: Arc::clone(&counts),
-            cancel: Arc::clone(&cancel),
-        };
-        thread::Builder::new().name("x-pulse".into()).spawn(move || {
-            if let Err(error) = beat(&address, &counts, &cancel)
-                && !cancel.is_cancelled()
+        let cancel = Arc::<Cancel>::default();
+        let counts = Arc::new(Counts {
+            beats: AtomicU64::new(0),
+            unanswered: AtomicU64::new(0),
+            pace: AtomicU32::new(1),
+        });
+        let (of_thread, cancels) = (Arc::clone(&counts), Arc::clone(&cancel));
+        let thread = thread::Builder::new().name("x-pulse".into()).spawn(move || {
+            if let Err(error) = beat(&address, &of_thread, &cancels)
+                && !cancels.is_cancelled()
             {
                 log::debug!("display={address} pulse: {error}");
             }
         })?;
-        Ok(pulse)
+        Ok(Self {
+            counts,
+            cancel,
+            thread: thread.thread().clone(),
+        })
+    }
+
+    /// From now on it asks once in so many seconds.
+    pub fn set_pace(&self, seconds: u32) {
+        if self.counts.pace.swap(seconds, Ordering::AcqRel) > seconds {
+            // Not only after the pause that has begun.
+            self.thread.unpark();
+        }
     }
 
     /// Round trips so far.
@@ -79,6 +102,7 @@ impl Pulse {
 impl Drop for Pulse {
     fn drop(&mut self) {
         self.cancel.cancel();
+        self.thread.unpark();
     }
 }
 
@@ -120,7 +144,7 @@ fn beat(address: &DisplayAddress, counts: &Counts, cancel: &Cancel) -> Result<()
             answers.asked(window, serial);
         }
         counts.unanswered.store(answers.silent(), Ordering::Relaxed);
-        thread::sleep(BEAT);
+        thread::park_timeout(counts.pause());
         if cancel.is_cancelled() {
             return Ok(());
         }
