@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use super::error::StartError;
 use super::handover::{self, Check, Handed};
 use super::{encoders, pages, token};
-use crate::config::{AppOwner, AppsDir, Config, ServerConfig, Sources, StateDir, TlsSource};
+use crate::config::{Config, ServerConfig, Sources, TlsSource};
+use crate::folders::{AppOwner, AppsDir, StateDir};
 use crate::http::{ServerError, bind};
 use crate::store::{Store, identity};
 

@@ -11,7 +11,8 @@ use nix::unistd::Pid;
 use super::control_socket::{Answer, DEADLINE, Request, SOCKET};
 use super::handover::{self, HostNote};
 use super::token;
-use crate::config::{Config, StateDir, StateDirError};
+use crate::config::Config;
+use crate::folders::{StateDir, StateDirError};
 
 /// A host drains for at most 15 s.
 const STOP_DEADLINE: Duration = Duration::from_secs(40);

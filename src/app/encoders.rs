@@ -11,8 +11,9 @@ use futures::StreamExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
-use crate::config::{AppOwner, VideoConfig};
+use crate::config::VideoConfig;
 use crate::desktop::commands::PATH;
+use crate::folders::AppOwner;
 use crate::gst::{ENCODERS, Encoder, Probe};
 use crate::media::Codec;
 use crate::sandbox::{HELPERS_HOME, SandboxPlan};

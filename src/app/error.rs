@@ -1,8 +1,9 @@
 //! Why the host did not start.
 
 use crate::app::encoders::ProbeError;
-use crate::config::owner::OwnerError;
-use crate::config::{ConfigError, StateDirError};
+use crate::config::ConfigError;
+use crate::folders::StateDirError;
+use crate::folders::owner::OwnerError;
 use crate::http::ServerError;
 use crate::session::SessionError;
 use crate::store::StoreError;

@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::AppsDir;
+use crate::folders::AppsDir;
 
 const DEMO: &str = "heliostat-orrery";
 const HOST: &str = "heliostat";
@@ -73,7 +73,7 @@ pub(super) fn anybody_may_run(program: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::AppOwner;
+    use crate::folders::AppOwner;
 
     fn installed(mode: u32) -> (tempfile::TempDir, PathBuf, AppsDir) {
         let place = tempfile::tempdir().unwrap();

@@ -1,8 +1,7 @@
 //! The effective configuration, and where every value of it comes from.
 //!
 //! Owns: what can be configured ([`keys::KEYS`], one table that drives parsing, `heliostat config` and
-//! `docs/configuration.md`), the sources and their order, the catalogue of apps, and the two folders of the host
-//! ([`state_dir`], [`apps_dir`]).
+//! `docs/configuration.md`), the sources and their order, and the catalogue of apps.
 //!
 //! ```text
 //! defaults in the table  <  heliostat.toml  <  HELIOSTAT_<SECTION>_<KEY>  <  flags of the command line
@@ -16,8 +15,6 @@
 pub mod address_range;
 pub mod app_entry;
 pub mod app_table;
-pub mod apps_dir;
-pub mod aside;
 mod bounds;
 pub mod catalogue;
 pub mod duration;
@@ -30,35 +27,26 @@ pub mod keys;
 pub mod load;
 mod locale;
 pub mod origin;
-pub mod owner;
 pub mod ready;
-pub mod removal;
 pub mod rung;
 pub mod sources;
-pub mod state_dir;
 mod suggest;
 pub mod transports;
 pub mod types;
-pub mod usage;
 pub mod value;
 
 pub use address_range::AddressRange;
 pub use app_entry::{AppEntry, AppLimits, Device, Home, Keyboard, Network, OnHang, Placeholders, RestartPolicy};
-pub use apps_dir::{AppsDir, InstanceFolders};
-pub use aside::Aside;
 pub use error::{ConfigError, Warning};
 pub use explain::Row;
 pub use hidden::Hidden;
 pub use ice_url::{IceScheme, IceTransport, IceUrl};
 pub use origin::Origin;
-pub use owner::AppOwner;
 pub use ready::Ready;
 pub use rung::RungConfig;
 pub use sources::{Flag, Sources};
-pub use state_dir::{StateDir, StateDirError};
 pub use transports::Transports;
 pub use types::{
     AccessConfig, Auth, Config, Hsts, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
     PublicAddress, SandboxMode, ServerConfig, SessionConfig, StoreConfig, TlsSource, UsualLimits, VideoConfig,
 };
-pub use usage::{Usage, Walk, usage};

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::who::Who;
 use crate::ids::{InstanceId, SessionId};
 use crate::instance::{InstanceHandle, KeptHomeError, LaunchError, LaunchRequest, RowError};
-use crate::protocol::rights::Action;
+use crate::policy::Action;
 use crate::protocol::words::Role;
 use crate::source::EndReason;
 use crate::store::InstanceRow;

@@ -16,7 +16,7 @@ use super::problem::Problem;
 use super::who::Who;
 use crate::ids::{InstanceId, LinkId, SessionId};
 use crate::instance::events::InstanceEvent;
-use crate::protocol::rights::Action;
+use crate::policy::Action;
 use crate::protocol::words::Role;
 use crate::session::{Link, LinkError, Secret, USUAL, Wish};
 

@@ -23,7 +23,7 @@ use crate::config::LimitsConfig;
 use crate::ids::{LinkId, SessionId};
 use crate::instance::Catalogue;
 use crate::instance::testing::Running;
-use crate::protocol::rights::{Action, may};
+use crate::policy::{Action, may};
 use crate::protocol::words::Role;
 use crate::session::testing::Bench;
 use crate::session::{Secret, Wish};

@@ -11,7 +11,7 @@ use super::access::bearer;
 use super::client::Client;
 use super::problem::Problem;
 use crate::ids::{InstanceId, SessionId};
-use crate::protocol::rights::{Action, Standing, may};
+use crate::policy::{Action, Standing, may};
 use crate::protocol::words::Role;
 use crate::session::{Identity, Pass, Secret};
 

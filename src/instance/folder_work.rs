@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::services::Services;
 use super::spec::LaunchError;
-use crate::config::removal;
+use crate::folders::removal;
 use crate::ids::InstanceId;
 
 /// Folders take milliseconds to make or remove. A disk that takes longer than this does not answer.

@@ -17,7 +17,7 @@ use super::speaker::Speaker;
 use crate::ids::{PeerId, ViewerId};
 use crate::peer::candidate::Intake;
 use crate::peer::{InputSink, Peer, PeerError, PeerOptions};
-use crate::protocol::rights::{Action, may};
+use crate::policy::{Action, may};
 use crate::protocol::signalling::CloseReason;
 use crate::supervision::ChildSpec;
 

@@ -7,12 +7,13 @@ use tokio::runtime::Handle;
 
 use super::offer_book::OfferBook;
 use super::screenshots::ScreenshotTurns;
-use crate::config::{AppsDir, Config, StateDir, Transports};
+use crate::config::{Config, Transports};
 use crate::desktop::StartTurns;
+use crate::folders::{AppsDir, StateDir};
 use crate::ids::ServerId;
 use crate::media::Codec;
 use crate::peer::connection::ConnectionFactory;
-use crate::protocol::rights::{Action, may};
+use crate::policy::{Action, may};
 use crate::protocol::words::Role;
 use crate::sandbox::Sandboxing;
 use crate::store::{Journal, Store};

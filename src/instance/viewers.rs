@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use crate::ids::{PeerId, SessionId, ViewerId};
-use crate::protocol::rights::{Action, may};
+use crate::policy::{Action, may};
 use crate::protocol::words::Role;
 
 /// One browser tab at this instance.

@@ -6,7 +6,6 @@ pub mod keeper;
 pub mod latency;
 pub mod media;
 pub mod rfb;
-pub mod rights;
 pub mod signalling;
 pub mod windows;
 pub mod words;

@@ -11,8 +11,9 @@ use super::internet::RESOLVER;
 use super::limits::Limits;
 use super::named::named_files;
 use super::probe::{Ability, probe};
-use crate::config::{AppEntry, AppOwner, Config, Device, Network, SandboxMode};
+use crate::config::{AppEntry, Config, Device, Network, SandboxMode};
 use crate::files::{Folder, Readers};
+use crate::folders::AppOwner;
 use crate::ids::InstanceId;
 use crate::protocol::keeper::{Companion, Filter, Group, Limit, Sandbox};
 

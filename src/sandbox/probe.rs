@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::arguments::trial;
 use super::internet;
-use crate::config::AppOwner;
 use crate::config::catalogue::find_program;
+use crate::folders::AppOwner;
 use crate::protocol::keeper::{Companion, User};
 
 /// A sandbox takes milliseconds; the machine may be busy.

@@ -21,7 +21,7 @@ use crate::ids::{Claim, InstanceId, PeerId, SessionId, ViewerId};
 use crate::instance::actor::{Join, Leave};
 use crate::instance::{ControlError, Door, InstanceHandle, Outbound, Speaker};
 use crate::observe::Lines;
-use crate::protocol::rights::{Action, may};
+use crate::policy::{Action, may};
 use crate::protocol::signalling::{ClientMessage, CloseReason, InstanceStatus, ServerMessage};
 use crate::protocol::words::Role;
 use crate::supervision::ChildContext;

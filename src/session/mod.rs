@@ -2,7 +2,7 @@
 //!
 //! [`SessionBook`] knows whom a secret belongs to, [`Admins`] who has shown the token, [`Links`] who came by which link;
 //! [`Tenure`] is what a socket was opened with, for as long as that holds;
-//! [`Roles`] says what somebody is at an instance (`crate::protocol::rights` what that allows), and puts out those whose
+//! [`Roles`] says what somebody is at an instance (`crate::policy` what that allows), and puts out those whose
 //! link ends. [`Sessions`] runs one [`actor::SessionActor`] per session that has sockets. Faults it survives: a
 //! session's panic (its sockets come back), a database that is away (who is known stays known).
 

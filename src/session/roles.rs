@@ -10,7 +10,7 @@ use crate::clock::unix_ms;
 use crate::ids::{InstanceId, LinkId, SessionId};
 use crate::instance::events::InstanceEvent;
 use crate::instance::{ControlError, InstanceHandle, Manager, RoleNow};
-use crate::protocol::rights::Standing;
+use crate::policy::Standing;
 use crate::protocol::words::Role;
 
 /// Links are looked at so often at least: the clock may have been set, and instances have ended.

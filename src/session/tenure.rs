@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::admins::Pass;
 use crate::ids::SessionId;
-use crate::protocol::rights::Standing;
+use crate::policy::Standing;
 
 /// Whether a session may launch, and by what.
 #[derive(Clone, Debug)]

@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use heliostat::config::{AppEntry, AppOwner, AppsDir, Config, InstanceFolders, Sources};
+use heliostat::config::{AppEntry, Config, Sources};
 use heliostat::desktop::commands::DisplayId;
 use heliostat::desktop::{self, EncoderSet, Layout};
+use heliostat::folders::{AppOwner, AppsDir, InstanceFolders};
 use heliostat::ids::SessionId;
 use heliostat::process::{KeeperClient, KeeperEvent, SizedFolder};
 use heliostat::protocol::keeper::{Event, Exit, Spec, User};

@@ -7,8 +7,9 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use heliostat::config::{AppEntry, AppOwner, AppsDir, Home, InstanceFolders};
+use heliostat::config::{AppEntry, Home};
 use heliostat::desktop::{self, Layout, SetupError};
+use heliostat::folders::{AppOwner, AppsDir, InstanceFolders};
 use heliostat::ids::{InstanceId, SessionId};
 use heliostat::instance::InstanceSpec;
 use heliostat::sandbox::Confinement;

@@ -7,8 +7,10 @@ use super::source::{Source, code, sources};
 /// The lines of components. One may import from the lines above its own, and not from its own.
 const LINES: &[&[&str]] = &[
     &["ids", "clock", "permits", "files", "config", "observe", "scaling"],
-    &["supervision", "media", "protocol"],
-    &["process", "x11", "gst", "store", "tls", "ice", "sandbox", "source"],
+    &["supervision", "media", "protocol", "folders"],
+    &[
+        "process", "x11", "gst", "store", "tls", "ice", "sandbox", "source", "policy",
+    ],
     &["peer", "capture", "desktop", "audio"],
     &["instance"],
     &["session", "fleet"],
@@ -18,23 +20,11 @@ const LINES: &[&[&str]] = &[
 ];
 
 /// Imports within a line that are meant.
-const MEANT: &[(&str, &str, &str)] = &[
-    (
-        "config",
-        "ids",
-        "the folders of the configuration are named by ids, which depend on nothing",
-    ),
-    (
-        "config",
-        "files",
-        "what is put into those folders is put there safely, by what depends on nothing",
-    ),
-    (
-        "desktop",
-        "capture",
-        "the capture process is one of the desktop's children; its client is what feeds the hub",
-    ),
-];
+const MEANT: &[(&str, &str, &str)] = &[(
+    "desktop",
+    "capture",
+    "the capture process is one of the desktop's children; its client is what feeds the hub",
+)];
 
 /// Crates that only these folders name, so that each could be exchanged there.
 const CRATES: &[(&str, &[&str])] = &[

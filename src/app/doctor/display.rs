@@ -9,9 +9,9 @@ use nix::unistd::{AccessFlags, access};
 use super::finding::Finding;
 use super::xvfb::{SIZE, Xvfb};
 use crate::app::error::chain;
-use crate::config::AppOwner;
 use crate::config::catalogue::find_program;
 use crate::desktop::commands::VNC_SERVER;
+use crate::folders::AppOwner;
 use crate::x11::{DisplayAddress, Grabber, X11Error, check_display};
 
 /// Where X servers have their sockets.

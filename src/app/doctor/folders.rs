@@ -6,7 +6,7 @@ use nix::unistd::{AccessFlags, access};
 
 use super::finding::Finding;
 use crate::app::error::chain;
-use crate::config::{AppOwner, AppsDir, StateDir};
+use crate::folders::{AppOwner, AppsDir, StateDir};
 use crate::store::Store;
 use crate::store::url::{Backend, backend};
 

@@ -7,7 +7,8 @@ use std::path::Path;
 use super::finding::Finding;
 use super::sockets::listens;
 use crate::app::error::chain;
-use crate::config::{Config, StateDir};
+use crate::config::Config;
+use crate::folders::StateDir;
 use crate::http::{ServerError, bind};
 use crate::peer::local_addresses;
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::finding::Finding;
-use crate::config::{AppOwner, Config, SandboxMode};
+use crate::config::{Config, SandboxMode};
+use crate::folders::AppOwner;
 use crate::sandbox::{Ability, detect_groups, probe};
 
 const SANDBOX: &str = "sandbox";

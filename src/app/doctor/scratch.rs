@@ -4,8 +4,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::config::AppOwner;
 use crate::files::Folder;
+use crate::folders::AppOwner;
 
 /// A folder of ours below the temporary one, for files that another user may read and nobody but us can exchange.
 /// Removed when dropped.

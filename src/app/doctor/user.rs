@@ -2,8 +2,8 @@
 
 use super::finding::Finding;
 use crate::app::error::chain;
-use crate::config::AppOwner;
-use crate::config::owner::OwnerError;
+use crate::folders::AppOwner;
+use crate::folders::owner::OwnerError;
 
 const CHECK: &str = "apps' user";
 

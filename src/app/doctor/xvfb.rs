@@ -13,10 +13,11 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::scratch::Scratch;
-use crate::config::{AppEntry, AppOwner};
+use crate::config::AppEntry;
 use crate::desktop::Layout;
 use crate::desktop::commands::{PATH, XAUTHORITY, xauthority_path};
 use crate::files::Readers;
+use crate::folders::AppOwner;
 use crate::sandbox::Confinement;
 use crate::x11::{DisplayAddress, X11Error, create_authority};
 

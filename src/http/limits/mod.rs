@@ -27,7 +27,7 @@ use super::problem::Problem;
 use crate::config::LimitsConfig;
 use crate::ids::SessionId;
 use crate::permits::{Permit, Permits};
-use crate::protocol::rights::Standing;
+use crate::policy::Standing;
 
 /// After so many questions those who have not asked for long are forgotten.
 const SWEEP: u32 = 1024;

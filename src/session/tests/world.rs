@@ -21,7 +21,7 @@ use crate::ids::{LinkId, PeerId, SessionId, ViewerId};
 use crate::instance::testing::Running;
 use crate::instance::{Door, Outbound, OutboundTexts, outbound};
 use crate::peer::ConnectionState;
-use crate::protocol::rights::{Action, may};
+use crate::policy::{Action, may};
 use crate::protocol::signalling::ClientMessage;
 use crate::protocol::words::Role;
 use crate::supervision::ChildRef;

@@ -28,9 +28,10 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::{Gid, Uid, fchown};
 use sha2::{Digest, Sha256};
 
-use super::app_entry::{Home, is_app_id};
 use super::owner::AppOwner;
 use super::removal::remove_tree;
+use crate::config::Home;
+use crate::config::app_entry::is_app_id;
 use crate::files::Folder;
 use crate::ids::{InstanceId, SessionId};
 
