@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::encoder_set::EncoderSet;
+use super::encoders::encoder_set::EncoderSet;
 use super::shared::{named, role};
 use super::vnc_door::VNC_SOCKET;
 use crate::config::{AppEntry, Placeholders};

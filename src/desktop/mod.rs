@@ -20,42 +20,26 @@
 //! next host attaches to them); any child panicking (the processes stay, its successor attaches to them, and so do those
 //! that are restarted with it: `takeover`).
 
-mod capture;
+mod children;
 pub mod commands;
-mod display;
-mod encoder_faults;
-mod encoder_order;
-mod encoder_set;
-mod input;
-mod keeper_link;
-mod kept_home;
+mod encoders;
 mod own_thread;
 mod parts;
 mod process_child;
-mod pulse;
-mod readiness;
-mod ready_mark;
-mod render;
-mod rest;
 mod setup;
 mod shared;
 mod siblings;
-mod silence;
 mod source;
-mod standstill;
-mod starts;
+mod starting;
 mod takeover;
 mod tree;
-mod vnc;
 mod vnc_door;
 
-mod window_manager;
-
 pub use commands::Layout;
-pub use encoder_set::EncoderSet;
-pub use kept_home::{HomeFull, judge as judge_home};
+pub use encoders::encoder_set::EncoderSet;
 pub use parts::PARTS;
 pub use setup::{SetupError, files, prepare};
 pub use shared::{DesktopParts, DesktopShared};
-pub use starts::StartTurns;
+pub use starting::kept_home::{HomeFull, judge as judge_home};
+pub use starting::starts::StartTurns;
 pub use vnc_door::VncDoor;

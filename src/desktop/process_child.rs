@@ -6,8 +6,8 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 
+use super::children::standstill::{Act, Standstill};
 use super::shared::{DesktopShared, named};
-use super::standstill::{Act, Standstill};
 use crate::process::{KeeperClient, KeeperEvent, ProcessError};
 use crate::protocol::keeper::{Event, Exit, MAX_TAIL_LINES, Role, Spec, Started};
 use crate::source::{Part, PartSpec};

@@ -9,10 +9,10 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::commands::{DisplayId, Layout};
-use super::encoder_faults::{EncoderFaults, NoneLeft};
-use super::encoder_order::EncoderOrder;
-use super::encoder_set::EncoderSet;
-use super::starts::StartTurns;
+use super::encoders::encoder_faults::{EncoderFaults, NoneLeft};
+use super::encoders::encoder_order::EncoderOrder;
+use super::encoders::encoder_set::EncoderSet;
+use super::starting::starts::StartTurns;
 use super::vnc_door::VncDoor;
 use crate::capture::CaptureHandle;
 use crate::gst::ENCODERS;

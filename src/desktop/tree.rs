@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::children::{capture, display, input, keeper_link, render, vnc, window_manager};
 use super::parts::INPUT;
 use super::shared::DesktopShared;
-use super::{capture, display, input, keeper_link, render, vnc, window_manager};
 use crate::source::Failure;
 use crate::supervision::{ChildSpec, ExitReason, Intensity, Restart, Shutdown, Strategy, SupervisorSpec};
 

@@ -15,7 +15,7 @@ use super::limits::WRONG_SECRET_DELAY;
 use super::problem::Problem;
 use super::who::Who;
 use crate::ids::{InstanceId, LinkId, SessionId};
-use crate::instance::events::InstanceEvent;
+use crate::instance::lifecycle::events::InstanceEvent;
 use crate::policy::Action;
 use crate::protocol::words::Role;
 use crate::session::{Link, LinkError, Secret, USUAL, Wish};

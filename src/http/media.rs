@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::socket::speaks;
 use super::who::Who;
 use crate::ids::{Claim, InstanceId, ViewerId};
-use crate::instance::media_peer::Way;
+use crate::instance::peers::media_peer::Way;
 use crate::observe::Lines;
 use crate::protocol::media::{SUBPROTOCOL, VNC_SUBPROTOCOL};
 use crate::signalling::check;

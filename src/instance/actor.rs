@@ -11,13 +11,13 @@ use actix::{
 };
 use futures::stream;
 
-use super::doing::Doing;
 use super::error::InstanceError;
-use super::events::{InstanceEvent, of_status};
+use super::lifecycle::doing::Doing;
+use super::lifecycle::events::{InstanceEvent, of_status};
+use super::lifecycle::status::StatusReport;
 use super::shared::InstanceShared;
-use super::speaker::{RoleNow, Speaker};
-use super::status::StatusReport;
-use super::viewers::{ControlError, ControlWish, Viewers};
+use super::viewing::speaker::{RoleNow, Speaker};
+use super::viewing::viewers::{ControlError, ControlWish, Viewers};
 use crate::clock::unix_ms;
 use crate::ids::{Claim, PeerId};
 use crate::protocol::signalling::{CloseReason, InstanceStatus, ServerMessage};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::viewers::ControlError;
+use super::viewing::viewers::ControlError;
 use crate::peer::PeerError;
 use crate::source::NoVnc;
 

@@ -9,12 +9,12 @@ use tokio::time::timeout;
 
 use super::actor::{End, InstanceActor, RestartApp};
 use super::error::InstanceError;
-use super::events::InstanceEvent;
+use super::lifecycle::events::InstanceEvent;
+use super::lifecycle::status::StatusReport;
 use super::screenshots::ScreenshotError;
 use super::shared::InstanceShared;
 use super::spec::InstanceSpec;
-use super::status::StatusReport;
-use super::viewers::ControlError;
+use super::viewing::viewers::ControlError;
 use crate::clock::unix_ms;
 use crate::ids::{Claim, SessionId, ViewerId};
 use crate::protocol::words::Role;

@@ -9,66 +9,42 @@
 //! ```
 //!
 //! What an instance is, outlives its actors: [`shared::InstanceShared`]. The layers above hold an [`InstanceHandle`];
-//! [`Manager`] launches, adopts and finds instances. Its status: [`status`].
+//! [`Manager`] launches, adopts and finds instances. Its status: [`lifecycle::status`].
 //!
 //! Faults it survives: a panic of any of its actors and supervisors (`mending`), the loss of any of its processes, viewers that vanish.
 
 pub mod actor;
-mod announcing;
-mod beside;
 mod catalogue;
-mod doing;
-mod door;
 mod error;
-pub mod events;
 #[cfg(test)]
 mod fake;
 mod feed;
-mod folder_work;
 mod handle;
-mod input_gate;
-mod kept_homes;
-mod latencies;
-mod lateness;
-mod leaving;
-mod making;
+pub mod lifecycle;
 mod manager;
-pub mod media_peer;
-mod mending;
-mod offer_book;
-pub mod offers;
-mod outbound;
-pub mod paths;
-mod peer_child;
-mod peer_end;
-mod places;
-mod roster;
-mod rows;
+pub mod peers;
 mod screenshots;
 mod services;
 mod shared;
-mod speaker;
 mod spec;
-pub mod status;
-mod steering;
+mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
 mod tree;
-mod viewers;
-mod visits;
+mod viewing;
 
 pub use catalogue::Catalogue;
-pub use door::Door;
 pub use error::InstanceError;
 pub use handle::{InstanceHandle, RequestError};
-pub use kept_homes::KeptHomeError;
 pub use manager::{Capacity, Manager};
-pub use offer_book::OfferBook;
-pub use outbound::{Outbound, OutboundTexts, outbound};
-pub use peer_child::Answer;
-pub use rows::RowError;
+pub use peers::offer_book::OfferBook;
+pub use peers::peer_child::Answer;
 pub use screenshots::{ScreenshotError, ScreenshotTurns};
 pub use services::Services;
-pub use speaker::{RoleNow, Speaker};
 pub use spec::{InstanceSpec, LaunchError, LaunchRequest};
-pub use viewers::{ControlError, ControlWish};
+pub use storage::kept_homes::KeptHomeError;
+pub use storage::rows::RowError;
+pub use viewing::door::Door;
+pub use viewing::outbound::{Outbound, OutboundTexts, outbound};
+pub use viewing::speaker::{RoleNow, Speaker};
+pub use viewing::viewers::{ControlError, ControlWish};

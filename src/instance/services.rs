@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::offer_book::OfferBook;
+use super::peers::offer_book::OfferBook;
 use super::screenshots::ScreenshotTurns;
 use crate::config::{Config, Transports};
 use crate::desktop::StartTurns;

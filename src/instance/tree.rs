@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::actor::InstanceActor;
-use super::places::Places;
+use super::peers::places::Places;
 use super::shared::InstanceShared;
 use crate::supervision::{AutoShutdown, ChildRef, ChildSpec, Intensity, Restart, Shutdown, Strategy, SupervisorSpec};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::instance::actor::{ActivateWindow, Control};
-use crate::instance::offers::Offer;
-use crate::instance::paths::{Candidate, RestartIce};
+use crate::instance::peers::offers::Offer;
+use crate::instance::peers::paths::{Candidate, RestartIce};
 use crate::instance::{ControlWish, InstanceError, InstanceHandle, RequestError, Speaker};
 use crate::observe::Lines;
 use crate::protocol::signalling::{ClientMessage, ServerMessage};

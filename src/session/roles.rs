@@ -8,7 +8,7 @@ use super::secret::Secret;
 use super::tenure::Tenure;
 use crate::clock::unix_ms;
 use crate::ids::{InstanceId, LinkId, SessionId};
-use crate::instance::events::InstanceEvent;
+use crate::instance::lifecycle::events::InstanceEvent;
 use crate::instance::{ControlError, InstanceHandle, Manager, RoleNow};
 use crate::policy::Standing;
 use crate::protocol::words::Role;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::ids::{Claim, SessionId, ViewerId};
-use crate::instance::media_peer::{MediaPeer, OpenMedia, Way};
+use crate::instance::peers::media_peer::{MediaPeer, OpenMedia, Way};
 use crate::instance::{InstanceHandle, RequestError, RoleNow};
 
 /// An instance answers within 10 s.

@@ -21,7 +21,7 @@ use super::feed::{Gate, frames};
 use super::kernel::Kernel;
 use super::shows::{Shows, Wrong, close_code, why};
 use crate::clock::monotonic_us;
-use crate::instance::media_peer::{MediaPeer, Picture};
+use crate::instance::peers::media_peer::{MediaPeer, Picture};
 use crate::instance::{InstanceHandle, RequestError};
 use crate::media::{Frame, Presses};
 use crate::observe::Lines;
