@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::desktop::children::rest::Watched;
 use crate::desktop::shared::DesktopShared;
 use crate::desktop::starting::starts::Turn;
 use crate::desktop::takeover::Tenure;
@@ -124,9 +125,14 @@ async fn start(shared: &DesktopShared) -> Result<KeeperClient, ProcessError> {
 /// Returns when the keeper does not answer. One that a signal has stopped is continued first: its loss costs the whole
 /// instance, its continuation nothing.
 async fn silence(shared: &DesktopShared, keeper: &KeeperClient) {
-    let mut misses = 0;
+    let (mut watched, mut misses) = (Watched::new(shared), 0);
     loop {
-        tokio::time::sleep(HEARTBEAT).await;
+        // One that has not answered is asked again soon, whoever watches.
+        if misses == 0 {
+            watched.pause(HEARTBEAT, |_| ()).await;
+        } else {
+            tokio::time::sleep(HEARTBEAT).await;
+        }
         if keeper.wake() {
             log::warn!(
                 "instance={} keeper={} was stopped, continuing it",

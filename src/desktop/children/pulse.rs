@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scopeguard::defer;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 use crate::desktop::children::rest::Watched;
 use crate::desktop::children::silence::{SILENT_TICKS as QUIET_TICKS, Silence, TICK};
@@ -25,9 +25,6 @@ const QUIET: Silence = Silence {
 /// An app that leaves a ping unanswered, and draws nothing, for so many round trips of the display (one a second) does not
 /// respond.
 const HUNG_BEATS: u64 = 5;
-/// So much less often are both looked at where nobody watches: what hangs then is noticed later, and hundreds of desktops that
-/// rest cost little.
-const AT_REST: u32 = 5;
 
 /// Returns when the display does not answer any more. Keeps `app_hung` true to life meanwhile.
 pub(in crate::desktop) async fn watch(shared: &Arc<DesktopShared>, display: DisplayId) {
@@ -46,14 +43,10 @@ pub(in crate::desktop) async fn watch(shared: &Arc<DesktopShared>, display: Disp
     let mut watched = Watched::new(shared);
     let (mut beats, mut silent, mut told) = (0, 0, true);
     loop {
-        let begun = Instant::now();
-        loop {
-            let pace = if watched.now() || beats == 0 { 1 } else { AT_REST };
-            pulse.set_pace(pace);
-            tokio::select! {
-                () = sleep_until(begun + TICK * pace) => break,
-                () = watched.changed() => {}
-            }
+        if beats == 0 {
+            sleep(TICK).await;
+        } else {
+            watched.pause(TICK, |pace| pulse.set_pace(pace)).await;
         }
         let now = pulse.beats();
         silent = if now == beats { silent + 1 } else { 0 };

@@ -5,10 +5,14 @@ use std::future::pending;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::desktop::shared::DesktopShared;
 use crate::media::{Hub, Rendition};
+
+/// So much less often is looked whether something answers where nobody watches: what hangs then is noticed later, and hundreds
+/// of desktops that rest cost little.
+const AT_REST: u32 = 5;
 
 /// Whether anybody watches, by whatever way.
 #[derive(Debug)]
@@ -26,13 +30,23 @@ impl Watched {
         }
     }
 
-    /// As it is now.
-    pub(in crate::desktop) fn now(&self) -> bool {
-        !self.pictures.borrow().is_empty() || *self.vnc.borrow() > 0
+    /// The time between two looks: `usually`, or several times that while nobody watches; who comes meanwhile is not made to
+    /// wait so long. `pace` is told how many times.
+    pub(in crate::desktop) async fn pause(&mut self, usually: Duration, pace: impl Fn(u32)) {
+        let begun = Instant::now();
+        loop {
+            let watched = !self.pictures.borrow().is_empty() || *self.vnc.borrow() > 0;
+            let times = if watched { 1 } else { AT_REST };
+            pace(times);
+            tokio::select! {
+                () = sleep_until(begun + usually * times) => return,
+                () = self.changed() => {}
+            }
+        }
     }
 
     /// Returns when it may have changed. Cancel safe.
-    pub(in crate::desktop) async fn changed(&mut self) {
+    async fn changed(&mut self) {
         let gone = tokio::select! {
             pictures = self.pictures.changed() => pictures.is_err(),
             vnc = self.vnc.changed() => vnc.is_err(),
@@ -74,7 +88,7 @@ pub(in crate::desktop) async fn watched(hub: &Hub) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{Instant, sleep};
+    use tokio::time::sleep;
 
     use super::*;
     use crate::media::Codec;
@@ -99,6 +113,36 @@ mod tests {
         assert!(timeout(LONG, watched(&hub)).await.is_err(), "nobody is there");
         let _watching = hub.subscribe(Codec::H264);
         watched(&hub).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_watches_is_looked_at_less_often_until_somebody_comes() {
+        let hub = Hub::new();
+        let viewers = watch::Sender::new(0);
+        let mut watched = Watched {
+            pictures: hub.wanted(),
+            vnc: viewers.subscribe(),
+        };
+        let paces = std::cell::RefCell::new(Vec::new());
+        let mut lasts = async || {
+            let begun = Instant::now();
+            watched.pause(LONG, |pace| paces.borrow_mut().push(pace)).await;
+            begun.elapsed().as_secs() / LONG.as_secs()
+        };
+        assert_eq!(lasts().await, u64::from(AT_REST));
+        let comes = async {
+            sleep(LONG * 2).await;
+            hub.subscribe(Codec::H264)
+        };
+        let (lasted, watching) = tokio::join!(lasts(), comes);
+        assert_eq!(lasted, 2, "who comes is seen to at once");
+        assert_eq!(lasts().await, 1);
+        drop(watching);
+        assert_eq!(lasts().await, u64::from(AT_REST));
+        viewers.send_replace(1);
+        assert_eq!(lasts().await, 1, "by VNC as well");
+        assert_eq!(paces.borrow().first(), Some(&AT_REST));
+        assert_eq!(paces.borrow().last(), Some(&1));
     }
 
     #[test]
