@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -13,7 +14,7 @@ use super::error::ConfigError;
 use super::file::{Text, raw};
 use super::ready::Ready;
 use super::suggest;
-use super::value::{Kind, Raw, Value};
+use super::value::{Kind, Raw, Value, choice};
 
 /// One app of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -278,33 +279,17 @@ impl AppEntry {
                             .into(),
                     )
                 }
-                "home" => entry.home = reader.word(&[("ephemeral", Home::Ephemeral), ("keep", Home::Keep)])?,
+                "home" => entry.home = reader.word()?,
                 "width" => entry.width = Some(reader.number(MIN_SIDE, MAX_SIDE)?),
                 "height" => entry.height = Some(reader.number(MIN_SIDE, MAX_SIDE)?),
                 "fps" => entry.fps = Some(reader.number(MIN_FPS, MAX_FPS)?),
                 "launcher" => entry.launcher = reader.truth()?,
-                "restart" => {
-                    entry.restart = reader.word(&[
-                        ("permanent", RestartPolicy::Permanent),
-                        ("transient", RestartPolicy::Transient),
-                        ("temporary", RestartPolicy::Temporary),
-                    ])?;
-                }
-                "on_hang" => {
-                    entry.on_hang = reader.word(&[("report", OnHang::Report), ("restart", OnHang::Restart)])?;
-                }
+                "restart" => entry.restart = reader.word()?,
+                "on_hang" => entry.on_hang = reader.word()?,
                 "window_manager" => entry.window_manager = reader.truth()?,
-                "keyboard" => {
-                    entry.keyboard = reader.word(&[("text", Keyboard::Text), ("physical", Keyboard::Physical)])?;
-                }
-                "network" => {
-                    entry.network = reader.word(&[
-                        ("none", Network::None),
-                        ("internet", Network::Internet),
-                        ("full", Network::Full),
-                    ])?;
-                }
-                "devices" => entry.devices = reader.words(&[("gpu", Device::Gpu), ("uinput", Device::Uinput)])?,
+                "keyboard" => entry.keyboard = reader.word()?,
+                "network" => entry.network = reader.word()?,
+                "devices" => entry.devices = reader.words()?,
                 "user_namespaces" => entry.user_namespaces = reader.truth()?,
                 "files" => entry.files = reader.paths()?,
                 "memory_mib" => entry.limits.memory_mib = Some(reader.amount(MEMORY_MIB)?),
@@ -439,12 +424,12 @@ impl Reader<'_> {
         }
     }
 
-    fn words<T: Copy + PartialEq>(&self, words: &[(&str, T)]) -> Result<Vec<T>, ConfigError> {
+    fn words<T: DeserializeOwned + PartialEq>(&self) -> Result<Vec<T>, ConfigError> {
         let mut found = Vec::new();
         for text in self.strings()? {
-            let (_, value) = words.iter().find(|(word, _)| *word == text).ok_or_else(|| self.bad())?;
-            if !found.contains(value) {
-                found.push(*value);
+            let value = choice(&text).ok_or_else(|| self.bad())?;
+            if !found.contains(&value) {
+                found.push(value);
             }
         }
         Ok(found)
@@ -454,13 +439,8 @@ impl Reader<'_> {
         self.value.get_ref().as_bool().ok_or_else(|| self.bad())
     }
 
-    fn word<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, ConfigError> {
-        let text = self.value.get_ref().as_str();
-        words
-            .iter()
-            .find(|(word, _)| Some(*word) == text)
-            .map(|(_, value)| *value)
-            .ok_or_else(|| self.bad())
+    fn word<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
+        self.value.get_ref().as_str().and_then(choice).ok_or_else(|| self.bad())
     }
 
     fn ready(&self) -> Result<Ready, ConfigError> {

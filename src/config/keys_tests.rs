@@ -1,3 +1,5 @@
+use super::super::sources::Sources;
+use super::super::types::Config;
 use super::super::value::Raw;
 use super::*;
 
@@ -50,4 +52,23 @@ fn every_key_of_an_app_entry_is_in_the_document() {
         )
     }));
     assert!(missing.is_empty(), "docs/configuration.md lacks these rows:\n{missing}");
+}
+
+#[test]
+fn every_word_of_a_choice_is_one_to_the_program() {
+    for key in KEYS {
+        let Kind::Choice(words) = key.kind else { continue };
+        for word in words {
+            let folder = tempfile::tempdir().unwrap();
+            let home = folder.path().join("home").into_os_string();
+            let sources = Sources {
+                env: [("HOME".into(), home), (key.variable().into(), word.into())].into(),
+                folder: folder.path().to_owned(),
+                ..Sources::default()
+            };
+            let (config, _) = Config::load(&sources).unwrap();
+            let row = config.explain().into_iter().find(|row| row.key == key.name);
+            assert_eq!(row.map(|row| row.value).as_deref(), Some(*word), "{}", key.name);
+        }
+    }
 }

@@ -1,11 +1,15 @@
 //! Putting the sources together.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZero;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
+
 use super::app_entry::AppEntry;
+use super::choices::{BareUrl, Chroma, Output, TlsMode, TransportPolicy};
 use super::error::{ConfigError, Warning};
 use super::explain::{Row, without_password};
 use super::file;
@@ -15,10 +19,10 @@ use super::keys::{KEYS, find};
 use super::origin::Origin;
 use super::sources::{Setting, Sources};
 use super::types::{
-    AccessConfig, Auth, Config, Hsts, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, ProxyHeaders,
-    PublicAddress, SandboxMode, ServerConfig, SessionConfig, StoreConfig, TlsSource, UsualLimits, VideoConfig,
+    AccessConfig, Auth, Config, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, PublicAddress,
+    ServerConfig, SessionConfig, StoreConfig, TlsSource, UsualLimits, VideoConfig,
 };
-use super::value::{Kind, Raw, Value};
+use super::value::{Kind, Of, Raw, Value, choice};
 
 impl Config {
     /// Reads all sources and puts them together.
@@ -169,65 +173,26 @@ impl Values {
         NonZero::new(self.number(name)).expect("no number of the section `limits` may be 0, the table says so")
     }
 
-    fn span(&self, name: &str) -> Duration {
-        match self.value(name) {
-            Value::Span(span) => *span,
-            other => unreachable!("{name} is a time span in the table of keys, not {other}"),
-        }
+    fn get<T: Of>(&self, name: &str) -> T {
+        T::of(self.value(name))
+            .expect("every key is of the kind that it is asked as, which a test of the defaults shows")
     }
 
     fn span_or_never(&self, name: &str) -> Option<Duration> {
-        Some(self.span(name)).filter(|span| !span.is_zero())
+        Some(self.get::<Duration>(name)).filter(|span| !span.is_zero())
     }
 
     fn text(&self, name: &str) -> String {
         self.value(name).to_string()
     }
 
-    fn words(&self, name: &str) -> Vec<String> {
-        match self.value(name) {
-            Value::Words(words) => words.clone(),
-            other => unreachable!("{name} is a list of words in the table of keys, not {other}"),
-        }
-    }
-
-    fn ladder(&self, name: &str) -> Vec<super::RungConfig> {
-        match self.value(name) {
-            Value::Ladder(rungs) => rungs.clone(),
-            other => unreachable!("{name} is a ladder in the table of keys, not {other}"),
-        }
-    }
-
-    fn transports(&self, name: &str) -> super::Transports {
-        match self.value(name) {
-            Value::Transports(ways) => *ways,
-            other => unreachable!("{name} is a list of ways in the table of keys, not {other}"),
-        }
-    }
-
-    fn addresses(&self, name: &str) -> Vec<std::net::IpAddr> {
-        match self.value(name) {
-            Value::Addresses(addresses) => addresses.clone(),
-            other => unreachable!("{name} is a list of addresses in the table of keys, not {other}"),
-        }
-    }
-
-    fn networks(&self, name: &str) -> Vec<super::AddressRange> {
-        match self.value(name) {
-            Value::Networks(networks) => networks.clone(),
-            other => unreachable!("{name} is a list of networks in the table of keys, not {other}"),
-        }
-    }
-
-    fn truth(&self, name: &str) -> bool {
-        *self.value(name) == Value::Bool(true)
+    fn choice<T: DeserializeOwned>(&self, name: &str) -> T {
+        choice(&self.text(name)).expect("the table allows the words of a choice only, which a test of each shows")
     }
 
     fn server(&self, sources: &Sources) -> Result<ServerConfig, ConfigError> {
-        let Value::Address(listen) = *self.value("server.listen") else {
-            unreachable!("server.listen is an address in the table of keys")
-        };
-        let insecure_http = self.truth("server.insecure_http");
+        let listen: SocketAddr = self.get("server.listen");
+        let insecure_http: bool = self.get("server.insecure_http");
         let tls = self.tls(&sources.folder)?;
         if !listen.ip().is_loopback() && !insecure_http && tls == TlsSource::Off {
             return Err(ConfigError::Exposed {
@@ -241,38 +206,26 @@ impl Values {
         };
         Ok(ServerConfig {
             listen,
-            auth: if self.text("server.auth") == "open" {
-                Auth::Open
-            } else {
-                Auth::Token
-            },
+            auth: self.choice("server.auth"),
             insecure_http,
             tls,
-            hsts: match self.text("server.hsts").as_str() {
-                "on" => Hsts::On,
-                "off" => Hsts::Off,
-                _ => Hsts::Auto,
-            },
-            trusted_proxies: self.networks("server.trusted_proxies"),
-            proxy_headers: if self.text("server.proxy_headers") == "forwarded" {
-                ProxyHeaders::Forwarded
-            } else {
-                ProxyHeaders::XForwarded
-            },
+            hsts: self.choice("server.hsts"),
+            trusted_proxies: self.get("server.trusted_proxies"),
+            proxy_headers: self.choice("server.proxy_headers"),
             state,
             region: self.text("server.region"),
-            hosts: self.words("server.hosts"),
-            embedders: self.words("server.embedders"),
+            hosts: self.get("server.hosts"),
+            embedders: self.get("server.embedders"),
         })
     }
 
     /// What encrypts the pages; paths relate to `folder`.
     fn tls(&self, folder: &Path) -> Result<TlsSource, ConfigError> {
         const FILES: [&str; 2] = ["server.tls_certificate", "server.tls_key"];
-        match self.text("server.tls").as_str() {
-            "off" => return Ok(TlsSource::Off),
-            "self-signed" => return Ok(TlsSource::SelfSigned),
-            _ => {}
+        match self.choice("server.tls") {
+            TlsMode::Off => return Ok(TlsSource::Off),
+            TlsMode::SelfSigned => return Ok(TlsSource::SelfSigned),
+            TlsMode::Auto => {}
         }
         let given = FILES.map(|name| Some(self.text(name)).filter(|path| !path.is_empty()));
         match given {
@@ -294,14 +247,9 @@ impl Values {
     }
 
     fn ice(&self, sources: &Sources) -> Result<IceConfig, ConfigError> {
-        let (Value::IceServers(servers), Value::Secrets(secrets), Value::PublicAddress(public)) = (
-            self.value("ice.servers").clone(),
-            self.value("ice.secrets").clone(),
-            self.value("ice.public_address").clone(),
-        ) else {
-            unreachable!("the table of keys has ice.servers, ice.secrets and ice.public_address as what they are")
-        };
-        let public_address = public.map_or(PublicAddress::AskStun, PublicAddress::Known);
+        let servers: Vec<IceUrl> = self.get("ice.servers");
+        let known: Option<Vec<IpAddr>> = self.get("ice.public_address");
+        let public_address = known.map_or(PublicAddress::AskStun, PublicAddress::Known);
         if public_address == PublicAddress::AskStun && !servers.iter().any(|url| !url.is_relay()) {
             return Err(ConfigError::NothingToAsk {
                 origin: self.origin("ice.public_address"),
@@ -309,9 +257,9 @@ impl Values {
         }
         Ok(IceConfig {
             servers,
-            secrets: self.secrets(sources, secrets)?,
-            credentials_life: self.span("ice.credentials_life"),
-            relay_only: self.text("ice.transport_policy") == "relay",
+            secrets: self.secrets(sources, self.get("ice.secrets"))?,
+            credentials_life: self.get("ice.credentials_life"),
+            relay_only: self.choice::<TransportPolicy>("ice.transport_policy") == TransportPolicy::Relay,
             public_address,
         })
     }
@@ -337,24 +285,21 @@ impl Values {
 
     fn into_config(self, sources: &Sources, apps: Vec<AppEntry>) -> Result<Config, ConfigError> {
         let server = self.server(sources)?;
-        let Value::Ports(udp_ports) = self.value("media.udp_ports").clone() else {
-            unreachable!("media.udp_ports is a range of ports in the table of keys")
-        };
         let ice = self.ice(sources)?;
         let rows = self.rows(&server.state);
         Ok(Config {
             server,
             access: AccessConfig {
-                bare_url_watches: self.text("access.bare_url") == "spectator",
-                output_for_everybody: self.text("access.output") == "everybody",
+                bare_url_watches: self.choice::<BareUrl>("access.bare_url") == BareUrl::Spectator,
+                output_for_everybody: self.choice::<Output>("access.output") == Output::Everybody,
             },
             instances: InstancesConfig {
                 capacity: self.number("instances.capacity"),
                 capacity_is_default: self.origin("instances.capacity") == Origin::Default,
                 per_session: self.number("instances.per_session"),
                 idle_timeout: self.span_or_never("instances.idle_timeout"),
-                host_absence: self.span("instances.host_absence"),
-                readiness_timeout: self.span("instances.readiness_timeout"),
+                host_absence: self.get("instances.host_absence"),
+                readiness_timeout: self.get("instances.readiness_timeout"),
                 capture_idle_timeout: self.span_or_never("instances.capture_idle_timeout"),
                 lang: self.text("instances.lang"),
             },
@@ -363,27 +308,23 @@ impl Values {
                 height: self.number("video.height"),
                 fps: self.number("video.fps"),
                 bitrate_kbps: self.number("video.bitrate_kbps"),
-                ladder: self.ladder("video.ladder"),
-                codecs: self.words("video.codecs"),
-                full_colours: self.text("video.chroma") == "444",
-                transports: self.transports("video.transports"),
+                ladder: self.get("video.ladder"),
+                codecs: self.get("video.codecs"),
+                full_colours: self.choice::<Chroma>("video.chroma") == Chroma::Full,
+                transports: self.get("video.transports"),
             },
             session: SessionConfig {
-                resume_grace: self.span("session.resume_grace"),
-                lifetime: self.span("session.lifetime"),
+                resume_grace: self.get("session.resume_grace"),
+                lifetime: self.get("session.lifetime"),
             },
             media: MediaConfig {
-                udp_ports,
-                bind: self.addresses("media.bind"),
-                disconnected_timeout: self.span("media.disconnected_timeout"),
-                failed_timeout: self.span("media.failed_timeout"),
+                udp_ports: self.get("media.udp_ports"),
+                bind: self.get("media.bind"),
+                disconnected_timeout: self.get("media.disconnected_timeout"),
+                failed_timeout: self.get("media.failed_timeout"),
             },
             ice,
-            sandbox: match self.text("sandbox.mode").as_str() {
-                "require" => SandboxMode::Require,
-                "off" => SandboxMode::Off,
-                _ => SandboxMode::Auto,
-            },
+            sandbox: self.choice("sandbox.mode"),
             app_limits: UsualLimits {
                 memory_mib: self.number("apps.memory_mib"),
                 cpu_percent: self.number("apps.cpu_percent"),

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::super::app_entry::{Device, Home, Keyboard, Network, RestartPolicy};
 use super::super::ready::Ready;
 use super::super::sources::Flag;
+use super::super::types::ProxyHeaders;
 use super::*;
 
 /// Sources in a folder of their own, with a home but no configuration.

@@ -17,6 +17,7 @@ pub mod app_entry;
 pub mod app_table;
 mod bounds;
 pub mod catalogue;
+mod choices;
 pub mod duration;
 pub mod error;
 pub mod explain;

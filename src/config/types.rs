@@ -6,6 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::address_range::AddressRange;
 use super::app_entry::AppEntry;
 use super::explain::Row;
@@ -49,7 +51,8 @@ pub struct Config {
 }
 
 /// Whether the first visit needs the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Auth {
     /// It does.
     Token,
@@ -110,7 +113,8 @@ pub enum TlsSource {
 }
 
 /// Whether browsers are told to come by https only (RFC 6797).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Hsts {
     /// Where the certificate comes from files.
     Auto,
@@ -121,7 +125,8 @@ pub enum Hsts {
 }
 
 /// By which headers a reverse proxy says where a request comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ProxyHeaders {
     /// `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host`.
     #[default]
@@ -235,7 +240,8 @@ pub enum PublicAddress {
 }
 
 /// Sandboxes of apps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SandboxMode {
     /// Where this machine lets them; a host that is root does not start without them.
     Auto,
