@@ -14,7 +14,8 @@ use super::error::ConfigError;
 use super::file::{Text, raw};
 use super::ready::Ready;
 use super::suggest;
-use super::value::{Kind, Raw, Value, choice};
+use super::typed::choice;
+use super::value::{Kind, Raw, Value};
 
 /// One app of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,11 +18,12 @@ use super::ice_url::IceUrl;
 use super::keys::{KEYS, find};
 use super::origin::Origin;
 use super::sources::{Setting, Sources};
+use super::typed::{Of, choice};
 use super::types::{
     AccessConfig, Auth, Config, IceConfig, InstancesConfig, LimitsConfig, LogConfig, MediaConfig, PublicAddress,
     ServerConfig, SessionConfig, StoreConfig, TlsSource, UsualLimits, VideoConfig,
 };
-use super::value::{Kind, Of, Raw, Value, choice};
+use super::value::{Kind, Raw, Value};
 
 impl Config {
     /// Reads all sources and puts them together.

@@ -33,6 +33,7 @@ pub mod rung;
 pub mod sources;
 mod suggest;
 pub mod transports;
+mod typed;
 pub mod types;
 pub mod value;
 
