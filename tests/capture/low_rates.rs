@@ -16,11 +16,13 @@ const PERCENT: u8 = 67;
 /// For so long is counted.
 const SPAN: Duration = Duration::from_secs(5);
 
-/// Of 5 s in which it moves, however little is predicted of it.
-const FRAMES: usize = 5;
+/// Of the 150 pictures of that time, as many at least come, whoever else uses the machine.
+const FRAMES: usize = 40;
+/// OpenH264 predicts little of it, and leaves out what it has no room for: five or six.
+const FRAMES_OF_OPENH264: usize = 2;
 
 /// Dense text scrolls, faster than it could be sent; then it stands still, and is as good as `sharp`, in dB.
-async fn follows(codec: Codec, element: &str, sharp: f64) {
+async fn follows(codec: Codec, element: &str, sharp: f64, least: usize) {
     let _alone = ALONE.lock().await;
     let display = TestDisplay::sized(SIZE.0, SIZE.1);
     let painter = Painter::with(&display, SIZE, false);
@@ -72,7 +74,7 @@ async fn follows(codec: Codec, element: &str, sharp: f64) {
     let kbps = bytes * 8 / 1000 / SPAN.as_secs() as usize;
     println!("{element} at {CARRIES} kbit/s: {kbps} kbit/s, {frames} frames, {longest:?} without one");
     assert!(kbps <= CARRIES as usize * 5 / 4, "{element}: {kbps} kbit/s");
-    assert!(frames >= FRAMES, "{element}: {frames} frames");
+    assert!(frames >= least, "{element}: {frames} frames");
     painter.picture(&page);
     // Another one, who has seen all from a key frame on.
     drop(watcher);
@@ -90,20 +92,20 @@ async fn follows(codec: Codec, element: &str, sharp: f64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_a_low_rate_the_rate_holds_and_what_stands_still_becomes_sharp_by_x264() {
-    follows(Codec::H264, "x264enc", SHARP).await;
+    follows(Codec::H264, "x264enc", SHARP, FRAMES).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_a_low_rate_the_rate_holds_and_what_stands_still_becomes_sharp_by_libx264_itself() {
-    follows(Codec::H264, "libx264", SHARP).await;
+    follows(Codec::H264, "libx264", SHARP, FRAMES).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_a_low_rate_the_rate_holds_and_what_stands_still_becomes_sharp_by_vp8() {
-    follows(Codec::Vp8, "vp8enc", 45.0).await;
+    follows(Codec::Vp8, "vp8enc", 45.0, FRAMES).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn at_a_low_rate_the_rate_holds_and_what_stands_still_becomes_sharp_by_openh264() {
-    follows(Codec::H264, "openh264enc", SHARP).await;
+    follows(Codec::H264, "openh264enc", SHARP, FRAMES_OF_OPENH264).await;
 }
