@@ -18,6 +18,8 @@ pub struct Choice {
     pub payload_type: u8,
     /// The payload type of its retransmissions (RFC 4588), if the browser takes them.
     pub rtx: Option<u8>,
+    /// The payload type of what makes up for losses (FlexFEC, the draft's third version), if the browser takes it.
+    pub fec: Option<u8>,
     /// The format's parameters as offered.
     pub fmtp: String,
 }
@@ -115,10 +117,12 @@ fn pick(codec: Codec, formats: &[Format]) -> Option<Choice> {
     let rtx = formats
         .iter()
         .find(|f| f.name == "RTX" && parameter(&f.fmtp, "apt") == Some(&apt));
+    let fec = formats.iter().find(|f| f.name == "FLEXFEC-03");
     Some(Choice {
         codec,
         payload_type: best.payload_type,
         rtx: rtx.map(|f| f.payload_type),
+        fec: fec.map(|f| f.payload_type),
         fmtp: best.fmtp.clone(),
     })
 }
@@ -198,6 +202,18 @@ mod tests {
         assert_eq!((vp8.codec, vp8.payload_type, vp8.rtx), (Codec::Vp8, 96, Some(97)));
         let av1 = choose(&offer(CHROMIUM), &[Codec::Av1, Codec::H264]).unwrap();
         assert_eq!((av1.codec, av1.payload_type, av1.rtx), (Codec::Av1, 39, None));
+    }
+
+    #[test]
+    fn parity_goes_to_who_takes_it() {
+        let takes = CHROMIUM.replace("SAVPF 96", "SAVPF 49 96") + "a=rtpmap:49 flexfec-03/90000\r\n";
+        let fec = |sdp: &str| choose(&offer(sdp), &[Codec::H264]).unwrap().fec;
+        assert_eq!((fec(&takes), fec(CHROMIUM)), (Some(49), None));
+        assert_eq!(
+            fec(&takes.replace("flexfec-03", "flexfec")),
+            None,
+            "another version has other bytes"
+        );
     }
 
     #[test]

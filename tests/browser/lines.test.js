@@ -55,6 +55,14 @@ const narrow = (rate_kbps, queue_ms) => ({
   up: { delay_ms: 10 },
 });
 
+/** What its browser counts of the packets of its picture. @param {Viewer} viewer @returns {Promise<any>} */
+const inbound = viewer =>
+  viewer.page.evaluate(async () => {
+    const { peerConnection } = /** @type {any} */ (document.querySelector('heliostat-viewer'));
+    const report = [...(await peerConnection.getStats()).values()];
+    return report.find(one => one.type === 'inbound-rtp' && one.kind === 'video');
+  });
+
 /** @param {string} sentence @param {(stage: Stage, line: Line, id: string) => Promise<void>} act */
 function lined(sentence, act) {
   scenario(
@@ -152,6 +160,8 @@ lined('a line that loses a packet in twenty does not freeze the picture', async 
   const { gap } = await seen(viewer, Date.now());
   assert.ok(gap < FREEZE, `it froze for ${gap} ms`);
   assertFits(line, begun);
+  const { fecPacketsReceived } = await inbound(viewer);
+  assert.ok(fecPacketsReceived > 0, 'what is lost is made up for without a round trip');
 });
 
 lined('a handshake of which one packet in five is lost is through in seconds', async (stage, line, id) => {

@@ -84,10 +84,10 @@ impl Connection for WebrtcConnection {
             .await
             .ok_or_else(|| failed("no local description"))?;
         let parameters = sender.get_parameters().await.map_err(failed)?;
-        let codec = parameters
-            .rtp_parameters
-            .codecs
-            .first()
+        let beside = ["video/rtx", "video/flexfec-03"];
+        let mut codecs = parameters.rtp_parameters.codecs.iter();
+        let codec = codecs
+            .find(|codec| !beside.iter().any(|b| codec.rtp_codec.mime_type.eq_ignore_ascii_case(b)))
             .ok_or_else(|| failed("no codec was negotiated"))?;
         self.payload_type
             .set(codec.payload_type)

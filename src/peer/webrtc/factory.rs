@@ -11,7 +11,7 @@ use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::interceptor_registry::{configure_nack, configure_rtcp_reports};
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
-    RTCRtpHeaderExtensionCapability, RTCRtpRtxParameters, RtpCodecKind,
+    RTCRtpFecParameters, RTCRtpHeaderExtensionCapability, RTCRtpRtxParameters, RtpCodecKind,
 };
 use tokio::sync::{mpsc, watch};
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -31,6 +31,7 @@ use super::connection::WebrtcConnection;
 use super::failed;
 use super::feedback::{Feedback, Observer};
 use super::path::Path;
+use super::protection::Protection;
 use super::requests::Requests;
 use super::sender::Sender;
 use super::socket::Sockets;
@@ -50,6 +51,8 @@ const CHANNEL_BUFFER: usize = 256 * 1024;
 const BIND_ATTEMPTS: u32 = 4;
 /// After NACK and reports, which act on the same packets.
 const OBSERVER_SLOT: usize = 14_000;
+/// Next to it: whatever looks at packets sees those of parity.
+const PROTECTION_SLOT: usize = 14_500;
 /// Whatever looks at packets sees those that it brings.
 const BURSTS_SLOT: usize = 15_000;
 /// Between the network and what answers requests for lost packets (`Slot::NackResponder`, 4000).
@@ -136,6 +139,7 @@ async fn build(
             Requests::new(Arc::clone(&feedback), Arc::clone(&path)),
         )
         .with(Slot::CongestionControl, Transport::new(Arc::clone(&path)))
+        .with(Slot::from(PROTECTION_SLOT), Protection::new(Arc::clone(&path)))
         .with(Slot::from(BURSTS_SLOT), Unfolding::new(Arc::clone(&bursts)));
     let state = watch::Sender::new(ConnectionState::New);
     let connection = PeerConnectionBuilder::<SocketAddr>::new()
@@ -179,7 +183,7 @@ fn settings(options: &WebrtcOptions) -> SettingEngine {
         .build()
 }
 
-/// Only the format chosen and its retransmissions, under the browser's own payload types: an engine that knows more
+/// Only the format chosen, its retransmissions and its parity, under the browser's own payload types: an engine that knows more
 /// answers with more than is sent.
 fn media_engine(choice: &Choice) -> Result<MediaEngine, rtc::shared::error::Error> {
     let mut engine = MediaEngine::default();
@@ -200,12 +204,19 @@ fn media_engine(choice: &Choice) -> Result<MediaEngine, rtc::shared::error::Erro
         payload_type: choice.payload_type,
     };
     engine.register_codec(primary, RtpCodecKind::Video)?;
-    if let Some(payload_type) = choice.rtx {
+    let repeats = choice
+        .rtx
+        .map(|rtx| (rtx, "video/rtx", format!("apt={}", choice.payload_type)));
+    // Of the draft a parameter that must be there, in µs; what has left is protected at once.
+    let parity = choice
+        .fec
+        .map(|fec| (fec, "video/flexfec-03", "repair-window=10000000".to_owned()));
+    for (payload_type, mime_type, sdp_fmtp_line) in repeats.into_iter().chain(parity) {
         let rtp_codec = RTCRtpCodec {
-            mime_type: "video/rtx".into(),
+            mime_type: mime_type.into(),
             clock_rate: 90_000,
             channels: 0,
-            sdp_fmtp_line: format!("apt={}", choice.payload_type),
+            sdp_fmtp_line,
             rtcp_feedback: vec![],
         };
         engine.register_codec(
@@ -247,6 +258,9 @@ fn track(choice: &Choice, ssrc: u32) -> MediaStreamTrack {
         rtp_coding_parameters: RTCRtpCodingParameters {
             ssrc: Some(ssrc),
             rtx,
+            fec: choice.fec.map(|_| RTCRtpFecParameters {
+                ssrc: ssrc.wrapping_add(2),
+            }),
             ..Default::default()
         },
         codec: codec(choice),

@@ -4,6 +4,7 @@
 //! - `connection`: the connection itself, and the guard that closes it.
 //! - `callbacks`: what the crate calls back on its driver, which only posts.
 //! - `sender`, `packets`: the way of a frame into the network.
+//! - `parity`, `protection`: what makes up for packets that a far line loses.
 //! - `transport`: numbers what leaves and reads what the browser says about it; `path`: what is known by that.
 //! - `feedback`: RTCP from the browser: key frames asked for; `requests`: packets lost.
 //! - `channel`: one data channel.
@@ -21,7 +22,9 @@ mod feedback;
 mod handshake;
 mod nomination;
 mod packets;
+mod parity;
 mod path;
+mod protection;
 mod requests;
 mod sender;
 mod socket;

@@ -18,6 +18,12 @@ const FOR_MEDIA: f64 = 0.95 * 0.92;
 const LEAST_FOR_MEDIA: f64 = 0.5;
 /// Of what the line carries, what repeats may take.
 const FOR_REPEATS: f64 = 0.3;
+/// A line that loses less by itself is not worth parity, …
+const LOSES: f64 = 0.01;
+/// … nor one on which a repeat is there sooner than a browser shows its next picture.
+const FAR: Duration = Duration::from_millis(20);
+/// With more than that waiting on it, a line loses what is too much for it, and parity would be more.
+const FULL: Duration = Duration::from_millis(25);
 /// While nothing is known yet, between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(4);
 /// Bytes are added up over so long.
@@ -103,6 +109,14 @@ impl Path {
         let train = inner.estimator.train(now).unwrap_or(0);
         inner.padding = train.saturating_sub(packets);
         train
+    }
+
+    /// Against the loss of what share of the packets parity is worth it: where the line loses some by itself, not because its
+    /// queue is full, and to send them again takes long.
+    pub(super) fn protects_against(&self) -> Option<f64> {
+        let line = self.lock().estimator.line();
+        let far = line.round_trip.is_some_and(|took| took >= FAR);
+        (far && line.lost >= LOSES && line.queue < FULL).then_some(line.lost)
     }
 
     /// A key frame begins with this packet.

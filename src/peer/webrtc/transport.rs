@@ -54,6 +54,8 @@ struct Stream {
     ssrc: u32,
     /// Its repeats: SSRC and payload type.
     repeats: Option<(u32, u8)>,
+    /// The SSRC of its parity.
+    parity: Option<u32>,
     /// What numbers them: those of the responder and ours are one stream.
     next_repeat: u16,
     /// Where the browser wants its number.
@@ -102,11 +104,12 @@ impl Transport {
         let again = tagged.message.has(&Attribute::Retransmission);
         if let (Packet::Rtp(packet), Some(stream)) = (&mut tagged.message.packet, &mut self.stream) {
             let repeats = stream.repeats.is_some_and(|(ssrc, _)| ssrc == packet.header.ssrc);
-            if !repeats && packet.header.ssrc != stream.ssrc {
+            let parity = stream.parity == Some(packet.header.ssrc);
+            if !repeats && !parity && packet.header.ssrc != stream.ssrc {
                 self.outbound.push_back(tagged);
                 return;
             }
-            let mut media = Some(packet.header.sequence_number);
+            let mut media = (!parity).then_some(packet.header.sequence_number);
             if repeats {
                 media = original(&packet.payload);
                 packet.header.sequence_number = stream.next_repeat;
@@ -121,7 +124,9 @@ impl Transport {
                 // The same number under the same SSRC: SRTP's protection against replays.
                 twice: again && !repeats,
             };
-            let by = self.path.left(left, again, stream.number.is_some(), tagged.now);
+            // Parity takes the place of what would be sent again.
+            let beside = again || parity;
+            let by = self.path.left(left, beside, stream.number.is_some(), tagged.now);
             number(packet, stream.number, by);
         }
         self.outbound.push_back(tagged);
@@ -165,12 +170,20 @@ fn was_nothing(bits: f64) -> bool {
 }
 
 /// Writes the number that the browser tells of the packet by.
-fn number(packet: &mut rtp::Packet, place: Option<u8>, number: u16) {
+pub(super) fn number(packet: &mut rtp::Packet, place: Option<u8>, number: u16) {
     let Some(place) = place else { return };
     let number = Bytes::copy_from_slice(&number.to_be_bytes());
     if let Err(error) = packet.header.set_extension(place, number) {
         log::debug!("a packet cannot be numbered: {error}");
     }
+}
+
+/// Where the browser wants the number of a packet.
+pub(super) fn place_of_number(info: &StreamInfo) -> Option<u8> {
+    let tells = info.rtcp_feedback.iter().any(|feedback| feedback.typ == "transport-cc");
+    let mut extensions = info.rtp_header_extensions.iter();
+    let place = extensions.find(|extension| extension.uri == TRANSPORT_CC)?;
+    u8::try_from(place.id).ok().filter(|id| tells && *id != 0)
 }
 
 /// The packet of the picture that a repeat carries (RFC 4588, section 4).
@@ -236,20 +249,13 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Transport {
 
 impl Interceptor for Transport {
     fn bind_local_stream(&mut self, info: &StreamInfo) {
-        let offers = |typ: &str| info.rtcp_feedback.iter().any(|feedback| feedback.typ == typ);
-        let place = info
-            .rtp_header_extensions
-            .iter()
-            .find(|extension| extension.uri == TRANSPORT_CC);
-        let place = place
-            .and_then(|extension| u8::try_from(extension.id).ok())
-            .filter(|id| *id != 0);
         let kept = self.stream.take().filter(|stream| stream.ssrc == info.ssrc);
         self.stream = Some(Stream {
             ssrc: info.ssrc,
             repeats: info.ssrc_rtx.zip(info.payload_type_rtx),
             next_repeat: kept.map_or(0, |stream| stream.next_repeat),
-            number: place.filter(|_| offers("transport-cc")),
+            parity: info.ssrc_fec,
+            number: place_of_number(info),
         });
     }
 
