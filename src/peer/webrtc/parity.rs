@@ -90,7 +90,7 @@ pub(super) fn parity(ssrc: u32, protected: &[(u16, Bytes)]) -> Option<Bytes> {
     }
     // The first 15 of them, then the other 31.
     let [.., short_high, short_low] = (mask >> (MASK - SHORT_MASK)).to_be_bytes();
-    let long = (last >= SHORT_MASK).then(|| (mask & 0x7fff_ffff) as u32);
+    let long = (last >= SHORT_MASK).then_some((mask & 0x7fff_ffff) as u32);
     let mut payload = BytesMut::with_capacity(24 + length);
     // Neither a retransmission nor of a fixed mask; of the version nothing.
     payload.put_u8(head[0] & 0x3f);
