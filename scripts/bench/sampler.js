@@ -94,9 +94,25 @@ export function sampler() {
     });
   }
 
+  const peers = [];
+  const Peer = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Peer {
+    constructor(...args) {
+      super(...args);
+      peers.push(this);
+    }
+  };
+
   let whole = null;
   let click = null;
   window.bench = {
+    /** What the browser counted of the video that it received (W3C webrtc-stats, RTCInboundRtpStreamStats); null without one. */
+    async received() {
+      const open = peers.filter(peer => peer.connectionState === 'connected');
+      const reports = await Promise.all(open.map(peer => peer.getStats()));
+      const streams = reports.flatMap(report => [...report.values()]);
+      return streams.find(one => one.type === 'inbound-rtp' && one.kind === 'video') ?? null;
+    },
     /** The brightness of the whole picture (BT.601, of its colours), in base64; null without one. */
     brightness() {
       whole ??= new OffscreenCanvas(1280, 720).getContext('2d', { willReadFrequently: true });

@@ -25,6 +25,7 @@ const STILL = [1, 5];
  * @property {import('../../../tests/browser/harness/line.js').Second[]} seconds
  * @property {Record<number, number>} still SSIM so many seconds after the last movement
  * @property {string} picture what the page draws with
+ * @property {any} [received] what the browser counted of the video, at the end
  */
 
 /**
@@ -95,6 +96,7 @@ async function watch(page, subject, of, duration, line) {
     seconds: line.seconds(from).filter(({ at }) => at <= to),
     still,
     picture: (await page.evaluate(() => bench.kind())) ?? 'none',
+    received: await page.evaluate(() => bench.received()),
   };
 }
 

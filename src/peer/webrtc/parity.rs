@@ -2,11 +2,13 @@
 //! (FlexFEC, draft-ietf-payload-flexible-fec-scheme-03, section 4.2, which is what browsers take). Pure.
 //!
 //! ```text
-//!   a frame      m0 m1 m2 m3 m4 m5 m6 m7      what protects it   p0 = m0 ⊕ m2 ⊕ m4 ⊕ m6     p1 = m1 ⊕ m3 ⊕ m5 ⊕ m7
+//!   a frame      m0 m1 m2 m3 m4 m5      what protects it   p0 = m0 ⊕ m2 ⊕ m3 ⊕ m5
+//!                                                          p1 = m0 ⊕ m1 ⊕ m3 ⊕ m4
+//!                                                          p2 = m1 ⊕ m2 ⊕ m3 ⊕ m5 …
 //! ```
 //!
-//! Of those that one packet protects, one may be missing. They are spread over the frame, so that a few that are lost in a row
-//! are as many packets' to make up for.
+//! Of those that one packet protects, one may be missing; the next one may then lack one less. So each is protected by two or three,
+//! no two by the same as long as there are enough: two that are lost are found again, too, in nearly all cases.
 
 use std::ops::Range;
 
@@ -20,51 +22,54 @@ const MASK: usize = 46;
 const SHORT_MASK: usize = 15;
 /// Says of a part of the mask that no other follows.
 const LAST_PART: u8 = 0x80;
-/// Of the packets of a group, as many are lost on average: then most groups lose none or one.
-const LOST_OF_A_GROUP: f64 = 0.3;
-/// No packet protects fewer: more would be spent on parity than a repeat costs.
-const SMALLEST_GROUP: f64 = 2.0;
-/// Nor more.
-const LARGEST_GROUP: f64 = 16.0;
+/// For each packet of parity, as many of a frame are lost on average.
+const LOST_FOR_EACH: f64 = 0.3;
+/// From so many packets on, one more of parity is worth it: two that are lost.
+const MORE_THAN_ONE_LOST: usize = 3;
+/// More is not sent for each packet of a frame.
+const MOST_FOR_EACH: f64 = 0.5;
 
-/// Which packets of a frame one packet of parity protects: every `step`-th of `of`, from the `first` on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Group {
-    first: usize,
-    step: usize,
-    end: usize,
-}
-
-impl Group {
-    /// The places of its packets in the frame.
-    pub(super) fn members(self) -> impl Iterator<Item = usize> {
-        (self.first..self.end).step_by(self.step)
-    }
-}
-
-/// What protects a frame of `packets` where the line loses this share of them by itself.
-pub(super) fn groups(packets: usize, lost: f64) -> Vec<Group> {
-    let size = (LOST_OF_A_GROUP / lost.max(f64::EPSILON)).clamp(SMALLEST_GROUP, LARGEST_GROUP);
+/// What protects a frame of `packets` where the line loses this share of them by itself: for each packet of parity, the places
+/// of those that it protects.
+pub(super) fn groups(packets: usize, lost: f64) -> Vec<Vec<usize>> {
     let blocks = packets.div_ceil(MASK).max(1);
     let block = |n: usize| -> Range<usize> { n * packets / blocks..(n + 1) * packets / blocks };
-    (0..blocks)
-        .map(block)
-        .filter(|block| !block.is_empty())
-        .flat_map(|block| {
-            #[allow(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "at most 46"
-            )]
-            let step = (block.len() as f64 / size).ceil() as usize;
-            (0..step).map(move |n| Group {
-                first: block.start + n,
-                step,
-                end: block.end,
-            })
-        })
-        .collect()
+    let protecting = |block: Range<usize>| {
+        let mut groups = vec![Vec::new(); protection(block.len(), lost)];
+        for (place, subset) in block.zip(subsets(groups.len()).into_iter().cycle()) {
+            for group in subset {
+                groups[group].push(place);
+            }
+        }
+        groups
+    };
+    let groups = (0..blocks).map(block).flat_map(protecting);
+    groups.filter(|group| !group.is_empty()).collect()
+}
+
+/// How many packets of parity protect so many.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most 46"
+)]
+fn protection(packets: usize, lost: f64) -> usize {
+    let alone = (packets as f64 * lost / LOST_FOR_EACH).ceil() as usize;
+    let wanted = alone + usize::from(packets >= MORE_THAN_ONE_LOST);
+    wanted.min((packets as f64 * MOST_FOR_EACH).ceil() as usize)
+}
+
+/// Which of so many packets of parity protect a packet, for one after the other: pairs of them first, then three, then one. Two
+/// do not get far with pairs: there is only one.
+fn subsets(of: usize) -> Vec<Vec<usize>> {
+    let pairs = (1..of).flat_map(|far| (0..of - far).map(move |a| vec![a, a + far]));
+    let threes = (0..of).flat_map(|a| (a + 1..of).flat_map(move |b| (b + 1..of).map(move |c| vec![a, b, c])));
+    let ones = (0..of).map(|a| vec![a]);
+    if of < 3 {
+        return ones.collect();
+    }
+    pairs.chain(threes).chain(ones).take(MASK).collect()
 }
 
 /// The payload of the packet that protects these of the stream `ssrc`, each with its header and as it will be found again: with zeros
@@ -199,32 +204,69 @@ mod tests {
                 packet(first.wrapping_add(n as u16), n == last, &payload)
             }).collect();
             let groups = groups(frame.len(), lost);
-            let mut members: Vec<usize> = groups.iter().flat_map(|group| group.members()).collect();
-            members.sort_unstable();
-            prop_assert_eq!(members, (0..frame.len()).collect::<Vec<_>>(), "each is protected, once");
+            prop_assert!(groups.len() <= frame.len().div_ceil(2) + frame.len() / MASK, "not more than half of it");
             let gone = which.index(frame.len());
-            let group = groups.iter().find(|group| group.members().any(|n| n == gone)).unwrap();
-            let protected: Vec<_> = group.members().map(|n| frame[n].clone()).collect();
-            let parity = parity(0xdead_beef, &protected).unwrap();
             let there: Vec<_> = frame.iter().filter(|(s, _)| *s != frame[gone].0).cloned().collect();
-            let (sequence, bytes) = recovered(&parity, &there);
-            prop_assert_eq!(sequence, frame[gone].0);
-            prop_assert_eq!(&bytes[..], &frame[gone].1[..]);
+            let protecting = groups.iter().filter(|group| group.contains(&gone));
+            let mut found = 0;
+            for group in protecting {
+                let protected: Vec<_> = group.iter().map(|n| frame[*n].clone()).collect();
+                let parity = parity(0xdead_beef, &protected).unwrap();
+                let (sequence, bytes) = recovered(&parity, &there);
+                prop_assert_eq!(sequence, frame[gone].0);
+                prop_assert_eq!(&bytes[..], &frame[gone].1[..]);
+                found += 1;
+            }
+            prop_assert!((1..=3).contains(&found), "each is protected");
+        }
+    }
+
+    /// What is still missing of a frame of which these are lost.
+    fn missing(groups: &[Vec<usize>], lost: &[usize]) -> Vec<usize> {
+        let mut lost = lost.to_vec();
+        loop {
+            let finds = |group: &Vec<usize>| {
+                let mut of_it = lost.iter().filter(|n| group.contains(n));
+                of_it.next().copied().filter(|_| of_it.next().is_none())
+            };
+            let Some(found) = groups.iter().find_map(finds) else {
+                return lost;
+            };
+            lost.retain(|n| *n != found);
         }
     }
 
     #[test]
-    fn the_more_is_lost_the_fewer_packets_share_one_of_parity_and_rows_of_losses_are_spread() {
-        assert_eq!(groups(16, 0.01).len(), 1);
-        assert_eq!(groups(16, 0.05).len(), 3);
-        assert_eq!(groups(16, 0.12).len(), 7);
-        assert_eq!(groups(1, 0.05).len(), 1, "what one types is there at once");
-        assert!(groups(0, 0.05).is_empty());
-        let three = groups(16, 0.05);
-        for row in 0..14 {
-            let hit = |group: &&Group| group.members().filter(|n| (row..row + 3).contains(n)).count() == 1;
-            assert_eq!(three.iter().filter(hit).count(), 3, "each loses one of three in a row");
+    fn two_that_are_lost_are_found_again_in_nearly_all_cases_and_two_in_a_row_always() {
+        for packets in 3..=46 {
+            let groups = groups(packets, 0.05);
+            let pairs = (0..packets).flat_map(|a| (a + 1..packets).map(move |b| (a, b)));
+            let pairs: Vec<_> = pairs.collect();
+            let bad: Vec<_> = pairs
+                .iter()
+                .filter(|(a, b)| !missing(&groups, &[*a, *b]).is_empty())
+                .collect();
+            assert!(bad.iter().all(|(a, b)| b - a > 1), "{packets}: {bad:?}");
+            let share = if groups.len() < 3 { 0.45 } else { 0.12 };
+            assert!(
+                bad.len() as f64 <= share * pairs.len() as f64,
+                "{packets}: {} of {}",
+                bad.len(),
+                pairs.len()
+            );
         }
+    }
+
+    #[test]
+    fn the_more_is_lost_the_more_parity_there_is() {
+        let parity = |packets, lost| groups(packets, lost).len();
+        assert_eq!([0.01, 0.05, 0.1].map(|lost| parity(16, lost)), [2, 4, 7]);
+        assert_eq!(
+            [1, 2, 3, 4, 8, 11].map(|packets| parity(packets, 0.05)),
+            [1, 1, 2, 2, 3, 3]
+        );
+        assert_eq!(parity(16, 0.9), 8);
+        assert!(groups(0, 0.05).is_empty());
     }
 
     #[test]
