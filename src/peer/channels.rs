@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use self::order::Order;
 use super::LINES;
 use super::connection::{Channel, ChannelEvent};
 use super::events::{InputCounters, InputEvents};
 use crate::ids::PeerId;
 use crate::media::{Presses, Shown};
+use crate::protocol::input::copies::{Copied, decode_copy};
 use crate::protocol::input::{InputEvent, InputFrame, decode, encode_closed, encode_status};
 use crate::protocol::latency::{encode_rtp_offset, encode_shown};
 use crate::protocol::signalling::CloseReason;
@@ -79,6 +81,8 @@ pub(super) struct Channels {
     rtp_offset: OnceLock<u32>,
     /// Which labels are taken: each is read once.
     taken: Mutex<Vec<InputChannel>>,
+    /// Held until an event is handed on: two tasks bring them.
+    order: Mutex<Order>,
     /// What the page wants to see.
     view: watch::Sender<View>,
     /// The channel `input`, while it is open.
@@ -102,6 +106,7 @@ impl Channels {
             status,
             view,
             counters,
+            order: Mutex::default(),
             taken: Mutex::default(),
             input: Mutex::default(),
         })
@@ -116,7 +121,7 @@ impl Channels {
     /// Reads one channel to its end; a channel nobody knows is closed.
     pub(super) async fn serve(self: Arc<Self>, channel: Arc<dyn Channel>) {
         let label = channel.label().await;
-        let Some(which) = InputChannel::from_label(&label).filter(|which| self.take(*which)) else {
+        let Some(which) = InputChannel::from_label(&label).filter(|which| self.opens(*which)) else {
             log::log!(
                 LINES.level(),
                 "peer={} data channel {:?} is not served",
@@ -154,7 +159,7 @@ impl Channels {
         }
     }
 
-    fn take(&self, which: InputChannel) -> bool {
+    fn opens(&self, which: InputChannel) -> bool {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let free = !taken.contains(&which);
         if free {
@@ -176,11 +181,9 @@ impl Channels {
                 event = channel.next() => match event {
                     ChannelEvent::Closed => return,
                     ChannelEvent::Message { data, text } => {
-                        let read = if text { Err("text") } else { decode(&data).map_err(|e| e.code()) };
-                        // What may be lost on the way is only for what may be lost.
-                        let read = read.and_then(|f| if which == InputChannel::Moves && !f.event.is_move() { Err("not_a_move") } else { Ok(f) });
+                        let read = if text { Err("text") } else { arrived(&data, which) };
                         match read {
-                            Ok(frame) => self.handle(frame, which, channel).await,
+                            Ok(arrived) => self.handle(arrived, which, channel).await,
                             Err(code) => {
                                 malformed += 1;
                                 self.counters.malformed.fetch_add(1, Ordering::Relaxed);
@@ -208,7 +211,22 @@ impl Channels {
         }
     }
 
-    async fn handle(&self, frame: InputFrame, which: InputChannel, channel: &dyn Channel) {
+    async fn handle(&self, arrived: Arrived, which: InputChannel, channel: &dyn Channel) {
+        if let Some(answer) = self.take(arrived, which) {
+            self.send(which, channel, &answer).await;
+        }
+    }
+
+    /// Takes what came, unless it was there before. Gives what the browser is to be answered.
+    fn take(&self, arrived: Arrived, which: InputChannel) -> Option<Vec<u8>> {
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let (frame, which) = match arrived {
+            Arrived::Event(frame) if !frame.event.is_ordered() || order.came(frame.seq) => (frame, which),
+            Arrived::Copy(Copied { before, frame }) if order.copy_came(before, frame.seq) => {
+                (frame, InputChannel::Input)
+            }
+            Arrived::Event(_) | Arrived::Copy(_) => return None,
+        };
         // However much else it says: nobody is left without a picture for having typed too fast.
         match frame.event {
             InputEvent::Hidden => self.see(|view| view.hidden = true),
@@ -216,9 +234,7 @@ impl Channels {
             InputEvent::Rendition { rung } => self.see(|view| view.rung = rung),
             _ => {}
         }
-        if let Some(answer) = self.events.take(frame, which) {
-            self.send(which, channel, &answer).await;
-        }
+        self.events.take(frame, which)
     }
 
     fn see(&self, change: impl FnOnce(&mut View)) {
@@ -238,6 +254,22 @@ impl Channels {
                 message.len()
             );
         }
+    }
+}
+
+/// What came by a channel.
+enum Arrived {
+    Event(InputFrame),
+    Copy(Copied),
+}
+
+/// Reads what came. What may be lost on the way is only for what may be lost: moves, and copies.
+fn arrived(data: &[u8], which: InputChannel) -> Result<Arrived, &'static str> {
+    let copy = (which == InputChannel::Moves).then(|| decode_copy(data)).flatten();
+    let read = copy.map_or_else(|| decode(data).map(Arrived::Event), |read| read.map(Arrived::Copy));
+    match read.map_err(|error| error.code())? {
+        Arrived::Event(frame) if which == InputChannel::Moves && !frame.event.is_move() => Err("not_a_move"),
+        arrived => Ok(arrived),
     }
 }
 
@@ -266,5 +298,6 @@ pub fn told(shown: &Shown) -> Vec<u8> {
     encode_shown(shown.seq, shown.pts_us, times_us)
 }
 
+mod order;
 #[cfg(test)]
 mod tests;

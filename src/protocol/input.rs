@@ -2,9 +2,12 @@
 //!
 //! Every frame begins with ten bytes: version, type, sequence number (u32, one counter over both channels) and the
 //! browser's time (u32, ms). The body depends on the type and has exactly one legal length, text apart. The channel
-//! `input` (reliable, ordered) carries everything but moves; `moves` (unordered, no retransmits) carries those.
+//! `input` (reliable, ordered) carries everything but moves; `moves` (unordered, no retransmits) carries those, and [`copies`] of
+//! the rest.
 //!
 //! From the host come [`encode_pong`], [`encode_status`] and [`encode_closed`], and what [`super::latency`] has, on `input` only.
+
+pub mod copies;
 
 use thiserror::Error;
 
@@ -124,6 +127,12 @@ impl InputEvent {
     #[must_use]
     pub const fn is_move(&self) -> bool {
         matches!(self, Self::Move { .. } | Self::RelativeMove { .. })
+    }
+
+    /// Whether this event goes by `input` and its place among the others there matters.
+    #[must_use]
+    pub const fn is_ordered(&self) -> bool {
+        !self.is_move() && !matches!(self, Self::Ping { .. } | Self::Latency(_) | Self::Rendition { .. })
     }
 
     /// Whether this event is meant for the program, rather than said of the page itself.

@@ -25,7 +25,11 @@ const FRAME = Object.freeze({
   REPEAT: 11,
   LATENCY: 12,
   RENDITION: 13,
+  COPY: 14,
 });
+
+/** Those whose place among the others on `input` does not matter. @type {Set<number>} */
+const UNORDERED = new Set([FRAME.PING, FRAME.LATENCY, FRAME.RENDITION]);
 
 /** For whichever rendition fits. */
 const ANY_RUNG = 255;
@@ -171,6 +175,23 @@ export function encode(event, seq, time) {
       return bytes;
     }
   }
+}
+
+/** The sequence number of an encoded frame. @param {Uint8Array<ArrayBuffer>} frame */
+export const sequence = frame => new DataView(frame.buffer).getUint32(2, true);
+
+/** Whether the place of a frame that went by `input` matters among the others there. @param {Uint8Array<ArrayBuffer>} frame */
+export const isOrdered = frame => !UNORDERED.has(frame[1]);
+
+/** The copy of a frame that goes by `moves`. @param {Uint8Array<ArrayBuffer>} original @param {number} before the number of the one before it on `input` */
+export function copyOf(original, before) {
+  const bytes = new Uint8Array(original.length + 5);
+  bytes.set(original.subarray(0, HEADER_BYTES));
+  bytes[1] = FRAME.COPY;
+  new DataView(bytes.buffer).setUint32(HEADER_BYTES, before, true);
+  bytes[HEADER_BYTES + 4] = original[1];
+  bytes.set(original.subarray(HEADER_BYTES), HEADER_BYTES + 5);
+  return bytes;
 }
 
 /** Whether a user expects to see the effect of an event: what the host tells the answer of. @param {InputEvent} event */

@@ -6,6 +6,7 @@
  * (only relays may be tried, and there is none).
  */
 
+import { Copies } from './copies.js';
 import { rtpOffset } from './frames.js';
 
 /** @typedef {{iceServers: RTCIceServer[], iceTransportPolicy: RTCIceTransportPolicy}} Ice */
@@ -42,11 +43,13 @@ export class Peer extends EventTarget {
   #seeks = false;
   /** @type {import('./diagnosis.js').Evidence} */
   #evidence = { servers: [], policy: 'all', found: [], errors: [] };
+  #copies;
 
   /** @param {typeof RTCPeerConnection} Connection @param {import('./signalling.js').Env} env */
   constructor(Connection, env) {
     super();
     this.env = env;
+    this.#copies = new Copies(env, frame => this.send(frame, 'moves'));
     this.connection = new Connection({ bundlePolicy: 'max-bundle' });
     const { receiver } = this.connection.addTransceiver('video', { direction: 'recvonly' });
     playAtOnce(receiver);
@@ -221,6 +224,7 @@ export class Peer extends EventTarget {
     if (how === 'droppable' && channel.bufferedAmount > INPUT_BUFFERED_LIMIT) return false;
     try {
       channel.send(frame);
+      if (how !== 'moves') this.#copies.sent(frame);
       return true;
     } catch {
       return false;

@@ -6,8 +6,10 @@ import './harness/apart.js';
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
 
+import { listener } from './harness/apps.js';
 import { launchBrowser, program } from './harness/browser.js';
 import { excess, frameRate, longestGap, meanRate, rateAfter, steadyAfter } from './harness/flow.js';
+import { Home } from './harness/home.js';
 import { Line, noLines } from './harness/line.js';
 import { watch } from './harness/recovery.js';
 import { Stage } from './harness/stage.js';
@@ -43,7 +45,7 @@ const { scenario } = suite(
     ? {
         listen: '[::]',
         sections: { server: { insecure_http: true }, media: { bind: [line.host] } },
-        apps: paths => [text(paths)],
+        apps: paths => [text(paths), listener()],
         program: line.within(program),
       }
     : {},
@@ -163,6 +165,31 @@ lined('a line that loses a packet in twenty does not freeze the picture', async 
   const { fecPacketsReceived } = await inbound(viewer);
   assert.ok(fecPacketsReceived > 0, 'what is lost is made up for without a round trip');
 });
+
+scenario(
+  'what is typed on a line that loses a packet in seven comes once and in order',
+  async stage => {
+    assert.ok(line);
+    await line.change({ both: {} });
+    const page = await (await stage.stranger()).newPage();
+    await page.goto(`http://${line.host}:${stage.host.port}/#token=${stage.host.token}`);
+    const viewer = await new Home(page).launch('listener', stage.host);
+    await viewer.connected();
+    await line.change({ down: { delay_ms: 25 }, up: { delay_ms: 25, loss: 0.15 } });
+    const lines = Array.from({ length: 4 }, (_, n) => `Line ${n} of what's typed, in a row.`);
+    for (const typed of lines) {
+      await page.keyboard.type(typed, { delay: 20 });
+      await page.keyboard.press('Enter');
+    }
+    await until('the program heard all of it', () => {
+      const heard = stage.host.outputOf(viewer.instanceId).match(/(?<=heard: ).*/g) ?? [];
+      assert.deepEqual(heard, lines);
+      return true;
+    });
+    await line.change({ both: {} });
+  },
+  { skip },
+);
 
 lined('a handshake of which one packet in five is lost is through in seconds', async (stage, line, id) => {
   const user = await stage.stranger();

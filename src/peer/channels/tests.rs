@@ -2,6 +2,7 @@ use bytes::Bytes;
 
 use super::super::fake::FakeChannel;
 use super::*;
+use crate::protocol::input::copies::encode_copy;
 use crate::protocol::input::{InputEvent, encode, encode_pong};
 
 #[derive(Default)]
@@ -185,4 +186,48 @@ async fn what_the_page_wants_to_see_is_heard_even_in_a_flood() {
         .unwrap()
         .unwrap();
     task.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_input_has_lost_is_taken_from_its_copy_once_and_in_order() {
+    let served = serve();
+    let (input, by_input) = FakeChannel::new("input");
+    let (moves, by_moves) = FakeChannel::new("moves");
+    for channel in [&input, &moves] {
+        let dynamic: Arc<dyn Channel> = Arc::<FakeChannel>::clone(channel);
+        tokio::spawn(Arc::clone(&served.channels).serve(dynamic));
+    }
+    let letter = |seq: u32| InputFrame {
+        seq,
+        time_ms: 0,
+        event: InputEvent::Text(seq.to_string()),
+    };
+    let first = |seq| ChannelEvent::Message {
+        data: encode(&letter(seq)).into(),
+        text: false,
+    };
+    let copy = |seq, before| ChannelEvent::Message {
+        data: encode_copy(&encode(&letter(seq)), before).into(),
+        text: false,
+    };
+    let settled = || tokio::time::sleep(Duration::from_millis(1));
+    by_input.send(first(1)).await.unwrap();
+    settled().await;
+    // What is lost of `input`: 2, 3 and 5; a copy that comes before that of 2 is of no use, the next one is.
+    for (seq, before) in [(3, 2), (2, 1), (2, 1), (3, 2)] {
+        by_moves.send(copy(seq, before)).await.unwrap();
+    }
+    settled().await;
+    for seq in [2, 3, 4] {
+        by_input.send(first(seq)).await.unwrap();
+    }
+    settled().await;
+    by_moves.send(copy(5, 4)).await.unwrap();
+    settled().await;
+    by_input.send(first(5)).await.unwrap();
+    settled().await;
+    let taken = served.sink.0.lock().unwrap();
+    let expected: Vec<_> = (1..=5).map(|seq: u32| InputEvent::Text(seq.to_string())).collect();
+    assert_eq!(*taken, expected);
+    assert_eq!(served.counters.malformed.load(Ordering::Relaxed), 0);
 }
