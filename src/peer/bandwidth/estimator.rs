@@ -334,7 +334,12 @@ impl Estimator {
 
     /// A train shows what the line carries.
     fn shown(&mut self, shown: Shown, now: Instant) {
-        if !std::mem::replace(&mut self.first.known, true) && shown.rate * SHOWN < self.rate.now() {
+        // Of what left later, a few packets that some jitter has drawn apart say less than what has come through by then.
+        let of_the_first = self
+            .first
+            .begun
+            .is_some_and(|begun| now.saturating_duration_since(begun) < HELD + self.round_trip());
+        if !std::mem::replace(&mut self.first.known, true) && of_the_first && shown.rate * SHOWN < self.rate.now() {
             self.rate.begin(shown.rate * SHOWN);
         }
         if shown.arrived < CERTAIN {

@@ -7,7 +7,8 @@ use super::Report;
 
 /// Packets of a train that is made.
 pub(super) const MADE_OF: usize = 8;
-/// So many have to arrive to say anything, …
+/// So many have to arrive to say anything (where some have overtaken others, and their distance is not the line's alone, all that a train is
+/// made of), …
 const ARRIVED: u32 = 3;
 /// … and so many to say that the line carries more than was thought.
 pub(super) const CERTAIN: u32 = 4;
@@ -33,30 +34,29 @@ pub(super) struct Trains {
     last: Option<Instant>,
     count: u32,
     bytes: u32,
-    first: Option<Duration>,
+    /// The one that arrived first: when, and its bytes.
+    first: Option<(Duration, u32)>,
     end: Duration,
+    /// Packets have overtaken each other.
+    overtaken: bool,
 }
 
 impl Trains {
     /// What became of the next packet. When it begins a new train, what the one before it showed.
     pub(super) fn add(&mut self, report: &Report) -> Option<Shown> {
         let apart = self.last.map(|last| report.sent.checked_duration_since(last));
+        // One that left before arrived after it.
+        self.overtaken |= matches!(apart, Some(None)) && report.arrived.is_some();
         let goes_on = matches!(apart, Some(Some(apart)) if apart <= TOGETHER) && self.count < LONGEST;
         let shown = if goes_on { None } else { self.end() };
         self.last = Some(report.sent);
         if let Some(arrived) = report.arrived {
-            match self.first {
-                None => {
-                    self.first = Some(arrived);
-                    self.end = arrived;
-                }
-                Some(first) if arrived >= first => {
-                    self.end = self.end.max(arrived);
-                    self.bytes = self.bytes.saturating_add(report.bytes);
-                }
-                // The first was overtaken: nothing to measure from.
-                Some(_) => self.count = LONGEST + 1,
+            self.overtaken |= arrived < self.end;
+            self.end = self.end.max(arrived);
+            if self.first.is_none_or(|(first, _)| arrived < first) {
+                self.first = Some((arrived, report.bytes));
             }
+            self.bytes = self.bytes.saturating_add(report.bytes);
             self.count += 1;
         }
         shown
@@ -64,10 +64,12 @@ impl Trains {
 
     fn end(&mut self) -> Option<Shown> {
         let train = std::mem::take(self);
-        let valid = (ARRIVED..=LONGEST).contains(&train.count);
-        let span = train.end.saturating_sub(train.first?).as_secs_f64().max(LEAST);
+        let least = if train.overtaken { MADE_OF as u32 } else { ARRIVED };
+        let valid = (least..=LONGEST).contains(&train.count);
+        let (first, before) = train.first?;
+        let span = train.end.saturating_sub(first).as_secs_f64().max(LEAST);
         valid.then(|| Shown {
-            rate: f64::from(train.bytes) * 8.0 / span,
+            rate: f64::from(train.bytes - before) * 8.0 / span,
             arrived: train.count,
         })
     }

@@ -29,7 +29,8 @@ impl Order {
     /// A copy came of the event that went out after `before`, or of the first one, which says itself. Gives whether it is to be
     /// taken: only where nothing is missing before it, and it has not been taken itself.
     pub(super) fn copy_came(&mut self, before: u32, seq: u32) -> bool {
-        let next = self.last.map_or(before == seq, |last| last == before && seq != before) && self.ahead.len() < MOST_AHEAD;
+        let next =
+            self.last.map_or(before == seq, |last| last == before && seq != before) && self.ahead.len() < MOST_AHEAD;
         if next {
             self.last = Some(seq);
             self.ahead.push_back(seq);

@@ -1,12 +1,13 @@
 //! The last that a packet passes on its way out, and the first on its way in: numbers what leaves, and reads what the browser
-//! says about it: transport-cc; REMB where it tells nothing better; else receiver reports. What it tells counts, not what it has promised.
+//! says about it: transport-cc; REMB where it tells nothing better; else receiver reports. What it tells counts, if not what it has
+//! promised comes a moment later.
 //!
 //! The crate has interceptors for the numbers and for the history. They leave out what is sent again, which has a stream of
 //! its own: on a line that loses packets much would leave unseen. And what was overtaken they call lost.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rtc::interceptor::{Attribute, AttributedPacket, Interceptor, Packet, StreamInfo, TaggedPacket, convert_twcc};
@@ -26,12 +27,17 @@ pub(super) const TRANSPORT_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat
 /// Of a packet, what is below RTP: IP, UDP, and the tag of SRTP.
 pub(super) const BELOW_RTP: usize = 38;
 
+/// A browser that has promised to tell of each packet does so within this time, or not at all.
+const PROMISED_WITHIN: Duration = Duration::from_secs(3);
+
 /// The interceptor.
 pub(super) struct Transport {
     path: Arc<Path>,
     stream: Option<Stream>,
     /// The best that the browser has told so far, whatever it has promised: what tells less is not listened to any more.
     heard: Tells,
+    /// When the first packet left that the browser has promised to tell of.
+    begun: Option<Instant>,
     /// Packets of the frame that is being sent, while a train is short of some.
     recent: Vec<rtp::Packet>,
     inbound: VecDeque<TaggedPacket>,
@@ -68,6 +74,7 @@ impl Transport {
             path,
             stream: None,
             heard: Tells::Loss,
+            begun: None,
             recent: Vec::new(),
             inbound: VecDeque::new(),
             outbound: VecDeque::new(),
@@ -86,17 +93,26 @@ impl Transport {
             }
         } else if let Some(remb) = any.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
             let bits = f64::from(remb.bitrate);
-            if self.heard <= Tells::Rate && !was_nothing(bits) {
+            if self.heard <= Tells::Rate && !was_nothing(bits) && !self.awaits_better(now) {
                 self.heard = Tells::Rate;
                 self.path.told(bits, now);
             }
         } else if let Some(report) = any.downcast_ref::<ReceiverReport>()
             && self.heard == Tells::Loss
+            && !self.awaits_better(now)
         {
             for of in report.reports.iter().filter(|of| of.ssrc == stream.ssrc) {
                 self.path.told_loss(f64::from(of.fraction_lost) / 256.0, now);
             }
         }
+    }
+
+    /// Whether the browser may yet tell of each packet, as it has promised. Its first report counts as lost what was overtaken
+    /// and comes a moment later.
+    fn awaits_better(&self, now: Instant) -> bool {
+        let numbered = self.stream.as_ref().is_some_and(|stream| stream.number.is_some());
+        let waits = |begun: Instant| now.saturating_duration_since(begun) < PROMISED_WITHIN;
+        numbered && self.begun.is_none_or(waits)
     }
 
     /// Numbers a packet and lets it go.
@@ -127,6 +143,9 @@ impl Transport {
             // Parity takes the place of what would be sent again.
             let beside = again || parity;
             let by = self.path.left(left, beside, stream.number.is_some(), tagged.now);
+            if stream.number.is_some() {
+                self.begun.get_or_insert(tagged.now);
+            }
             number(packet, stream.number, by);
         }
         self.outbound.push_back(tagged);
@@ -266,4 +285,76 @@ impl Interceptor for Transport {
 
     fn bind_remote_stream(&mut self, _: &StreamInfo) {}
     fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use rtc::interceptor::{RTCPFeedback, RTPHeaderExtension};
+    use rtc::rtcp::reception_report::ReceptionReport;
+    use rtc::shared::TransportContext;
+
+    use super::*;
+
+    const SSRC: u32 = 7;
+
+    fn tagged(packet: Packet, now: Instant) -> TaggedPacket {
+        TaggedPacket {
+            now,
+            transport: TransportContext::default(),
+            message: packet.into(),
+        }
+    }
+
+    /// What is thought of the line after a browser that may have promised to tell of packets has reported that half were lost,
+    /// so long after the first of them.
+    fn estimate(promised: bool, after: Duration) -> u32 {
+        let begun = Instant::now();
+        let path = Arc::new(Path::new(begun));
+        let mut transport = Transport::new(Arc::clone(&path));
+        let mut info = StreamInfo {
+            ssrc: SSRC,
+            ..StreamInfo::default()
+        };
+        if promised {
+            info.rtcp_feedback.push(RTCPFeedback {
+                typ: "transport-cc".into(),
+                parameter: String::new(),
+            });
+            info.rtp_header_extensions.push(RTPHeaderExtension {
+                uri: TRANSPORT_CC.into(),
+                id: 3,
+            });
+        }
+        transport.bind_local_stream(&info);
+        let header = rtp::header::Header {
+            version: 2,
+            ssrc: SSRC,
+            ..Default::default()
+        };
+        let packet = rtp::Packet {
+            header,
+            payload: Bytes::from_static(&[0; 1000]),
+        };
+        transport.handle_write(tagged(Packet::Rtp(packet), begun)).unwrap();
+        let report = ReceiverReport {
+            reports: vec![ReceptionReport {
+                ssrc: SSRC,
+                fraction_lost: 128,
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let reports = Packet::Rtcp(vec![Box::new(report)]);
+        transport.handle_read(tagged(reports, begun + after)).unwrap();
+        path.known().borrow().estimate_kbps
+    }
+
+    #[test]
+    fn the_first_report_of_a_browser_that_is_to_tell_of_each_packet_is_not_believed() {
+        let (soon, late) = (Duration::from_millis(100), Duration::from_secs(4));
+        let before = estimate(true, soon);
+        assert_eq!(before, 2000, "what overtook them is not known yet");
+        assert!(estimate(true, late) < before, "it does not keep its promise");
+        assert!(estimate(false, soon) < before, "it has promised nothing");
+    }
 }

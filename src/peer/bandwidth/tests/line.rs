@@ -97,6 +97,8 @@ pub(super) struct Simulation {
     last_arrival: f64,
     random: u64,
     figures: Figures,
+    /// Bytes of the first frame, if it is larger than those that follow.
+    key_frame: f64,
 }
 
 impl Simulation {
@@ -119,7 +121,16 @@ impl Simulation {
             last_arrival: 0.0,
             random: 0x9E37_79B9_7F4A_7C15,
             figures: Figures::default(),
+            key_frame: 0.0,
         }
+    }
+
+    /// With chances of its own, and a key frame first.
+    pub(super) fn seeded(shape: Shape, seed: u64) -> Self {
+        let mut simulation = Self::new(shape);
+        simulation.key_frame = 60_000.0;
+        simulation.random ^= seed.wrapping_mul(0xD134_2543_DE82_EF95);
+        simulation
     }
 
     /// Goes on for so many seconds.
@@ -178,6 +189,7 @@ impl Simulation {
                 200.0
             }
         };
+        let bytes = bytes.max(std::mem::take(&mut self.key_frame));
         let packets = (bytes / f64::from(PACKET)).ceil().max(1.0) as usize;
         let train = if packets >= 3 {
             let now = self.at();

@@ -120,6 +120,36 @@ fn jitter_with_and_without_reordering_is_no_queue() {
     }
 }
 
+/// The least and the median of the estimates after so many seconds, of many lines like that.
+fn after(shape: Shape, seconds: f64) -> (f64, f64) {
+    let mut rates: Vec<f64> = (1..=60_u64)
+        .map(|seed| {
+            let mut simulation = Simulation::seeded(shape, seed);
+            simulation.run(ALL, seconds);
+            simulation.estimator.rate()
+        })
+        .collect();
+    rates.sort_by(f64::total_cmp);
+    (rates[0], rates[rates.len() / 2])
+}
+
+#[test]
+fn a_line_on_which_packets_overtake_each_other_begins_no_slower_for_that() {
+    for jitter_ms in [5.0, 30.0] {
+        let shape = Shape {
+            jitter_ms,
+            reorders: true,
+            round_trip_ms: 50.0,
+            ..Shape::of(50.0 * MBIT, 100.0)
+        };
+        let (least, median) = after(shape, 1.0);
+        assert!(
+            least > 1.5 * MBIT && median > 2.0 * MBIT,
+            "{jitter_ms} ms: {least}, {median}"
+        );
+    }
+}
+
 #[test]
 fn that_packets_overtake_each_other_is_seen_and_forgotten() {
     let mut simulation = Simulation::new(Shape {
