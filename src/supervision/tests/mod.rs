@@ -5,6 +5,7 @@ mod actors;
 mod budget;
 mod crash_loops;
 mod dynamic;
+mod dynamic_model;
 mod events;
 mod injection;
 mod intensity;
