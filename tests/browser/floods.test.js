@@ -103,7 +103,8 @@ scenario('ten thousand candidates of one socket are refused one by one', async s
   for (let i = 1; i <= 10_000; i += 1) {
     const candidate = { candidate: `candidate:${i} 1 udp 1 192.0.2.1 ${1 + i} typ host`, sdpMid: '0' };
     socket.send({ type: 'candidate', peer_id, candidate });
-    if (i % 100 > 0) continue;
+    // Each is answered: who has more answers to read than the host keeps for it does not read, and is hung up on.
+    if (i % 20 > 0) continue;
     socket.send({ type: 'ping', t: i });
     await socket.next('pong', ({ t }) => t === i);
   }
