@@ -193,9 +193,20 @@ export class Socket {
       if (at >= 0) return this.received.splice(0, at + 1).at(-1);
       throw new Error(`closed: ${this.closed}; received: ${JSON.stringify(this.received).slice(0, 500)}`);
     };
+    return this.hears(`the host sends ${type}`, take);
+  }
+
+  /**
+   * Waits for what messages bring about, and looks whenever one has come.
+   *
+   * @template T
+   * @param {string} what
+   * @param {() => T | Promise<T>} ask
+   */
+  hears(what, ask) {
     /** @returns {Promise<void>} */
     const sooner = () => new Promise(resolve => this.#waiting.push(resolve));
-    return until(`the host sends ${type}`, take, { sooner });
+    return until(what, ask, { sooner });
   }
 
   /** Waits for the end of the connection. @returns {Promise<number>} the close code */
