@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! letting go ──▶ exec ──▶ starting ── it serves ──▶ nothing more to do
-//!                            │ an error, a panic, or no service within READY_WITHIN
+//!                            │ an error, a panic, a fatal signal, or no service within READY_WITHIN
 //!                            └──▶ its changes of the database are taken back ──▶ exec of the one before
 //! ```
 //!
@@ -12,7 +12,7 @@
 use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::fatal;
 use super::handover::{HostNote, become_it, listener_of_environment};
 use crate::config::{Config, Sources};
 use crate::store::{Store, newest_change};
@@ -100,7 +101,7 @@ impl Before {
             usual: self.usual.clone(),
         };
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).env_remove(BEFORE);
+        command.args(&self.arguments).env_remove(BEFORE).env_remove(fatal::DIED);
         command.env(HANDED_BACK, serde_json::to_string(&back).unwrap_or_default());
         let error = become_it(command, listener);
         log::error!("{} cannot be run: {error}", self.program.display());
@@ -146,6 +147,7 @@ type Follow = Box<dyn FnOnce(&str) + Send>;
 /// Watches over a start: whoever comes first, service or a failure, decides.
 pub struct Start {
     follow: Arc<Mutex<Option<Follow>>>,
+    signals: Mutex<Option<fatal::Watch>>,
     /// Dropped when it serves.
     serves: Mutex<Option<SyncSender<()>>>,
 }
@@ -160,11 +162,26 @@ impl Start {
     /// The start of this process; of one that was not handed over to nobody takes notice.
     #[must_use]
     pub fn of_this(sources: &Sources) -> Self {
-        let follow = Before::of_environment().zip(listener_of_environment());
+        let Some((before, listener)) = Before::of_environment().zip(listener_of_environment()) else {
+            return Self::watched(None, READY_WITHIN);
+        };
+        let died = fatal::died();
+        let signals = if died.is_none() {
+            let watched = fatal::watch(listener.as_fd());
+            watched
+                .inspect_err(|error| log::warn!("nobody follows a death by signal: {error}"))
+                .ok()
+        } else {
+            None
+        };
         let sources = sources.clone();
-        let follow =
-            follow.map(|(before, listener)| -> Follow { Box::new(move |why| before.follow(&sources, &listener, why)) });
-        Self::watched(follow, READY_WITHIN)
+        let follow: Follow = Box::new(move |why| before.follow(&sources, &listener, why));
+        let mut this = Self::watched(Some(follow), READY_WITHIN);
+        this.signals = Mutex::new(signals);
+        if let Some(signal) = died {
+            this.failed(&format!("it was ended by {signal}"));
+        }
+        this
     }
 
     fn watched(follow: Option<Follow>, within: Duration) -> Self {
@@ -173,6 +190,7 @@ impl Start {
         let (serves, served) = sync_channel(1);
         let this = Self {
             follow: Arc::new(Mutex::new(follow)),
+            signals: Mutex::new(None),
             serves: Mutex::new(Some(serves)),
         };
         if watched {
@@ -191,6 +209,7 @@ impl Start {
 
     /// It serves: nobody follows.
     pub fn serves(&self) {
+        let _ = self.signals.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = self.follow.lock().unwrap_or_else(PoisonError::into_inner).take();
         let _ = self.serves.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::{capture, keeper};
 
 /// Names the listening socket's descriptor to the next binary.
-const LISTENER: &str = "HELIOSTAT_LISTENER";
+pub(super) const LISTENER: &str = "HELIOSTAT_LISTENER";
 /// Trying every encoder takes a second or two.
 pub const CHECK_WITHIN: Duration = Duration::from_secs(30);
 /// As much of what a refused binary wrote is told.

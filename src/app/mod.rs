@@ -15,6 +15,7 @@ pub mod encoders;
 mod entrance;
 pub mod error;
 mod exports;
+mod fatal;
 mod fleet;
 mod handback;
 pub mod handover;

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { chmodSync, copyFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join as path } from 'node:path';
 
 import { moving, stubborn } from './harness/apps.js';
 import { join } from './harness/crowd.js';
 import { program } from './harness/host.js';
-import { isAlive, keeperOf, pidOf, processesOf, stateOf } from './harness/proc.js';
+import { catches, isAlive, keeperOf, pidOf, processesOf, stateOf } from './harness/proc.js';
 import { note, Recovery, rounds } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { Viewer } from './harness/viewer.js';
@@ -166,6 +167,54 @@ scenario(
     noPanic(host);
   },
 );
+
+scenario('a new binary that a signal ends before it serves is followed by the one before', async stage => {
+  const { id, viewers } = await watchedByTwo(stage);
+  const { host } = stage;
+  const before = await pids(host, id);
+  const { pid } = host;
+  const other = path(host.folder, 'heliostat-dying');
+  copyFileSync(program, other);
+  chmodSync(other, 0o755);
+  // On a busy machine it may serve before it is hit, and is upgraded then.
+  const refused = await until('it is hit before it serves', async () => {
+    const done = host.command('upgrade', '--binary', other);
+    const hit = await diesStarting(pid, done);
+    const { code, said } = await done;
+    return hit && { code, said };
+  });
+  assert.equal(refused.code, 1, refused.said);
+  assert.match(refused.said, /did not serve: it was ended by SIGABRT/);
+  assert.ok(isAlive(pid), 'the process is the same');
+  assert.equal(await pidOf(id, 'render'), before.render);
+  for (const viewer of viewers) {
+    await viewer.connected();
+    await viewer.pattern.textBecomes('kept');
+  }
+  await stage.end(viewers[0]);
+  noPanic(host);
+});
+
+/**
+ * Has a process abort as soon as it would hear of it, which a host does only between an exec and its service.
+ *
+ * @param {number} pid @param {Promise<unknown>} done until when to look
+ * @returns {Promise<boolean>} whether it did
+ */
+async function diesStarting(pid, done) {
+  let over = false;
+  void done.finally(() => {
+    over = true;
+  });
+  while (!over) {
+    if (catches(pid, constants.signals.SIGABRT)) {
+      process.kill(pid, 'SIGABRT');
+      return true;
+    }
+    await new Promise(resolve => setImmediate(resolve));
+  }
+  return false;
+}
 
 scenario('SIGTERM drains twenty viewers of whom five are connecting, and leaves nothing', async stage => {
   const { id, viewers } = await watchedByTwo(stage);

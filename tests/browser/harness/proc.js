@@ -31,6 +31,13 @@ function read(pid) {
   }
 }
 
+/** Whether a process has a handler for a signal. @param {number} pid @param {number} signal */
+export function catches(pid, signal) {
+  const [, caught = '0'] =
+    /^SigCgt:\s+([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
+  return (BigInt(`0x${caught}`) & (1n << BigInt(signal - 1))) !== 0n;
+}
+
 /** Every process of the machine, zombies included. @returns {Process[]} */
 export function processes() {
   const found = [];
