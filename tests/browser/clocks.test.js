@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { moving } from './harness/apps.js';
 import { temporaryFolder } from './harness/places.js';
-import { keeperOf, pidOf } from './harness/proc.js';
+import { keeperOf, pidOf, processesOf } from './harness/proc.js';
 import { Recovery } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
@@ -17,6 +17,9 @@ const FAKE = ['x86_64-linux-gnu', 'aarch64-linux-gnu']
   .find(path => existsSync(path));
 const FORTY_DAYS = 40 * 86_400;
 const HOUR = 3600;
+const NIGHT = 9 * HOUR;
+/** Longer than anything waits that may count as hanging or gone, ms. */
+const SUSPENDED = 40_000;
 /** While nothing happens, the host is watched for so long, ms, and writes no more lines than these. */
 const [CALM, LINES] = [6_000, 20];
 
@@ -121,6 +124,51 @@ scenario(
     await viewer.connected();
     await viewer.pattern.appears();
     assert.equal(await pidOf(id, 'render'), before.render);
+    put(0);
+    await stage.end(viewer);
+  },
+  { skip: FAKE ? false : 'libfaketime is not installed' },
+);
+
+scenario(
+  'a machine that is suspended for the night goes on with every program, also those that nobody watches',
+  async stage => {
+    const { home, user } = await stage.visitor();
+    const viewer = await home.launch('moving', stage.host);
+    await viewer.connected();
+    await viewer.pattern.appears();
+    await viewer.click(400, 100);
+    await viewer.page.keyboard.type('kept');
+    await viewer.pattern.textBecomes('kept');
+    const rest = await stage.rest(user);
+    const { instance_id: left } = await rest.launch('moving');
+    await until('both run', async () => (await rest.instance(left)).status === 'RUNNING');
+    const ids = [viewer.instanceId, left];
+    const all = () => ids.flatMap(id => processesOf(id).map(({ pid }) => pid));
+    const parts = () =>
+      Promise.all(
+        ids.flatMap(id => [
+          keeperOf(stage.host, id),
+          .../** @type {const} */ (['xvfb', 'wm', 'render']).map(role => pidOf(id, role)),
+        ]),
+      );
+    const before = await parts();
+    const suspended = [stage.host.pid, ...before.filter((_, i) => i % 4 === 0), ...all()];
+    const lines = stage.host.log().split('\n').length;
+
+    for (const pid of suspended) process.kill(pid, 'SIGSTOP');
+    await sleep(SUSPENDED);
+    put(NIGHT);
+    for (const pid of suspended) process.kill(pid, 'SIGCONT');
+
+    await viewer.connected();
+    await viewer.pattern.textBecomes('kept');
+    await sleep(CALM);
+    assert.deepEqual(await parts(), before, 'the same processes');
+    for (const id of ids) assert.equal((await rest.instance(id)).status, 'RUNNING');
+    await viewer.page.keyboard.type('!');
+    await viewer.pattern.textBecomes('kept!');
+    assert.ok(stage.host.log().split('\n').length - lines < 100, stage.host.log().slice(-8000));
     put(0);
     await stage.end(viewer);
   },
