@@ -12,11 +12,11 @@ import { plot } from './line/plot.js';
 import { inShort, report } from './line/report.js';
 import { describeMachine, load } from './machine.js';
 import { benchFolder, program } from './places.js';
-import { h264, vnc, websocket } from './rows/heliostat.js';
+import { auto, h264, vnc, websocket } from './rows/heliostat.js';
 import { tuned } from './rows/novnc.js';
 import { webrtc, websockets } from './rows/selkies.js';
 
-const ROWS = [h264, websocket, vnc, webrtc, websockets, tuned];
+const ROWS = [h264, auto, websocket, vnc, webrtc, websockets, tuned];
 
 const { values } = parseArgs({
   options: {

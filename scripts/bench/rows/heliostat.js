@@ -110,7 +110,7 @@ export function rest(origin, /** @type {import('playwright-core').BrowserContext
   };
 }
 
-/** @typedef {{ key: string, as: string, way?: 'webrtc' | 'websocket' | 'vnc', prepare?: () => void, needs?: string }} Row */
+/** @typedef {{ key: string, as: string, way?: 'auto' | 'webrtc' | 'websocket' | 'vnc', prepare?: () => void, needs?: string }} Row */
 
 /** @param {Row} row `as`: what the picture comes as */
 const heliostat = ({ key, as, way = 'webrtc', prepare, needs }) => ({
@@ -143,6 +143,8 @@ const heliostat = ({ key, as, way = 'webrtc', prepare, needs }) => ({
 });
 
 export const h264 = heliostat({ key: 'heliostat', as: 'H.264' });
+/** As people have it: by whatever gets through. */
+export const auto = heliostat({ key: 'heliostat-auto', as: 'by itself', way: 'auto' });
 export const vp8 = heliostat({ key: 'heliostat-vp8', as: 'VP8', prepare: onlyVp8 });
 export const websocket = heliostat({
   key: 'heliostat-websocket',
