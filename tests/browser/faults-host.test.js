@@ -124,14 +124,14 @@ scenario(
     const broken = path(host.folder, 'broken');
     writeFileSync(broken, '#!/bin/sh\necho this one is broken >&2\nexit 9\n');
     chmodSync(broken, 0o755);
-    // The very same program, where nothing can make sandboxes.
+    // The very same program, where nothing can make sandboxes: only root's programs need one.
     const bare = path(host.folder, 'bare');
     const covered = `mount --bind /dev/null /usr/bin/bwrap && exec ${program} "$@"`;
     writeFileSync(bare, `#!/bin/sh\nexec unshare --mount sh -c '${covered}' sh "$@"\n`);
     chmodSync(bare, 0o755);
     for (const [binary, why] of [
       [broken, /this one is broken/],
-      [bare, /no_sandbox/],
+      ...(process.getuid?.() === 0 ? [[bare, /no_sandbox/]] : []),
       ['/bin/true', /not a heliostat/],
       [host.config, /cannot be run/],
     ]) {
