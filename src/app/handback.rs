@@ -77,7 +77,10 @@ impl Before {
 
     /// Tells a command of it.
     pub fn tell(this: Option<&Self>, command: &mut Command) {
-        command.env_remove(HANDED_BACK).env_remove(BEFORE);
+        command
+            .env_remove(HANDED_BACK)
+            .env_remove(BEFORE)
+            .env_remove(fatal::DIED);
         if let Some(text) = this.and_then(|this| serde_json::to_string(this).ok()) {
             command.env(BEFORE, text);
         }
@@ -273,6 +276,16 @@ mod tests {
         assert_ne!(kept, usual);
         assert_eq!(fs::read_to_string(&kept).unwrap(), "old");
         assert_eq!(kept.metadata().unwrap().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn the_next_one_is_told_nothing_of_how_this_one_came_to_be() {
+        let mut command = Command::new("/usr/bin/heliostat");
+        Before::tell(None, &mut command);
+        let told: Vec<_> = command.get_envs().collect();
+        for name in [HANDED_BACK, BEFORE, fatal::DIED] {
+            assert!(told.contains(&(name.as_ref(), None)), "{name}: {told:?}");
+        }
     }
 
     #[test]

@@ -223,6 +223,8 @@ async fn host(
         .as_ref()
         .map_or_else(|| services.program.clone(), |back| back.usual.clone());
     if let Some(back) = back {
+        // The one that did not serve may have ended before it had a log.
+        log::error!("the new binary did not serve: {}; this one follows", back.why);
         note = back.noted(note, HostNote::read(&folder).ok());
     }
     note.write(&folder);

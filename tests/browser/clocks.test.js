@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { moving } from './harness/apps.js';
 import { temporaryFolder } from './harness/places.js';
-import { keeperOf, pidOf, processesOf } from './harness/proc.js';
+import { isAlive, keeperOf, pidOf, processesOf } from './harness/proc.js';
 import { Recovery } from './harness/recovery.js';
 import { suite } from './harness/suite.js';
 import { until } from './harness/wait.js';
@@ -144,7 +144,6 @@ scenario(
     const { instance_id: left } = await rest.launch('moving');
     await until('both run', async () => (await rest.instance(left)).status === 'RUNNING');
     const ids = [viewer.instanceId, left];
-    const all = () => ids.flatMap(id => processesOf(id).map(({ pid }) => pid));
     const parts = () =>
       Promise.all(
         ids.flatMap(id => [
@@ -153,13 +152,20 @@ scenario(
         ]),
       );
     const before = await parts();
-    const suspended = [stage.host.pid, ...before.filter((_, i) => i % 4 === 0), ...all()];
+    const suspended = [
+      stage.host.pid,
+      ...ids.flatMap(id => [keeperOf(stage.host, id), ...processesOf(id).map(({ pid }) => pid)]),
+    ];
+    /** What is short-lived may have ended. @param {NodeJS.Signals} signal */
+    const sendAll = signal => {
+      for (const pid of suspended) if (isAlive(pid)) process.kill(pid, signal);
+    };
     const lines = stage.host.log().split('\n').length;
 
-    for (const pid of suspended) process.kill(pid, 'SIGSTOP');
+    sendAll('SIGSTOP');
     await sleep(SUSPENDED);
     put(NIGHT);
-    for (const pid of suspended) process.kill(pid, 'SIGCONT');
+    sendAll('SIGCONT');
 
     await viewer.connected();
     await viewer.pattern.textBecomes('kept');

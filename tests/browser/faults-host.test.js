@@ -191,6 +191,7 @@ scenario('a new binary that a signal ends before it serves is followed by the on
   });
   assert.equal(refused.code, 1, refused.said);
   assert.match(refused.said, /did not serve: it was ended by SIGABRT/);
+  assert.match(host.log(), /the new binary did not serve: it was ended by SIGABRT/);
   assert.ok(isAlive(pid), 'the process is the same');
   assert.equal(await pidOf(id, 'render'), before.render);
   for (const viewer of viewers) {
